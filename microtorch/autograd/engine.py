@@ -1,0 +1,440 @@
+"""Backward: one topological sort and one loop.
+
+Every node is numbered when it is made, after everything that it was made of. So sorting the nodes that can be reached from
+the result by their numbers, youngest first, is a topological order: when a node's turn comes, all of its gradient has arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtorch.autograd.modes import mode
+from microtorch.autograd.node import FREED_MESSAGE, Leaf, Node, OpNode, Output, written
+from microtorch.autograd.partial import Partial
+from microtorch.autograd.state import TensorBase, wrap
+from microtorch.autograd.table import arrays, tensors
+
+if TYPE_CHECKING:
+    from microtorch.tensor import Tensor
+
+ndarray = np.ndarray
+_number = attrgetter("seq")
+
+before_backward: list[Callable[[list[Any]], None]] = []
+"""Functions called with the list of root tensors at the start of each backward (for tools that look at graphs)."""
+
+
+def topological_order(roots: Sequence[Node]) -> tuple[list[Node], dict[Leaf, int]]:
+    """All nodes that the roots depend on, each after all that depend on it; and how many edges lead to each leaf."""
+    seen = set(roots)
+    stack = list(roots)
+    leaves: dict[Leaf, int] = {}
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is None:
+                continue
+            if type(edge) is Leaf:
+                leaves[edge] = leaves.get(edge, 0) + 1
+            elif edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    return sorted(seen, key=_number, reverse=True), leaves
+
+
+def run(
+    roots: Sequence[Node],
+    seeds: Sequence[Any],
+    keep: bool,
+    create_graph: bool,
+    wanted: dict[Node, Any] | None = None,
+    accumulate: bool = True,
+) -> None:
+    """Send the gradients `seeds` of the roots back through the graph.
+
+    seeds: arrays, or Tensors with create_graph. keep: retain what the nodes saved.
+    wanted: nodes whose gradients are to be stored in this dictionary; only what leads to them is computed.
+    accumulate: leaves that are reached add to their `.grad` (those that are wanted, if any are named).
+    """
+    xp = tensors if create_graph else arrays
+    order, waiting = topological_order(roots)
+    useful = None if wanted is None else leading_to(wanted, order)
+    grads: dict[Node, Any] = {}
+    own: set[Node] = set()  # nodes whose gradient is a sum made here, in a buffer of ours: added to in place
+    for root, seed in zip(roots, seeds):
+        deposit(grads, own, root, seed, create_graph)
+    for node in order:
+        g = grads.pop(node, None)
+        if g is None:  # no gradient came this way; leaves must not wait for it
+            for edge in node.edges:
+                if type(edge) is Leaf and arrived(edge, waiting):
+                    finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
+            continue
+        if node.hooks is not None:
+            g = run_tensor_hooks(node, g, create_graph)
+        if wanted is not None and node in wanted:
+            wanted[node] = g.conj() if node.dtype.kind == "c" else g
+            if node not in useful:  # type: ignore[operator]
+                continue
+        kind = type(node)
+        if kind is Leaf:  # a root that is a leaf itself
+            if accumulate:
+                g = g.conj() if node.dtype.kind == "c" else g
+                accumulate_grad(node, g, node in own, create_graph)  # type: ignore[arg-type]
+            continue
+        if kind is Output:
+            parent = node.parent  # type: ignore[attr-defined]
+            several = grads.get(parent)
+            if several is None:
+                several = grads[parent] = [None] * parent.__dict__["outputs"]
+            several[node.index] = g  # type: ignore[attr-defined]
+            continue
+        edges = node.edges
+        if useful is not None:
+            edges = [e if e in useful or e in wanted else None for e in edges]  # type: ignore[operator]
+        if node.hooks is None:
+            results = node.vjp(xp, g, edges, keep)
+        else:
+            results = run_with_node_hooks(node, xp, g, edges, keep, create_graph)
+        if mode.anomaly:
+            check_anomaly(node, results)
+        for edge, gi in zip(edges, results):
+            if edge is None:
+                continue
+            if gi is not None:
+                if gi.shape != edge.shape:
+                    gi = xp.sum_to(gi, edge.shape)
+                if create_graph:
+                    if gi._data.dtype != edge.dtype:
+                        gi = cast_grad(xp, gi, gi._data.dtype, edge.dtype)
+                elif gi.dtype is not edge.dtype and gi.dtype != edge.dtype:
+                    gi = cast_grad(xp, gi, gi.dtype, edge.dtype)
+                before = grads.get(edge)
+                if type(gi) is Partial:
+                    if before is None or edge not in own:
+                        whole = np.zeros(edge.shape, edge.dtype)
+                        grads[edge] = before = whole if before is None else np.add(whole, before, out=whole)
+                        own.add(edge)
+                    gi.add_to(before)
+                elif before is None:
+                    grads[edge] = gi
+                    if type(edge) is Leaf and gi is not g and type(gi) is ndarray and gi.base is None and kind is OpNode:
+                        own.add(edge)  # a formula returns g, a view, or a new array; this one is new
+                elif create_graph:
+                    grads[edge] = before + gi
+                elif edge in own and type(before) is ndarray:
+                    np.add(before, gi, out=before)
+                else:
+                    grads[edge] = before + gi
+                    own.add(edge)
+            if type(edge) is Leaf and arrived(edge, waiting):
+                finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
+
+
+def arrived(leaf: Leaf, waiting: dict[Leaf, int]) -> bool:
+    """Count one edge to a leaf as done; True if it was the last."""
+    waiting[leaf] -= 1
+    return not waiting[leaf]
+
+
+def finish_leaf(
+    leaf: Leaf, grads: dict[Node, Any], own: set[Node], create_graph: bool, wanted: dict[Node, Any] | None, accumulate: bool
+) -> None:
+    """Hand a leaf its whole gradient: to its tensor hooks, to who wants it, to `.grad`."""
+    g = grads.pop(leaf, None)
+    if g is None or (wanted is not None and leaf not in wanted):
+        return
+    owned = leaf in own
+    if leaf.dtype.kind == "c" and leaf.hooks is None:
+        g, owned = g.conj(), False
+    if leaf.hooks is not None:
+        hooked = run_tensor_hooks(leaf, g, create_graph)
+        owned = owned and hooked is g
+        g = hooked.conj() if leaf.dtype.kind == "c" else hooked
+    if wanted is not None:
+        wanted[leaf] = g
+    if accumulate:
+        accumulate_grad(leaf, g, owned, create_graph)
+
+
+def accumulate_grad(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
+    """Add `g` to the leaf tensor's `.grad`: in place if there is one, else `g` itself if we own it, else a copy."""
+    t = leaf._tensor()
+    if t is None:
+        return
+    before = t._grad
+    if create_graph:
+        t._grad = g if before is None else before + g
+    elif before is None:
+        if not (owned and type(g) is ndarray and g.flags.c_contiguous):
+            g = np.array(g, order="C")
+        t._grad = wrap(g)
+    elif before._node is None and before._data.dtype == g.dtype:
+        np.add(before._data, g, out=before._data)
+        written(before)
+    else:
+        t._grad = before + wrap(np.asarray(g))
+    if leaf.hooks is not None:
+        for hook in list(leaf.hooks.after.values()):
+            hook(t)
+
+
+def deposit(grads: dict[Node, Any], own: set[Node], node: Node, g: Any, create_graph: bool) -> None:
+    """Add a seed to the gradient of a root (the same root may be given twice)."""
+    before = grads.get(node)
+    grads[node] = g if before is None else before + g
+    if before is not None and not create_graph:
+        own.add(node)
+
+
+def leading_to(wanted: dict[Node, Any], order: Sequence[Node]) -> set[Node]:
+    """The nodes of the graph through which a gradient reaches one of the wanted ones."""
+    useful: set[Node] = set()
+    for node in reversed(order):  # oldest first
+        for edge in node.edges:
+            if edge is not None and (edge in wanted or edge in useful):
+                useful.add(node)
+                break
+    return useful
+
+
+def cast_grad(xp: Any, g: Any, have: Any, want: Any) -> Any:
+    """The gradient in its input's dtype; of a complex gradient for a real input, the real part."""
+    if have.kind == "c" and want.kind != "c":
+        g = xp.real(g)
+        if (g._data if xp.recorded else g).dtype == want:
+            return g
+    return xp.cast(g, want)
+
+
+def as_tensor(g: Any) -> Tensor:
+    """A gradient as the Tensor that a hook sees."""
+    return g if isinstance(g, TensorBase) else wrap(np.asarray(g))  # type: ignore[return-value]
+
+
+def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
+    """Show the gradient to the hooks on the node's output; what they return replaces it."""
+    hooks = node.hooks
+    assert hooks is not None
+    if isinstance(g, list):
+        if hooks.pre:
+            given = tuple(None if x is None else as_tensor(x) for x in g)
+            for hook in list(hooks.pre.values()):
+                changed = hook(given)
+                if changed is not None:
+                    given = changed if isinstance(changed, tuple) else (changed,)
+            g = [x if x is None or create_graph else x._data for x in given]
+        return g
+    if hooks.tensor or hooks.pre or hooks.retain is not None:
+        is_complex = node.dtype.kind == "c"
+        t = as_tensor(g.conj() if is_complex else g)
+        for hook in list(hooks.tensor.values()):
+            t = checked_hook_result(hook(t), t)
+        for hook in list(hooks.pre.values()):
+            changed = hook((t,))
+            if changed is not None:
+                t = checked_hook_result(changed[0] if isinstance(changed, tuple) else changed, t)
+        if hooks.retain is not None:
+            kept = hooks.retain()
+            if kept is not None:
+                kept._grad = (t if create_graph else wrap(np.array(t._data))) if kept._grad is None else kept._grad + t
+        g = t if create_graph else t._data
+        if is_complex:
+            g = g.conj()
+    return g
+
+
+def checked_hook_result(changed: Any, given: Tensor) -> Tensor:
+    """The gradient after a hook: what it was if the hook returned None."""
+    if changed is None:
+        return given
+    if not isinstance(changed, TensorBase):
+        raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
+    if changed._data.shape != given._data.shape:
+        raise RuntimeError(
+            f"hook '<hook>' has changed the size of value: from {list(given._data.shape)} to {list(changed._data.shape)}"
+        )
+    return changed  # type: ignore[return-value]
+
+
+def run_with_node_hooks(node: Node, xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool) -> Sequence[Any]:
+    """Run a node that may have hooks of its own (Node.register_hook)."""
+    results = node.vjp(xp, g, edges, keep)
+    assert node.hooks is not None
+    if not node.hooks.post:
+        return results
+    outs = tuple(None if x is None else as_tensor(x) for x in (g if isinstance(g, list) else [g]))
+    ins = tuple(None if x is None else as_tensor(x) for x in results)
+    for hook in list(node.hooks.post.values()):
+        changed = hook(ins, outs)
+        if changed is not None:
+            ins = changed if isinstance(changed, tuple) else (changed,)
+    return [x if x is None or create_graph else x._data for x in ins]
+
+
+def check_anomaly(node: Node, results: Sequence[Any]) -> None:
+    """Anomaly mode: a NaN in a gradient is an error that names the node."""
+    if not mode.check_nan:
+        return
+    for i, r in enumerate(results):
+        if r is not None and np.isnan(r._data if isinstance(r, TensorBase) else r).any():
+            raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
+
+
+# the public functions --------------------------------------------------------------------------------------------------
+
+
+def _seed(i: int, root: TensorBase, seed: Any, create_graph: bool) -> Any:
+    """The gradient to start with: the one given, or 1 for a tensor of one element."""
+    data = root._data
+    if seed is None:
+        if data.size != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        if data.dtype.kind == "c":
+            raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {data.dtype}")
+        ones = np.ones(data.shape, data.dtype)
+        return wrap(ones) if create_graph else ones
+    if not isinstance(seed, TensorBase):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(seed).__name__}")
+    if seed._data.shape != data.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({list(seed._data.shape)}) and "
+            f"output[{i}] has a shape of torch.Size({list(data.shape)})."
+        )
+    if seed._data.dtype.kind == "c" and data.dtype.kind != "c":
+        raise RuntimeError("For complex Tensors, both grad_output and output are required to have the same dtype.")
+    if data.dtype.kind == "c":
+        seed = seed.conj()  # type: ignore[attr-defined]
+    if create_graph:
+        return seed if seed._data.dtype == data.dtype else tensors.cast(seed, data.dtype)
+    return seed._data if seed._data.dtype == data.dtype else seed._data.astype(data.dtype)
+
+
+def _start(
+    roots: Sequence[TensorBase],
+    seeds: Sequence[Any],
+    keep: bool,
+    create_graph: bool,
+    wanted: dict[Node, Any] | None,
+    accumulate: bool,
+) -> None:
+    nodes = []
+    for i, root in enumerate(roots):
+        if root._node is None:
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        nodes.append(root._node)
+    values = [_seed(i, root, seed, create_graph) for i, (root, seed) in enumerate(zip(roots, seeds))]
+    for watcher in before_backward:
+        watcher(list(roots))
+    before = mode.enabled
+    mode.enabled = create_graph
+    try:
+        with np.errstate(all="ignore"):
+            run(nodes, values, keep, create_graph, wanted, accumulate)
+    finally:
+        mode.enabled = before
+
+
+def _sequence(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, TensorBase) or value is None else tuple(value)
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Add to the leaves' `.grad` the gradients of the tensors (weighted by `grad_tensors`).
+
+    tensors: a Tensor or a sequence; grad_tensors: gradients of the same shapes, None for tensors of one element.
+    retain_graph: keep what was saved, for another backward (default: create_graph).
+    create_graph: record the backward pass itself, for higher derivatives.
+    inputs: only these tensors get a gradient.
+
+    >>> import microtorch as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> torch.autograd.backward((x * x).sum())
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    roots = _sequence(tensors)
+    seeds = (None,) * len(roots) if grad_tensors is None else _sequence(grad_tensors)
+    if len(seeds) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(seeds)} gradients")
+    keep = create_graph if retain_graph is None else retain_graph
+    wanted: dict[Node, Any] | None = None
+    if inputs is not None:
+        sequence = _sequence(inputs)
+        if not sequence:
+            raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        wanted = {}
+        for i, t in enumerate(sequence):
+            if t._node is None:
+                raise RuntimeError(f"One of the differentiated Tensors given as 'inputs' to backward does not require grad (number {i})")
+            wanted[t._node] = None
+    _start(roots, seeds, keep, create_graph, wanted, True)
+    for t in () if inputs is None else _sequence(inputs):
+        if type(t._node) is not Leaf and wanted is not None and wanted[t._node] is not None:
+            g = as_tensor(wanted[t._node])
+            t._grad = g if t._grad is None else t._grad + g
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients of the outputs (summed, weighted by grad_outputs) with respect to the inputs; `.grad` is not touched.
+
+    Raises RuntimeError if an input was not used, unless allow_unused (its gradient is then None, or zeros with
+    materialize_grads).
+
+    >>> import microtorch as torch
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> (g,) = torch.autograd.grad(x ** 3, x, create_graph=True)
+    >>> torch.autograd.grad(g, x)
+    (tensor(18.),)
+    """
+    roots, sources = _sequence(outputs), _sequence(inputs)
+    if allow_unused is None:
+        allow_unused = materialize_grads
+    elif materialize_grads and not allow_unused:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    if is_grads_batched:
+        raise NotImplementedError("autograd.grad: is_grads_batched=True is not supported by microtorch")
+    seeds = (None,) * len(roots) if grad_outputs is None else _sequence(grad_outputs)
+    keep = create_graph if retain_graph is None else retain_graph
+    wanted: dict[Node, Any] = {}
+    for t in sources:
+        if t._node is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+        wanted[t._node] = None
+    _start(roots, seeds, keep, create_graph, wanted, False)
+    results: list[Any] = []
+    for i, t in enumerate(sources):
+        g = wanted[t._node]
+        if g is None and not allow_unused:
+            raise RuntimeError(
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior."
+            )
+        if g is None:
+            results.append(wrap(np.zeros_like(t._data)) if materialize_grads else None)
+        else:
+            results.append(g if create_graph else wrap(np.array(g)))
+    return tuple(results)
+
+
+__all__ = ["FREED_MESSAGE", "backward", "before_backward", "grad", "run", "topological_order"]

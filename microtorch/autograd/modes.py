@@ -1,0 +1,163 @@
+"""Grad modes: whether operations on this thread are recorded.
+
+`no_grad`, `enable_grad`, `set_grad_enabled` and `inference_mode` are context managers and decorators, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Mode(threading.local):
+    """This thread's modes. The class attributes are what a new thread starts with."""
+
+    enabled = True
+    inference = False
+    saved_hooks: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()
+    anomaly = False
+    check_nan = True
+
+
+mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """True if operations on this thread are recorded."""
+    return mode.enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """True inside `inference_mode()`."""
+    return mode.inference
+
+
+class _Context:
+    """A context manager that is also a decorator of functions, generators and classes' methods."""
+
+    def __enter__(self) -> Any:
+        raise NotImplementedError
+
+    def __exit__(self, *exc: object) -> None:
+        raise NotImplementedError
+
+    def clone(self) -> _Context:
+        return type(self)()
+
+    def __call__(self, function: F) -> F:
+        if inspect.isclass(function):
+            raise TypeError(f"{type(self).__name__} decorates functions, not classes: got {function.__name__}")
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def generator(*args: Any, **kwargs: Any) -> Any:
+                inner = function(*args, **kwargs)
+                sent: Any = None
+                while True:
+                    with self.clone():
+                        try:
+                            item = inner.send(sent)
+                        except StopIteration as stop:
+                            return stop.value
+                    sent = yield item
+
+            return generator  # type: ignore[return-value]
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return wrapper  # type: ignore[return-value]
+
+
+class no_grad(_Context):
+    """Operations inside are not recorded: their results need no gradient.
+
+    >>> import microtorch as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    def __new__(cls, function: Any = None) -> Any:
+        self = super().__new__(cls)
+        return self if function is None else self(function)  # @no_grad without parentheses
+
+    def __enter__(self) -> None:
+        self._before = mode.enabled
+        mode.enabled = False
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled = self._before
+
+
+class enable_grad(_Context):
+    """Operations inside are recorded, also within `no_grad`."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        self = super().__new__(cls)
+        return self if function is None else self(function)
+
+    def __enter__(self) -> None:
+        self._before = mode.enabled
+        mode.enabled = True
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled = self._before
+
+
+class set_grad_enabled(_Context):
+    """Turn recording on or off: at once as a call, or for a `with` block."""
+
+    def __init__(self, mode_: bool = True, **named: bool) -> None:
+        self._wanted = bool(named.get("mode", mode_))
+        self._before = mode.enabled
+        mode.enabled = self._wanted
+
+    def __call__(self, function: F) -> F:
+        mode.enabled = self._before  # used as a decorator: nothing changes until the function runs
+        return super().__call__(function)
+
+    def __enter__(self) -> None:
+        mode.enabled = self._wanted
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled = self._before
+
+    def clone(self) -> _Context:
+        return set_grad_enabled(self._wanted)
+
+
+class inference_mode(_Context):
+    """Like `no_grad`, for code whose results never enter a graph."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        self = super().__new__(cls)
+        if callable(mode):
+            self.__init__(True)  # type: ignore[misc]
+            return self(mode)
+        return self
+
+    def __init__(self, mode: bool = True) -> None:
+        self._wanted = mode
+
+    def clone(self) -> _Context:
+        fresh: _Context = inference_mode(self._wanted)
+        return fresh
+
+    def __enter__(self) -> None:
+        self._before = (mode.enabled, mode.inference)
+        if self._wanted:
+            mode.enabled, mode.inference = False, True
+        else:
+            mode.inference = False
+
+    def __exit__(self, *exc: object) -> None:
+        mode.enabled, mode.inference = self._before

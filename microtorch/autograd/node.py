@@ -1,0 +1,303 @@
+"""The graph: what made a tensor, and what that needs to run backwards.
+
+Edges point from a result to what it was made of. Four kinds of node: `OpNode` (a table entry was called), `Leaf` (a tensor
+whose gradient is wanted), `Output` (one of several results of a node), and autograd.Function's own (function.py).
+
+A node never holds the tensor it made: no reference cycle arises, and memory goes when the graph goes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import traceback
+import weakref
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtorch.autograd.modes import mode
+from microtorch.autograd.state import Storage, TensorBase, storage_of, wrap
+
+if TYPE_CHECKING:
+    from microtorch.autograd.table import Op
+    from microtorch.tensor import Tensor
+
+# Every node takes the next number when it is made, and every in-place write takes one too. So the numbers order the
+# graph (a node is younger than what it was made of), and show whether a saved value was written after it was saved.
+next_number = itertools.count().__next__
+
+
+# How many blocks of anomaly mode or saved_tensors_hooks are open, on all threads; nodes look closer only if any is.
+watched: list[None] = []
+
+
+class Hooks:
+    """The hooks of one node; most nodes have none."""
+
+    __slots__ = ("tensor", "pre", "post", "after", "retain", "ids")
+
+    def __init__(self) -> None:
+        self.tensor: dict[int, Callable[..., Any]] = {}  # Tensor.register_hook: on the gradient of the node's output
+        self.pre: dict[int, Callable[..., Any]] = {}  # Node.register_prehook
+        self.post: dict[int, Callable[..., Any]] = {}  # Node.register_hook: with gradients of inputs and outputs
+        self.after: dict[int, Callable[..., Any]] = {}  # Tensor.register_post_accumulate_grad_hook
+        self.retain: weakref.ref[Tensor] | None = None  # the tensor that retains its gradient
+        self.ids = itertools.count()
+
+
+class RemovableHandle:
+    """What registering a hook returns: `remove()` takes the hook away again; also a context manager."""
+
+    def __init__(self, hooks: dict[int, Any], key: int) -> None:
+        self.hooks, self.id = hooks, key
+
+    def remove(self) -> None:
+        """Take the hook away; doing it twice does nothing."""
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+class Node:
+    """One step of the computation. `edges` are the nodes of its inputs (None for an input that needs no gradient)."""
+
+    __slots__ = ("edges", "seq", "shape", "dtype", "hooks", "storage", "__weakref__", "__dict__")
+
+    edges: Sequence[Node | None]
+    seq: int
+    shape: tuple[int, ...]  # of the output
+    dtype: Any  # NumPy's, of the output
+    hooks: Hooks | None
+    storage: Storage | None  # of the output, once it has one
+
+    def name(self) -> str:
+        """The name that PyTorch prints, such as MulBackward0."""
+        raise NotImplementedError
+
+    def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
+        """The gradients of the inputs, given that of the output; None where the edge is None.
+
+        With `keep` what was saved stays for another backward.
+        """
+        raise NotImplementedError
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """The nodes of the inputs, each with the number of its output that was used."""
+        return tuple((e.parent, e.index) if type(e) is Output else (e, 0) for e in self.edges)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {hex(id(self))}>"
+
+    def _hooks(self) -> Hooks:
+        if self.hooks is None:
+            self.hooks = Hooks()
+        return self.hooks
+
+    def _add(self, kind: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
+        key = next(self._hooks().ids)
+        kind[key] = hook
+        return RemovableHandle(kind, key)
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this node has run; it may return new grad_inputs."""
+        return self._add(self._hooks().post, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before this node runs; it may return new grad_outputs."""
+        return self._add(self._hooks().pre, hook)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary for the user's notes."""
+        notes: dict[str, Any] = self.__dict__.setdefault("_metadata", {})
+        return notes
+
+
+class Leaf(Node):
+    """The end of the graph: a tensor that collects its gradient in `.grad` (PyTorch's AccumulateGrad)."""
+
+    __slots__ = ("_tensor",)
+
+    def __init__(self, tensor: TensorBase) -> None:
+        self.edges = ()
+        self.seq = next_number()
+        self.shape, self.dtype = tensor._data.shape, tensor._data.dtype
+        self.hooks = self.storage = None
+        self._tensor = weakref.ref(tensor)
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+    @property
+    def variable(self) -> Tensor | None:
+        """The tensor, or None if it is gone."""
+        return self._tensor()  # type: ignore[return-value]
+
+
+class Output(Node):
+    """One output of a node that has several: hands its gradient on, with its index."""
+
+    __slots__ = ("parent", "index")
+
+    def __init__(self, parent: Node, index: int, shape: tuple[int, ...], dtype: Any) -> None:
+        self.parent, self.index = parent, index
+        self.edges = (parent,)
+        self.seq = next_number()
+        self.shape, self.dtype = shape, dtype
+        self.hooks = self.storage = None
+
+    def name(self) -> str:
+        return self.parent.name()
+
+
+OUT = "out"
+
+FREED_MESSAGE = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "after calling backward."
+)
+
+
+class OpNode(Node):
+    """A call of a table entry: `saved` holds what the entry's formulas name, and nothing else."""
+
+    __slots__ = ("op", "saved")
+
+    saved: tuple[Any, ...] | None  # None: freed
+
+    def __init__(self, op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: Any) -> None:
+        self.op = op
+        self.edges = edges
+        self.saved = saved
+        self.seq = next_number()
+        self.shape = data.shape
+        self.dtype = data.dtype
+        self.hooks = None
+        self.storage = None
+        if watched:
+            self._watch()
+
+    def name(self) -> str:
+        return self.op.grad_name
+
+    def _watch(self) -> None:
+        """Inside anomaly mode: note where the operation was called. Inside saved_tensors_hooks: pack what was saved."""
+        if mode.anomaly:
+            self.metadata["traceback_"] = traceback.format_stack()[:-3]
+        if mode.saved_hooks and self.op.saves_tensors and self.saved:
+            pack, unpack = mode.saved_hooks[-1]
+            self.saved = tuple(
+                Packed(wrap(v), pack, unpack, raw=True) if isinstance(v, np.ndarray) and (kind == OUT or type(kind) is int)
+                else Packed(v, pack, unpack, raw=False) if isinstance(v, TensorBase) else v
+                for kind, v in zip(self.op.saved_kinds, self.saved)
+            )  # fmt: skip
+
+    def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
+        op = self.op
+        values = self.unpack(xp.recorded)
+        grads = op.joint(xp, g, edges, values) if op.joint is not None else [
+            None if edge is None else formula(xp, g, *[values[i] for i in places])
+            for edge, (formula, places) in zip(edges, op.formulas)
+        ]  # fmt: skip
+        if not keep and op.saves_tensors:
+            self.saved = None
+        return grads
+
+    def unpack(self, recorded: bool) -> Sequence[Any]:
+        """What was saved: as arrays, or (`recorded`, for a backward that is itself recorded) as Tensors.
+
+        Raises RuntimeError if it was freed, or written in place since.
+        """
+        saved = self.saved
+        if saved is None:
+            raise RuntimeError(FREED_MESSAGE)
+        if not saved:
+            return saved
+        values: list[Any] = []
+        for kind, value in zip(self.op.saved_kinds, saved):
+            if kind == OUT and value is not None:
+                storage = self.storage
+                if storage is not None and storage.clock > self.seq:
+                    raise modified(self, storage, value, self)
+                if type(value) is Packed:
+                    value = value.unpack()
+                values.append(wrap(value, self) if recorded else value)
+                continue
+            if type(kind) is int and value is not None:  # one of several results
+                for storage in self.__dict__["storages"]:
+                    if storage.clock > self.seq:
+                        raise modified(self, storage, value, self)
+                if type(value) is Packed:
+                    value = value.unpack()
+                if recorded:
+                    value = wrap(value, Output(self, kind, value.shape, value.dtype) if "outputs" in self.__dict__ else self)
+                values.append(value)
+                continue
+            if type(value) is Packed:
+                value = value.unpack()
+            if isinstance(value, TensorBase):
+                storage = value._storage
+                if storage is not None and storage.clock > self.seq:
+                    raise modified(self, storage, value._data, value._node)
+                values.append(value if recorded else value._data)
+            else:
+                values.append(value)
+        return values
+
+
+def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> RuntimeError:
+    """PyTorch's error for a saved value that was written in place."""
+    from microtorch.dtypes import of
+
+    since = sum(clock > node.seq for clock in storage.writes)
+    which = f", which is output 0 of {re.sub('Backward[0-9]*$', '', maker.name())}" if maker is not None else ""
+    return RuntimeError(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[torch.{of[data.dtype].type_name}Tensor {list(data.shape)}]{which}, is at version {storage.version}; "
+        f"expected version {storage.version - since} instead. Hint: enable anomaly detection to find the operation that "
+        "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
+    )
+
+
+class Packed:
+    """A saved tensor that went through `saved_tensors_hooks`: what pack returned, and how to get it back."""
+
+    __slots__ = ("value", "hook", "raw")
+
+    def __init__(self, tensor: TensorBase, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], raw: bool) -> None:
+        self.value, self.hook, self.raw = pack(tensor), unpack, raw
+
+    def unpack(self) -> Any:
+        tensor = self.hook(self.value)
+        if not isinstance(tensor, TensorBase):
+            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got {type(tensor).__name__}")
+        return tensor._data if self.raw else tensor
+
+
+def require_grad(t: TensorBase) -> None:
+    """Make `t` a leaf whose gradient is wanted."""
+    t._node = Leaf(t)
+    if t._storage is not None:
+        t._node.storage = t._storage
+
+
+def written(t: TensorBase) -> None:
+    """Note an in-place write to the memory of `t`: saved values that share it are stale from now on."""
+    storage = t._storage
+    if storage is None:
+        storage = storage_of(t)
+    storage.version += 1
+    storage.clock = clock = next_number()
+    writes = storage.writes
+    writes.append(clock)
+    if len(writes) > 64:  # enough for the error message to name the version expected
+        del writes[:32]

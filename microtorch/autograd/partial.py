@@ -1,0 +1,27 @@
+"""The gradient of an indexed tensor, before it is spread out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Partial:
+    """A gradient of `shape` that is `value` at the basic index `key` and zero elsewhere.
+
+    The engine adds it in place into the buffer where the gradients meet, so a loop over x[t] costs what its parts cost, not
+    a whole zero-filled array each.
+    """
+
+    __slots__ = ("value", "shape", "key", "dtype")
+    base = None
+
+    def __init__(self, value: Any, shape: tuple[int, ...], key: Any) -> None:
+        self.value, self.shape, self.key, self.dtype = value, shape, key, value.dtype
+
+    def add_to(self, buffer: Any) -> None:
+        """Add it to a whole array."""
+        buffer[self.key] += self.value
+
+    def astype(self, dtype: Any) -> Partial:
+        """The same in another dtype."""
+        return Partial(self.value.astype(dtype), self.shape, self.key)

@@ -1,0 +1,470 @@
+"""The table of derivatives: how an operation is declared, and what calling it does.
+
+An entry is a name, a forward kernel (arrays in, arrays out) and one formula for each differentiable input:
+
+    exp = unary("exp", np.exp, x=lambda xp, g, out: g * out)
+    mul = binary("mul", np.multiply, x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
+
+The keyword is the input differentiated. The formula's parameter names, after the namespace `xp` and the gradient `g` of the
+output, say what it needs, and exactly that is saved: `out`, an input's name, `x_shape`, one of the kernel's own parameters
+(`axis`), or a residual (an extra result of the kernel). Formulas never broadcast, cast or accumulate: the engine does.
+
+Complex numbers: `g` is the plain cotangent, so formulas hold no conjugates (the derivative of a holomorphic f is g * f'(x));
+PyTorch's gradient is its conjugate, and the engine conjugates where gradients come in and go out.
+
+A formula runs in two worlds: with `xp = arrays` on plain arrays, and, when the backward pass is itself recorded
+(`create_graph=True`), with `xp = tensors` on Tensors. Every entry is in both namespaces under its own name.
+
+Five ways to declare: `unary` (one tensor, then constants), `binary` (two, broadcast and promoted), `view` (one tensor, whose
+memory the result shares), `many` (a list of tensors) and `op` (anything else: several results, joint formulas).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtorch import dtypes
+from microtorch.autograd.modes import mode
+from microtorch.autograd.node import OUT, Node, OpNode, Output
+from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
+
+if TYPE_CHECKING:
+    from microtorch.tensor import Tensor
+
+Formula = Callable[..., Any]
+Call = Callable[..., Any]
+ndarray = np.ndarray
+
+
+class Namespace:
+    """The operations by name, for one world. A name that is missing is an AttributeError, never a dropped graph."""
+
+    def __init__(self, recorded: bool) -> None:
+        self.recorded = recorded  # True: operations make Tensors and are recorded
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+arrays = Namespace(recorded=False)
+tensors = Namespace(recorded=True)
+
+table: dict[str, Op] = {}
+"""Every entry by its name."""
+
+
+class Op:
+    """An entry of the table.
+
+    name: its name in the table and in the namespaces; grad_name: what PyTorch prints as `grad_fn`.
+    inputs: names of the tensor inputs, in order; parameters: names of all of the kernel's positional parameters.
+    formulas: for each input (formula, places of what it names among the saved values), or None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kernel: Callable[..., Any],
+        formulas: dict[str, Formula],
+        inputs: Sequence[str],
+        grad_name: str | None = None,
+        joint: Formula | None = None,
+        residuals: Sequence[str] = (),
+        again: Formula | None = None,
+        outputs: int | None = 1,
+    ) -> None:
+        if name in table:
+            raise ValueError(f"the table already has an entry {name!r}")
+        self.name, self.kernel, self.inputs, self.outputs = name, kernel, tuple(inputs), outputs
+        self.grad_name = grad_name or name.title().replace("_", "") + "Backward0"
+        self.source = dict(formulas) if joint is None else {"joint": joint}
+        self.residuals, self.again = tuple(residuals), again
+        self.differentiable = bool(formulas) or joint is not None
+        unknown = set(formulas) - set(self.inputs)
+        if unknown:
+            raise ValueError(f"op {name!r}: formulas for {sorted(unknown)}, which are no inputs of it")
+        constants = () if isinstance(kernel, np.ufunc) else _positional(kernel)[len(self.inputs) :]
+        self.parameters = (*self.inputs, *constants)
+
+        # What can be saved, and where it stands in the tuple `values` that a call builds (see `collect`).
+        outs = [OUT] if outputs == 1 else [f"out{i}" for i in range(outputs or 0)]
+        self._names = ("", *self.parameters, *outs, *self.residuals, *(f"{i}_shape" for i in self.inputs))
+        if joint is not None:
+            per_input = [_positional(joint)[3:]] * len(self.inputs)
+            if again is not None:
+                per_input = [(*names, *(n for n in _positional(again)[1:] if n not in names)) for names in per_input]
+        else:
+            per_input = [_positional(formulas[i])[2:] if i in formulas else () for i in self.inputs]
+        self.saved_names = tuple(dict.fromkeys(n for names in per_input for n in names))
+        for n in self.saved_names:
+            if n not in self._names:
+                raise ValueError(f"op {name!r}: a formula names {n!r}; there are {', '.join(self._names[1:])}")
+        self.saved_kinds = tuple((OUT if outputs == 1 else outs.index(n)) if n in outs else n for n in self.saved_names)
+        self.saves_outputs = any(n in outs for n in self.saved_names)
+        self.saves_shapes = any(n.endswith("_shape") and n[:-6] in self.inputs for n in self.saved_names)
+        self.saves_tensors = any(n in self.inputs or n in outs or n in self.residuals for n in self.saved_names)
+        self.simple = not self.saves_shapes and not self.residuals and outputs == 1
+        self.formulas: list[tuple[Formula, tuple[int, ...]] | None] = [
+            (formulas[i], tuple(self.saved_names.index(n) for n in names)) if i in formulas else None
+            for i, names in zip(self.inputs, per_input)
+        ]
+        self.joint_formula = joint
+        self.joint = None if joint is None else self._joint
+        self._per_input = per_input
+        self._plans: dict[int, Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {}
+        self.plan_all = self.plan((1 << len(self.inputs)) - 1)
+        table[name] = self
+        setattr(arrays, name, kernel if not self.residuals else _first(kernel, len(outs)))
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}({', '.join(self.parameters)})>"
+
+    def plan(self, mask: int) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
+        """What to save when the inputs whose bits are set in `mask` need gradients: a picker from `values`."""
+        found = self._plans.get(mask)
+        if found is None:
+            wanted = {n for i, names in enumerate(self._per_input) if mask >> i & 1 for n in names}
+            places = [self._names.index(n) if n in wanted else 0 for n in self.saved_names]
+            if len(places) == 1:
+                found = itemgetter(slice(places[0], places[0] + 1))
+            else:
+                found = itemgetter(*places) if places else _nothing
+            self._plans[mask] = found
+        return found
+
+    def collect(self, args: Sequence[Any], outs: Sequence[Any], residuals: Sequence[Any]) -> tuple[Any, ...]:
+        """All that could be saved, in the order of `_names`."""
+        missing = (None,) * (len(self.parameters) - len(args))
+        shapes = [a._data.shape if isinstance(a, TensorBase) else () for a in args[: len(self.inputs)]]
+        return (None, *args, *missing, *outs, *residuals, *shapes)
+
+    def _joint(self, xp: Namespace, g: Any, edges: Sequence[Node | None], values: Sequence[Any]) -> Sequence[Any]:
+        named = dict(zip(self.saved_names, values))
+        if xp.recorded and self.residuals:  # computed again as Tensors, so that their derivatives are seen
+            assert self.again is not None, f"op {self.name!r} has residuals but no way to compute them as Tensors"
+            fresh = self.again(xp, *[named[n] for n in _positional(self.again)[1:]])
+            named.update(zip(self.residuals, fresh if isinstance(fresh, tuple) else (fresh,)))
+        assert self.joint_formula is not None
+        wanted = _positional(self.joint_formula)[3:]
+        grads: Sequence[Any] = self.joint_formula(xp, g, [e is not None for e in edges], *[named[n] for n in wanted])
+        return grads
+
+
+_positional_cache: dict[Any, tuple[str, ...]] = {}
+
+
+def _positional(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's positional parameters."""
+    found = _positional_cache.get(function)
+    if found is None:
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        found = code.co_varnames[: code.co_argcount] if code is not None else ()  # NumPy's own functions: unnamed
+        _positional_cache[function] = found
+    return found
+
+
+def _nothing(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    return ()
+
+
+def _first(kernel: Callable[..., Any], count: int) -> Callable[..., Any]:
+    """A kernel without its residuals, as formulas call it."""
+    if count == 1:
+        return lambda *args: kernel(*args)[0]
+    return lambda *args: kernel(*args)[:count]
+
+
+def not_a_tensor(name: str, position: int, value: Any) -> TypeError:
+    """PyTorch's error for something else in a tensor's place."""
+    return TypeError(f"{name}(): argument 'input' (position {position}) must be Tensor, not {type(value).__name__}")
+
+
+def broadcast_error(a: Any, b: Any, error: Exception) -> Exception:
+    """PyTorch's error for shapes that do not broadcast; `error` itself if they do."""
+    for i in range(1, min(np.ndim(a), np.ndim(b)) + 1):
+        m, n = a.shape[-i], b.shape[-i]
+        if m != n and m != 1 and n != 1:
+            axis = max(a.ndim, b.ndim) - i
+            return RuntimeError(
+                f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension {axis}"
+            )
+    return error
+
+
+# how inputs become arrays of one dtype ---------------------------------------------------------------------------------
+
+
+def as_dtype(a: Any, dtype: Any) -> Any:
+    """The array in that dtype, itself if it has it."""
+    return a if a.dtype is dtype or a.dtype == dtype else a.astype(dtype)
+
+
+def promote(a: Any, b: Any) -> tuple[Any, Any]:
+    """Two arrays in the dtype that PyTorch's promotion gives them."""
+    dtype = dtypes.promoted(a.dtype, a.ndim == 0, b.dtype, b.ndim == 0)
+    return as_dtype(a, dtype), as_dtype(b, dtype)
+
+
+def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
+    """An array and a Python number, the number as a scalar of the dtype that both get."""
+    if not isinstance(number, (int, float, complex, np.number, np.bool_)):
+        raise TypeError(
+            f"{name}(): expected a Tensor or a number beside a Tensor, got {type(number).__name__}"
+        )
+    if isinstance(number, np.generic):
+        number = number.item()
+    dtype = dtypes.promoted_with_number(a.dtype, number)
+    a = as_dtype(a, dtype)
+    if dtype.kind in "iu":
+        if not -(2**63) <= number < 2**64:
+            raise OverflowError("int too big to convert")
+        number = np.array(number).astype(dtype)[()]  # wraps around, as PyTorch's cast does
+    else:
+        with np.errstate(all="ignore"):
+            number = dtype.type(number)
+    return a, number
+
+
+# the four ways to declare an entry -----------------------------------------------------------------------------------
+
+
+def unary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad_name: str | None = None, **formulas: Formula) -> Call:
+    """Declare an entry with one tensor `x`, followed by constants.
+
+    to_float: integer and bool inputs are converted to the default float dtype first.
+    Returns the callable `f(x, *constants) -> Tensor`.
+    """
+    op = Op(name, kernel, formulas, ("x",), grad_name)
+    pick, differentiable, simple = op.plan_all, op.differentiable, op.simple
+
+    def call(input: Any, *constants: Any) -> Tensor:
+        try:
+            a = input._data
+        except AttributeError:
+            raise not_a_tensor(name, 1, input) from None
+        edge = input._node
+        if edge is None:
+            if to_float and a.dtype.kind not in "fc":
+                a = a.astype(dtypes.default.float)
+            out = kernel(a, *constants)
+            if type(out) is not ndarray:
+                out = np.asarray(out)
+            return wrap(out)
+        out = kernel(a, *constants)
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        if differentiable and mode.enabled:
+            values = (None, input, *constants, out) if simple else op.collect((input, *constants), (out,), ())
+            return wrap(out, OpNode(op, (edge,), pick(values), out))
+        return wrap(out)
+
+    return _named(call, op)
+
+
+def binary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad_name: str | None = None, **formulas: Formula) -> Call:
+    """Declare an entry with two tensors `x` and `y`, or a tensor and a number: promoted and broadcast.
+
+    to_float: integers and bools are converted to the default float dtype, as in true division.
+    Returns the callable `f(x, y) -> Tensor`.
+    """
+    op = Op(name, kernel, formulas, ("x", "y"), grad_name)
+    picks = [op.plan(mask) for mask in range(4)]
+    differentiable = op.differentiable
+    if op.saves_shapes:
+        raise ValueError(f"op {name!r}: a binary entry's formulas need no shapes (the engine sums to the input's shape)")
+
+    def call(input: Any, other: Any) -> Tensor:
+        if isinstance(input, TensorBase):
+            a = input._data
+            edge_x = input._node
+            if isinstance(other, TensorBase):
+                b = other._data
+                edge_y = other._node
+                if a.dtype is not b.dtype:
+                    a, b = promote(a, b)
+            else:
+                b = other
+                edge_y = None
+                if not ((type(b) is float or type(b) is int) and a.dtype.kind == "f"):
+                    a, b = promote_number(name, a, b)
+        elif isinstance(other, TensorBase):
+            a = input
+            b = other._data
+            edge_x = None
+            edge_y = other._node
+            if not ((type(a) is float or type(a) is int) and b.dtype.kind == "f"):
+                b, a = promote_number(name, b, a)
+        else:
+            raise not_a_tensor(name, 1, input)
+        if to_float and edge_x is None and edge_y is None:
+            if isinstance(a, ndarray) and a.dtype.kind not in "fc":
+                a = a.astype(dtypes.default.float)
+            if isinstance(b, ndarray) and b.dtype.kind not in "fc":
+                b = b.astype(dtypes.default.float)
+        try:
+            out = kernel(a, b)
+        except ValueError as error:
+            raise broadcast_error(a, b, error) from None
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        if differentiable and (edge_x is not None or edge_y is not None) and mode.enabled:
+            pick = picks[(edge_x is not None) + 2 * (edge_y is not None)]
+            return wrap(out, OpNode(op, (edge_x, edge_y), pick((None, input, other, out)), out))
+        return wrap(out)
+
+    return _named(call, op)
+
+
+def view(name: str, kernel: Callable[..., Any], *, grad_name: str | None = None, **formulas: Formula) -> Call:
+    """Declare an entry whose result is a view of its tensor `x`: they share memory and version.
+
+    A kernel that had to copy (reshape of a transposed array) makes an ordinary result.
+    Returns the callable `f(x, *constants) -> Tensor`.
+    """
+    op = Op(name, kernel, formulas, ("x",), grad_name)
+    pick, simple = op.plan_all, op.simple
+
+    def call(input: Any, *constants: Any) -> Tensor:
+        try:
+            a = input._data
+        except AttributeError:
+            raise not_a_tensor(name, 1, input) from None
+        out = kernel(a, *constants)
+        edge = input._node
+        node = None
+        recording = mode.enabled
+        if edge is not None and recording:
+            values = (None, input, *constants, out) if simple else op.collect((input, *constants), (out,), ())
+            node = OpNode(op, (edge,), pick(values), out)
+        base = out.base
+        if out is not a and base is not a and (base is None or base is not a.base):
+            return wrap(out, node)
+        result = view_of(input, out, node, recording and a.dtype.kind in "fc")
+        if not recording and edge is not None:
+            result.__dict__["_view_made_in_no_grad"] = True
+        return result
+
+    return _named(call, op)
+
+
+def op(
+    name: str,
+    kernel: Callable[..., Any],
+    *,
+    inputs: str | None = None,
+    outputs: int | None = 1,
+    joint: Formula | None = None,
+    residuals: Sequence[str] = (),
+    again: Formula | None = None,
+    grad_name: str | None = None,
+    **formulas: Formula,
+) -> Call:
+    """Declare any other entry.
+
+    inputs: names of the tensor inputs, in order, as "x weight bias" (default: those that have formulas); they are the
+    kernel's first parameters, and any of them may be None or a number in a call.
+    outputs: how many results; with more than one the formulas get a list `g` of their gradients (None for one not used).
+    Results that are integer or bool have no gradient; if only the first is floating, `g` is its gradient itself.
+    None: as many as the kernel returns (a list).
+    joint: one formula for all inputs, `joint(xp, g, needs, *named)`, instead of one each; `needs` says which are wanted.
+    residuals: names of extra results of the kernel that are only for the backward pass; `again(xp, *named)` computes
+    them as Tensors when the backward pass is recorded.
+    Returns the callable `f(*inputs, *constants)`.
+    """
+    names = tuple(inputs.split()) if inputs is not None else tuple(formulas)
+    entry = Op(name, kernel, formulas, names, grad_name, joint, residuals, again, outputs)
+    count, differentiable, extra = len(names), entry.differentiable, len(residuals)
+
+    def call(*args: Any) -> Any:
+        edges = []
+        inputs_ = []
+        mask = 0
+        for i in range(count):
+            t = args[i]
+            if isinstance(t, TensorBase):
+                edge = t._node
+                if edge is not None:
+                    mask |= 1 << i
+                edges.append(edge)
+                inputs_.append(t._data)
+            else:
+                edges.append(None)
+                inputs_.append(t)
+        result = kernel(*inputs_, *args[count:])
+        rest: Sequence[Any] = ()
+        if extra:
+            result, rest = (result[0], result[1:]) if outputs == 1 else (result[:-extra], result[-extra:])
+        recording = differentiable and mask and mode.enabled
+        if outputs == 1:
+            if type(result) is not ndarray:
+                result = np.asarray(result)
+            if recording:
+                values = entry.collect(args, (result,), rest)
+                return wrap(result, OpNode(entry, edges, entry.plan(mask)(values), result))
+            return wrap(result)
+        results = [r if type(r) is ndarray else np.asarray(r) for r in result]
+        if not recording:
+            return tuple([wrap(r) for r in results])
+        saved = entry.plan(mask)(entry.collect(args, results if outputs else (), rest))
+        return record_several(entry, edges, saved, results)
+
+    return _named(call, entry)
+
+
+def many(name: str, kernel: Callable[..., Any], formula: Formula, *, grad_name: str | None = None) -> Call:
+    """Declare an entry on a list of tensors: `kernel(arrays, *constants)`.
+
+    formula: `f(xp, g, needs, shapes, *constants)` returns the list of their gradients.
+    Returns the callable `f(list of tensors, *constants) -> Tensor`.
+    """
+
+    def joint(xp: Namespace, g: Any, needs: Sequence[bool], shapes: Any, constants: Any) -> Any:
+        return formula(xp, g, needs, shapes, *constants)
+
+    def described(shapes: Any, constants: Any) -> Any:
+        raise AssertionError("only its parameter names are read")
+
+    entry = Op(name, described, {}, (), grad_name, joint)
+    entry.kernel = kernel
+    setattr(arrays, name, kernel)
+
+    def call(inputs: Sequence[Any], *constants: Any) -> Tensor:
+        data = [t._data for t in inputs]
+        out = kernel(data, *constants)
+        if type(out) is not ndarray:
+            out = np.asarray(out)
+        if mode.enabled:
+            edges = [t._node for t in inputs]
+            if any(e is not None for e in edges):
+                return wrap(out, OpNode(entry, edges, ([a.shape for a in data], constants), out))
+        return wrap(out)
+
+    return _named(call, entry)
+
+
+def record_several(entry: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], results: list[Any]) -> tuple[Any, ...]:
+    """The Tensors of an operation with several results, recorded."""
+    node = OpNode(entry, edges, saved, results[0])
+    floating = [r.dtype.kind in "fc" for r in results]
+    if sum(floating) == 1 and floating[0]:
+        tensors_ = [wrap(r, node if f else None) for r, f in zip(results, floating)]
+    else:
+        node.shape = ()
+        tensors_ = [wrap(r, Output(node, i, r.shape, r.dtype) if f else None) for i, (r, f) in enumerate(zip(results, floating))]
+        node.__dict__["outputs"] = len(results)
+    if entry.saves_outputs:  # a later write to any of them must be noticed
+        node.__dict__["storages"] = [storage_of(t) for t in tensors_]
+    return tuple(tensors_)
+
+
+def _named(call: Call, entry: Op) -> Call:
+    call.__name__ = call.__qualname__ = entry.name
+    call.op = entry  # type: ignore[attr-defined]
+    setattr(tensors, entry.name, call)
+    return call

@@ -1,0 +1,217 @@
+"""PyTorch's dtypes over NumPy's, and PyTorch's rules of type promotion.
+
+A `dtype` here is PyTorch's object (`torch.float32`); inside kernels only NumPy dtypes occur. The two tables `of` and
+`dtype.numpy` lead from one to the other.
+
+Promotion (https://docs.pytorch.org/docs/stable/tensor_attributes.html): the category decides first (bool < integer <
+float < complex), and in it tensors with dimensions outweigh 0-d tensors, which outweigh Python numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class dtype:
+    """The element type of a tensor; it prints as PyTorch prints it.
+
+    >>> import microtorch as torch
+    >>> torch.float32, torch.int64.itemsize, torch.float16.is_floating_point
+    (torch.float32, 8, True)
+    """
+
+    __slots__ = ("name", "numpy", "is_floating_point", "is_complex", "is_signed", "itemsize", "type_name")
+
+    def __init__(self, name: str, numpy: Any, type_name: str) -> None:
+        self.name, self.type_name = name, type_name
+        self.numpy: Any = np.dtype(numpy)
+        self.is_floating_point: bool = self.numpy.kind == "f"
+        self.is_complex: bool = self.numpy.kind == "c"
+        self.is_signed: bool = self.numpy.kind not in "bu"
+        self.itemsize: int = self.numpy.itemsize
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return "bool_" if self.name == "bool" else self.name
+
+    def __copy__(self) -> dtype:
+        return self
+
+    def __deepcopy__(self, memo: object) -> dtype:
+        return self
+
+    def to_real(self) -> dtype:
+        """float32 for complex64, float64 for complex128, itself for the rest."""
+        return {"complex64": float32, "complex128": float64}.get(self.name, self)
+
+    def to_complex(self) -> dtype:
+        """complex64 for float32, complex128 for float64, itself for complex ones."""
+        return {"float32": complex64, "float64": complex128, "float16": complex64}.get(self.name, self)
+
+
+float16 = half = dtype("float16", np.float16, "Half")
+float32 = dtype("float32", np.float32, "Float")
+float64 = double = dtype("float64", np.float64, "Double")
+complex64 = cfloat = dtype("complex64", np.complex64, "ComplexFloat")
+complex128 = cdouble = dtype("complex128", np.complex128, "ComplexDouble")
+uint8 = dtype("uint8", np.uint8, "Byte")
+int8 = dtype("int8", np.int8, "Char")
+int16 = short = dtype("int16", np.int16, "Short")
+int32 = dtype("int32", np.int32, "Int")
+int64 = long = dtype("int64", np.int64, "Long")
+uint16 = dtype("uint16", np.uint16, "UInt16")
+uint32 = dtype("uint32", np.uint32, "UInt32")
+uint64 = dtype("uint64", np.uint64, "UInt64")
+bool_ = dtype("bool", np.bool_, "Bool")
+
+all_dtypes = (float16, float32, float64, complex64, complex128, uint8, int8, int16, int32, int64,
+              uint16, uint32, uint64, bool_)  # fmt: skip
+of: dict[Any, dtype] = {d.numpy: d for d in all_dtypes}
+
+F16, F32, F64 = float16.numpy, float32.numpy, float64.numpy
+C64, C128 = complex64.numpy, complex128.numpy
+I64, BOOL = int64.numpy, bool_.numpy
+
+
+class _Default:
+    """The dtype of new float tensors (`set_default_dtype`), as NumPy dtypes."""
+
+    float: Any = F32
+    complex: Any = C64
+
+
+default = _Default()
+
+
+def get_default_dtype() -> dtype:
+    """The dtype that `torch.tensor(1.0)` and integer-to-float operations give."""
+    return of[default.float]
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Set the default floating dtype.
+
+    Raises TypeError for a dtype that is not floating point.
+    """
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
+    default.float, default.complex = d.numpy, d.to_complex().numpy
+
+
+def to_numpy(d: Any) -> Any:
+    """The NumPy dtype of a torch dtype, or of the Python types float, int, bool, complex."""
+    if isinstance(d, dtype):
+        return d.numpy
+    if d is float:
+        return F64
+    if d is int:
+        return I64
+    if d is bool:
+        return BOOL
+    if d is complex:
+        return C128
+    raise TypeError(f"dtype must be a torch.dtype, not {type(d).__name__}")
+
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def _join(a: Any, b: Any) -> Any:
+    """The dtype that two dtypes of equal weight give (bool < integer < float < complex decides first)."""
+    if a == b:
+        return a
+    low, high = sorted((a, b), key=lambda d: _RANK[d.kind])
+    if _RANK[low.kind] == _RANK[high.kind] or (high.kind == "c" and low.kind == "f"):
+        if high == C64 and low == F16:
+            return C64
+        joined = np.promote_types(low, high)
+        if joined.kind == "f" and high.kind in "iu":
+            raise RuntimeError(f"Promotion for {of[a].name} and {of[b].name} is not supported: no integer type holds both")
+        return joined
+    return high
+
+
+def promote_types(type1: dtype, type2: dtype) -> dtype:
+    """The smallest dtype both convert to: float32 and int64 give float32 (unlike NumPy)."""
+    return of[_join(type1.numpy, type2.numpy)]
+
+
+_cache: dict[Any, Any] = {}
+
+
+def promoted(a: Any, a_is_0d: bool, b: Any, b_is_0d: bool) -> Any:
+    """The NumPy dtype of an operation on two tensors of dtypes a and b, either of which may be 0-d."""
+    key = (a, a_is_0d, b, b_is_0d)
+    found = _cache.get(key)
+    if found is None:
+        if a_is_0d == b_is_0d:
+            found = _join(a, b)
+        else:
+            many, one = (b, a) if a_is_0d else (a, b)
+            found = many if _RANK[one.kind] <= _RANK[many.kind] else _join(many, one)
+            if one.kind == "c" and many.kind == "f":
+                found = {F16: np.dtype("c8"), F32: C64, F64: C128}[many]
+        _cache[key] = found
+    return found
+
+
+def promoted_with_number(a: Any, number: Any) -> Any:
+    """The NumPy dtype of an operation on a tensor of dtype a and a Python number (which never widens within its kind)."""
+    kind = a.kind
+    if kind == "c":
+        return a
+    if isinstance(number, complex):
+        return {F64: C128, F32: C64, F16: C64}.get(a, default.complex)
+    if kind == "f":
+        return a
+    if isinstance(number, bool):
+        return a
+    if isinstance(number, float):
+        return default.float
+    return I64 if kind == "b" else a
+
+
+class finfo:
+    """Machine limits of a floating dtype: eps, max, min, tiny, resolution, bits.
+
+    >>> import microtorch as torch
+    >>> torch.finfo(torch.float32).eps
+    1.1920928955078125e-07
+    """
+
+    def __init__(self, type: dtype | None = None) -> None:
+        kind = get_default_dtype() if type is None else type
+        if not (kind.is_floating_point or kind.is_complex):
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{kind}'")
+        info = np.finfo(kind.numpy)
+        self.bits = int(info.bits)
+        self.dtype = kind.to_real().name
+        self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
+        self.tiny = self.smallest_normal = float(info.tiny)
+        self.resolution = float(info.resolution)
+
+    def __repr__(self) -> str:
+        return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+                f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})")  # fmt: skip
+
+
+class iinfo:
+    """Limits of an integer dtype: bits, min, max.
+
+    >>> import microtorch as torch
+    >>> torch.iinfo(torch.int8).max
+    127
+    """
+
+    def __init__(self, type: dtype) -> None:
+        if type.is_floating_point or type.is_complex or type is bool_:
+            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'")
+        info = np.iinfo(type.numpy)
+        self.bits, self.min, self.max, self.dtype = int(info.bits), int(info.min), int(info.max), type.name
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -1,0 +1,144 @@
+"""How PyTorch's arguments are read: dimensions, sizes, dtypes, `out=`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from microtorch import dtypes
+from microtorch.autograd.inplace import check_castable
+from microtorch.autograd.node import written
+from microtorch.autograd.state import TensorBase
+
+if TYPE_CHECKING:
+    from microtorch.tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def axis_of(dim: Any, ndim: int) -> int:
+    """A dimension as a non-negative axis.
+
+    Raises IndexError if it is out of range (a 0-d tensor takes 0 and -1), TypeError if it is no integer.
+    """
+    if type(dim) is not int:
+        if isinstance(dim, TensorBase) or not hasattr(dim, "__index__") or isinstance(dim, bool):
+            raise TypeError(f"dim must be an int, not {type(dim).__name__}")
+        dim = int(dim)
+    n = ndim or 1
+    if not -n <= dim < n:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {dim})")
+    return dim + n if dim < 0 else dim
+
+
+def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
+    """`dim` of a reduction (None, a number, a sequence) as None or a tuple of axes; an empty sequence means all."""
+    if dim is None:
+        return None
+    if type(dim) is int:
+        return (axis_of(dim, ndim),) if ndim else axis_of(dim, ndim) and None
+    if isinstance(dim, (tuple, list)):
+        if not dim:
+            return None
+        axes = tuple([axis_of(d, ndim) for d in dim])
+        if len(set(axes)) != len(axes):
+            double = next(a for a in axes if axes.count(a) > 1)
+            raise RuntimeError(f"dim {double} appears multiple times in the list of dims")
+        return axes if ndim else None
+    axis = axis_of(dim, ndim)
+    return (axis,) if ndim else None
+
+
+def size_of(size: Sequence[Any]) -> tuple[int, ...]:
+    """Sizes given as numbers or as one sequence: `(2, 3)` for both f(2, 3) and f((2, 3))."""
+    if len(size) == 1 and not isinstance(size[0], (int, np.integer)):
+        first = size[0]
+        if isinstance(first, TensorBase) and first._data.ndim == 0:
+            return (int(first),)  # type: ignore[call-overload]
+        if isinstance(first, str) or not hasattr(first, "__iter__"):
+            raise TypeError(f"argument 'size' must be tuple of ints, not {type(first).__name__}")
+        size = first
+    return tuple([n if type(n) is int else _whole(n) for n in size])
+
+
+def _whole(n: Any) -> int:
+    if isinstance(n, (float, str)) or not (hasattr(n, "__index__") or isinstance(n, TensorBase)):
+        raise TypeError(f"argument 'size' must be tuple of ints, but found element of type {type(n).__name__}")
+    return int(n)
+
+
+def infer_size(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """A shape with its -1 filled in.
+
+    Raises RuntimeError if the shape does not hold that many elements.
+    """
+    known, unknown = 1, -1
+    for i, n in enumerate(shape):
+        if n >= 0:
+            known *= n
+        elif n == -1:
+            if unknown >= 0:
+                raise RuntimeError("only one dimension can be inferred")
+            unknown = i
+        else:
+            raise RuntimeError(f"invalid shape dimension {n}")
+    if unknown >= 0:
+        if known == 0:
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 can "
+                "be any value and is ambiguous"
+            )
+        if numel % known == 0:
+            return (*shape[:unknown], numel // known, *shape[unknown + 1 :])
+    elif known == numel:
+        return shape
+    raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+
+
+def numpy_dtype(dtype: Any) -> Any:
+    """The NumPy dtype of a `dtype=` argument; None for None."""
+    return None if dtype is None else dtypes.to_numpy(dtype)
+
+
+def need_tensor(name: str, value: Any, argument: str = "input", position: int = 1) -> None:
+    """Raise PyTorch's TypeError if `value` is no tensor."""
+    if not isinstance(value, TensorBase):
+        raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}")
+
+
+def write_out(out: Any, result: Any) -> Any:
+    """Write a result into `out=`, resizing it as PyTorch does; returns `out`."""
+    if isinstance(out, (tuple, list)):
+        for o, r in zip(out, result):
+            write_out(o, r)
+        return type(result)(out) if not hasattr(result, "_fields") else type(result)(*out)
+    if not isinstance(out, TensorBase):
+        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if out._node is not None or result._node is not None:
+        from microtorch.autograd.modes import mode
+
+        if mode.enabled:
+            raise RuntimeError(
+                "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+            )
+    check_castable(result._data.dtype, out._data.dtype)
+    if out._data.shape != result._data.shape:
+        out._data = np.empty(result._data.shape, out._data.dtype)
+    with np.errstate(all="ignore"):
+        np.copyto(out._data, result._data, casting="unsafe")
+    written(out)
+    return out
+
+
+def takes_out(function: F) -> F:
+    """Give a function PyTorch's `out=` argument."""
+
+    @functools.wraps(function)
+    def call(*args: Any, out: Any = None, **kwargs: Any) -> Tensor:
+        result = function(*args, **kwargs)
+        return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+
+    return call  # type: ignore[return-value]

@@ -1,0 +1,53 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch.autograd.table import op
+from microtorch.kernels import linalg as K
+
+
+def _matmul_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """d(x @ y)/dx = g @ y^T; a vector is a matrix of one row (left) or one column (right)."""
+    if len(y.shape) == 1:
+        return g * y if len(x.shape) == 1 else xp.unsqueeze(g, -1) * y
+    if len(x.shape) == 1:
+        return xp.reshape(xp.matmul(y, xp.unsqueeze(g, -1)), y.shape[:-1])
+    return xp.matmul(g, xp.transpose(y, -1, -2))
+
+
+def _matmul_y(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """d(x @ y)/dy = x^T @ g."""
+    if len(x.shape) == 1:
+        return g * x if len(y.shape) == 1 else xp.unsqueeze(x, -1) * xp.unsqueeze(g, -2)
+    if len(y.shape) == 1:
+        return xp.reshape(xp.matmul(xp.transpose(x, -1, -2), xp.unsqueeze(g, -1)), (*x.shape[:-2], x.shape[-1]))
+    if len(y.shape) == 2 and len(x.shape) > 2:  # the batch is one long matrix
+        return xp.matmul(xp.t(xp.reshape(x, (-1, x.shape[-1]))), xp.reshape(g, (-1, g.shape[-1])))
+    return xp.matmul(xp.transpose(x, -1, -2), g)
+
+
+matmul = op("matmul", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="MmBackward0")
+matmul_batched = op("matmul_batched", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="BmmBackward0")
+matvec = op("matvec", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="MvBackward0")
+dot = op("dot", K.matmul, x=_matmul_x, y=_matmul_y)
+matmul_viewed = op("matmul_viewed", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="UnsafeViewBackward0")
+
+
+def _linear_weight(xp: Any, g: Any, x: Any, weight_shape: tuple[int, ...]) -> Any:
+    """d(x @ w^T)/dw = g^T @ x, over all rows of the batch."""
+    if len(x.shape) != 2:
+        x, g = xp.reshape(x, (-1, weight_shape[-1])), xp.reshape(g, (-1, weight_shape[0]))
+    return xp.matmul(xp.t(g), x)
+
+
+_linear = {
+    "x": lambda xp, g, weight: xp.matmul(g, weight),
+    "weight": _linear_weight,
+    "bias": lambda xp, g: xp.sum(g, tuple(range(len(g.shape) - 1)), False),
+}
+linear = op("linear", K.linear, inputs="x weight bias", grad_name="AddmmBackward0", **_linear)
+linear_no_bias = op("linear_no_bias", K.linear, grad_name="MmBackward0", x=_linear["x"], weight=_linear["weight"])
+linear_batched = op("linear_batched", K.linear, inputs="x weight bias", grad_name="ViewBackward0", **_linear)
+linear_batched_no_bias = op("linear_batched_no_bias", K.linear, grad_name="UnsafeViewBackward0", x=_linear["x"], weight=_linear["weight"])

@@ -1,0 +1,85 @@
+"""`make_dot`: the graph as a `graphviz.Digraph`, as torchviz draws it. The only file that needs the graphviz package."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from microtorch.viz.dot import body
+from microtorch.viz.graph import graph
+from microtorch.viz.programs import available
+from microtorch.viz.style import TORCHVIZ
+
+try:
+    import graphviz
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        'make_dot returns a graphviz.Digraph: pip install "microtorch[viz]". (viz.render needs no extra.)', name="graphviz"
+    ) from error
+from graphviz.backend import dot_command
+
+
+class Digraph(graphviz.Digraph):  # type: ignore[misc, unused-ignore]
+    """A graphviz.Digraph that draws itself with graphviz-pure where there is no `dot`, and never breaks a notebook."""
+
+    def pipe(self, *args: Any, **kwargs: Any) -> Any:
+        """As graphviz.Digraph.pipe: the picture as bytes or text."""
+        with _some_program():
+            return super().pipe(*args, **kwargs)
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        """As graphviz.Digraph.render: the picture in a file."""
+        with _some_program():
+            return str(super().render(*args, **kwargs))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, bytes | str]:
+        try:
+            pictures: dict[str, bytes | str] = super()._repr_mimebundle_(include, exclude)
+        except (graphviz.ExecutableNotFound, graphviz.CalledProcessError, OSError):
+            pictures = {}
+        return {**pictures, "text/plain": str(self.source)}
+
+
+def make_dot(
+    var: Any, params: Any = None, show_attrs: bool = False, show_saved: bool = False, max_attr_chars: int = 50
+) -> Digraph:
+    """The graph behind `var` as torchviz draws it: leaves blue, operations grey, outputs green, saved tensors orange.
+
+    `var` is a tensor, or several in a tuple or dictionary; `params` names the leaves, as `dict(model.named_parameters())`.
+    `show_attrs` lists in each operation what it keeps besides tensors, `show_saved` draws the tensors that it keeps.
+
+    >>> import microtorch as torch
+    >>> w = torch.ones(3, requires_grad=True)
+    >>> dot = make_dot((w * 2).sum(), params={"w": w})
+    >>> print(*dot.body, sep="", end="")
+    	n0 [label="\\n ()" fillcolor="darkolivegreen1"]
+    	n1 [label="SumBackward0"]
+    	n2 [label="MulBackward0"]
+    	n3 [label="w\\n (3,)" fillcolor="lightblue"]
+    	n4 [label="AccumulateGrad"]
+    	n1 -> n0
+    	n2 -> n1
+    	n4 -> n2
+    	n3 -> n4
+    """
+    read = graph(var, params, show_attrs=show_attrs, show_saved=show_saved, max_attr_chars=max(max_attr_chars, 3))
+    lines = list(body(read, TORCHVIZ))
+    size = max(12, len(lines) * 0.15)  # inches; torchviz's rule
+    dot = Digraph(graph_attr={"size": f"{size:g},{size:g}"}, node_attr=dict(TORCHVIZ.node))
+    dot.body.extend(lines)
+    return dot
+
+
+@contextlib.contextmanager
+def _some_program() -> Iterator[None]:
+    """Let the graphviz package call graphviz-pure if there is no `dot`."""
+    programs = available(".svg")
+    before = dot_command.DOT_BINARY
+    if "dot" not in programs and programs:
+        dot_command.DOT_BINARY = Path(programs["graphviz-pure"])
+    try:
+        yield
+    finally:
+        dot_command.DOT_BINARY = before

@@ -1,0 +1,90 @@
+"""Modules from the inside: how they print, how to walk them, hooks, apply, train and eval, containers, freezing."""
+
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, width, p=0.0):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Linear(width, width, bias=False)
+        self.act = nn.GELU()
+        self.drop = nn.Dropout(p)
+
+    def forward(self, x):
+        return x + self.drop(self.act(self.linear(self.norm(x))))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Linear(3, 8)
+        self.blocks = nn.ModuleList([Block(8), Block(8, 0.5)])
+        self.heads = nn.ModuleDict({"big": nn.Linear(8, 4), "small": nn.Linear(8, 1)})
+        self.temperature = nn.Parameter(torch.tensor(1.5))
+        self.register_buffer("offset", torch.zeros(8))
+
+    def forward(self, x, head="big"):
+        x = self.stem(x) + self.offset
+        for block in self.blocks:
+            x = block(x)
+        return self.heads[head](x) / self.temperature
+
+
+torch.manual_seed(0)
+net = Net()
+print(net)
+print(nn.Sequential(nn.Conv2d(1, 8, 3, stride=2, bias=False), nn.BatchNorm2d(8), nn.LeakyReLU(0.2), nn.AvgPool2d(2)))
+print(nn.Sequential(nn.Embedding(10, 3), nn.Flatten(), nn.PReLU(), nn.ELU(), nn.SiLU(), nn.Softmax(dim=1), nn.Softplus()))
+print(nn.CrossEntropyLoss(), nn.MSELoss(), nn.ReLU(inplace=True), nn.LogSoftmax(dim=-1), nn.Identity())
+
+print([name for name, _ in net.named_children()])
+print([name for name, _ in net.named_modules()][:7], "...")
+print([(name, tuple(p.shape)) for name, p in net.named_parameters()])
+print([name for name, _ in net.named_buffers()], len(list(net.modules())), len(net.blocks), list(net.heads.keys()))
+
+x = torch.randn(2, 3)
+handles = [net.stem.register_forward_hook(lambda m, args, out: print("forward hook:", type(m).__name__, tuple(out.shape)))]
+handles.append(net.heads["big"].register_forward_pre_hook(lambda m, args: print("pre-hook: norm", f"{args[0].norm():.4f}")))
+net.heads["big"].register_full_backward_hook(lambda m, gi, go: print("backward hook:", tuple(gi[0].shape), tuple(go[0].shape)))
+net.eval()
+net(x).sum().backward()
+for handle in handles:
+    handle.remove()
+print("hooks removed; again:")
+net(x).sum().backward()
+
+net.blocks[0].register_forward_hook(lambda m, args, out: out * 0)
+print("a hook that replaces the output:", net(x, head="small").shape, net.blocks[0](torch.ones(1, 8)).abs().sum().item())
+
+print("training:", net.training, net.blocks[1].drop.training)
+net.train()
+print("training:", net.training, net.blocks[1].drop.training)
+
+
+def initialise(module):
+    if isinstance(module, nn.Linear):
+        nn.init.constant_(module.weight, 0.1)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+net.apply(initialise)
+print("after apply:", net.stem.weight[0].tolist() == [net.stem.weight[0, 0].item()] * 3, net.stem.bias.tolist())
+
+for parameter in net.blocks.parameters():
+    parameter.requires_grad_(False)
+print("trainable:", sum(p.requires_grad for p in net.parameters()), "of", len(list(net.parameters())))
+net.double()
+print(net.stem.weight.dtype, net.offset.dtype, net.float().offset.dtype)
+
+net.extra = nn.Linear(1, 1)
+del net.heads["small"]
+net.stem = nn.Identity()
+print([name for name, _ in net.named_children()], "stem.weight" in net.state_dict())
+for what, f in {"no such attribute": lambda: net.nothing, "wrong input": lambda: nn.Linear(2, 1)(torch.ones(1, 3))}.items():
+    try:
+        f()
+    except (AttributeError, RuntimeError) as error:
+        print(f"{what}: {type(error).__name__}: {error}")
