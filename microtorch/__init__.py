@@ -1,10 +1,173 @@
-"""microtorch: PyTorch's API on NumPy."""
+"""microtorch: PyTorch's API on NumPy.
+
+>>> import microtorch as torch
+>>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+>>> (x ** 2).sum().backward()
+>>> x.grad
+tensor([2., 4.])
+"""
+
 import warnings as _warnings
 
+# NumPy warns of infinities and NaN (log of 0, overflow), PyTorch does not: say nothing where the warning comes from here.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch\.")
 
-from microtorch.tensor import Tensor
-from microtorch.functions.creation import *
-from microtorch.autograd.modes import no_grad, enable_grad, set_grad_enabled
-from microtorch.dtypes import *
-from microtorch.autograd import engine
+from microtorch import autograd as autograd  # noqa: E402
+from microtorch._missing import missing_name as _missing_name  # noqa: E402
+from microtorch.autograd.modes import (  # noqa: E402
+    enable_grad as enable_grad,
+    inference_mode as inference_mode,
+    is_grad_enabled as is_grad_enabled,
+    is_inference_mode_enabled as is_inference_mode_enabled,
+    no_grad as no_grad,
+    set_grad_enabled as set_grad_enabled,
+)
+from microtorch.dtypes import (  # noqa: E402
+    bool_ as bool,  # noqa: A004
+    cdouble as cdouble,
+    cfloat as cfloat,
+    complex64 as complex64,
+    complex128 as complex128,
+    double as double,
+    dtype as dtype,
+    finfo as finfo,
+    float16 as float16,
+    float32 as float32,
+    float32 as float,  # noqa: A004
+    float64 as float64,
+    get_default_dtype as get_default_dtype,
+    half as half,
+    iinfo as iinfo,
+    int8 as int8,
+    int16 as int16,
+    int32 as int32,
+    int32 as int,  # noqa: A004
+    int64 as int64,
+    long as long,
+    promote_types as promote_types,
+    set_default_dtype as set_default_dtype,
+    short as short,
+    uint8 as uint8,
+    uint16 as uint16,
+    uint32 as uint32,
+    uint64 as uint64,
+)
+from microtorch.functions.creation import (  # noqa: E402
+    arange as arange,
+    as_tensor as as_tensor,
+    empty as empty,
+    empty_like as empty_like,
+    eye as eye,
+    from_numpy as from_numpy,
+    full as full,
+    full_like as full_like,
+    linspace as linspace,
+    logspace as logspace,
+    ones as ones,
+    ones_like as ones_like,
+    range as range,  # noqa: A004
+    tensor as tensor,
+    zeros as zeros,
+    zeros_like as zeros_like,
+)
+from microtorch.functions.linalg import (  # noqa: E402
+    addmm as addmm,
+    bmm as bmm,
+    dot as dot,
+    ger as ger,
+    matmul as matmul,
+    mm as mm,
+    mv as mv,
+    outer as outer,
+)
+from microtorch.functions.pointwise import (  # noqa: E402
+    add as add,
+    addcdiv as addcdiv,
+    addcmul as addcmul,
+    allclose as allclose,
+    clamp as clamp,
+    clamp_max as clamp_max,
+    clamp_min as clamp_min,
+    clip as clip,
+    div as div,
+    divide as divide,
+    equal as equal,
+    isclose as isclose,
+    lerp as lerp,
+    mul as mul,
+    multiply as multiply,
+    pow as pow,  # noqa: A004
+    round as round,  # noqa: A004
+    rsub as rsub,
+    sub as sub,
+    subtract as subtract,
+    true_divide as true_divide,
+    where as where,
+)
+from microtorch.functions.reduce import (  # noqa: E402
+    all as all,  # noqa: A004
+    amax as amax,
+    amin as amin,
+    any as any,  # noqa: A004
+    argmax as argmax,
+    argmin as argmin,
+    logsumexp as logsumexp,
+    max as max,  # noqa: A004
+    mean as mean,
+    min as min,  # noqa: A004
+    std as std,
+    std_mean as std_mean,
+    sum as sum,  # noqa: A004
+    var as var,
+    var_mean as var_mean,
+)
+from microtorch.functions.shape import (  # noqa: E402
+    broadcast_to as broadcast_to,
+    cat as cat,
+    chunk as chunk,
+    concat as concat,
+    concatenate as concatenate,
+    flatten as flatten,
+    flip as flip,
+    gather as gather,
+    index_select as index_select,
+    is_tensor as is_tensor,
+    masked_fill as masked_fill,
+    masked_select as masked_select,
+    movedim as movedim,
+    narrow as narrow,
+    numel as numel,
+    permute as permute,
+    reshape as reshape,
+    roll as roll,
+    select as select,
+    split as split,
+    squeeze as squeeze,
+    stack as stack,
+    t as t,
+    transpose as transpose,
+    tril as tril,
+    triu as triu,
+    unbind as unbind,
+    unsqueeze as unsqueeze,
+)
+from microtorch.ops.pointwise import (  # noqa: E402
+    abs as abs,  # noqa: A004
+    cos as cos,
+    exp as exp,
+    log as log,
+    relu as relu,
+    sigmoid as sigmoid,
+    sin as sin,
+    sqrt as sqrt,
+    tanh as tanh,
+)
+from microtorch.printing import set_printoptions as set_printoptions  # noqa: E402
+from microtorch.size import Size as Size, device as device  # noqa: E402
+from microtorch.tensor import Tensor as Tensor  # noqa: E402
+
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)

@@ -14,7 +14,7 @@ from types import CodeType, ModuleType, TracebackType
 from typing import TYPE_CHECKING
 
 import microtorch
-from microtorch._missing import torch_name
+from microtorch._missing import missing_name
 from microtorch.cli import hook
 from microtorch.cli.program import ENVIRONMENT, Program, load_module, load_script
 
@@ -66,11 +66,10 @@ def _execute(program: Program, picture: FirstBackward | None) -> None:
     if picture is not None:
         picture.start()
     try:
-        exec(program.code, main.__dict__)
-    except Exception as error:
-        _show_only_the_program(error, program.code)
+        exec(program.code, main.__dict__)  # noqa: S102 - it is what this command is for
+    except SystemExit:
         raise
-    except KeyboardInterrupt as error:
+    except BaseException as error:
         _show_only_the_program(error, program.code)
         raise
     finally:
@@ -79,11 +78,8 @@ def _execute(program: Program, picture: FirstBackward | None) -> None:
 
 
 def _show_only_the_program(error: BaseException, code: CodeType | None) -> None:
-    """Take our own frames out of the traceback that Python will print for `error`, and word it for PyTorch's users."""
-    if isinstance(error, ImportError) and (error.name or "").startswith("microtorch"):
-        module, _, name = error.msg.partition("cannot import name '")
-        if not module and name:  # Python's own words name a file of ours, and not torch
-            error.msg = f"microtorch has no `{torch_name(error.name or '')}.{name.partition(chr(39))[0]}`"
+    """Take our own frames out of the traceback that Python will print for `error`."""
+    _name_what_is_missing(error)
     show = sys.excepthook  # the program's own, if it has set one
 
     def excepthook(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
@@ -93,6 +89,22 @@ def _show_only_the_program(error: BaseException, code: CodeType | None) -> None:
         show(kind, value, trace)
 
     sys.excepthook = excepthook
+
+
+def _name_what_is_missing(error: BaseException) -> None:
+    """Let the error for a name that a module of ours lacks say so: Python's own words for it do not name torch."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        module, name = error.obj.__name__, error.name
+        if _is_ours(module) and name:
+            error.args = missing_name(module, name).args
+    elif isinstance(error, ImportError) and _is_ours(error.name or ""):
+        head, found, tail = error.msg.partition("cannot import name '")
+        if found and not head:
+            error.msg = str(missing_name(error.name or "", tail.partition("'")[0]))
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == microtorch.__name__
 
 
 def _from(trace: TracebackType | None, code: CodeType | None) -> TracebackType | None:

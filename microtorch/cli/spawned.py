@@ -16,4 +16,4 @@ _description = os.environ.get(program.ENVIRONMENT, "")
 if _description and not (_description.startswith("module ") and _description.endswith(".__main__")):
     _program = program.load(_description)
     globals().update(_program.names)
-    exec(_program.code, globals())
+    exec(_program.code, globals())  # noqa: S102 - it is what this file is for

@@ -13,12 +13,13 @@ from microtorch.viz.programs import available
 from microtorch.viz.style import TORCHVIZ
 
 try:
-    import graphviz
+    import graphviz  # type: ignore[import-untyped, unused-ignore]
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        'make_dot returns a graphviz.Digraph: pip install "microtorch[viz]". (viz.render needs no extra.)', name="graphviz"
+        'make_dot returns a graphviz.Digraph: pip install "microtorch[viz]". (viz.render needs no extra.)',
+        name="graphviz",
     ) from error
-from graphviz.backend import dot_command
+from graphviz.backend import dot_command  # type: ignore[import-untyped, unused-ignore]
 
 
 class Digraph(graphviz.Digraph):  # type: ignore[misc, unused-ignore]
@@ -53,16 +54,16 @@ def make_dot(
     >>> import microtorch as torch
     >>> w = torch.ones(3, requires_grad=True)
     >>> dot = make_dot((w * 2).sum(), params={"w": w})
-    >>> print(*dot.body, sep="", end="")
-    	n0 [label="\\n ()" fillcolor="darkolivegreen1"]
-    	n1 [label="SumBackward0"]
-    	n2 [label="MulBackward0"]
-    	n3 [label="w\\n (3,)" fillcolor="lightblue"]
-    	n4 [label="AccumulateGrad"]
-    	n1 -> n0
-    	n2 -> n1
-    	n4 -> n2
-    	n3 -> n4
+    >>> print("".join(dot.body).expandtabs(4), end="")
+        n0 [label="\\n ()" fillcolor="darkolivegreen1"]
+        n1 [label="SumBackward0"]
+        n2 [label="MulBackward0"]
+        n3 [label="w\\n (3)" fillcolor="lightblue"]
+        n4 [label="AccumulateGrad"]
+        n1 -> n0
+        n2 -> n1
+        n4 -> n2
+        n3 -> n4
     """
     read = graph(var, params, show_attrs=show_attrs, show_saved=show_saved, max_attr_chars=max(max_attr_chars, 3))
     lines = list(body(read, TORCHVIZ))

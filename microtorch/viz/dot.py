@@ -64,17 +64,17 @@ def to_dot(graph: Graph, style: Style = MICROTORCH, placed: Layout | None = None
     """The graph as DOT text. With `placed` it also says where everything is, for `neato -n2` to draw it there.
 
     >>> from microtorch.viz.graph import Edge, Graph, Node
-    >>> print(to_dot(Graph([Node(0, "output", shape=()), Node(1, "op", op="SumBackward0")], [Edge(1, 0)])))
+    >>> graph = Graph([Node(0, "output", shape=()), Node(1, "op", op="SumBackward0")], [Edge(1, 0)])
+    >>> print(to_dot(graph).expandtabs(4), end="")
     digraph {
-    	graph [nodesep="0.2" ranksep="0.3"]
-    	node [shape="box" style="filled,rounded" fontname="Helvetica" fontsize="12" height="0.3" margin="0.13,0.06"]
-    	edge [color="#777777" arrowsize="0.7"]
-    	n0 [label="output\\n()" fillcolor="#d2efc4" color="#67ab49"]
-    	n1 [label="Sum" fillcolor="#eeeeee" color="#b8b8b8"]
-    	n1 -> n0
+        graph [nodesep="0.2" ranksep="0.3"]
+        node [shape="box" style="filled,rounded" fontname="Helvetica" fontsize="12" height="0.3" margin="0.13,0.06"]
+        edge [color="#777777" arrowsize="0.7"]
+        n0 [label="output\\n()" fillcolor="#d2efc4" color="#67ab49"]
+        n1 [label="Sum" fillcolor="#eeeeee" color="#b8b8b8"]
+        n1 -> n0
     }
-    <BLANKLINE>
-    """  # noqa: E501
+    """
     defaults = {"graph": style.graph, "node": style.node, "edge": style.edge}
     head = [f"\t{kind}{attributes(attrs)}\n" for kind, attrs in defaults.items() if attrs]
     return "".join(["digraph {\n", *head, *body(graph, style, placed), "}\n"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Point = tuple[float, float]
 
@@ -165,7 +166,7 @@ def _order(members: list[list[int]], up: list[list[int]], down: list[list[int]])
 def _crossings(members: list[list[int]], down: list[list[int]]) -> int:
     """How many pairs of arrows cross between neighbouring rows."""
     crossings = 0
-    for above, below in zip(members, members[1:]):
+    for above, below in pairwise(members):
         place = {i: n for n, i in enumerate(below)}
         ends: list[int] = []  # of the arrows that start further left, sorted
         for i in above:
@@ -220,7 +221,7 @@ def curve(points: Sequence[Point]) -> list[Point]:
 def _apart(wanted: list[float], weights: list[float], widths: list[float]) -> list[float]:
     """The places nearest to the wanted ones (least squares) that keep order and gaps: pooling adjacent violators."""
     offsets = [0.0]  # from the first in the row, if all stood as close as they may
-    for a, b in zip(widths, widths[1:]):
+    for a, b in pairwise(widths):
         offsets.append(offsets[-1] + (a + b) / 2 + _GAP_X)
     pools: list[tuple[float, float, int]] = []  # mean, weight, number: a run that stands close together
     for want, weight, offset in zip(wanted, weights, offsets):

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from microtorch.viz.dot import to_dot
 from microtorch.viz.graph import Graph, graph
 from microtorch.viz.html import to_html
-from microtorch.viz.programs import INSTALL, INSTALL_PDF, DrawingError, available, draw
 from microtorch.viz.layout import lanes_needed
+from microtorch.viz.programs import INSTALL, INSTALL_PDF, DrawingError, available, draw
 from microtorch.viz.svg import place, to_svg
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".gv", ".html")
@@ -21,7 +21,12 @@ _CROWDED = 5000
 
 
 def render(
-    graph_or_outputs: Any, path: str | os.PathLike[str], params: Any = None, *, engine: Engine | None = None, limit: int = 5000
+    graph_or_outputs: Any,
+    path: str | os.PathLike[str],
+    params: Any = None,
+    *,
+    engine: Engine | None = None,
+    limit: int = 5000,
 ) -> Path:
     """Draw a graph, or the graph behind a tensor (as `graph` takes it), to a file; its suffix says in which format.
 

@@ -31,14 +31,15 @@ def to_svg(graph: Graph, style: Style = MICROTORCH) -> str:
     """
     placed = place(graph, style)
     w, h = placed.width + 2 * _MARGIN, placed.height + 2 * _MARGIN
-    out = [
+    head = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:.0f}" height="{h:.0f}" viewBox="0 0 {w:.1f} {h:.1f}">\n'
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0,0.8 L8,4 L0,7.2 z" fill="#777777"/></marker></defs>\n'
         '<rect width="100%" height="100%" fill="white"/>\n'
         f'<g transform="translate({_MARGIN} {_MARGIN})" font-family="Helvetica,Arial,sans-serif" font-size="{_FONT}">\n'
-    ]
+    )
+    out = [head]
     for edge, line in zip(graph.edges, placed.lines):
         arrow = "" if edge.saved else ' marker-end="url(#arrow)"'
         out.append(
@@ -54,8 +55,8 @@ def to_svg(graph: Graph, style: Style = MICROTORCH) -> str:
             f'<rect x="{box.x - box.width / 2:.1f}" y="{box.y - box.height / 2:.1f}" width="{box.width:.1f}" '
             f'height="{box.height:.1f}" rx="5" {colours}/>'
         )
-        for i, line in enumerate(lines):
-            out.append(f'<text x="{box.x:.1f}" y="{first + i * _LINE:.1f}" text-anchor="middle">{escape(line)}</text>')
+        for i, text in enumerate(lines):
+            out.append(f'<text x="{box.x:.1f}" y="{first + i * _LINE:.1f}" text-anchor="middle">{escape(text)}</text>')
         out.append("</g>\n")
     return "".join([*out, "</g>\n</svg>\n"])
 

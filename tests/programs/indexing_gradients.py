@@ -1,0 +1,76 @@
+"""Gradients through indexing and shapes: slices, index tensors, gather, masks, cat, stack, split, permute, expand."""
+
+import torch
+
+
+def gradient(name, f, x, weights=True):
+    """The gradient of a weighted sum of f(x): the weights 1, 2, 3 ... show which element went where."""
+    x = x.clone().requires_grad_()
+    out = f(x)
+    w = torch.arange(1.0, out.numel() + 1).view(out.shape) if weights else torch.ones_like(out)
+    (out * w).sum().backward()
+    print(f"{name:22s} {str(tuple(out.shape)):12s} {x.grad.tolist()}")
+
+
+v, m = torch.arange(1.0, 6.0), torch.arange(6.0).reshape(2, 3)
+t = torch.arange(8.0).reshape(2, 2, 2)
+gradient("v[1:4]", lambda v: v[1:4], v)
+gradient("v[::2]", lambda v: v[::2], v)
+gradient("v[-1]", lambda v: v[-1], v)
+gradient("v.flip(0)", lambda v: v.flip(0), v)
+gradient("v[[0, 0, 4]]", lambda v: v[[0, 0, 4]], v)
+gradient("v[mask]", lambda v: v[torch.tensor([True, False, True, False, True])], v)
+gradient("v[v > 2.5]", lambda v: v[v > 2.5], v)
+gradient("m[1]", lambda m: m[1], m)
+gradient("m[:, 1]", lambda m: m[:, 1], m)
+gradient("m[..., None, 2]", lambda m: m[..., None, 2], m)
+gradient("m[[0, 1, 0], [2, 0, 2]]", lambda m: m[[0, 1, 0], [2, 0, 2]], m)
+gradient("m[:, [0, 0]]", lambda m: m[:, [0, 0]], m)
+gradient("m[index 2x2]", lambda m: m[torch.tensor([[0, 1], [1, 1]])], m)
+gradient("index_select", lambda m: m.index_select(1, torch.tensor([2, 0, 2])), m)
+gradient("gather", lambda m: m.gather(1, torch.tensor([[0, 0], [2, 1]])), m)
+gradient("masked_select", lambda m: m.masked_select(m > 2), m)
+gradient("masked_fill", lambda m: m.masked_fill(m > 2, 9.0), m)
+gradient("where", lambda m: torch.where(m > 2, m, -m), m)
+gradient("cat", lambda m: torch.cat([m, m[:, :1]], dim=1), m)
+gradient("stack", lambda v: torch.stack([v, v * 2]), v)
+gradient("split, second part", lambda v: v.split([2, 3])[1], v)
+gradient("chunk, first part", lambda v: v.chunk(2)[0], v)
+gradient("unbind, second", lambda m: m.unbind(1)[1], m)
+gradient("t()", lambda m: m.t(), m)
+gradient("permute", lambda t: t.permute(2, 0, 1), t)
+gradient("transpose", lambda t: t.transpose(0, 2), t)
+gradient("reshape", lambda m: m.reshape(3, 2), m)
+gradient("flatten", lambda t: t.flatten(1), t)
+gradient("squeeze, unsqueeze", lambda m: m.unsqueeze(1).squeeze(1), m)
+gradient("expand", lambda v: v.expand(2, 5), v)
+gradient("repeat", lambda v: v.repeat(2), v)
+gradient("repeat_interleave", lambda v: v.repeat_interleave(2), v)
+gradient("roll", lambda v: v.roll(1), v)
+gradient("tril", lambda t: t[0].tril(), t)
+gradient("diagonal", lambda t: t[1].diagonal(), t)
+gradient("sum dim", lambda m: m.sum(0), m)
+gradient("mean keepdim", lambda m: m.mean(1, keepdim=True), m)
+gradient("max dim", lambda m: m.max(1).values, m)
+gradient("min dim", lambda m: m.min(0)[0], m)
+gradient("cumsum", lambda v: v.cumsum(0), v)
+gradient("prod", lambda v: v.prod(), v)
+gradient("sort descending", lambda v: v.sort(descending=True).values, v)
+gradient("topk", lambda v: v.topk(2).values, v)
+gradient("mm", lambda m: m @ m.t(), m)
+gradient("bmm", lambda t: torch.bmm(t, t), t)
+gradient("matmul, broadcast", lambda t: t @ torch.ones(2), t)
+gradient("einsum", lambda m: torch.einsum("ij,ik->jk", m, m), m)
+gradient("outer", lambda v: torch.outer(v[:2], v[2:4]), v)
+
+# Assignment inside the graph.
+x = torch.ones(3, requires_grad=True)
+y = torch.zeros(2, 3)
+y[0] = x
+y[1, 1:] = x[:2] * 5
+y[y > 4] = 0.0
+print(y)
+(y * torch.arange(6.0).reshape(2, 3)).sum().backward()
+print("gradient of the assigned:", x.grad.tolist())
+scattered = torch.zeros(4).index_add(0, torch.tensor([0, 0, 3]), x)
+print("index_add:", scattered.tolist(), torch.autograd.grad(scattered[0] * 2 + scattered[3], x)[0].tolist())
