@@ -164,7 +164,7 @@ from microtorch.ops.pointwise import (  # noqa: E402
 )
 from microtorch.printing import set_printoptions as set_printoptions  # noqa: E402
 from microtorch.size import Size as Size, device as device  # noqa: E402
-from microtorch.tensor import Tensor as Tensor  # noqa: E402
+from microtorch._tensor import Tensor as Tensor  # noqa: E402
 
 __version__ = "0.1.0"
 

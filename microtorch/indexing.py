@@ -18,7 +18,7 @@ from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 _BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
 

@@ -20,7 +20,7 @@ from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 
 def _reversed(entry: Callable[..., Any]) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import arrays, tensors
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 ndarray = np.ndarray
 _number = attrgetter("seq")

@@ -19,7 +19,7 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.ops import shape as S
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 
 def check_writable(x: TensorBase) -> None:

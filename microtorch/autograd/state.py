@@ -1,7 +1,7 @@
 """What a tensor is, without its methods: an array, a place in the graph, a gradient, the memory it shares.
 
 This is the bottom of the one seam in the design: recording an op makes Tensors, and Tensor's methods call ops. Ops
-know only `TensorBase` and `wrap`; `microtorch/tensor.py` puts the methods on top and joins the two by `join(Tensor)`.
+know only `TensorBase` and `wrap`; `microtorch/_tensor.py` puts the methods on top and joins the two by `join(Tensor)`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from microtorch.autograd.node import Node
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 Array = np.ndarray[Any, Any]
 

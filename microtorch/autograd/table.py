@@ -34,7 +34,7 @@ from microtorch.autograd.node import OUT, Node, OpNode, Output
 from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 Formula = Callable[..., Any]
 Call = Callable[..., Any]

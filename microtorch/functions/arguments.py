@@ -14,7 +14,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 

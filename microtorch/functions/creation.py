@@ -14,7 +14,7 @@ from microtorch.functions.arguments import numpy_dtype, size_of, takes_out
 from microtorch.size import require_cpu
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 
 def finish(data: Any, requires_grad: bool = False, device: Any = None) -> Tensor:

@@ -9,7 +9,7 @@ from microtorch.ops import linalg as L
 from microtorch.ops import pointwise as P
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 
 def _product(input: Any, other: Any) -> Tensor:

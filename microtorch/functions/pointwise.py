@@ -11,7 +11,7 @@ from microtorch.functions.arguments import numpy_dtype, need_tensor, takes_out
 from microtorch.ops import pointwise as P
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 
 @takes_out

@@ -12,7 +12,7 @@ from microtorch.ops import pointwise as P
 from microtorch.ops import reduce as R
 
 if TYPE_CHECKING:
-    from microtorch.tensor import Tensor
+    from microtorch._tensor import Tensor
 
 
 @takes_out
