@@ -12,9 +12,9 @@ import warnings as _warnings
 # NumPy warns of infinities and NaN (log of 0, overflow), PyTorch does not: say nothing where the warning comes from here.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch\.")
 
-from microtorch import autograd as autograd  # noqa: E402
-from microtorch._missing import missing_name as _missing_name  # noqa: E402
-from microtorch.autograd.modes import (  # noqa: E402
+from microtorch import autograd as autograd
+from microtorch._missing import missing_name as _missing_name
+from microtorch.autograd.modes import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
     is_grad_enabled as is_grad_enabled,
@@ -22,8 +22,8 @@ from microtorch.autograd.modes import (  # noqa: E402
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )
-from microtorch.dtypes import (  # noqa: E402
-    bool_ as bool,  # noqa: A004
+from microtorch.dtypes import (
+    bool_ as bool,
     cdouble as cdouble,
     cfloat as cfloat,
     complex64 as complex64,
@@ -33,7 +33,7 @@ from microtorch.dtypes import (  # noqa: E402
     finfo as finfo,
     float16 as float16,
     float32 as float32,
-    float32 as float,  # noqa: A004
+    float32 as float,
     float64 as float64,
     get_default_dtype as get_default_dtype,
     half as half,
@@ -41,7 +41,7 @@ from microtorch.dtypes import (  # noqa: E402
     int8 as int8,
     int16 as int16,
     int32 as int32,
-    int32 as int,  # noqa: A004
+    int32 as int,
     int64 as int64,
     long as long,
     promote_types as promote_types,
@@ -52,7 +52,7 @@ from microtorch.dtypes import (  # noqa: E402
     uint32 as uint32,
     uint64 as uint64,
 )
-from microtorch.functions.creation import (  # noqa: E402
+from microtorch.functions.creation import (
     arange as arange,
     as_tensor as as_tensor,
     empty as empty,
@@ -65,12 +65,12 @@ from microtorch.functions.creation import (  # noqa: E402
     logspace as logspace,
     ones as ones,
     ones_like as ones_like,
-    range as range,  # noqa: A004
+    range as range,
     tensor as tensor,
     zeros as zeros,
     zeros_like as zeros_like,
 )
-from microtorch.functions.linalg import (  # noqa: E402
+from microtorch.functions.linalg import (
     addmm as addmm,
     bmm as bmm,
     dot as dot,
@@ -80,7 +80,7 @@ from microtorch.functions.linalg import (  # noqa: E402
     mv as mv,
     outer as outer,
 )
-from microtorch.functions.pointwise import (  # noqa: E402
+from microtorch.functions.pointwise import (
     add as add,
     addcdiv as addcdiv,
     addcmul as addcmul,
@@ -96,32 +96,32 @@ from microtorch.functions.pointwise import (  # noqa: E402
     lerp as lerp,
     mul as mul,
     multiply as multiply,
-    pow as pow,  # noqa: A004
-    round as round,  # noqa: A004
+    pow as pow,
+    round as round,
     rsub as rsub,
     sub as sub,
     subtract as subtract,
     true_divide as true_divide,
     where as where,
 )
-from microtorch.functions.reduce import (  # noqa: E402
-    all as all,  # noqa: A004
+from microtorch.functions.reduce import (
+    all as all,
     amax as amax,
     amin as amin,
-    any as any,  # noqa: A004
+    any as any,
     argmax as argmax,
     argmin as argmin,
     logsumexp as logsumexp,
-    max as max,  # noqa: A004
+    max as max,
     mean as mean,
-    min as min,  # noqa: A004
+    min as min,
     std as std,
     std_mean as std_mean,
-    sum as sum,  # noqa: A004
+    sum as sum,
     var as var,
     var_mean as var_mean,
 )
-from microtorch.functions.shape import (  # noqa: E402
+from microtorch.functions.shape import (
     broadcast_to as broadcast_to,
     cat as cat,
     chunk as chunk,
@@ -151,8 +151,8 @@ from microtorch.functions.shape import (  # noqa: E402
     unbind as unbind,
     unsqueeze as unsqueeze,
 )
-from microtorch.ops.pointwise import (  # noqa: E402
-    abs as abs,  # noqa: A004
+from microtorch.ops.pointwise import (
+    abs as abs,
     cos as cos,
     exp as exp,
     log as log,
@@ -162,11 +162,11 @@ from microtorch.ops.pointwise import (  # noqa: E402
     sqrt as sqrt,
     tanh as tanh,
 )
-from microtorch.printing import set_printoptions as set_printoptions  # noqa: E402
-from microtorch.size import Size as Size, device as device  # noqa: E402
-from microtorch._tensor import Tensor as Tensor  # noqa: E402
+from microtorch.printing import set_printoptions as set_printoptions
+from microtorch.size import Size as Size, device as device
+from microtorch._tensor import Tensor as Tensor
 
-__version__ = "0.1.0"
+from microtorch.version import __version__ as __version__
 
 
 def __getattr__(name: str) -> object:

@@ -43,7 +43,7 @@ class Tensor(TensorMethods):
         kind = dtypes.default.float
         if not args:
             data = np.zeros((0,), kind)
-        elif len(args) == 1 and isinstance(args[0], (TensorBase, list, np.ndarray)) or isinstance(args[0], tuple) and not isinstance(args[0], Size):
+        elif (len(args) == 1 and isinstance(args[0], (TensorBase, list, np.ndarray))) or (isinstance(args[0], tuple) and not isinstance(args[0], Size)):
             data = creation.array_from(args[0], dtypes.of[kind])
         else:
             data = np.zeros(size_of(args), kind)

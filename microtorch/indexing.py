@@ -54,7 +54,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     """x[key] = value, recorded if x or the value is part of a graph."""
     check_writable(x)
     basic, advanced = split(x, key)
-    recorded = mode.enabled and (x._node is not None or isinstance(value, TensorBase) and value._node is not None)
+    recorded = mode.enabled and (x._node is not None or (isinstance(value, TensorBase) and value._node is not None))
     target = x._data
     if not recorded:
         if basic is not None:
@@ -100,7 +100,7 @@ def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | N
     ndim = x._data.ndim
     used = 0
     for k in parts:
-        if isinstance(k, TensorBase) and k._data.dtype.kind == "b" or isinstance(k, np.ndarray) and k.dtype.kind == "b":
+        if (isinstance(k, TensorBase) and k._data.dtype.kind == "b") or (isinstance(k, np.ndarray) and k.dtype.kind == "b"):
             used += k._data.ndim if isinstance(k, TensorBase) else k.ndim
         elif isinstance(k, list) and k and np.asarray(k).dtype.kind == "b":
             used += np.asarray(k).ndim

@@ -200,7 +200,7 @@ class TensorMethods(TensorBase):
 
     def fill_(self, value: Any) -> Tensor:
         """Write one number everywhere."""
-        if mode.enabled and (self._node is not None or isinstance(value, TensorBase) and value._node is not None):
+        if mode.enabled and (self._node is not None or (isinstance(value, TensorBase) and value._node is not None)):
             indexing.setitem(self, ..., value)
             return self  # type: ignore[return-value]
         check_writable(self)

@@ -21,8 +21,8 @@ from microtorch.autograd.modes import mode
 from microtorch.autograd.state import Storage, TensorBase, storage_of, wrap
 
 if TYPE_CHECKING:
-    from microtorch.autograd.table import Op
     from microtorch._tensor import Tensor
+    from microtorch.autograd.table import Op
 
 # Every node takes the next number when it is made, and every in-place write takes one too. So the numbers order the
 # graph (a node is younger than what it was made of), and show whether a saved value was written after it was saved.

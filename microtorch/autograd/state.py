@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from microtorch.autograd.node import Node
     from microtorch._tensor import Tensor
+    from microtorch.autograd.node import Node
 
 Array = np.ndarray[Any, Any]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.functions.arguments import numpy_dtype, need_tensor, takes_out
+from microtorch.functions.arguments import need_tensor, numpy_dtype, takes_out
 from microtorch.ops import pointwise as P
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     need_tensor("where", condition, "condition")
     if input is None and other is None:
         return tuple(wrap(a) for a in np.nonzero(condition._data))
-    from microtorch.autograd.table import promote, promote_number, as_dtype
+    from microtorch.autograd.table import as_dtype, promote, promote_number
 
     a, b = (t._data if isinstance(t, TensorBase) else t for t in (input, other))
     if isinstance(input, TensorBase) and isinstance(other, TensorBase):

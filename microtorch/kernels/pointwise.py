@@ -31,7 +31,7 @@ def sign(x: Any) -> Any:
 
 def cast(x: Any, dtype: Any) -> Any:
     """The array in another dtype (a copy also when it has it already)."""
-    if x.dtype.kind in "fc" and dtype.kind not in "fc" or x.dtype.kind == "c":
+    if (x.dtype.kind in "fc" and dtype.kind not in "fc") or x.dtype.kind == "c":
         with np.errstate(all="ignore"):
             if x.dtype.kind == "c" and dtype.kind not in "cb":
                 x = x.real

@@ -91,7 +91,7 @@ def index_embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
     """Zeros of `shape` with g added at the advanced index `key` (repeated places add up)."""
     out = np.zeros(shape, g.dtype)
     first = key[0]
-    if isinstance(first, np.ndarray) and first.dtype.kind in "iu" and len(key) <= 2 and key[-1] is Ellipsis or len(key) == 1:
+    if (isinstance(first, np.ndarray) and first.dtype.kind in "iu" and len(key) <= 2 and key[-1] is Ellipsis) or len(key) == 1:
         if first.dtype.kind in "iu":
             return add_rows(out, first, g)
     if any(isinstance(k, np.ndarray) and k.dtype.kind in "iu" for k in key):
