@@ -11,16 +11,14 @@ Writes into the folder given by --out:
 import argparse
 from pathlib import Path
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import nn, optim
 from torch.utils.data import DataLoader, TensorDataset, random_split
 from tqdm import tqdm
 
-matplotlib.use("Agg")  # draw into files: no window, no display needed
-import matplotlib.pyplot as plt
-
+plt.switch_backend("Agg")  # draw into files: no window, no display needed
 DATA = Path(__file__).resolve().parent / "data" / "digits.csv.gz"
 
 
@@ -92,6 +90,7 @@ def draw_history(history, path):
     right.plot(epochs, [100 * a for a in test_accuracy], label="test")
     right.set(title="Accuracy", xlabel="epoch", ylabel="%")
     for panel in (left, right):
+        panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)
         panel.legend()
     figure.savefig(path, dpi=120)

@@ -6,6 +6,7 @@ the result by their numbers, youngest first, is a topological order: when a node
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
@@ -167,7 +168,7 @@ def accumulate_grad(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None
         return
     before = t._grad
     if create_graph:
-        t._grad = g if before is None else before + g
+        t._grad = tensors.grad_copy(g) if before is None else before + g
     elif before is None:
         if not (owned and type(g) is ndarray and g.flags.c_contiguous):
             g = np.array(g, order="C")
@@ -232,11 +233,11 @@ def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
         is_complex = node.dtype.kind == "c"
         t = as_tensor(g.conj() if is_complex else g)
         for hook in list(hooks.tensor.values()):
-            t = checked_hook_result(hook(t), t)
+            t = checked_hook_result(hook, hook(t), t)
         for hook in list(hooks.pre.values()):
             changed = hook((t,))
             if changed is not None:
-                t = checked_hook_result(changed[0] if isinstance(changed, tuple) else changed, t)
+                t = checked_hook_result(hook, changed[0] if isinstance(changed, tuple) else changed, t)
         if hooks.retain is not None:
             kept = hooks.retain()
             if kept is not None:
@@ -247,16 +248,15 @@ def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
     return g
 
 
-def checked_hook_result(changed: Any, given: Tensor) -> Tensor:
+def checked_hook_result(hook: Any, changed: Any, given: Tensor) -> Tensor:
     """The gradient after a hook: what it was if the hook returned None."""
     if changed is None:
         return given
     if not isinstance(changed, TensorBase):
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
     if changed._data.shape != given._data.shape:
-        raise RuntimeError(
-            f"hook '<hook>' has changed the size of value: from {list(given._data.shape)} to {list(changed._data.shape)}"
-        )
+        name = getattr(hook, "__name__", type(hook).__name__)
+        raise RuntimeError(f"hook '{name}' has changed the size of value")
     return changed  # type: ignore[return-value]
 
 
@@ -281,6 +281,10 @@ def check_anomaly(node: Node, results: Sequence[Any]) -> None:
         return
     for i, r in enumerate(results):
         if r is not None and np.isnan(r._data if isinstance(r, TensorBase) else r).any():
+            stack = "".join(node.metadata.get("traceback_", ["(no forward traceback: it ran outside of anomaly mode)"]))
+            warnings.warn(
+                f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{stack}", stacklevel=2
+            )
             raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
 
 

@@ -133,7 +133,10 @@ class Leaf(Node):
         self._tensor = weakref.ref(tensor)
 
     def name(self) -> str:
-        return "AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {hex(id(self))}>"
 
     @property
     def variable(self) -> Tensor | None:
@@ -259,10 +262,11 @@ def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> Run
     from microtorch.dtypes import of
 
     since = sum(clock > node.seq for clock in storage.writes)
-    which = f", which is output 0 of {re.sub('Backward[0-9]*$', '', maker.name())}" if maker is not None else ""
+    made = maker is not None and type(maker) is not Leaf
+    which = f", which is output 0 of {re.sub('Backward[0-9]*$', '', maker.name())}," if made else ""
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[torch.{of[data.dtype].type_name}Tensor {list(data.shape)}]{which}, is at version {storage.version}; "
+        f"[torch.{of[data.dtype].type_name}Tensor {list(data.shape)}]{which} is at version {storage.version}; "
         f"expected version {storage.version - since} instead. Hint: enable anomaly detection to find the operation that "
         "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )

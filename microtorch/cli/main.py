@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from microtorch.cli.program import ProgramError
 from microtorch.cli.run import run_module, run_script
+from microtorch.version import __version__
 
 _RUN = """\
 Run a Python program with `import torch` meaning microtorch. The program is run as `python SCRIPT ARGS` would run it;
@@ -20,23 +21,10 @@ examples:
   microtorch run -m package.train --epochs 3     as `python -m package.train --epochs 3`"""
 
 
-class _Version(argparse.Action):
-    """`--version`, looked up only when asked for."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *args: object) -> None:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            print(f"microtorch {version('microtorch')}")
-        except PackageNotFoundError:
-            print("microtorch (not installed: run from its source)")
-        parser.exit()
-
-
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; a command is a subparser with its function as `command`."""
     parser = argparse.ArgumentParser(prog="microtorch", description="PyTorch's API on NumPy.", allow_abbrev=False)
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    parser.add_argument("--version", action="version", version=f"microtorch {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     run = commands.add_parser(
         "run",

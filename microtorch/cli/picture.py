@@ -48,7 +48,7 @@ class FirstBackward:
             outputs = roots[0] if len(roots) == 1 else tuple(roots)
             graph = viz.graph(outputs, params=viz.names_in_frames(sys._getframe(1)))
             viz.render(graph, self.path)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the program goes on
+        except Exception as error:  # whatever it is, the program goes on
             _say(f"{self.shown} was not written: {error}")
         else:
             _say(f"graph of the first backward() written to {self.shown} ({len(graph.nodes)} nodes)")

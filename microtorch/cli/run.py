@@ -66,7 +66,7 @@ def _execute(program: Program, picture: FirstBackward | None) -> None:
     if picture is not None:
         picture.start()
     try:
-        exec(program.code, main.__dict__)  # noqa: S102 - it is what this command is for
+        exec(program.code, main.__dict__)
     except SystemExit:
         raise
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""What a process that the program starts by multiprocessing ("spawn" or "forkserver") runs first, in place of the program.
+"""What a process that the program starts by multiprocessing ("spawn" or "forkserver") runs in place of the program.
 
 multiprocessing runs this file under the name `__mp_main__`. It installs the import hook and then becomes the program:
 the program's functions and classes are found here when they are unpickled.
@@ -16,4 +16,4 @@ _description = os.environ.get(program.ENVIRONMENT, "")
 if _description and not (_description.startswith("module ") and _description.endswith(".__main__")):
     _program = program.load(_description)
     globals().update(_program.names)
-    exec(_program.code, globals())  # noqa: S102 - it is what this file is for
+    exec(_program.code, globals())

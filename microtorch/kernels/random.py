@@ -2,10 +2,10 @@
 
 `Stream` is the generator. Its drawing methods return fresh C-contiguous arrays; `fill` writes into a given array of any
 strides. Which words each number takes, and every rounding on the way, follow PyTorch 2.7 and later (ATen's
-DistributionTemplates.h, DistributionsHelper.h and TransformationHelper.h), so that the streams stay in step for ever.
+DistributionTemplates.h, DistributionsHelper.h and TransformationHelper.h), so that the two streams stay in step.
 
-Where PyTorch calls the C library (float64 normals and their like), so do we, by Python's `math`; all float32 uniforms,
-normals and integers need IEEE basic operations only and do not depend on the machine.
+Where PyTorch calls the C library (float64 normals and their like), so do we, by Python's `math`; float32 uniforms and
+normals and all integers need IEEE basic operations only and do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from microtorch.kernels import random_checks as checks
 from microtorch.kernels import random_samplers as samplers
-from microtorch.kernels.random_boxmuller import box_muller32, box_muller64
-from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64, Engine
-from microtorch.kernels.random_libm import fma64, fma64_as_float32, libm, libm_as_float32
-from microtorch.kernels.random_permutation import shuffled, shuffled_inside_out
+from microtorch.kernels.random_basic import BasicStream, store
+from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64
+from microtorch.kernels.random_libm import fma64, libm, libm_as_float32
 
 __all__ = ["DEFAULT_SEED", "Kind", "Stream"]
 
@@ -42,15 +41,10 @@ Kind = Literal[
     "log_normal",
 ]
 
-# From here PyTorch takes two words for an integer, and below one: the remainder is then at most 6 % uneven.
-_WIDE_RANGE = 1 << 28
-_LARGEST_32_BIT_SHUFFLE = 0xFFFF_FFFF // 20
 _LARGEST_CATEGORY_COUNT = 1 << 24
-# Below this, float32 results of std * x + 0 could underflow and need the fused path.
-_TINY = 2.0**-60
 
 
-class Stream(Engine):
+class Stream(BasicStream):
     """PyTorch's CPU generator and all that it draws.
 
     >>> Stream(0).uniform((3,)).tolist()
@@ -59,114 +53,271 @@ class Stream(Engine):
 
     __slots__ = ()
 
-    # ---- uniform and normal ----
+    # ---- into a given array ----
 
-    def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: DTypeLike = F32) -> Array:
-        """Uniform numbers in [low, high): `Tensor.uniform_`, and `rand` with the default bounds.
+    def fill(self, array: Array, kind: Kind, *args: Any) -> None:
+        """Fill the array in place, of any strides, with what the method of that name draws from these arguments.
 
-        >>> Stream(1).uniform((2,), -1, 1).tolist()
-        [0.515267014503479, -0.44137823581695557]
+        Numbers go in the order of memory, not of indices, as PyTorch's in-place methods place them; and normal numbers
+        are made by pairs unless the array is C-contiguous. `bernoulli_array` takes probabilities that broadcast to the
+        array; "dropout" makes `dropout_mask`.
+
+        >>> columns = np.empty((2, 2), np.float32, order="F")
+        >>> Stream(0).fill(columns, "randint", 0, 10)
+        >>> columns.tolist()
+        [[4.0, 3.0], [9.0, 0.0]]
         """
-        out = np.empty(shape, dtype)
-        self._uniform(out.reshape(-1), low, high)
-        return out
-
-    def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: DTypeLike = F32) -> Array:
-        """Normal numbers: `Tensor.normal_`, and `randn` by default; 16 and more by the Box-Muller transform in blocks.
-
-        Fewer than 16 are made one pair at a time in float64; the second of a pair waits in the generator for the next.
-
-        >>> Stream(0).normal((2,)).tolist()
-        [1.5409960746765137, -0.293428897857666]
-        """
-        out = np.empty(shape, dtype)
-        self._normal(out.reshape(-1), mean, std)
-        return out
-
-    def _uniform(self, out: Array, low: float = 0.0, high: float = 1.0) -> None:
-        if out.dtype.kind == "c":
-            out = _parts(out)
-        if low != 0.0 or high != 1.0:
-            checks.check_uniform(low, high, out.dtype)
-        if out.dtype == F32:
-            self._uniform32(out, low, high)
-        elif out.dtype == F64:
-            self._uniform64(out, low, high)
-        else:
-            checks.require_floating("check_uniform_bounds", out.dtype)
-            wide = np.empty(out.size, np.float32)
-            self._uniform32(wide, low, high)
-            out[...] = wide
-            _replace(out, out.dtype.type(high), out.dtype.type(low))
-
-    def _uniform32(self, out: Array, low: float, high: float) -> None:
-        """fused(u * (high - low) + low) in float32, u = k / 2**24, k an integer."""
-        first, past = np.float32(low), np.float32(high)
-        width = past - first
-        # u (h - l) + l is h (2u - 1) if l = -h: a float32 product of exact factors, as is u h if l = 0
-        symmetric = low == -high
-        plain = (symmetric or low == 0.0) and (width == 0.0 or width > _TINY)
-        scale = np.array((past if symmetric else width) * np.float32(2.0**-23 if symmetric else 2.0**-24))
-        for start in range(0, out.size, BLOCK):
-            part = out[start : start + BLOCK]
-            bits = self.bits24(part.size)
-            if plain:
-                if symmetric:
-                    bits -= np.int32(1 << 23)
-                part[...] = bits
-                part *= scale
-                continue
-            exact = bits.astype(np.float64)  # 24 bits times 24 bits: the product is exact, the sum rounds
-            exact *= np.float64(width) * 2.0**-24
-            exact += np.float64(first)
-            part[...] = exact
-            _replace(part, past, first)
-
-    def _uniform64(self, out: Array, low: float, high: float) -> None:
-        width = high - low
-        for start in range(0, out.size, BLOCK):
-            part = out[start : start + BLOCK]
-            bits = self.bits53(part.size)
-            if low == -high:
-                bits *= 2
-                bits -= 1 << 53
-                part[...] = bits
-                part *= high * 2.0**-53
-                continue
-            part[...] = bits
-            part *= 2.0**-53
-            if low == 0.0:
-                part *= width
-            else:
-                part[...] = fma64(part, width, low)
-                _replace(part, np.float64(high), np.float64(low))
-
-    def _normal(self, out: Array, mean: float = 0.0, std: float = 1.0, contiguous: bool = True) -> None:
-        if not std >= 0.0:
-            raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
-        if out.size == 0:
+        draw = _FILLS[kind]
+        contiguous = array.flags.c_contiguous
+        if contiguous and kind != "bernoulli_array":
+            draw(self, array.reshape(-1), *args)
             return
-        if out.dtype.kind == "c":
-            out, std = _parts(out), std / math.sqrt(2.0)
-        checks.require_floating("normal_kernel_cpu", out.dtype)
-        if out.size < 16 or not contiguous:
-            self._normal_by_pairs(out, mean, std)
-        elif out.dtype == F64:
-            self._normal64(out, mean, std)
-        elif out.dtype == F32:
-            self._normal32(out, mean, std)
+        if any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape, strict=True)):
+            raise RuntimeError(
+                "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                "location. Please clone() the tensor before performing the operation."
+            )
+        axes = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
+        in_memory_order = array.transpose(axes)
+        dense = in_memory_order.flags.c_contiguous
+        flat = in_memory_order.reshape(-1) if dense else np.empty(array.size, array.dtype)
+        if kind == "normal":
+            self._normal_scattered(flat, *args)
+        elif kind == "bernoulli_array":
+            draw(self, flat, np.broadcast_to(args[0], array.shape).transpose(axes).reshape(-1))
         else:
-            wide = np.empty(out.size, np.float32)
-            self._normal32(wide, mean, std)
-            out[...] = wide
+            draw(self, flat, *args)
+        if not dense:
+            in_memory_order[...] = flat.reshape(in_memory_order.shape)
 
-    def _normal32(self, out: Array, mean: float, std: float) -> None:
-        if 0.0 < std < _TINY and mean == 0.0:
-            mean = -0.0
-        whole = out.size & -16
-        for start in range(0, whole, BLOCK):
-            part = out[start : min(start + BLOCK, whole)].reshape(-1, 16)
-            box_muller32(self.bits24(part.size).reshape(-1, 16), mean, std, part)
-        if whole < out.size:
-            self.skip(out.size - whole)  # PyTorch made uniforms of these, and now makes the last 16 anew
-            box_muller32(self.bits24(16).reshape(1, 16), mean, std, out[-16:].reshape(1, 16))
+    # ---- other distributions ----
+
+    def exponential(self, shape: Shape, lambd: float = 1.0, dtype: DTypeLike = F32) -> Array:
+        """Exponential numbers of rate lambd, -log(1 - u) / lambd: `Tensor.exponential_`.
+
+        >>> Stream(0).exponential((2,), dtype=np.float64).round(6).tolist()
+        [3.508326, 1.230385]
+        """
+        out = np.empty(shape, dtype)
+        self._exponential(out.reshape(-1), lambd)
+        return out
+
+    def cauchy(self, shape: Shape, median: float = 0.0, sigma: float = 1.0, dtype: DTypeLike = F32) -> Array:
+        """Cauchy numbers, median + sigma tan(pi (u - 1/2)): `Tensor.cauchy_`.
+
+        >>> Stream(0).cauchy((2,), dtype=np.float64).round(4).tolist()
+        [10.5977, 0.7648]
+        """
+        out = np.empty(shape, dtype)
+        self._cauchy(out.reshape(-1), median, sigma)
+        return out
+
+    def geometric(self, shape: Shape, p: float, dtype: DTypeLike = F32) -> Array:
+        """The number of trials up to the first success, ceil(log u / log(1 - p)): `Tensor.geometric_`.
+
+        >>> Stream(0).geometric((4,), 0.2).tolist()
+        [1.0, 2.0, 4.0, 1.0]
+        """
+        out = np.empty(shape, dtype)
+        self._geometric(out.reshape(-1), p)
+        return out
+
+    def log_normal(self, shape: Shape, mean: float = 1.0, std: float = 2.0, dtype: DTypeLike = F32) -> Array:
+        """exp of normal numbers of that mean and deviation: `Tensor.log_normal_`.
+
+        >>> Stream(0).log_normal((2,), 0.0, 1.0, np.float64).round(4).tolist()
+        [4.6692, 0.7457]
+        """
+        out = np.empty(shape, dtype)
+        self._log_normal(out.reshape(-1), mean, std)
+        return out
+
+    def multinomial(self, p: Array, num_samples: int, replacement: bool = False) -> NDArray[np.int64]:
+        """Indices drawn with the weights p, (n,) or (rows, n): `torch.multinomial`, of shape (..., num_samples).
+
+        One sample, and samples without replacement, are those of the largest p / q with exponential q, in one draw for
+        all; among equal p / q PyTorch's order is not defined and may differ.
+
+        >>> Stream(0).multinomial(np.array([0.1, 0.2, 0.7]), 4, replacement=True).tolist()
+        [2, 2, 2, 2]
+        """
+        if p.ndim not in (1, 2):
+            raise RuntimeError("prob_dist must be 1 or 2 dim")
+        if not checks.is_floating(p.dtype):
+            name = str(checks.not_implemented("", p.dtype)).split("'")[1]
+            raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {name}")
+        if num_samples <= 0:
+            raise RuntimeError("cannot sample n_sample <= 0 samples")
+        if not replacement and num_samples > p.shape[-1]:
+            raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+        if p.shape[-1] > _LARGEST_CATEGORY_COUNT:
+            raise RuntimeError("number of categories cannot exceed 2^24")
+        if p.ndim == 2 and len(p) == 0:
+            return np.empty((0, num_samples), np.int64)
+        by_sums = replacement and num_samples > 1
+        checks.check_distribution(p, by_sums)
+        if not by_sums:
+            return self._largest_ratios(p, num_samples)
+        rows: Any = p.reshape(-1, p.shape[-1])
+        out = np.empty((len(rows), num_samples), np.int64)
+        for row, indices in zip(rows, out, strict=True):
+            with np.errstate(over="ignore", invalid="ignore"):
+                sums: Any = np.cumsum(row, dtype=F64 if p.dtype == F64 else F32)  # one by one, as PyTorch adds them
+                sums /= sums[-1]
+            sums[-1] = 1
+            indices[...] = np.searchsorted(sums.astype(np.float64), self.uniform64(num_samples))
+        return out.reshape(*p.shape[:-1], num_samples)
+
+    def poisson(self, rate: Array) -> Array:
+        """Poisson numbers of these rates, in their dtype: `torch.poisson`.
+
+        >>> Stream(0).poisson(np.array([1.0, 5.0, 50.0])).tolist()
+        [2.0, 6.0, 49.0]
+        """
+        checks.require_floating("poisson_cpu", rate.dtype)
+        with self.uniforms_one_by_one(4 * rate.size) as uniform:
+            values = [samplers.poisson(r, uniform) for r in rate.reshape(-1).tolist()]
+        return _stored(values, rate.shape, rate.dtype)
+
+    def binomial(self, count: Array, probability: Array) -> Array:
+        """Successes in `count` trials, of the dtype of count: `torch.binomial`; the two have one shape.
+
+        >>> Stream(0).binomial(np.array([10.0, 1000.0]), np.array([0.5, 0.5])).tolist()
+        [7.0, 504.0]
+        """
+        checks.require_floating("binomial_cpu", count.dtype)
+        pairs = zip(count.reshape(-1).tolist(), probability.reshape(-1).tolist(), strict=True)
+        with self.uniforms_one_by_one(4 * count.size) as uniform:
+            values = [samplers.binomial(n, p, uniform) for n, p in pairs]
+        return _stored(values, count.shape, count.dtype)
+
+    def gamma(self, alpha: Array) -> Array:
+        """Gamma numbers of shape alpha and scale 1, in alpha's dtype: `torch._standard_gamma`.
+
+        >>> Stream(0).gamma(np.array([0.5, 3.0])).round(6).tolist()
+        [0.000789, 1.272843]
+        """
+        checks.require_single_or_double("gamma_cpu", alpha.dtype)
+        return np.fmax(self._gammas(alpha).astype(alpha.dtype), np.finfo(alpha.dtype).tiny)
+
+    def dirichlet(self, alpha: Array) -> Array:
+        """Points of the simplex, along the last axis: `torch._sample_dirichlet`, as `torch.distributions.Dirichlet`.
+
+        >>> Stream(0).dirichlet(np.array([0.5, 3.0])).round(6).tolist()
+        [0.00062, 0.99938]
+        """
+        checks.require_single_or_double("dirichlet", alpha.dtype)
+        limits = np.finfo(alpha.dtype)
+        values = np.fmax(self._gammas(alpha.astype(np.float64)), np.finfo(np.float64).tiny)
+        shares = (values / values.sum(axis=-1, keepdims=True)).astype(alpha.dtype)
+        return np.clip(shares, limits.tiny, 1 - limits.epsneg)
+
+    def rrelu_noise(self, x: Array, lower: float, upper: float) -> Array:
+        """The slopes of rrelu in training: uniform in [lower, upper) where x <= 0, elsewhere 1 and nothing drawn.
+
+        >>> Stream(0).rrelu_noise(np.array([1.0, -1.0]), 0.1, 0.3).tolist()
+        [1.0, 0.2940106003613106]
+        """
+        checks.require_single_or_double("rrelu_with_noise_out_cpu", x.dtype)
+        low, high = float(x.dtype.type(lower)), float(x.dtype.type(upper))
+        noise = np.ones(x.shape, x.dtype)
+        negative = x <= 0
+        noise[negative] = self.uniform64(int(negative.sum())) * (high - low) + low
+        return noise
+
+    def _exponential(self, out: Array, lambd: float = 1.0) -> None:
+        if not lambd > 0.0:
+            raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={lambd:g}")
+        checks.require_continuous("Exponential", out.dtype, cpp_name=False)
+        for start in range(0, out.size, BLOCK):
+            part = out[start : start + BLOCK]
+            minus_u = self.uniform64(part.size)
+            np.negative(minus_u, out=minus_u)
+            if out.dtype == F64:
+                part[...] = libm("log1p", minus_u) * (-1.0 / lambd)
+            else:
+                store(part, libm_as_float32("log1p", minus_u, -1.0 / lambd))
+
+    def _cauchy(self, out: Array, median: float = 0.0, sigma: float = 1.0) -> None:
+        if not sigma > 0.0:
+            raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
+        checks.require_continuous("Cauchy", out.dtype, cpp_name=True)
+        for start in range(0, out.size, BLOCK):
+            part = out[start : start + BLOCK]
+            angle = math.pi * (self.uniform64(part.size) - 0.5)
+            if median == 0.0 and out.dtype != F64:
+                store(part, libm_as_float32("tan", angle, sigma))
+            else:
+                store(part, fma64(libm("tan", angle), sigma, median))
+
+    def _geometric(self, out: Array, p: float) -> None:
+        if not 0.0 < p < 1.0:
+            raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p:g}")
+        if out.dtype.kind in "bc" or (out.dtype.kind == "u" and out.dtype.itemsize > 1):
+            raise checks.not_implemented("geometric_cpu", out.dtype)
+        log_failure = math.log1p(-p)
+        for start in range(0, out.size, BLOCK):
+            part = out[start : start + BLOCK]
+            u = self.uniform64(part.size)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                ratio = np.log(u) / log_failure
+                close = np.abs(ratio - np.rint(ratio)) <= ratio * 2.0**-48
+            for i in np.flatnonzero(close & (u > 0)):  # only next to an integer can the last bit of the log matter
+                ratio[i] = math.log(u[i]) / log_failure
+            store(part, np.ceil(ratio))
+
+    def _log_normal(self, out: Array, mean: float = 1.0, std: float = 2.0) -> None:
+        if not std > 0.0:
+            raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
+        checks.require_floating("log_normal_cpu", out.dtype)
+        values = fma64(self._standard_normals(out.size), std, mean)
+        store(out, libm("exp", values) if out.dtype == F64 else libm_as_float32("exp", values))
+
+    def _normal_scattered(self, out: Array, mean: float = 0.0, std: float = 1.0) -> None:
+        self._normal(out, mean, std, contiguous=False)
+
+    def _largest_ratios(self, p: Array, num_samples: int) -> NDArray[np.int64]:
+        q = np.empty_like(p)  # of the same strides, in whose order it is filled
+        self.fill(q, "exponential")
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            np.divide(p, q, out=q)
+        if num_samples == 1:
+            return np.argmax(q, axis=-1, keepdims=True)
+        order: NDArray[np.int64] = np.argsort(-q, axis=-1, kind="stable")[..., :num_samples]
+        return np.ascontiguousarray(order)
+
+    def _gammas(self, alpha: Array) -> NDArray[np.float64]:
+        with np.errstate(all="ignore"), self.uniforms_one_by_one(4 * alpha.size) as uniform:
+            values = [samplers.gamma(a, uniform, lambda: self._normal_from(uniform)) for a in alpha.reshape(-1)]
+        return np.array(values, np.float64).reshape(alpha.shape)
+
+    def _normal_from(self, uniform: Callable[[], float]) -> float:
+        """`next_normal` from the given uniforms."""
+        if self._cached_normal is not None:
+            value, self._cached_normal = self._cached_normal, None
+            return value
+        angle = 2.0 * math.pi * uniform()
+        radius = math.sqrt(-2.0 * math.log1p(-uniform()))
+        self._cached_normal = radius * math.sin(angle)
+        return radius * math.cos(angle)
+
+
+_FILLS: dict[str, Callable[..., None]] = {
+    "uniform": Stream._uniform,
+    "normal": Stream._normal,
+    "randint": Stream._randint,
+    "random": Stream._random,
+    "bernoulli": Stream._bernoulli,
+    "bernoulli_array": Stream._bernoulli_array,
+    "dropout": Stream._dropout,
+    "exponential": Stream._exponential,
+    "cauchy": Stream._cauchy,
+    "geometric": Stream._geometric,
+    "log_normal": Stream._log_normal,
+}
+
+
+def _stored(values: list[Any], shape: tuple[int, ...], dtype: Any) -> Array:
+    out = np.empty(shape, dtype)
+    store(out.reshape(-1), np.array(values, np.float64))
+    return out

@@ -1,4 +1,4 @@
-"""PyTorch's normal numbers for 16 elements and more: the Box-Muller transform on blocks of 16 uniforms, to the last bit.
+"""PyTorch's normal numbers for 16 elements and more: the Box-Muller transform on blocks of 16 uniforms.
 
 Of each 16 uniforms x the pairs (x[j], x[j+8]) become
     radius = sqrt(-2 log(1 - x[j])),  angle = 2 pi x[j+8],  (radius cos(angle), radius sin(angle)) * std + mean.
@@ -68,6 +68,9 @@ _EIGHTH, _QUARTER_AND_EIGHTH = _i32(1 << 21), _i32((1 << 22) + (1 << 21))
 _TO_QUADRANT, _BIT_22_TO_SIGN, _BIT_23_TO_SIGN = _i32(22), _i32(9), _i32(8)
 _SIGN_BIT, _SIGN_TO_MASK = _i32(-(1 << 31)), _i32(31)
 
+# Products with a standard deviation above this do not underflow, so that std * x rounds as std * x + 0 does.
+_TINY = 2.0**-60
+
 # Eight elements as one item: half a block of 16 is moved at once.
 _EIGHT = np.dtype("V32")
 
@@ -119,7 +122,7 @@ def _transform(bits: Array, mean: float, std: float, out: Array, work: Scratch) 
     _sin_and_cos(work)
     sin *= radius
     cos *= radius
-    if mean == 0.0:
+    if mean == 0.0 and (std == 0.0 or std > _TINY):
         if std != 1.0:
             normals *= _f32(std)
         normals += _ZERO  # -0 becomes +0, as in std * x + 0

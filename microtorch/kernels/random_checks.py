@@ -50,7 +50,7 @@ def significand_bits(dtype: Dtype) -> int:
 
 def not_implemented(kernel: str, dtype: Dtype) -> NotImplementedError:
     """PyTorch's error for a dtype that a kernel does not take."""
-    return NotImplementedError(f'"{kernel}" not implemented for \'{_NAMES[dtype.name][0]}\'')
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{_NAMES[dtype.name][0]}'")
 
 
 def require_floating(kernel: str, dtype: Dtype) -> None:
@@ -177,9 +177,8 @@ def _held(value: int, dtype: Dtype) -> int | None:
     """value as the dtype holds it; None where it is beyond the range."""
     if abs(value) > _FLOATS[dtype.name][1]:
         return None
-    return min(int(np.float64(value).astype(np.float32).astype(dtype)), _INT64_MAX) if dtype.itemsize < 8 else int(
-        float(value)
-    )
+    held = int(np.array(value, np.int64).astype(np.float64 if dtype.itemsize == 8 else np.float32).astype(dtype))
+    return held if held <= _INT64_MAX else _INT64_MIN  # the C cast of what int64 cannot hold
 
 
 def check_permutation(n: int, dtype: Dtype) -> None:

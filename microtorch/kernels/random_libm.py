@@ -103,11 +103,12 @@ def libm_as_float32(name: str, x: Floats, scale: float = 1.0) -> NDArray[np.floa
     NumPy's float64 f is within a few ulp, which float32 does not show unless the value is next to a rounding boundary:
     about one element in ten million, and those are asked from the C library.
     """
-    value = getattr(np, name)(x)
-    value *= scale
-    result = value.astype(np.float32)
-    margin = value * 2.0**-48
-    doubtful = np.flatnonzero((value - margin).astype(np.float32) != (value + margin).astype(np.float32))
-    if doubtful.size:
-        result[doubtful] = libm(name, x[doubtful]) * scale
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = getattr(np, name)(x)
+        value *= scale
+        margin = value * 2.0**-48
+        result = (value - margin).astype(np.float32)
+        doubtful = np.flatnonzero(result != (value + margin).astype(np.float32))
+        if doubtful.size:
+            result[doubtful] = libm(name, x[doubtful]) * scale
     return result

@@ -5,8 +5,6 @@ Reference: Durstenfeld, "Algorithm 235: Random permutation", CACM 7 (1964).
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 

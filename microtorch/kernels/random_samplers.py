@@ -66,9 +66,7 @@ def gamma(alpha: Any, uniform: Draw, normal: Draw) -> float:
         scale = _power(1 - uniform(), float(one / alpha))
         alpha = alpha + one
     d = float(alpha - type(alpha)(_THIRD))
-    if 9.0 * d < 0:
-        return math.nan  # the C library's sqrt of a negative number
-    c = 1.0 / math.sqrt(9.0 * d) if d else math.inf
+    c = 1.0 / math.sqrt(9.0 * d) if d > 0 else math.nan  # as C's sqrt of a negative number: the result is NaN then
     while True:
         while True:
             x = normal()
@@ -98,7 +96,7 @@ def binomial(count: float, probability: float, uniform: Draw) -> float:
     if math.isnan(probability):
         return math.nan
     if probability > 0.5:
-        return count - binomial(count, 1.0 - probability, uniform) if probability < 1 else count
+        return count - binomial(count, 1.0 - probability, uniform)
     if count * probability >= 10:
         return _btrs(count, probability, uniform)
     log_failure = math.log1p(-probability)
@@ -163,5 +161,8 @@ def _log(x: float) -> float:
 
 
 def _power(x: float, y: float) -> float:
-    """x ** y for 0 < x <= 1 and y > 0, where C gives 1 for 1 ** infinity."""
-    return math.pow(x, y)
+    """x ** y for x > 0, infinite where it overflows, as in C."""
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return math.inf

@@ -1,4 +1,4 @@
-"""`make_dot`: the graph as a `graphviz.Digraph`, as torchviz draws it. The only file that needs the graphviz package."""
+"""`make_dot`: the graph as a `graphviz.Digraph`, as torchviz draws it. Alone in needing the graphviz package."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_dot(
 ) -> Digraph:
     """The graph behind `var` as torchviz draws it: leaves blue, operations grey, outputs green, saved tensors orange.
 
-    `var` is a tensor, or several in a tuple or dictionary; `params` names the leaves, as `dict(model.named_parameters())`.
+    `var` is a tensor, or several in a tuple or dictionary; `params` names the leaves: `dict(model.named_parameters())`.
     `show_attrs` lists in each operation what it keeps besides tensors, `show_saved` draws the tensors that it keeps.
 
     >>> import microtorch as torch

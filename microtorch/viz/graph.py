@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal
 
 FREED = "[freed]"  # stands for what an operation kept until a backward freed it
@@ -111,7 +112,8 @@ class _Reader:
                 if source is not None:
                     self.graph.edges.append(Edge(self.number(source), number, index))
             self.todo[waiting:] = reversed(self.todo[waiting:])  # so that the first input is followed first
-            self.saved(node, number)
+            if self.show_attrs or self.show_saved:
+                self.saved(node, number)
         return self.graph
 
     def output(self, name: str, tensor: Any) -> None:
@@ -191,8 +193,13 @@ def _type(thing: Any) -> dict[str, Any]:
     shape, dtype = getattr(thing, "shape", None), getattr(thing, "dtype", None)
     return {
         "shape": None if shape is None else tuple(int(n) for n in shape),
-        "dtype": "" if dtype is None else str(dtype).removeprefix("torch."),
+        "dtype": "" if dtype is None else _dtype_name(dtype),
     }
+
+
+@cache  # NumPy takes a microsecond or two to spell one
+def _dtype_name(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _short(text: str, limit: int) -> str:

@@ -51,7 +51,7 @@ def render(
 
 
 def check(path: str | os.PathLike[str]) -> None:
-    """Raise what `render` would raise for this file whatever the graph, and FileNotFoundError if its folder is missing."""
+    """Raise what `render` would raise for this file whatever the graph; FileNotFoundError if its folder is missing."""
     path = Path(path)
     suffix = _suffix(path)
     if not path.absolute().parent.is_dir():
@@ -74,8 +74,8 @@ def _picture(graph: Graph, suffix: str, title: str, engine: Engine | None, limit
         return to_dot(graph).encode()
     if len(graph.nodes) > limit:
         raise ValueError(
-            f"the graph has {len(graph.nodes):,} nodes, and a picture of more than {limit:,} shows nothing: draw a part "
-            "of it, write .dot, or raise `limit`"
+            f"the graph has {len(graph.nodes):,} nodes, and a picture of more than {limit:,} shows nothing: "
+            "draw a part of it, write .dot, or raise `limit`"
         )
     if suffix == ".html":
         return to_html(graph, _drawn(graph, ".svg", engine).decode(), title).encode()

@@ -84,4 +84,5 @@ with torch.no_grad():
         sequence = torch.cat([sequence, model(sequence)[:, -1].argmax(dim=-1, keepdim=True)], dim=1)
 weights = model.blocks[0].attention.weights
 print("asked", ids[0, :HALF].tolist(), "answered", sequence[0, HALF:].tolist())
-print("rows of the weights sum to one:", torch.allclose(weights.sum(-1), torch.ones(())), "nothing ahead:", weights[0, 0, 0, 1:].sum().item())
+print("rows of the weights sum to one:", torch.allclose(weights.sum(-1), torch.ones(())))
+print("weight on what is ahead:", weights[0, 0, 0, 1:].sum().item())

@@ -22,7 +22,9 @@ print("after zero_:", x.grad)
 # Which tensors require a gradient?
 a = torch.randn(2, 2)
 b = torch.randn(2, 2, requires_grad=True)
-print("a, b, a + b, (a + b).detach():", a.requires_grad, b.requires_grad, (a + b).requires_grad, (a + b).detach().requires_grad)
+print(
+    "a, b, a + b:", a.requires_grad, b.requires_grad, (a + b).requires_grad, "detached:", (a + b).detach().requires_grad
+)
 with torch.no_grad():
     print("in no_grad:", (a + b).requires_grad, torch.is_grad_enabled())
     with torch.enable_grad():

@@ -45,7 +45,11 @@ out = bn2(images)
 print("\n2d:", out.shape, "channel deviation", out.std(dim=(0, 2, 3)).detach())
 print(bn2.running_mean, bn2.running_var)
 stateless = nn.BatchNorm2d(2, track_running_stats=False)
-print("without running numbers:", stateless.running_mean, torch.allclose(stateless(images).mean(), torch.zeros(()), atol=1e-5))
+print(
+    "without running numbers:",
+    stateless.running_mean,
+    torch.allclose(stateless(images).mean(), torch.zeros(()), atol=1e-5),
+)
 
 # A network with and without it, from inputs of very different sizes.
 features = torch.randn(200, 4) * torch.tensor([0.01, 0.1, 1.0, 10.0])
@@ -53,7 +57,9 @@ labels = (features / torch.tensor([0.01, 0.1, 1.0, 10.0])).sum(1) > 0
 print()
 for name, norm in {"plain": nn.Identity(), "batch norm": nn.BatchNorm1d(4)}.items():
     torch.manual_seed(1)
-    model = nn.Sequential(norm, nn.Linear(4, 16), nn.Tanh(), nn.BatchNorm1d(16) if name != "plain" else nn.Identity(), nn.Linear(16, 2))
+    model = nn.Sequential(
+        norm, nn.Linear(4, 16), nn.Tanh(), nn.BatchNorm1d(16) if name != "plain" else nn.Identity(), nn.Linear(16, 2)
+    )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     losses = []
     for step in range(41):

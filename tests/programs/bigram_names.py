@@ -3,8 +3,8 @@
 import torch
 import torch.nn.functional as F
 
-names = """ada alan alice amelia anna arthur barbara benjamin carl charles clara daniel dorothy edith edsger edward elena
-emma emmy ernest ethel eva florence frances george grace hedy helen henry hilda ida irene isaac james jane john karen
+names = """ada alan alice amelia anna arthur barbara benjamin carl charles clara daniel dorothy edith edsger edward
+elena emma emmy ernest eva florence frances george grace hedy helen henry hilda ida irene isaac james jane john karen
 katherine lise louise margaret maria marie mary max michael nora oliver paul peter ralph rosa rosalind ruth samuel sarah
 sofia stephen thomas vera william""".split()
 letters = sorted(set("".join(names)))
@@ -67,7 +67,14 @@ W2, b2 = torch.randn((40, V), generator=g) * 0.1, torch.zeros(V)
 parameters = [C, W1, b1, W2, b2]
 for p in parameters:
     p.requires_grad = True
-print("MLP with", sum(p.nelement() for p in parameters), "parameters; first contexts", X[:3].tolist(), "->", Y[:3].tolist())
+print(
+    "MLP with",
+    sum(p.nelement() for p in parameters),
+    "parameters; first contexts",
+    X[:3].tolist(),
+    "->",
+    Y[:3].tolist(),
+)
 for step in range(151):
     ix = torch.randint(0, X.shape[0], (64,), generator=g)
     h = torch.tanh(C[X[ix]].view(-1, 8) @ W1 + b1)

@@ -23,7 +23,12 @@ data = Squares(10)
 print(len(data), data[3])
 for x, y in DataLoader(data, batch_size=4):
     print(x, y, x.dtype, y.dtype)
-print("batches:", len(DataLoader(data, batch_size=4)), "without the last:", len(DataLoader(data, batch_size=4, drop_last=True)))
+print(
+    "batches:",
+    len(DataLoader(data, batch_size=4)),
+    "without the last:",
+    len(DataLoader(data, batch_size=4, drop_last=True)),
+)
 
 torch.manual_seed(0)
 loader = DataLoader(data, batch_size=5, shuffle=True)

@@ -39,5 +39,10 @@ for step in range(201):
 
 with torch.no_grad():
     points = generator(torch.randn(500, 2))
-print("generated: mean", [round(v, 2) for v in points.mean(0).tolist()], "deviation", [round(v, 2) for v in points.std(0).tolist()])
+print(
+    "generated: mean",
+    [round(v, 2) for v in points.mean(0).tolist()],
+    "deviation",
+    [round(v, 2) for v in points.std(0).tolist()],
+)
 print("real:      mean", [round(v, 2) for v in centre.tolist()], "deviation", [round(v, 2) for v in spread.tolist()])

@@ -1,4 +1,4 @@
-"""Gradients of gradients, by create_graph: derivatives of any order, a gradient penalty, Hessians and Newton's method."""
+"""Gradients of gradients, by create_graph: derivatives of any order, Hessians, Newton's method, a gradient penalty."""
 
 import torch
 from torch import autograd, nn
@@ -18,6 +18,7 @@ y = torch.tanh(x)
 print("tanh'': ", second)
 print("formula:", -2 * y.detach() * (1 - y.detach() ** 2))
 print("first requires grad:", first.requires_grad, "second:", second.requires_grad)
+
 
 # A Hessian, row by row, and its product with a vector without ever making it.
 def rosenbrock(p):

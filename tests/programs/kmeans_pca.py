@@ -36,7 +36,7 @@ components, shares = [], []
 remaining = covariance.clone()
 for k in range(3):
     v = torch.ones(64, dtype=torch.float64)
-    for _ in range(300):
+    for _ in range(2000):
         v = remaining @ v
         v = v / v.norm()
     variance = v @ remaining @ v

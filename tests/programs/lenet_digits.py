@@ -63,7 +63,9 @@ for epoch in range(1, 6):
         loss.backward()
         optimizer.step()
         running_loss += loss.item()
-    print(f"epoch {epoch} | loss {running_loss / len(loader):.4f} | test {accuracy(model, test_images, test_labels):.1%}")
+    print(
+        f"epoch {epoch} | loss {running_loss / len(loader):.4f} | test {accuracy(model, test_images, test_labels):.1%}"
+    )
 
 print("first predictions:", model(test_images[:10]).argmax(dim=1).tolist())
 print("true labels:      ", test_labels[:10].tolist())

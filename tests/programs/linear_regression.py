@@ -38,7 +38,7 @@ for epoch in range(3):
                 parameter -= 0.1 * parameter.grad
                 parameter.grad.zero_()
     with torch.no_grad():
-        print(f"epoch {epoch + 1}  loss {squared_loss(features @ w + b, labels).mean():.6f}")
+        print(f"epoch {epoch + 1}  loss {squared_loss(features @ w + b, labels).mean():.5f}")
 print("error in w:", [round(v, 3) for v in (true_w - w).tolist()], "in b:", round((true_b - b).item(), 3))
 
 print("\nby nn")
@@ -75,4 +75,5 @@ for penalty in (0.0, 0.1, 1.0, 10.0):
         trainer.zero_grad()
         loss_fn(net(features), labels.unsqueeze(1)).backward()
         trainer.step()
-    print(f"penalty {penalty:4.1f}  w {[round(v, 3) for v in net.weight[0].tolist()]}  norm {net.weight.norm().item():.3f}")
+    w, norm = net.weight[0].tolist(), net.weight.norm().item()
+    print(f"penalty {penalty:4.1f}  w {[round(v, 3) for v in w]}  norm {norm:.3f}")

@@ -8,7 +8,8 @@ torch.manual_seed(0)
 prediction, target = torch.randn(4, 3), torch.randn(4, 3)
 for loss in (nn.MSELoss, nn.L1Loss, nn.SmoothL1Loss):
     values = [loss(reduction=r)(prediction, target) for r in ("mean", "sum")]
-    print(f"{loss.__name__:13s} mean {values[0].item():.4f}  sum {values[1].item():.4f}  none {tuple(loss(reduction='none')(prediction, target).shape)}")
+    shape = tuple(loss(reduction="none")(prediction, target).shape)
+    print(f"{loss.__name__:13s} mean {values[0].item():.4f}  sum {values[1].item():.4f}  none {shape}")
 print("SmoothL1, beta 0.5:", f"{nn.SmoothL1Loss(beta=0.5)(prediction, target).item():.4f}")
 
 print("\ngradients at differences -2, -0.3, 0, 0.3, 2")
@@ -43,9 +44,17 @@ loss.backward()
 print(loss, logits.grad)
 print("(sigmoid - truth) / n:", (torch.sigmoid(logits) - truth).detach() / 4)
 print("BCELoss after sigmoid:", nn.BCELoss()(torch.sigmoid(logits), truth))
-print("weights:", F.binary_cross_entropy(torch.tensor([0.2, 0.9]), torch.tensor([0.0, 1.0]), weight=torch.tensor([1.0, 3.0])))
-print("pos_weight:", F.binary_cross_entropy_with_logits(logits, truth, pos_weight=torch.tensor(2.0), reduction="none").detach())
-print("certain and wrong:", F.binary_cross_entropy(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.0]), reduction="none"))
+print(
+    "weights:",
+    F.binary_cross_entropy(torch.tensor([0.2, 0.9]), torch.tensor([0.0, 1.0]), weight=torch.tensor([1.0, 3.0])),
+)
+print(
+    "pos_weight:",
+    F.binary_cross_entropy_with_logits(logits, truth, pos_weight=torch.tensor(2.0), reduction="none").detach(),
+)
+print(
+    "certain and wrong:", F.binary_cross_entropy(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 0.0]), reduction="none")
+)
 
 
 def attempt(what, f):

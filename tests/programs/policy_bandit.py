@@ -67,7 +67,8 @@ for update in range(31):
     loss.backward()
     optimizer.step()
     if update % 6 == 0:
-        print(f"update {update:2d}  reached the goal {reached} of 8  mean reward {sum(totals) / 8:6.3f}  loss {loss.item():7.3f}")
+        mean = sum(totals) / 8
+        print(f"update {update:2d}  at the goal {reached} of 8  mean reward {mean:6.3f}  loss {loss.item():7.3f}")
 with torch.no_grad():
     right = torch.softmax(policy(torch.eye(CELLS)), dim=1)[:, 1]
 print("probability of going right in each cell:", [round(v, 2) for v in right.tolist()])

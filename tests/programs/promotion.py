@@ -12,11 +12,17 @@ def name(dtype):
 print("a + b of two tensors with dimensions")
 print(" " * 9 + "".join(f"{name(d):>9s}" for d in DTYPES))
 for a in DTYPES:
-    print(f"{name(a):9s}" + "".join(f"{name((torch.ones(1, dtype=a) + torch.ones(1, dtype=b)).dtype):>9s}" for b in DTYPES))
+    print(
+        f"{name(a):9s}"
+        + "".join(f"{name((torch.ones(1, dtype=a) + torch.ones(1, dtype=b)).dtype):>9s}" for b in DTYPES)
+    )
 
 print("\na tensor with dimensions + one without: the kind decides, not the size")
 for a in DTYPES:
-    print(f"{name(a):9s}" + "".join(f"{name((torch.ones(1, dtype=a) + torch.ones((), dtype=b)).dtype):>9s}" for b in DTYPES))
+    print(
+        f"{name(a):9s}"
+        + "".join(f"{name((torch.ones(1, dtype=a) + torch.ones((), dtype=b)).dtype):>9s}" for b in DTYPES)
+    )
 
 print("\na tensor and a number")
 for label, f in {
@@ -55,27 +61,3 @@ for label, f in {
         except (RuntimeError, TypeError, NotImplementedError) as error:
             row += f"{type(error).__name__.replace('Error', ''):>9s}"
     print(row)
-
-print("\nconstructors")
-for value in (True, 1, 1.0, [1, 2.0], [True, 2], [[1], [2]], []):
-    print(f"{str(value):12s} {name(torch.tensor(value).dtype)}")
-print("arange:", name(torch.arange(3).dtype), name(torch.arange(3.0).dtype), "full:", name(torch.full((1,), 2).dtype), name(torch.full((1,), 2.0).dtype))
-
-print("\nin place the tensor keeps its dtype, or refuses")
-x = torch.ones(2, dtype=torch.float32)
-x += torch.ones(2, dtype=torch.float64)
-print(name(x.dtype), x)
-for label, f in {"int += float": lambda: torch.ones(2, dtype=torch.int64).add_(0.5), "bool += int": lambda: torch.ones(2, dtype=torch.bool).add_(1)}.items():
-    try:
-        f()
-    except RuntimeError as error:
-        print(f"{label}: {error}")
-
-print("\nconversions")
-f = torch.tensor([-1.9, -0.5, 0.0, 0.5, 1.9])
-print(f.int().tolist(), f.bool().tolist(), f.to(torch.uint8).dtype, f.double().to(f).dtype, f.type(torch.int64).tolist())
-print((2**24 + torch.tensor([1, 2, 3])).float().tolist(), torch.tensor(300).to(torch.uint8).item(), torch.tensor(0.1).double().item())
-w = torch.ones(2, requires_grad=True)
-(w.double() * torch.tensor([1.0, 2.0], dtype=torch.float64)).sum().backward()
-print("a gradient has its leaf's dtype:", name(w.grad.dtype), w.grad)
-print(torch.result_type(torch.ones(1, dtype=torch.int32), 1.5), torch.promote_types(torch.int32, torch.float32), torch.can_cast(torch.float32, torch.int64))

@@ -1,4 +1,4 @@
-"""A small residual network: convolutions without bias, BatchNorm2d, shortcuts, average pooling, a learning-rate plan."""
+"""A small residual network: convolutions without bias, BatchNorm2d, shortcuts, average pooling, cosine annealing."""
 
 from pathlib import Path
 
@@ -45,18 +45,23 @@ model = nn.Sequential(
     nn.Linear(16, 10),
 )
 print(model[4])
-print(sum(p.numel() for p in model.parameters()), "parameters,", sum(b.numel() for b in model.buffers()), "numbers in buffers")
+print(
+    sum(p.numel() for p in model.parameters()),
+    "parameters,",
+    sum(b.numel() for b in model.buffers()),
+    "numbers in buffers",
+)
 x = images[:2]
 for layer in model:
     x = layer(x)
     print(f"{type(layer).__name__:12s} -> {tuple(x.shape)}")
 
-optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4)
 scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
 for epoch in range(4):
     model.train()
     order, total = torch.randperm(400), 0.0
-    for chosen in order.split(50):
+    for chosen in order.split(25):
         optimizer.zero_grad()
         loss = F.cross_entropy(model(images[train][chosen]), labels[train][chosen])
         loss.backward()
@@ -65,7 +70,9 @@ for epoch in range(4):
     model.eval()
     with torch.no_grad():
         accuracy = (model(images[test]).argmax(1) == labels[test]).float().mean().item()
-    print(f"epoch {epoch + 1}  lr {scheduler.get_last_lr()[0]:.4f}  loss {total / 400:.3f}  test accuracy {accuracy:.2f}")
+    print(
+        f"epoch {epoch + 1}  lr {scheduler.get_last_lr()[0]:.4f}  loss {total / 400:.3f}  test accuracy {accuracy:.2f}"
+    )
     scheduler.step()
 bn = model[1]
 print("channel means:", [round(v, 2) for v in bn.running_mean.tolist()], "batches:", int(bn.num_batches_tracked))

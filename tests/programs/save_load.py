@@ -41,7 +41,9 @@ for name, value in model.state_dict().items():
 print("batches seen:", model.body[1].num_batches_tracked)
 
 torch.save(model.state_dict(), "weights.pt")
-torch.save({"epoch": 10, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "note": "so far"}, "checkpoint.pt")
+torch.save(
+    {"epoch": 10, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "note": "so far"}, "checkpoint.pt"
+)
 print("files written:", sorted(f for f in os.listdir(".") if f.endswith(".pt")))
 
 torch.manual_seed(1)
@@ -75,7 +77,9 @@ for what, change in {"strict": state, "wrong shape": {**model.state_dict(), "hea
 # Tensors, views that share memory, lists, in a buffer instead of a file.
 buffer = io.BytesIO()
 base = torch.arange(6.0)
-torch.save({"base": base, "view": base[2:4], "transposed": base.view(2, 3).t(), "more": [1, "two", torch.tensor(True)]}, buffer)
+torch.save(
+    {"base": base, "view": base[2:4], "transposed": base.view(2, 3).t(), "more": [1, "two", torch.tensor(True)]}, buffer
+)
 buffer.seek(0)
 loaded = torch.load(buffer)
 loaded["base"][2] = 100

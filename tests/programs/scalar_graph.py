@@ -29,7 +29,10 @@ x1, x2, w1, w2, bias = scalar(2.0), scalar(0.0), scalar(-3.0), scalar(1.0), scal
 n = x1 * w1 + x2 * w2 + bias
 out = n.tanh()
 out.backward()
-print(f"neuron {out.item():.4f}", *(f"{name}.grad {v.grad.item():.4f}" for name, v in zip("x1 x2 w1 w2 b".split(), (x1, x2, w1, w2, bias))))
+print(
+    f"neuron {out.item():.4f}",
+    *(f"{name}.grad {v.grad.item():.4f}" for name, v in zip("x1 x2 w1 w2 b".split(), (x1, x2, w1, w2, bias))),
+)
 
 # tanh in pieces gives the same.
 n = scalar(0.8814)

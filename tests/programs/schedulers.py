@@ -28,7 +28,7 @@ for epoch in range(9):
     loss.backward()
     optimizer.step()
     scheduler.step()
-    print(f"epoch {epoch}  loss {loss.item():.4f}  lr {['%.5f' % lr for lr in scheduler.get_last_lr()]}")
+    print(f"epoch {epoch}  loss {loss.item():.4f}  lr {[round(lr, 5) for lr in scheduler.get_last_lr()]}")
 
 print("\ncosine annealing")
 sgd = optim.SGD(model.parameters(), lr=0.1, momentum=0.9, nesterov=True)
@@ -47,7 +47,8 @@ print("\nreduce on plateau")
 plateau = ReduceLROnPlateau(sgd, mode="min", factor=0.1, patience=2, threshold=0.01)
 for epoch, validation in enumerate([1.0, 0.8, 0.79, 0.795, 0.793, 0.792, 0.7, 0.71, 0.70, 0.71, 0.72]):
     plateau.step(validation)
-    print(f"epoch {epoch:2d}  validation {validation:.3f}  lr {sgd.param_groups[0]['lr']:.6f}  bad epochs {plateau.num_bad_epochs}")
+    lr, bad = sgd.param_groups[0]["lr"], plateau.num_bad_epochs
+    print(f"epoch {epoch:2d}  validation {validation:.3f}  lr {lr:.6f}  bad epochs {bad}")
 
 print("\nstates")
 state = scheduler.state_dict()

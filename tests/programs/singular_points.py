@@ -7,10 +7,10 @@ inf, nan = float("inf"), float("nan")
 
 
 def slope(name, f, values):
-    """The gradient of f's sum at the given values."""
+    """The gradient of f's sum at the given values (+ 0.0 turns a -0.0 into 0.0)."""
     x = torch.tensor(values, requires_grad=True)
     f(x).sum().backward()
-    print(f"{name:28s} at {str(values):22s} {[round(v, 4) for v in x.grad.tolist()]}")
+    print(f"{name:28s} at {str(values):22s} {[round(v, 4) + 0.0 for v in x.grad.tolist()]}")
 
 
 slope("relu", torch.relu, [-1.0, 0.0, 1.0])
@@ -62,8 +62,25 @@ slope("nan_to_num", torch.nan_to_num, [nan, 1.0, inf])
 
 x = torch.tensor([nan, 1.0, -inf, inf])
 print("isnan", x.isnan().tolist(), "isinf", x.isinf().tolist(), "isfinite", torch.isfinite(x).tolist())
-print("max of nan:", torch.max(x), "argmax:", torch.argmax(x).item(), "sum:", x.sum(), "relu:", torch.relu(x), "clamp:", x.clamp(0, 2))
-print("integer division:", torch.tensor([7, -7]) // 2, torch.tensor([7, -7]) % 3, torch.tensor([7.0, -7.0]) // 2, torch.tensor([-7.0]) % 3)
+print(
+    "max of nan:",
+    torch.max(x),
+    "argmax:",
+    torch.argmax(x).item(),
+    "sum:",
+    x.sum(),
+    "relu:",
+    torch.relu(x),
+    "clamp:",
+    x.clamp(0, 2),
+)
+print(
+    "integer division:",
+    torch.tensor([7, -7]) // 2,
+    torch.tensor([7, -7]) % 3,
+    torch.tensor([7.0, -7.0]) // 2,
+    torch.tensor([-7.0]) % 3,
+)
 try:
     torch.tensor([1]) // 0
 except RuntimeError as error:

@@ -38,9 +38,16 @@ print(m)
 
 print("shapes")
 t = torch.arange(24.0).view(2, 3, 4)
-print(t.permute(2, 0, 1).shape, t.transpose(0, 1).shape, t.flatten(1).shape, t.unsqueeze(0).shape, t[:1].squeeze().shape)
+print(
+    t.permute(2, 0, 1).shape, t.transpose(0, 1).shape, t.flatten(1).shape, t.unsqueeze(0).shape, t[:1].squeeze().shape
+)
 print(t.transpose(1, 2).is_contiguous(), t.stride(), t.transpose(1, 2).stride())
-print(torch.cat([m, m], dim=1).shape, torch.stack([m, m]).shape, [c.shape for c in m.split(2)], [c.tolist() for c in a.chunk(2)])
+print(
+    torch.cat([m, m], dim=1).shape,
+    torch.stack([m, m]).shape,
+    [c.shape for c in m.split(2)],
+    [c.tolist() for c in a.chunk(2)],
+)
 print(a.expand(2, 3), a.repeat(2), torch.ones(3, 1).expand(3, 2).shape)
 
 print("views share memory, clones do not")

@@ -1,4 +1,4 @@
-"""The tools of a training loop: clipping, gradient accumulation, freezing, weight averaging, anomaly detection, modes."""
+"""The tools of a training loop: clipping, gradient accumulation, freezing, averaging weights, anomalies, modes."""
 
 import copy
 
@@ -30,7 +30,8 @@ whole, parts = network(), network()
 F.cross_entropy(whole(x), y).backward()
 for chunk_x, chunk_y in zip(x.chunk(4), y.chunk(4)):
     (F.cross_entropy(parts(chunk_x), chunk_y) / 4).backward()
-print("gradients agree:", all(torch.allclose(a.grad, b.grad, atol=1e-6) for a, b in zip(whole.parameters(), parts.parameters())))
+pairs = zip(whole.parameters(), parts.parameters())
+print("gradients agree:", all(torch.allclose(a.grad, b.grad, atol=1e-6) for a, b in pairs))
 
 print("\nfreezing the first layer")
 model = network()
@@ -43,7 +44,8 @@ for step in range(20):
     optimizer.zero_grad(set_to_none=False)
     loss.backward()
     optimizer.step()
-print("changed:", [name for name, value in model.state_dict().items() if not torch.equal(value, before[name])], f"loss {loss.item():.4f}")
+changed = [name for name, value in model.state_dict().items() if not torch.equal(value, before[name])]
+print("changed:", changed, f"loss {loss.item():.4f}")
 print("gradients of the first layer:", model[0].weight.grad)
 
 print("\nan exponential average of the weights")
@@ -60,7 +62,8 @@ for step in range(41):
         for slow, fast in zip(average.parameters(), model.parameters()):
             slow.mul_(0.9).add_(fast, alpha=0.1)
     if step % 20 == 0:
-        print(f"step {step:2d}  weights {F.cross_entropy(model(x), y).item():.4f}  average {F.cross_entropy(average(x), y).item():.4f}")
+        losses = [F.cross_entropy(net(x), y).item() for net in (model, average)]
+        print(f"step {step:2d}  weights {losses[0]:.4f}  average {losses[1]:.4f}")
 
 print("\nweights as one vector")
 flat = nn.utils.parameters_to_vector(model.parameters())

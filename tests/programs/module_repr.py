@@ -1,4 +1,4 @@
-"""Modules from the inside: how they print, how to walk them, hooks, apply, train and eval, containers, freezing."""
+"""Modules: how they print, how to walk over their parts, containers, adding and removing layers, freezing."""
 
 import torch
 from torch import nn
@@ -32,46 +32,24 @@ class Net(nn.Module):
         return self.heads[head](x) / self.temperature
 
 
+class Forgetful(nn.Module):
+    def __init__(self):
+        self.layer = nn.Linear(1, 1)
+
+
 torch.manual_seed(0)
 net = Net()
 print(net)
 print(nn.Sequential(nn.Conv2d(1, 8, 3, stride=2, bias=False), nn.BatchNorm2d(8), nn.LeakyReLU(0.2), nn.AvgPool2d(2)))
-print(nn.Sequential(nn.Embedding(10, 3), nn.Flatten(), nn.PReLU(), nn.ELU(), nn.SiLU(), nn.Softmax(dim=1), nn.Softplus()))
+print(
+    nn.Sequential(nn.Embedding(10, 3), nn.Flatten(), nn.PReLU(), nn.ELU(), nn.SiLU(), nn.Softmax(dim=1), nn.Softplus())
+)
 print(nn.CrossEntropyLoss(), nn.MSELoss(), nn.ReLU(inplace=True), nn.LogSoftmax(dim=-1), nn.Identity())
 
 print([name for name, _ in net.named_children()])
 print([name for name, _ in net.named_modules()][:7], "...")
 print([(name, tuple(p.shape)) for name, p in net.named_parameters()])
 print([name for name, _ in net.named_buffers()], len(list(net.modules())), len(net.blocks), list(net.heads.keys()))
-
-x = torch.randn(2, 3)
-handles = [net.stem.register_forward_hook(lambda m, args, out: print("forward hook:", type(m).__name__, tuple(out.shape)))]
-handles.append(net.heads["big"].register_forward_pre_hook(lambda m, args: print("pre-hook: norm", f"{args[0].norm():.4f}")))
-net.heads["big"].register_full_backward_hook(lambda m, gi, go: print("backward hook:", tuple(gi[0].shape), tuple(go[0].shape)))
-net.eval()
-net(x).sum().backward()
-for handle in handles:
-    handle.remove()
-print("hooks removed; again:")
-net(x).sum().backward()
-
-net.blocks[0].register_forward_hook(lambda m, args, out: out * 0)
-print("a hook that replaces the output:", net(x, head="small").shape, net.blocks[0](torch.ones(1, 8)).abs().sum().item())
-
-print("training:", net.training, net.blocks[1].drop.training)
-net.train()
-print("training:", net.training, net.blocks[1].drop.training)
-
-
-def initialise(module):
-    if isinstance(module, nn.Linear):
-        nn.init.constant_(module.weight, 0.1)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
-net.apply(initialise)
-print("after apply:", net.stem.weight[0].tolist() == [net.stem.weight[0, 0].item()] * 3, net.stem.bias.tolist())
 
 for parameter in net.blocks.parameters():
     parameter.requires_grad_(False)
@@ -80,11 +58,23 @@ net.double()
 print(net.stem.weight.dtype, net.offset.dtype, net.float().offset.dtype)
 
 net.extra = nn.Linear(1, 1)
+net.blocks.append(nn.Identity())
 del net.heads["small"]
 net.stem = nn.Identity()
-print([name for name, _ in net.named_children()], "stem.weight" in net.state_dict())
-for what, f in {"no such attribute": lambda: net.nothing, "wrong input": lambda: nn.Linear(2, 1)(torch.ones(1, 3))}.items():
+print([name for name, _ in net.named_children()], "stem.weight" in net.state_dict(), list(net.heads), len(net.blocks))
+net.extra.weight = None
+print([name for name, _ in net.extra.named_parameters()], net.extra.weight)
+
+layers = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+layers.append(nn.Linear(3, 1))
+print(layers[1], layers[-1].out_features, len(layers), layers[:2])
+for what, f in {
+    "no such attribute": lambda: net.nothing,
+    "wrong input": lambda: nn.Linear(2, 1)(torch.ones(1, 3)),
+    "a tensor is no parameter": lambda: setattr(layers[0], "weight", torch.ones(3, 2)),
+    "before Module.__init__": Forgetful,
+}.items():
     try:
         f()
-    except (AttributeError, RuntimeError) as error:
+    except (AttributeError, RuntimeError, TypeError) as error:
         print(f"{what}: {type(error).__name__}: {error}")

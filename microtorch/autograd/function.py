@@ -1,0 +1,284 @@
+"""autograd.Function: operations that users write, with a forward and a backward of their own."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtorch.autograd.inplace import check_writable, place
+from microtorch.autograd.modes import enable_grad, mode, no_grad
+from microtorch.autograd.node import FREED_MESSAGE, Leaf, Node, Output, Packed, modified, next_number, written
+from microtorch.autograd.state import TensorBase, storage_of, wrap
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
+
+
+class FunctionNode(Node):
+    """The node of one call of a Function; also the `ctx` that its forward and backward receive."""
+
+    _function: type[Function]
+    _saved: tuple[Any, ...] | None = ()
+    _to_save: tuple[Any, ...] = ()
+    _dirty: tuple[Any, ...] = ()
+    _non_differentiable: tuple[Any, ...] = ()
+    _materialize = True
+    needs_input_grad: tuple[bool, ...]
+
+    def name(self) -> str:
+        return self._function.__name__ + "Backward"
+
+    def __repr__(self) -> str:
+        return f"<torch.autograd.function.{self.name()} object at {hex(id(self))}>"
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep tensors (inputs or outputs of forward, or others) for `ctx.saved_tensors` in backward."""
+        for t in tensors:
+            if t is not None and not isinstance(t, TensorBase):
+                raise TypeError(f"save_for_backward can only save variables, but argument 0 is of type {type(t).__name__}")
+        self._to_save = tensors
+
+    save_for_forward = save_for_backward
+
+    def mark_dirty(self, *tensors: Any) -> None:
+        """Say that forward changed these inputs in place (and returns them)."""
+        self._dirty = tensors
+
+    def mark_non_differentiable(self, *tensors: Any) -> None:
+        """Say that these outputs have no gradient."""
+        self._non_differentiable = tensors
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros (default) or None for outputs that were not used."""
+        self._materialize = value
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What `save_for_backward` kept.
+
+        Raises RuntimeError if it was freed by an earlier backward, or changed in place since.
+        """
+        if self._saved is None:
+            raise RuntimeError(FREED_MESSAGE)
+        return tuple(self._unpacked(kept) for kept in self._saved)
+
+    def _unpacked(self, kept: Any) -> Any:
+        if isinstance(kept, tuple):  # an output: its tensor is made again, at its place in the graph
+            data, storage, index = kept
+            if storage.clock > self.seq:
+                raise modified(self, storage, data, self)
+            return wrap(data, self._output_node(index, data) if index is not None else None)
+        if type(kept) is Packed:
+            return kept.unpack()
+        if kept is not None and kept._storage is not None and kept._storage.clock > self.seq:
+            raise modified(self, kept._storage, kept._data, kept._node)
+        return kept
+
+    def _output_node(self, index: int, data: Any) -> Node:
+        return Output(self, index, data.shape, data.dtype) if "outputs" in self.__dict__ else self
+
+    def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
+        given = [
+            self._gradient(i, x) for i, x in enumerate(g if "outputs" in self.__dict__ else [g])
+        ]
+        if not xp.recorded:
+            with no_grad():
+                result = self._function.backward(self, *given)
+        else:
+            result = self._function.backward(self, *given)
+        if not keep:
+            self._saved = None
+        grads = list(result) if isinstance(result, (tuple, list)) else [result]
+        if len(grads) > len(edges) and all(x is None for x in grads[len(edges) :]):
+            del grads[len(edges) :]
+        if len(grads) != len(edges):
+            raise RuntimeError(
+                f"function {self.name()} returned an incorrect number of gradients (expected {len(edges)}, got {len(grads)})"
+            )
+        return [self._checked(i, x, e, xp.recorded) for i, (x, e) in enumerate(zip(grads, edges))]
+
+    def _gradient(self, index: int, g: Any) -> Any:
+        """The gradient of one output as backward gets it: a Tensor; zeros or None if that output was not used."""
+        if g is None:
+            shape, dtype = self.__dict__["output_specs"][index]
+            return wrap(np.zeros(shape, dtype)) if self._materialize and dtype is not None else None
+        t = g if isinstance(g, TensorBase) else wrap(np.asarray(g))
+        return t.conj() if t._data.dtype.kind == "c" else t  # type: ignore[union-attr]
+
+    def _checked(self, index: int, x: Any, edge: Node | None, recorded: bool) -> Any:
+        if x is None or edge is None:
+            return None
+        if not isinstance(x, TensorBase):
+            raise RuntimeError(
+                f"expected Variable or None (got {type(x).__name__}) as gradient {index} of {self.name()}"
+            )
+        try:
+            fits = np.broadcast_shapes(x._data.shape, edge.shape) == x._data.shape
+        except ValueError:
+            fits = False
+        if not fits:
+            raise RuntimeError(
+                f"Function {self.name()} returned an invalid gradient at index {index} - got {list(x._data.shape)} but "
+                f"expected shape compatible with {list(edge.shape)}"
+            )
+        if x._data.dtype.kind == "c":
+            x = x.conj()  # type: ignore[attr-defined]
+        return x if recorded else x._data
+
+
+class Function:
+    """Base class of operations with a hand-written backward.
+
+    Subclasses define static methods `forward(ctx, *args)` (or `forward(*args)` with `setup_context(ctx, inputs, output)`)
+    and `backward(ctx, *grad_outputs)`, and are called by `apply`. Backward returns one gradient (or None) for each argument.
+
+    >>> import microtorch as torch
+    >>> class Cube(torch.autograd.Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x ** 3
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         (x,) = ctx.saved_tensors
+    ...         return g * 3 * x ** 2
+    >>> x = torch.tensor(2.0, requires_grad=True)
+    >>> Cube.apply(x).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """Compute the result; operations here are not recorded."""
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+        """Save what backward needs, if `forward` takes no ctx."""
+        raise NotImplementedError("setup_context is not implemented.")
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """The gradients of the arguments, given those of the outputs."""
+        raise NotImplementedError(
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
+            "mode AD."
+        )
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Call the function, recording it if an argument requires a gradient."""
+        if cls.backward is Function.backward and cls.__dict__.get("vjp") is not None:
+            cls.backward = cls.__dict__["vjp"]  # PyTorch knows both names
+        ctx = FunctionNode()
+        ctx._function = cls
+        ctx.hooks = ctx.storage = None
+        recording = mode.enabled
+        ctx.edges = [a._node if recording and isinstance(a, TensorBase) else None for a in args]
+        ctx.needs_input_grad = tuple(isinstance(a, TensorBase) and a._node is not None for a in args)
+        with no_grad():
+            if cls.setup_context is not Function.setup_context:
+                output = cls.forward(*args, **kwargs)
+                cls.setup_context(ctx, args, output)
+            else:
+                output = cls.forward(ctx, *args, **kwargs)
+        ctx.seq = next_number()
+        return _finish(ctx, args, output, any(e is not None for e in ctx.edges))
+
+
+def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: bool) -> Any:
+    """The results of a Function's forward as tensors at their place in the graph."""
+    several = isinstance(output, (tuple, list))
+    raw = list(output) if several else [output]
+    for t in ctx._dirty:
+        if not any(t is r for r in raw):
+            raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output.")
+    differentiable = [
+        isinstance(r, TensorBase) and r._data.dtype.kind in "fc" and not any(r is n for n in ctx._non_differentiable)
+        for r in raw
+    ]
+    first = next((r for r in raw if isinstance(r, TensorBase)), None)
+    ctx.shape, ctx.dtype = ((), np.dtype(np.float32)) if first is None else (first._data.shape, first._data.dtype)
+    if len(raw) > 1 or several:
+        ctx.shape = ()
+        ctx.__dict__["outputs"] = len(raw)
+        ctx.__dict__["output_specs"] = [
+            (r._data.shape, r._data.dtype) if d else (None, None) for r, d in zip(raw, differentiable)
+        ]
+    results: list[Any] = []
+    for i, r in enumerate(raw):
+        if not isinstance(r, TensorBase):
+            results.append(r)
+            continue
+        dirty = any(r is t for t in ctx._dirty)
+        if dirty:
+            if recorded and type(r._node) is Leaf:
+                raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+            if recorded:
+                check_writable(r)
+            written(r)
+            if recorded and differentiable[i]:
+                place(r, ctx._output_node(i, r._data))
+            results.append(r)
+            continue
+        if any(r is a for a in args) or r._node is not None:
+            fresh: Tensor = wrap(r._data)  # an input handed through is a result of its own
+            fresh._storage = storage_of(r)
+            r = fresh
+        if recorded and differentiable[i]:
+            r._node = ctx._output_node(i, r._data)
+            if r._storage is not None:
+                r._node.storage = r._storage
+        results.append(r)
+    if recorded:
+        ctx._saved = tuple(_kept(ctx, t, raw, results, differentiable) for t in ctx._to_save)
+    return (tuple(results) if isinstance(output, tuple) else results) if several else results[0]
+
+
+def _kept(ctx: FunctionNode, t: Any, raw: list[Any], results: list[Any], differentiable: list[bool]) -> Any:
+    """A saved tensor as the node keeps it: an output as its array alone, so that no cycle arises."""
+    if t is None:
+        return None
+    if mode.saved_hooks:
+        pack, unpack = mode.saved_hooks[-1]
+        return Packed(t, pack, unpack, raw=False)
+    for i, r in enumerate(raw):
+        if t is r and not any(t is d for d in ctx._dirty) or t is results[i]:
+            return (t._data, storage_of(results[i]), i if differentiable[i] else None)
+    return t
+
+
+def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorate a backward that must not be differentiated itself: doing so raises RuntimeError."""
+
+    @functools.wraps(function)
+    def wrapper(ctx: Any, *grads: Any) -> Any:
+        recorded = mode.enabled
+        with no_grad():
+            results = function(ctx, *grads)
+        if not recorded or not any(isinstance(g, TensorBase) and g._node is not None for g in grads):
+            return results
+        several = isinstance(results, tuple)
+        with enable_grad():
+            refused = [
+                _Refuse.apply(r, *grads) if isinstance(r, TensorBase) else r for r in (results if several else (results,))
+            ]
+        return tuple(refused) if several else refused[0]
+
+    return wrapper
+
+
+class _Refuse(Function):
+    """Passes a gradient on, but raises when it is differentiated."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, *grads: Any) -> Any:
+        return x.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

@@ -1,0 +1,188 @@
+"""Gradients compared with finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from microtorch.autograd.engine import grad
+from microtorch.autograd.modes import enable_grad, no_grad
+from microtorch.autograd.node import require_grad
+from microtorch.autograd.state import TensorBase, wrap
+
+
+class GradcheckError(RuntimeError):
+    """A gradient differs from the finite difference."""
+
+
+def _tensors(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, TensorBase) else tuple(v for v in value if isinstance(v, TensorBase))
+
+
+def _numerical(fn: Callable[..., Any], inputs: Sequence[Any], which: int, eps: float) -> list[Any]:
+    """For each output, the Jacobian (input elements x output elements) by central differences, in the input's memory.
+
+    A complex input gives two rows of differences for each element: along 1 and along i.
+    """
+    data = inputs[which]._data
+    rows: list[list[Any]] = []
+    with no_grad():
+        for place in np.ndindex(data.shape):
+            old = data[place]
+            for step in (eps, eps * 1j) if data.dtype.kind == "c" else (eps,):
+                data[place] = old + step
+                high = [o._data.copy() for o in _tensors(fn(*inputs))]
+                data[place] = old - step
+                low = [o._data.copy() for o in _tensors(fn(*inputs))]
+                data[place] = old
+                rows.append([((h - w) / (2 * eps)).reshape(-1) for h, w in zip(high, low)])
+    count = len(rows[0]) if rows else 0
+    return [np.array([r[i] for r in rows]) for i in range(count)]
+
+
+def _analytical(outputs: Sequence[Any], x: Any) -> list[Any]:
+    """The same Jacobians, a backward pass for each output element (two for complex ones)."""
+    result = []
+    for o in outputs:
+        columns = []
+        for place in np.ndindex(o._data.shape):
+            parts = []
+            for unit in (1, 1j) if o._data.dtype.kind == "c" else (1,):
+                seed = np.zeros(o._data.shape, o._data.dtype)
+                seed[place] = unit
+                (g,) = grad(o, x, wrap(seed), retain_graph=True, allow_unused=True)
+                flat = np.zeros(x._data.size, x._data.dtype) if g is None else g._data.reshape(-1)
+                parts.append(np.stack([flat.real, flat.imag], 1).reshape(-1) if flat.dtype.kind == "c" else flat)
+            columns.append(parts[0] + 1j * parts[1] if len(parts) == 2 else parts[0])
+        n = x._data.size * (2 if x._data.dtype.kind == "c" else 1)
+        result.append(np.array(columns).T if columns else np.zeros((n, 0)))
+    return result
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_grad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
+) -> bool:
+    """True if the gradients of `func` with respect to the inputs that require one agree with central differences.
+
+    inputs: float64 (or complex128) tensors. Raises GradcheckError on a difference (or returns False, if not
+    raise_exception), ValueError if no input requires a gradient.
+
+    >>> import microtorch as torch
+    >>> x = torch.randn(3, dtype=torch.float64, requires_grad=True)
+    >>> torch.autograd.gradcheck(lambda x: (x * x).exp(), x)
+    True
+    """
+    for flag, name in ((check_forward_ad, "check_forward_ad"), (check_batched_grad, "check_batched_grad")):
+        if flag:
+            raise NotImplementedError(f"gradcheck: {name}=True is not supported by microtorch")
+    arguments = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
+    sources = [i for i, x in enumerate(arguments) if isinstance(x, TensorBase) and x._node is not None]
+    if not sources:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+        )
+    with enable_grad():
+        outputs = [o for o in _tensors(func(*arguments)) if o._data.dtype.kind in "fc"]
+    recorded = [o for o in outputs if o._node is not None]
+    try:
+        for i in sources:
+            x = arguments[i]
+            numerical = _numerical(func, arguments, i, eps)
+            if not recorded:
+                if any(n.size and np.any(np.abs(n) > atol) for n in numerical):
+                    raise GradcheckError(f"Numerical gradient for function expected to be zero, input {i}")
+                continue
+            analytical = _analytical(recorded, x)
+            numerical = [n for n, o in zip(numerical, outputs) if o._node is not None]
+            for k, (a, n) in enumerate(zip(analytical, numerical)):
+                # The gradient of a real loss is the conjugate of the derivative; finite differences have the derivative.
+                if not np.allclose(np.conj(a) if a.dtype.kind == "c" else a, n, rtol, atol, equal_nan=True) and not np.allclose(
+                    a, n, rtol, atol, equal_nan=True
+                ):
+                    raise GradcheckError(
+                        f"Jacobian mismatch for output {k} with respect to input {i},\nnumerical:{n}\nanalytical:{a}\n"
+                    )
+            if nondet_tol is not None:
+                for a, b in zip(analytical, _analytical(recorded, x)):
+                    if not np.allclose(a, b, 0, nondet_tol, equal_nan=True):
+                        raise GradcheckError("Backward is not reentrant: the same gradient came out differently twice.")
+            if check_grad_dtypes:
+                for o in recorded:
+                    (g,) = grad(o, x, wrap(np.ones_like(o._data)), retain_graph=True, allow_unused=True)
+                    if g is not None and g._data.dtype != x._data.dtype:
+                        raise GradcheckError(f"Gradient of input {i} has dtype {g._data.dtype}, expected {x._data.dtype}")
+    except GradcheckError:
+        if raise_exception:
+            raise
+        return False
+    return True
+
+
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool = False,
+) -> bool:
+    """`gradcheck` of the gradients themselves: second derivatives, with random gradients of the outputs."""
+    arguments = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
+    with enable_grad():
+        outputs = [o for o in _tensors(func(*arguments)) if o._node is not None]
+    if grad_outputs is None:
+        rng = np.random.default_rng(0)
+        seeds: list[Any] = []
+        for o in outputs:
+            values = rng.standard_normal(o._data.shape)
+            if o._data.dtype.kind == "c":
+                values = values + 1j * rng.standard_normal(o._data.shape)
+            seed = wrap(np.asarray(values, o._data.dtype))
+            require_grad(seed)
+            seeds.append(seed)
+    else:
+        seeds = list(_tensors(grad_outputs))
+    n = len(arguments)
+
+    def gradients(*both: Any) -> Any:
+        args = both[:n]
+        with enable_grad():
+            outs = [o for o in _tensors(func(*args)) if o._node is not None]
+            wanted = [a for a in args if isinstance(a, TensorBase) and a._node is not None]
+            found = grad(outs, wanted, both[n:], create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
+
+    with no_grad():
+        pass
+    return gradcheck(
+        gradients, (*arguments, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
+        nondet_tol=nondet_tol, check_grad_dtypes=check_grad_dtypes,
+    )  # fmt: skip

@@ -1,0 +1,473 @@
+"""PyTorch's own operator database (702 operators with samples of their arguments) run on torch and on microtorch.
+
+For every sample: the same values, dtypes and shapes, the same gradients for a fixed random cotangent, the same class of error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import functools
+import random
+import re
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import microtorch
+
+torch.set_num_threads(1)
+
+HERE = Path(__file__).parent
+SEED = 42
+MODES = ("float32", "float64", "float16", "int64", "int32", "uint8", "bool", "complex64", "complex128", "grad2", "errors")
+UNSET = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted", "resize_", "resize_as_"}
+"""Operators whose values mean nothing: only shape and dtype are compared."""
+NOT_UNIQUE = {
+    "svd", "linalg.svd", "linalg.eigh", "linalg.eig", "linalg.eigvals", "pca_lowrank", "svd_lowrank", "linalg.ldl_factor",
+    "linalg.ldl_factor_ex",
+}  # fmt: skip
+"""Decompositions that are unique only up to signs, phases or order: what PyTorch's own test makes of them is compared."""
+
+
+class Missing(Exception):
+    """microtorch has no such function."""
+
+
+class Unsupported(Exception):
+    """A sample that cannot be handed over (a dtype or a layout that is out of scope)."""
+
+
+class Differs(AssertionError):
+    """The two disagree."""
+
+
+@functools.cache
+def database() -> dict[str, Any]:
+    """Operators by name, as "std" and "std.unbiased"."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    return {o.name + (f".{o.variant_test_name}" if o.variant_test_name else ""): o for o in op_db}
+
+
+def out_of_scope() -> dict[str, str]:
+    """Patterns of operators that microtorch does not aim at, each with its reason (out_of_scope.txt)."""
+    lines = (HERE / "out_of_scope.txt").read_text().splitlines()
+    return dict(line.split(None, 1) for line in lines if line.strip() and not line.startswith("#"))  # type: ignore[misc]
+
+
+def in_scope() -> dict[str, Any]:
+    """The operators that microtorch aims at."""
+    patterns = list(out_of_scope())
+    return {n: o for n, o in database().items() if not any(fnmatch.fnmatchcase(n, p) for p in patterns)}
+
+
+def known_failures(mode: str) -> dict[str, str]:
+    """The operators that are known to fail in a mode, each with its first failure (known_MODE.txt)."""
+    path = HERE / f"known_{mode}.txt"
+    if not path.exists():
+        return {}
+    pairs = [line.split(None, 1) for line in path.read_text().splitlines() if line.strip() and not line.startswith("#")]
+    return {p[0]: p[1] if len(p) > 1 else "" for p in pairs}
+
+
+# from torch to microtorch ------------------------------------------------------------------------------------------------
+
+
+def attribute(root: Any, path: str) -> Any:
+    for part in path.split("."):
+        root = getattr(root, part, None)
+    return root
+
+
+def rebound(function: Any) -> Any:
+    """A function of PyTorch's tests, with `torch` in it meaning microtorch."""
+    if not isinstance(function, types.FunctionType) or not function.__module__.startswith(("torch.testing", "tests.", "__main__")):
+        return function
+    scope = {
+        **function.__globals__, "torch": microtorch, "wrapper_set_seed": seeded(microtorch),
+        "F": getattr(getattr(microtorch, "nn", None), "functional", None),
+    }  # fmt: skip
+    for name in function.__code__.co_names:  # helpers beside it
+        value = scope.get(name)
+        if isinstance(value, types.FunctionType) and value is not function and value.__module__.startswith("torch.testing"):
+            if name != "wrapper_set_seed":
+                scope[name] = rebound(value)
+    cells = None
+    if function.__closure__:
+        cells = tuple(types.CellType(to_micro(c.cell_contents, {})) for c in function.__closure__)
+    copy = types.FunctionType(function.__code__, scope, function.__name__, function.__defaults__, cells)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+def seeded(module: Any) -> Callable[..., Any]:
+    def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+        module.manual_seed(SEED)
+        return function(*args, **kwargs)
+
+    return call
+
+
+def micro_function(op: Any) -> Callable[..., Any]:
+    """The function of microtorch that an operator of the database stands for."""
+    function = op.op
+    if isinstance(function, types.FunctionType) and function.__module__.startswith("torch.testing"):
+        return rebound(function)
+    found = attribute(microtorch, op.name)
+    if found is None and "." not in op.name:
+        found = getattr(microtorch.Tensor, op.name, None)
+    if found is None:
+        raise Missing(f"no torch.{op.name}")
+    return found
+
+
+def to_micro(value: Any, memo: dict[int, Any]) -> Any:
+    """A torch value as microtorch's: tensors (leaves where they require gradients), dtypes, containers."""
+    if isinstance(value, torch.Tensor):
+        found = memo.get(id(value))
+        if found is None:
+            if value.layout is not torch.strided or value.is_quantized:
+                raise Unsupported(f"layout {value.layout}")
+            try:
+                array = value.detach().resolve_conj().resolve_neg().numpy()
+            except TypeError as error:
+                raise Unsupported(str(error)) from None
+            if value.numel() and 0 in value.stride():
+                array = np.array(array, order="C")
+            found = microtorch.from_numpy(array.copy("K"))
+            if value.requires_grad:
+                found.requires_grad_()
+            memo[id(value)] = found
+        return found
+    if isinstance(value, torch.dtype):
+        name = str(value).removeprefix("torch.")
+        kind = getattr(microtorch, name, None)
+        if kind is None:
+            raise Unsupported(f"dtype {name}")
+        return kind
+    if isinstance(value, torch.device):
+        return str(value)
+    if isinstance(value, (torch.layout, torch.memory_format)):
+        return getattr(microtorch, str(value).removeprefix("torch."), None)
+    if isinstance(value, torch.Size):
+        return microtorch.Size(value)
+    if isinstance(value, torch.Generator):
+        raise Unsupported("Generator")
+    if type(value) in (tuple, list):
+        return type(value)(to_micro(v, memo) for v in value)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(to_micro(v, memo) for v in value))
+    if isinstance(value, dict):
+        return {k: to_micro(v, memo) for k, v in value.items()}
+    if isinstance(value, slice):
+        return slice(*(to_micro(v, memo) for v in (value.start, value.stop, value.step)))
+    if isinstance(value, types.FunctionType):
+        return rebound(value)
+    return value
+
+
+def fresh(value: Any, memo: dict[int, Any]) -> Any:
+    """The same arguments with every tensor copied; those that require gradients become leaves."""
+    if isinstance(value, torch.Tensor):
+        if id(value) not in memo:
+            copy = value.detach().clone()
+            memo[id(value)] = copy.requires_grad_() if value.requires_grad else copy
+        return memo[id(value)]
+    if type(value) in (tuple, list):
+        return type(value)(fresh(v, memo) for v in value)
+    if isinstance(value, dict):
+        return {k: fresh(v, memo) for k, v in value.items()}
+    return value
+
+
+def tensors_in(value: Any, kind: type) -> list[Any]:
+    """All tensors in a tree of containers, in order."""
+    if isinstance(value, kind):
+        return [value]
+    if isinstance(value, (tuple, list)):
+        return [t for v in value for t in tensors_in(v, kind)]
+    if isinstance(value, dict):
+        return [t for v in value.values() for t in tensors_in(v, kind)]
+    return []
+
+
+# comparing ---------------------------------------------------------------------------------------------------------------
+
+
+def as_torch(t: Any) -> torch.Tensor:
+    return torch.from_numpy(np.array(t.detach().numpy()))
+
+
+def compare(want: Any, got: Any, what: str = "value", values: bool = True) -> None:
+    """Raise Differs unless microtorch's result is torch's."""
+    if isinstance(want, torch.Tensor):
+        if not isinstance(got, microtorch.Tensor):
+            raise Differs(f"{what}: {type(got).__name__} instead of a Tensor")
+        if str(want.dtype) != str(got.dtype):
+            raise Differs(f"{what}: dtype {got.dtype} instead of {want.dtype}")
+        if tuple(want.shape) != tuple(got.shape):
+            raise Differs(f"{what}: shape {tuple(got.shape)} instead of {tuple(want.shape)}")
+        if values:
+            try:
+                torch.testing.assert_close(
+                    as_torch(got), want.detach().resolve_conj().resolve_neg(), equal_nan=True, check_stride=False
+                )
+            except AssertionError as error:
+                lines = [line for line in str(error).splitlines() if line.strip()]
+                raise Differs(f"{what}: {'; '.join(lines[1:4] or lines)}") from None
+        return
+    if isinstance(want, (tuple, list)):
+        if not isinstance(got, (tuple, list)) or len(want) != len(got):
+            raise Differs(f"{what}: {type(got).__name__} of {len(got) if hasattr(got, '__len__') else '?'}, not {len(want)}")
+        for i, (w, g) in enumerate(zip(want, got)):
+            compare(w, g, f"{what}[{i}]", values)
+        return
+    if want is None or isinstance(want, (bool, int, str)):
+        if want != got:
+            raise Differs(f"{what}: {got!r} instead of {want!r}")
+        return
+    if isinstance(want, (float, complex)) and not np.isclose(want, got, equal_nan=True):
+        raise Differs(f"{what}: {got!r} instead of {want!r}")
+
+
+def cotangent(t: Any, generator: torch.Generator) -> torch.Tensor:
+    """A random gradient of a result, the same in every run."""
+    return torch.randn(t.shape, dtype=t.dtype, generator=generator)
+
+
+def float_outputs(result: Any, kind: type) -> list[Any]:
+    return [t for t in tensors_in(result, kind) if t.requires_grad]
+
+
+def gradients(module: Any, outputs: list[Any], inputs: list[Any], seeds: list[Any], create: bool = False) -> list[Any]:
+    return list(module.autograd.grad(outputs, inputs, seeds, allow_unused=True, create_graph=create))
+
+
+def compare_gradients(want_out: Any, got_out: Any, want_in: list[Any], got_in: list[Any], second: bool, values: bool) -> None:
+    """Compare the gradients of all floating results (then, if `second`, the gradients of those)."""
+    outputs, outputs_ = float_outputs(want_out, torch.Tensor), float_outputs(got_out, microtorch.Tensor)
+    if len(outputs) != len(outputs_):
+        raise Differs(f"requires_grad: {len(outputs_)} results instead of {len(outputs)}")
+    if not outputs or not want_in:
+        return
+    generator = torch.Generator().manual_seed(SEED)
+    seeds = [cotangent(t, generator) for t in outputs]
+    seeds_ = [to_micro(s, {}) for s in seeds]
+    if second:
+        seeds, seeds_ = [s.requires_grad_() for s in seeds], [s.requires_grad_() for s in seeds_]
+    try:
+        want = gradients(torch, outputs, want_in, seeds, second)
+    except RuntimeError as error:
+        if re.search("not implemented|not differentiable|does not require grad", str(error)):
+            return
+        raise Unsupported(str(error)[:100]) from None
+    got = gradients(microtorch, outputs_, got_in, seeds_, second)
+    for i, (w, g) in enumerate(zip(want, got)):
+        if (w is None) != (g is None):
+            raise Differs(f"grad[{i}]: {'None' if g is None else 'a tensor'} instead of {'None' if w is None else 'a tensor'}")
+        compare(w, g, f"grad[{i}]", values)
+    if second:
+        want2 = [w for w in want if w is not None and w.requires_grad]
+        got2 = [g for w, g in zip(want, got) if w is not None and w.requires_grad]
+        if not want2:
+            return
+        seeds = [cotangent(t, generator) for t in want2]
+        try:
+            want = gradients(torch, want2, want_in + float_seeds(outputs, want2, seeds_=None), seeds)
+        except RuntimeError:
+            return  # torch has no second derivative here
+        bad = [i for i, g in enumerate(got2) if not g.requires_grad]
+        if bad:
+            raise Differs(f"grad2: grad[{bad[0]}] does not require grad")
+        got = gradients(microtorch, got2, got_in, [to_micro(s, {}) for s in seeds])
+        for i, (w, g) in enumerate(zip(want, got)):
+            w = torch.zeros_like(want_in[i]) if w is None else w
+            g = microtorch.zeros_like(got_in[i]) if g is None else g
+            compare(w, g, f"grad2[{i}]", values)
+
+
+def float_seeds(outputs: list[Any], grads: list[Any], seeds_: Any) -> list[Any]:
+    return []
+
+
+# running -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Result:
+    """What became of one operator's samples."""
+
+    name: str
+    passed: int = 0
+    failed: int = 0
+    missing: int = 0
+    unsupported: int = 0
+    first: str = ""
+
+    @property
+    def fine(self) -> bool:
+        return not self.failed and not self.missing
+
+    def line(self) -> str:
+        state = "ok  " if self.fine else "MISS" if self.missing else "FAIL"
+        return f"{state} {self.name:44} {self.passed:4} passed {self.failed:4} failed  {self.first}"
+
+
+def one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    if type(error) not in (Differs, Missing):
+        where = error.__traceback__
+        while where is not None and where.tb_next is not None:
+            where = where.tb_next
+        at = f" [{Path(where.tb_frame.f_code.co_filename).name}:{where.tb_lineno}]" if where is not None else ""
+        text = f"{type(error).__name__}: {text}{at}"
+    return text[:230]
+
+
+def samples_of(op: Any, dtype: torch.dtype, limit: int | None, grad: bool) -> Iterator[Any]:
+    """The first `limit` samples of an operator, the same in every run."""
+    torch.manual_seed(SEED)
+    np.random.seed(SEED)
+    random.seed(SEED)
+    for i, sample in enumerate(op.sample_inputs("cpu", dtype, requires_grad=grad)):
+        if i == limit:
+            return
+        yield sample
+
+
+def describe(sample: Any) -> str:
+    """The arguments of a sample in a few characters."""
+
+    def short(v: Any) -> str:
+        if isinstance(v, torch.Tensor):
+            return f"{str(v.dtype).removeprefix('torch.')}{list(v.shape)}"
+        if isinstance(v, (tuple, list)):
+            return "(" + ", ".join(map(short, v)) + ")"
+        return repr(v)[:40]
+
+    parts = [short(sample.input), *map(short, sample.args), *(f"{k}={short(v)}" for k, v in sample.kwargs.items())]
+    return ", ".join(parts)[:120]
+
+
+def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "function") -> None:
+    """Run one sample on both.
+
+    Raises Differs where they disagree, Missing, Unsupported, or whatever microtorch raises where torch does not.
+    """
+    args = (sample.input, *sample.args)
+    memo: dict[int, Any] = {}
+    mine = fresh((args, sample.kwargs), memo)
+    memo_: dict[int, Any] = {}
+    theirs = to_micro(mine, memo_)
+    function, function_ = op.op, None
+    if variant == "method":
+        function, function_ = op.method_variant, getattr(microtorch.Tensor, op.name, None)
+    elif variant == "inplace":
+        function = op.inplace_variant
+        function_ = getattr(microtorch.Tensor, op.name.split(".")[-1] + "_", None)
+    else:
+        function_ = micro_function(op)
+    if function_ is None:
+        raise Missing(f"no {variant} of {op.name}")
+    inputs = [t for t in tensors_in(mine, torch.Tensor) if t.requires_grad]
+    inputs = list(dict.fromkeys(inputs))
+    inputs_ = [memo_[id(t)] for t in inputs]
+    if variant == "inplace" and inputs:
+        first = mine[0][0]
+        mine = ((first.clone(), *mine[0][1:]), mine[1])
+        theirs = ((theirs[0][0].clone(), *theirs[0][1:]), theirs[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(SEED)
+        try:
+            want = function(*mine[0], **mine[1])
+        except Exception as error:
+            raise Unsupported(f"torch itself: {error}") from None
+        if hasattr(microtorch, "manual_seed"):
+            microtorch.manual_seed(SEED)
+        got = function_(*theirs[0], **theirs[1])
+        if isinstance(want, torch.Tensor) and want.is_sparse:
+            raise Unsupported("sparse result")
+        values = op.name not in UNSET
+        if op.name in NOT_UNIQUE:
+            process = sample.output_process_fn_grad
+            want, got = process(want), rebound(process)(got)
+        compare(want, got, "value", values)
+        if inputs:
+            compare_gradients(want, got, inputs, inputs_, second, values)
+
+
+def check_error(op: Any, error_input: Any) -> str | None:
+    """Run one call that torch refuses: the same class of error is wanted. Returns a note if only the message differs."""
+    sample = error_input.sample_input
+    args, kwargs = to_micro(((sample.input, *sample.args), sample.kwargs), {})
+    wanted = error_input.error_type
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            op.op(sample.input, *sample.args, **sample.kwargs)
+        except wanted as error:
+            theirs = error
+        except Exception as error:
+            raise Unsupported(f"torch raises {type(error).__name__}") from None
+        else:
+            raise Unsupported("torch raises nothing")
+        function = micro_function(op)
+        try:
+            function(*args, **kwargs)
+        except type(theirs) as error:
+            text = str(error)
+            return None if re.search(error_input.error_regex, text) else f"message {text!r}, not {str(theirs)!r}"
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            raise Differs(f"{type(error).__name__}: {error}, instead of {type(theirs).__name__}: {theirs}") from None
+    raise Differs(f"no error, instead of {type(theirs).__name__}: {theirs}")
+
+
+def run(name: str, mode: str = "float32", samples: int | None = None, *, variant: str = "function", stop: bool = False) -> Result:
+    """Run an operator's samples. mode: a dtype, "grad2" (float64, second derivatives) or "errors"."""
+    op = database()[name]
+    result = Result(name)
+    if mode == "errors":
+        cases: Iterator[Any] = op.error_inputs("cpu")
+        check: Callable[[Any], Any] = functools.partial(check_error, op)
+    else:
+        dtype = getattr(torch, "float64" if mode == "grad2" else mode)
+        if not op.supports_dtype(dtype, "cpu") or (mode == "grad2" and not op.supports_gradgrad):
+            return result
+        grad = op.supports_autograd and dtype in op.supported_backward_dtypes("cpu")
+        if variant == "inplace":
+            grad = grad and op.supports_inplace_autograd
+            if op.inplace_variant is None:
+                return result
+        if variant == "method" and op.method_variant is None:
+            return result
+        cases = samples_of(op, dtype, samples, grad)
+        check = functools.partial(check_sample, op, second=mode == "grad2", variant=variant)
+    for case in cases:
+        try:
+            note = check(case)
+        except Unsupported:
+            result.unsupported += 1
+        except Missing as error:
+            result.missing += 1
+            result.first = str(error)
+            return result
+        except Exception as error:
+            result.failed += 1
+            shown = case.sample_input if mode == "errors" else case
+            result.first = result.first or f"{one_line(error)} <- {describe(shown)}"
+            if stop:
+                return result
+        else:
+            result.passed += 1
+            if note and not result.first:
+                result.first = note
+    return result
