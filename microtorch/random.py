@@ -60,14 +60,6 @@ class Generator:
         """
         return self.stream.initial_seed
 
-    def get_state(self) -> Any:
-        """The state, as PyTorch's 5056 bytes."""
-        return self._state_array()
-
-    def set_state(self, new_state: Any) -> Self:
-        """Go on from a state that `get_state` gave, here or in PyTorch."""
-        return self._set_state_array(np.asarray(new_state))
-
     def clone_state(self) -> Generator:
         """A new generator that goes on from here by itself."""
         clone = type(self)(self.device)

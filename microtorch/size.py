@@ -1,4 +1,4 @@
-"""torch.Size and torch.device."""
+"""torch.Size, torch.device, and the names of layouts and memory formats."""
 
 from __future__ import annotations
 
@@ -103,3 +103,50 @@ def require_cpu(d: Any) -> None:
         raise AssertionError("Torch not compiled with CUDA enabled (microtorch runs on the CPU only)")
     if wanted.type != "cpu":
         raise NotImplementedError(f"microtorch runs on the CPU only: device '{wanted}' is not supported")
+
+
+class layout:
+    """How a tensor's elements are stored: always torch.strided here."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+strided, sparse_coo, sparse_csr = layout("strided"), layout("sparse_coo"), layout("sparse_csr")
+sparse_csc, sparse_bsr, sparse_bsc = layout("sparse_csc"), layout("sparse_bsr"), layout("sparse_bsc")
+
+
+class memory_format:
+    """In which order of dimensions the elements lie in memory."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
+contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
+channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
+
+
+def require_strided(wanted: Any) -> None:
+    """Raise for any layout but torch.strided (None is that)."""
+    if wanted is None or wanted is strided:
+        return
+    if not isinstance(wanted, layout):
+        raise TypeError(f"argument 'layout' must be torch.layout, not {type(wanted).__name__}")
+    raise NotImplementedError(f"microtorch has strided tensors only: {wanted!r} is not supported")

@@ -493,3 +493,21 @@ def test_complex_gradients():
     h = z * 2; h.register_hook(lambda g: print('h', g))
     (h * h.conj()).real.sum().backward(); print(z.grad)
     """)
+
+
+def test_checkpoint():
+    code = """
+    from functools import partial
+    checkpoint = partial(torch.utils.checkpoint.checkpoint, use_reentrant=False)
+    x = torch.tensor([1., 2.], requires_grad=True); w = torch.tensor([3., 4.], requires_grad=True)
+    calls = []
+    def f(a): calls.append(1); return (a * w).tanh() * a
+    y = checkpoint(f, x).sum(); print(len(calls)); y.backward(); print(len(calls), x.grad, w.grad)
+    (g,) = torch.autograd.grad(checkpoint(f, x).sum(), x, create_graph=True)
+    print(g, torch.autograd.grad(g.sum(), [x, w]))
+    """
+    import torch.utils.checkpoint
+
+    import microtorch.utils.checkpoint
+
+    same(code)

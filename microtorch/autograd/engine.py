@@ -29,11 +29,11 @@ before_backward: list[Callable[[list[Any]], None]] = []
 """Functions called with the list of root tensors at the start of each backward (for tools that look at graphs)."""
 
 
-def topological_order(roots: Sequence[Node]) -> tuple[list[Node], dict[Leaf, int]]:
+def topological_order(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
     """All nodes that the roots depend on, each after all that depend on it; and how many edges lead to each leaf."""
     seen = set(roots)
     stack = list(roots)
-    leaves: dict[Leaf, int] = {}
+    leaves: dict[Node, int] = {}
     while stack:
         for edge in stack.pop().edges:
             if edge is None:
@@ -64,6 +64,7 @@ def run(
     order, waiting = topological_order(roots)
     useful = None if wanted is None else leading_to(wanted, order)
     grads: dict[Node, Any] = {}
+    anomaly = mode.anomaly
     own: set[Node] = set()  # nodes whose gradient is a sum made here, in a buffer of ours: added to in place
     for root, seed in zip(roots, seeds):
         deposit(grads, own, root, seed, create_graph)
@@ -91,7 +92,8 @@ def run(
             several = grads.get(parent)
             if several is None:
                 several = grads[parent] = [None] * parent.__dict__["outputs"]
-            several[node.index] = g  # type: ignore[attr-defined]
+            before = several[node.index]  # type: ignore[attr-defined]
+            several[node.index] = g if before is None else before + g  # type: ignore[attr-defined]
             continue
         edges = node.edges
         if useful is not None:
@@ -100,11 +102,12 @@ def run(
             results = node.vjp(xp, g, edges, keep)
         else:
             results = run_with_node_hooks(node, xp, g, edges, keep, create_graph)
-        if mode.anomaly:
+        if anomaly:
             check_anomaly(node, results)
         for edge, gi in zip(edges, results):
             if edge is None:
                 continue
+            is_leaf = type(edge) is Leaf
             if gi is not None:
                 if gi.shape != edge.shape:
                     gi = xp.sum_to(gi, edge.shape)
@@ -122,7 +125,7 @@ def run(
                     gi.add_to(before)
                 elif before is None:
                     grads[edge] = gi
-                    if type(edge) is Leaf and gi is not g and type(gi) is ndarray and gi.base is None and kind is OpNode:
+                    if is_leaf and gi is not g and type(gi) is ndarray and gi.base is None and kind is OpNode:
                         own.add(edge)  # a formula returns g, a view, or a new array; this one is new
                 elif create_graph:
                     grads[edge] = before + gi
@@ -131,18 +134,18 @@ def run(
                 else:
                     grads[edge] = before + gi
                     own.add(edge)
-            if type(edge) is Leaf and arrived(edge, waiting):
+            if is_leaf and arrived(edge, waiting):
                 finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
 
 
-def arrived(leaf: Leaf, waiting: dict[Leaf, int]) -> bool:
+def arrived(leaf: Node, waiting: dict[Node, int]) -> bool:
     """Count one edge to a leaf as done; True if it was the last."""
     waiting[leaf] -= 1
     return not waiting[leaf]
 
 
 def finish_leaf(
-    leaf: Leaf, grads: dict[Node, Any], own: set[Node], create_graph: bool, wanted: dict[Node, Any] | None, accumulate: bool
+    leaf: Node, grads: dict[Node, Any], own: set[Node], create_graph: bool, wanted: dict[Node, Any] | None, accumulate: bool
 ) -> None:
     """Hand a leaf its whole gradient: to its tensor hooks, to who wants it, to `.grad`."""
     g = grads.pop(leaf, None)
@@ -161,9 +164,9 @@ def finish_leaf(
         accumulate_grad(leaf, g, owned, create_graph)
 
 
-def accumulate_grad(leaf: Leaf, g: Any, owned: bool, create_graph: bool) -> None:
+def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None:
     """Add `g` to the leaf tensor's `.grad`: in place if there is one, else `g` itself if we own it, else a copy."""
-    t = leaf._tensor()
+    t = leaf._tensor()  # type: ignore[attr-defined]
     if t is None:
         return
     before = t._grad

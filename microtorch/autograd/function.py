@@ -72,7 +72,7 @@ class FunctionNode(Node):
                 raise modified(self, storage, data, self)
             return wrap(data, self._output_node(index, data) if index is not None else None)
         if type(kept) is Packed:
-            return kept.unpack()
+            return wrap(kept.unpack(), kept.node)
         if kept is not None and kept._storage is not None and kept._storage.clock > self.seq:
             raise modified(self, kept._storage, kept._data, kept._node)
         return kept
@@ -106,7 +106,7 @@ class FunctionNode(Node):
             shape, dtype = self.__dict__["output_specs"][index]
             return wrap(np.zeros(shape, dtype)) if self._materialize and dtype is not None else None
         t = g if isinstance(g, TensorBase) else wrap(np.asarray(g))
-        return t.conj() if t._data.dtype.kind == "c" else t  # type: ignore[union-attr]
+        return t.conj() if t._data.dtype.kind == "c" else t  # type: ignore[union-attr,attr-defined]
 
     def _checked(self, index: int, x: Any, edge: Node | None, recorded: bool) -> Any:
         if x is None or edge is None:
@@ -173,7 +173,7 @@ class Function:
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Call the function, recording it if an argument requires a gradient."""
         if cls.backward is Function.backward and cls.__dict__.get("vjp") is not None:
-            cls.backward = cls.__dict__["vjp"]  # PyTorch knows both names
+            cls.backward = cls.__dict__["vjp"]  # type: ignore[method-assign]  # PyTorch knows both names
         ctx = FunctionNode()
         ctx._function = cls
         ctx.hooks = ctx.storage = None
@@ -245,7 +245,7 @@ def _kept(ctx: FunctionNode, t: Any, raw: list[Any], results: list[Any], differe
         return None
     if mode.saved_hooks:
         pack, unpack = mode.saved_hooks[-1]
-        return Packed(t, pack, unpack, raw=False)
+        return Packed(t._data, t._node, pack, unpack)
     for i, r in enumerate(raw):
         if t is r and not any(t is d for d in ctx._dirty) or t is results[i]:
             return (t._data, storage_of(results[i]), i if differentiable[i] else None)

@@ -199,18 +199,29 @@ class OpNode(Node):
         if mode.saved_hooks and self.op.saves_tensors and self.saved:
             pack, unpack = mode.saved_hooks[-1]
             self.saved = tuple(
-                Packed(wrap(v), pack, unpack, raw=True) if isinstance(v, np.ndarray) and (kind == OUT or type(kind) is int)
-                else Packed(v, pack, unpack, raw=False) if isinstance(v, TensorBase) else v
+                Packed(v, None, pack, unpack) if isinstance(v, np.ndarray) and (kind == OUT or type(kind) is int)
+                else Packed(v._data, v._node, pack, unpack) if isinstance(v, TensorBase) else v
                 for kind, v in zip(self.op.saved_kinds, self.saved)
             )  # fmt: skip
 
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
         op = self.op
-        values = self.unpack(xp.recorded)
-        grads = op.joint(xp, g, edges, values) if op.joint is not None else [
-            None if edge is None else formula(xp, g, *[values[i] for i in places])
-            for edge, (formula, places) in zip(edges, op.formulas)
-        ]  # fmt: skip
+        values = self.unpack(xp.recorded) if op.saved_names else ()
+        if op.joint is not None:
+            grads = op.joint(xp, g, edges, values)
+        else:
+            grads = []
+            for edge, entry in zip(edges, op.formulas):
+                if edge is None:
+                    grads.append(None)
+                    continue
+                if entry is None:
+                    raise NotImplementedError(f"the derivative of {op.name} for one of its inputs is not implemented")
+                formula, places = entry
+                if len(places) == 1:
+                    grads.append(formula(xp, g, values[places[0]]))
+                else:
+                    grads.append(formula(xp, g, *[values[i] for i in places]))
         if not keep and op.saves_tensors:
             self.saved = None
         return grads
@@ -223,8 +234,23 @@ class OpNode(Node):
         saved = self.saved
         if saved is None:
             raise RuntimeError(FREED_MESSAGE)
-        if not saved:
-            return saved
+        if self.op.saves_outputs or watched:
+            return self._unpack_any(saved, recorded)
+        values: list[Any] = []
+        for value in saved:
+            if isinstance(value, TensorBase):
+                storage = value._storage
+                if storage is not None and storage.clock > self.seq:
+                    raise modified(self, storage, value._data, value._node)
+                values.append(value if recorded else value._data)
+            elif type(value) is Packed:
+                values.append(wrap(value.unpack(), value.node) if recorded else value.unpack())
+            else:
+                values.append(value)
+        return values
+
+    def _unpack_any(self, saved: tuple[Any, ...], recorded: bool) -> Sequence[Any]:
+        """`unpack` where the node's own outputs are among what was saved."""
         values: list[Any] = []
         for kind, value in zip(self.op.saved_kinds, saved):
             if kind == OUT and value is not None:
@@ -246,7 +272,7 @@ class OpNode(Node):
                 values.append(value)
                 continue
             if type(value) is Packed:
-                value = value.unpack()
+                value = wrap(value.unpack(), value.node)
             if isinstance(value, TensorBase):
                 storage = value._storage
                 if storage is not None and storage.clock > self.seq:
@@ -262,8 +288,9 @@ def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> Run
     from microtorch.dtypes import of
 
     since = sum(clock > node.seq for clock in storage.writes)
-    made = maker is not None and type(maker) is not Leaf
-    which = f", which is output 0 of {re.sub('Backward[0-9]*$', '', maker.name())}," if made else ""
+    which = ""
+    if maker is not None and type(maker) is not Leaf:
+        which = f", which is output 0 of {re.sub('Backward[0-9]*$', '', maker.name())},"
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[torch.{of[data.dtype].type_name}Tensor {list(data.shape)}]{which} is at version {storage.version}; "
@@ -275,16 +302,21 @@ def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> Run
 class Packed:
     """A saved tensor that went through `saved_tensors_hooks`: what pack returned, and how to get it back."""
 
-    __slots__ = ("value", "hook", "raw")
+    __slots__ = ("value", "hook", "node")
 
-    def __init__(self, tensor: TensorBase, pack: Callable[[Any], Any], unpack: Callable[[Any], Any], raw: bool) -> None:
-        self.value, self.hook, self.raw = pack(tensor), unpack, raw
+    def __init__(
+        self, data: Any, node: Node | None, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]
+    ) -> None:
+        self.value, self.hook, self.node = pack(wrap(data)), unpack, node
 
     def unpack(self) -> Any:
+        """The array again."""
         tensor = self.hook(self.value)
         if not isinstance(tensor, TensorBase):
-            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got {type(tensor).__name__}")
-        return tensor._data if self.raw else tensor
+            raise TypeError(
+                f"Output of saved tensor unpack_hook expected to be a Tensor but got {type(tensor).__name__}"
+            )
+        return tensor._data
 
 
 def require_grad(t: TensorBase) -> None:

@@ -101,7 +101,8 @@ class Op:
                 per_input = [(*names, *(n for n in _positional(again)[1:] if n not in names)) for names in per_input]
         else:
             per_input = [_positional(formulas[i])[2:] if i in formulas else () for i in self.inputs]
-        self.saved_names = tuple(dict.fromkeys(n for names in per_input for n in names))
+        every = per_input or ([] if joint is None else [_positional(joint)[3:]])  # `many` names no inputs
+        self.saved_names = tuple(dict.fromkeys(n for names in every for n in names))
         for n in self.saved_names:
             if n not in self._names:
                 raise ValueError(f"op {name!r}: a formula names {n!r}; there are {', '.join(self._names[1:])}")

@@ -121,6 +121,6 @@ def _from(trace: TracebackType | None, code: CodeType | None) -> TracebackType |
 
 
 def _reports_missing(code: CodeType) -> bool:
-    if code.co_name == "__getattr__" and code.co_filename.startswith(_PACKAGE):
+    if code.co_name == "__getattr__" and code.co_filename.startswith(_PACKAGE + os.sep):
         return True
     return code.co_filename == hook.__file__ or code.co_filename.startswith("<frozen importlib")

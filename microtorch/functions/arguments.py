@@ -52,22 +52,62 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
     return (axis,) if ndim else None
 
 
-def size_of(size: Sequence[Any]) -> tuple[int, ...]:
-    """Sizes given as numbers or as one sequence: `(2, 3)` for both f(2, 3) and f((2, 3))."""
-    if len(size) == 1 and not isinstance(size[0], (int, np.integer)):
+def size_of(size: Sequence[Any], name: str = "", argument: str = "size") -> tuple[int, ...]:
+    """Sizes given as numbers or as one sequence: `(2, 3)` for both f(2, 3) and f((2, 3)).
+
+    Raises TypeError, naming the function `name`, for anything else.
+    """
+    if len(size) == 1 and type(size[0]) is not int:
         first = size[0]
-        if isinstance(first, TensorBase) and first._data.ndim == 0:
-            return (int(first),)  # type: ignore[call-overload]
-        if isinstance(first, str) or not hasattr(first, "__iter__"):
-            raise TypeError(f"argument 'size' must be tuple of ints, not {type(first).__name__}")
-        size = first
-    return tuple([n if type(n) is int else _whole(n) for n in size])
+        if isinstance(first, (tuple, list)):
+            size = first
+        elif not _is_whole(first):
+            raise TypeError(f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {type(first).__name__}")
+    return tuple([n if type(n) is int else _whole(n, i, name, argument) for i, n in enumerate(size)])
 
 
-def _whole(n: Any) -> int:
-    if isinstance(n, (float, str)) or not (hasattr(n, "__index__") or isinstance(n, TensorBase)):
-        raise TypeError(f"argument 'size' must be tuple of ints, but found element of type {type(n).__name__}")
+def _is_whole(n: Any) -> bool:
+    """True for integers, NumPy's, and integer tensors of one element; bools are none."""
+    if isinstance(n, TensorBase):
+        return n._data.ndim == 0 and n._data.dtype.kind in "iu"
+    return hasattr(n, "__index__") and not isinstance(n, (bool, np.bool_, np.ndarray))
+
+
+def _whole(n: Any, i: int, name: str, argument: str) -> int:
+    if not _is_whole(n):
+        raise TypeError(
+            f"{name}(): argument '{argument}' failed to unpack the object at pos {i + 1} with error "
+            f'"type must be tuple of ints,but got {type(n).__name__}"'
+        )
     return int(n)
+
+
+def number_of(name: str, value: Any, argument: str, position: int | None = None, kind: str = "float") -> Any:
+    """A number (or a 0-d tensor's value) given for a `float` or `int` argument.
+
+    Raises TypeError for anything else.
+    """
+    if type(value) is float and kind == "float" or type(value) is int:
+        return value
+    if isinstance(value, TensorBase):
+        if value._data.ndim == 0 and value._node is None and (kind == "float" or value._data.dtype.kind in "iu"):
+            return value._data.item()
+    elif kind == "float":
+        if isinstance(value, (int, float, np.integer, np.floating)):
+            return value if isinstance(value, (int, float)) else value.item()
+    elif hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_)):
+        return int(value)
+    where = "" if position is None else f" (position {position})"
+    raise TypeError(f"{name}(): argument '{argument}'{where} must be {kind}, not {type(value).__name__}")
+
+
+def bad_call(name: str, args: Sequence[Any], kwargs: dict[str, Any], signatures: Sequence[str]) -> TypeError:
+    """PyTorch's error for arguments that fit none of a function's signatures."""
+    got = [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in kwargs.items()]
+    lines = "\n".join(f" * ({s})" for s in signatures)
+    return TypeError(
+        f"{name}() received an invalid combination of arguments - got ({', '.join(got)}), but expected one of:\n{lines}\n"
+    )
 
 
 def infer_size(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:

@@ -134,32 +134,6 @@ def sigmoid(x: Any) -> Any:
     return np.where(x < 0, e * out, out)
 
 
-def log_sigmoid(x: Any) -> Any:
-    """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|))."""
-    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
-
-
-def softplus(x: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
-    """log(1 + exp(beta x)) / beta; x itself where beta x passes the threshold."""
-    z = x * beta
-    return np.where(z > threshold, x, np.log1p(np.exp(np.minimum(z, threshold))) / beta)
-
-
 def relu_backward(g: Any, out: Any) -> Any:
     """g where the output is positive, else 0."""
     return np.where(out > 0, g, np.zeros((), g.dtype))
-
-
-def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
-    """x, or negative_slope x where x is not positive."""
-    return np.where(x > 0, x, x * negative_slope)
-
-
-def elu(x: Any, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
-    """scale x, or scale alpha (exp(input_scale x) - 1) where x is not positive."""
-    return np.where(x > 0, x * scale, np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale))
-
-
-SQRT_HALF = math.sqrt(0.5)
-INV_SQRT_2PI = 1.0 / math.sqrt(2 * math.pi)
-SQRT_2_OVER_PI = math.sqrt(2 / math.pi)

@@ -127,31 +127,30 @@ class BasicStream(Engine):
                 self._normal_by_pairs(out, mean, std)
             elif out.dtype == F64:
                 self._normal64(out, mean, std)
-            elif out.dtype == F32:
-                self._normal32(out, mean, std)
             else:
-                self._normal16(out, mean, std)
+                self._normal32(out, mean, std)
 
     def _normal32(self, out: Array, mean: float, std: float) -> None:
+        """By blocks of 16, of which the last overlaps the one before if it must. 16-bit floats are made in float32."""
         whole = out.size & -16
-        self._normal_blocks(out[:whole], mean, std)
+        # PyTorch has drawn for the float32 numbers that fill no block as well, before it draws for the last 16
+        unused = (out.size - whole) * (out.dtype == F32)
+        start = 0
+        while whole - start > BLOCK or whole == out.size > start:
+            part = out[start : min(start + BLOCK, whole)]
+            normals = part if out.dtype == F32 else np.empty(part.size, np.float32)
+            box_muller32(self.bits24(part.size).reshape(-1, 16), mean, std, normals.reshape(-1, 16))
+            if normals is not part:
+                part[...] = normals
+            start += part.size
         if whole < out.size:
-            self.skip(out.size - whole)  # PyTorch made uniforms of these; then it makes the last 16 anew
-            self._normal_blocks(out[-16:], mean, std)
-
-    def _normal16(self, out: Array, mean: float, std: float) -> None:
-        whole = out.size & -16
-        wide = np.empty(whole, np.float32)
-        self._normal_blocks(wide, mean, std)
-        out[:whole] = wide
-        if whole < out.size:
-            self._normal_blocks(wide[:16], mean, std)
-            out[-16:] = wide[:16]
-
-    def _normal_blocks(self, out: Array, mean: float, std: float) -> None:
-        for start in range(0, out.size, BLOCK):
-            part = out[start : start + BLOCK].reshape(-1, 16)
-            box_muller32(self.bits24(part.size).reshape(-1, 16), mean, std, part)
+            bits = self.bits24(whole - start + unused + 16)
+            bits[whole - start : whole - start + 16] = bits[-16:]
+            bits = bits[: whole - start + 16]
+            normals = np.empty(bits.size, np.float32)
+            box_muller32(bits.reshape(-1, 16), mean, std, normals.reshape(-1, 16))
+            out[start:whole] = normals[:-16]
+            out[-16:] = normals[-16:]
 
     def _normal64(self, out: Array, mean: float, std: float) -> None:
         out[...] = self.uniform64(out.size)

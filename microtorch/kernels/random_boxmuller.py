@@ -24,7 +24,7 @@ from microtorch.kernels.random_libm import fma64, libm
 Array = NDArray[Any]
 
 
-def _f32(value: float) -> Array:
+def _f32(value: float | np.float32) -> Array:
     """A float32 constant; 0-d arrays go through a ufunc at half the cost of scalars."""
     return np.array(value, np.float32)
 

@@ -28,24 +28,40 @@ _NAMES = {
     "uint64": ("UInt64", "long unsigned int"),
 }
 
-# floating dtype: bits of the significand, largest number
+# floating dtype: bits of the significand, largest number. Keys are dtypes, since the name of a dtype is slow to get.
 _FLOATS = {
-    "float16": (11, 65504.0),
-    "bfloat16": (8, 3.3895313892515355e38),
-    "float32": (24, 3.4028234663852886e38),
-    "float64": (53, 1.7976931348623157e308),
+    np.dtype(np.float16): (11, 65504.0),
+    np.dtype(np.float32): (24, 3.4028234663852886e38),
+    np.dtype(np.float64): (53, 1.7976931348623157e308),
 }
+_BFLOAT16 = (8, 3.3895313892515355e38)
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
+
+
+def _digits_and_limit(dtype: Dtype) -> tuple[int, float] | None:
+    """(bits of the significand, largest number) of a real floating dtype, None for another."""
+    found = _FLOATS.get(dtype)
+    if found is None and dtype.kind == "V" and dtype.name == "bfloat16":  # a type of its own, which NumPy calls void
+        return _BFLOAT16
+    return found
 
 
 def is_floating(dtype: Dtype) -> bool:
     """Whether dtype is a real floating one: float16, bfloat16, float32, float64."""
-    return dtype.name in _FLOATS
+    return _digits_and_limit(dtype) is not None
 
 
 def significand_bits(dtype: Dtype) -> int:
     """The number of significant bits of a floating dtype: 24 for float32."""
-    return _FLOATS[dtype.name][0]
+    found = _digits_and_limit(dtype)
+    assert found is not None
+    return found[0]
+
+
+def _limit(dtype: Dtype) -> float:
+    found = _digits_and_limit(dtype)
+    assert found is not None
+    return found[1]
 
 
 def not_implemented(kernel: str, dtype: Dtype) -> NotImplementedError:
@@ -55,19 +71,19 @@ def not_implemented(kernel: str, dtype: Dtype) -> NotImplementedError:
 
 def require_floating(kernel: str, dtype: Dtype) -> None:
     """Raise unless the dtype is a real floating one."""
-    if dtype.name not in _FLOATS:
+    if not is_floating(dtype):
         raise not_implemented(kernel, dtype)
 
 
 def require_single_or_double(kernel: str, dtype: Dtype) -> None:
     """Raise unless the dtype is float32 or float64."""
-    if dtype.name not in ("float32", "float64"):
+    if dtype.kind != "f" or dtype.itemsize not in (4, 8):
         raise not_implemented(kernel, dtype)
 
 
 def require_continuous(distribution: str, dtype: Dtype, cpp_name: bool) -> None:
     """Raise unless the dtype can hold a continuous distribution."""
-    if dtype.name not in _FLOATS:
+    if not is_floating(dtype):
         raise RuntimeError(
             f"{distribution} distribution is a continuous probability distribution. "
             f"dtype must be a floating point but you specified {_NAMES[dtype.name][cpp_name]}"
@@ -77,18 +93,19 @@ def require_continuous(distribution: str, dtype: Dtype, cpp_name: bool) -> None:
 def check_uniform(low: float, high: float, dtype: Dtype) -> None:
     """The bounds of uniform_, which must be in the range of the dtype, and so must their difference."""
     require_floating("check_uniform_bounds", dtype)
+    limit = _limit(dtype)
+    if -limit <= low <= high <= limit and high - low <= limit:
+        return
     name, cpp_name = _NAMES[dtype.name]
-    limit = _FLOATS[dtype.name][1]
     for what, bound in (("from", low), ("to", high)):
         if not -limit <= bound <= limit:
             raise RuntimeError(f"{what} is out of bounds for {cpp_name}")
     if not low <= high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
-    if not high - low <= limit:
-        raise RuntimeError(
-            f"uniform_ expects to-from <= std::numeric_limits<{name}>::max(), but found to={high:g} and "
-            f"from={low:g} which result in to-from to exceed the limit"
-        )
+    raise RuntimeError(
+        f"uniform_ expects to-from <= std::numeric_limits<{name}>::max(), but found to={high:g} and from={low:g} "
+        "which result in to-from to exceed the limit"
+    )
 
 
 def integer_range(low: int, high: int | None, dtype: Dtype) -> tuple[int, int]:
@@ -96,14 +113,16 @@ def integer_range(low: int, high: int | None, dtype: Dtype) -> tuple[int, int]:
 
     A floating dtype moves the bounds inwards to integers which it can hold.
     """
+    if dtype == np.int64 and high is not None and _INT64_MIN <= low < high <= _INT64_MAX:
+        return low, high - low  # nothing to find fault with
     for bound in (low, high):
         if bound is not None and not _INT64_MIN <= bound <= _INT64_MAX:
             raise ValueError("Overflow when unpacking long long")
     if high is None and low == _INT64_MIN:
         kernel = "random_full_64_bits_range_kernel_cpu"
-        if dtype.name in ("float16", "bool") or dtype.kind == "c" or (dtype.kind == "u" and dtype.itemsize > 1):
+        if dtype in (np.float16, np.bool_) or dtype.kind == "c" or (dtype.kind == "u" and dtype.itemsize > 1):
             raise not_implemented(kernel, dtype)
-        if dtype.name not in ("int64", "float64", "float32", "bfloat16"):
+        if dtype != np.int64 and not is_floating(dtype):
             raise RuntimeError(f"{kernel} handles only int64, double, float and bfloat16")
         return low, 1 << 64
     floating = is_floating(dtype)
@@ -112,7 +131,7 @@ def integer_range(low: int, high: int | None, dtype: Dtype) -> tuple[int, int]:
             raise RuntimeError("random_from_to_impl handles only integral, floating-point and boolean types")
         raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
     if high is None:
-        last = 1 << significand_bits(dtype) if floating else -1 if dtype.name == "uint64" else _largest(dtype)
+        last = 1 << significand_bits(dtype) if floating else -1 if dtype == np.uint64 else _largest(dtype)
         if floating:
             low = _inwards_from(low, dtype)
             if low >= last:
@@ -142,15 +161,15 @@ def _largest(dtype: Dtype) -> int:
 
 
 def _check_integer_bound(what: str, bound: int, dtype: Dtype, floating: bool) -> None:
-    name = _NAMES[dtype.name][1]
     if floating:
-        digits, limit = _FLOATS[dtype.name]
-        fits = -limit <= bound <= limit
+        fits = abs(bound) <= _limit(dtype)
     else:
         fits = (0 if dtype.kind in "bu" else int(np.iinfo(dtype).min)) <= bound <= _largest(dtype)
     if not fits:
-        raise RuntimeError(f"{what} is out of bounds for {name}")
-    if floating and abs(bound) > 1 << digits:
+        raise RuntimeError(f"{what} is out of bounds for {_NAMES[dtype.name][1]}")
+    digits = significand_bits(dtype) if floating else 64
+    if abs(bound) > 1 << digits:
+        name = _NAMES[dtype.name][1]
         warnings.warn(
             f"{what} is out of bounds [-(2^{digits}), 2^{digits}]. Due to precision limitations {name} can support "
             "discrete uniform distribution only within this range. This warning will become an error in version 1.7 "
@@ -175,7 +194,7 @@ def _inwards_to(high: int, dtype: Dtype) -> int:
 
 def _held(value: int, dtype: Dtype) -> int | None:
     """value as the dtype holds it; None where it is beyond the range."""
-    if abs(value) > _FLOATS[dtype.name][1]:
+    if abs(value) > _limit(dtype):
         return None
     held = int(np.array(value, np.int64).astype(np.float64 if dtype.itemsize == 8 else np.float32).astype(dtype))
     return held if held <= _INT64_MAX else _INT64_MIN  # the C cast of what int64 cannot hold
@@ -187,7 +206,7 @@ def check_permutation(n: int, dtype: Dtype) -> None:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     if is_floating(dtype):
         digits = significand_bits(dtype)
-        if n > (1 << digits) + 1 and dtype.name != "bfloat16":
+        if n > (1 << digits) + 1 and digits != _BFLOAT16[0]:
             most = "2049" if digits == 11 else f"2^{digits}+1"
             raise RuntimeError(f"n cannot be greater than {most} for {_NAMES[dtype.name][0]} type.")
     elif dtype.kind not in "iu" or (dtype.kind == "u" and dtype.itemsize > 1):

@@ -5,6 +5,8 @@ Reference: Durstenfeld, "Algorithm 235: Random permutation", CACM 7 (1964).
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +21,7 @@ def shuffled(words: NDArray[np.uint32]) -> NDArray[np.int64]:
     [0, 2, 1]
     """
     n = words.size + 1
-    places = words % np.arange(n, 1, -1, dtype=np.uint32)
+    places: Any = words % np.arange(n, 1, -1, dtype=np.uint32)
     places += np.arange(n - 1, dtype=np.uint32)
     if n < _LOOP_BELOW:
         values = list(range(n))

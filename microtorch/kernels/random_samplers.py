@@ -6,10 +6,11 @@ Each takes `uniform`, a function giving the next float64 uniform in [0, 1).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Draw = Callable[[], float]
 
@@ -52,20 +53,24 @@ def poisson(rate: float, uniform: Draw) -> int:
             return k
 
 
-def gamma(alpha: Any, uniform: Draw, normal: Draw) -> float:
-    """A gamma(alpha, 1) number; alpha is a NumPy float32 or float64, whose precision its arithmetic keeps.
+def gamma_constants(alpha: NDArray[Any]) -> Iterator[tuple[float, float, float]]:
+    """(alpha, 1 / alpha, d) for each alpha, with the arithmetic of its own precision, as `gamma` wants them."""
+    one = alpha.dtype.type(1)
+    d = np.where(alpha < 1, alpha + one, alpha) - alpha.dtype.type(_THIRD)
+    return zip(alpha.tolist(), (one / alpha).tolist(), d.tolist(), strict=True)
+
+
+def gamma(alpha: float, inverse: float, d: float, uniform: Draw, normal: Draw) -> float:
+    """A gamma(alpha, 1) number, where d = alpha - 1/3, or alpha + 2/3 if alpha < 1, which is then corrected by a power.
 
     Reference: Marsaglia and Tsang, "A simple method for generating gamma variables" (2000),
     https://doi.org/10.1145/358407.358414.
     """
     scale = 1.0
-    one = type(alpha)(1)
     if alpha < 1:
         if alpha == 0:
             return 0.0
-        scale = _power(1 - uniform(), float(one / alpha))
-        alpha = alpha + one
-    d = float(alpha - type(alpha)(_THIRD))
+        scale = _power(1 - uniform(), inverse)
     c = 1.0 / math.sqrt(9.0 * d) if d > 0 else math.nan  # as C's sqrt of a negative number: the result is NaN then
     while True:
         while True:

@@ -142,25 +142,6 @@ frac = unary("frac", lambda x: x - np.trunc(x), x=lambda xp, g: g)
 # activations ---------------------------------------------------------------------------------------------------------------
 relu = unary("relu", lambda x: np.maximum(x, 0), x=lambda xp, g, out: xp.relu_backward(g, out))
 sigmoid = unary("sigmoid", K.sigmoid, to_float=True, x=lambda xp, g, out: g * (out * (1 - out)))
-log_sigmoid = unary("log_sigmoid", K.log_sigmoid, x=lambda xp, g, x: g * xp.sigmoid(-x), grad_name="LogSigmoidBackward0")
-softplus = unary("softplus", K.softplus,
-                 x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))  # fmt: skip
-leaky_relu = unary("leaky_relu", K.leaky_relu, x=lambda xp, g, x, negative_slope: xp.where(x > 0, g, g * negative_slope))
-elu = unary("elu", K.elu, x=lambda xp, g, x, alpha, scale, input_scale: xp.where(
-    x > 0, g * scale, g * (alpha * scale * input_scale) * xp.exp(xp.clamp(x, None, 0) * input_scale)))  # fmt: skip
-silu = unary("silu", lambda x: x * K.sigmoid(x), x=lambda xp, g, x: _silu_x(xp, g, x, xp.sigmoid(x)))
-gelu_tanh = unary("gelu_tanh", lambda x: 0.5 * x * (1 + np.tanh(K.SQRT_2_OVER_PI * (x + 0.044715 * (x * x * x)))),
-                  x=lambda xp, g, x: _gelu_tanh_x(xp, g, x), grad_name="GeluBackward0")  # fmt: skip
-
-
-def _silu_x(xp: Any, g: Any, x: Any, s: Any) -> Any:
-    return g * (s * (1 + x * (1 - s)))
-
-
-def _gelu_tanh_x(xp: Any, g: Any, x: Any) -> Any:
-    t = xp.tanh(K.SQRT_2_OVER_PI * (x + 0.044715 * (x * x * x)))
-    return g * (0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (K.SQRT_2_OVER_PI * (1 + 3 * 0.044715 * (x * x))))
-
 
 # comparison and logic --------------------------------------------------------------------------------------------------------
 eq = binary("eq", np.equal)

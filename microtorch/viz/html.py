@@ -16,7 +16,7 @@ h1 { font-size: 1.1rem; margin: 0; }
 i { display: inline-block; width: .8em; height: .8em; border: 1px solid; border-radius: 3px; margin-right: .35em; }
 main { flex: 1; overflow: auto; background: white; padding: 1rem; text-align: center; }"""
 
-_MEANING: dict[Kind, str] = {"leaf": "leaf", "op": "operation", "output": "output", "saved": "saved tensor"}
+_MEANING: dict[Kind, str] = {"leaf": "leaf tensor", "op": "operation", "output": "output", "saved": "saved tensor"}
 
 
 def to_html(graph: Graph, svg: str, title: str = "Computation graph") -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from microtorch.viz.graph import _is_tensor
 
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 _LIMIT = 1000  # items of a list or dict that are looked at
 
 

@@ -120,7 +120,7 @@ def micro_function(op: Any) -> Callable[..., Any]:
     if isinstance(function, types.FunctionType) and function.__module__.startswith("torch.testing"):
         return rebound(function)
     found = attribute(microtorch, op.name)
-    if found is None and "." not in op.name:
+    if (found is None or isinstance(found, microtorch.dtype)) and "." not in op.name:
         found = getattr(microtorch.Tensor, op.name, None)
     if found is None:
         raise Missing(f"no torch.{op.name}")
@@ -277,23 +277,20 @@ def compare_gradients(want_out: Any, got_out: Any, want_in: list[Any], got_in: l
         got2 = [g for w, g in zip(want, got) if w is not None and w.requires_grad]
         if not want2:
             return
-        seeds = [cotangent(t, generator) for t in want2]
+        for i, g in enumerate(got2):
+            if not g.requires_grad:
+                raise Differs(f"grad2: grad[{i}] does not require grad")
+        again = [cotangent(t, generator) for t in want2]
+        sources, sources_ = want_in + seeds, got_in + seeds_
         try:
-            want = gradients(torch, want2, want_in + float_seeds(outputs, want2, seeds_=None), seeds)
+            want = gradients(torch, want2, sources, again)
         except RuntimeError:
             return  # torch has no second derivative here
-        bad = [i for i, g in enumerate(got2) if not g.requires_grad]
-        if bad:
-            raise Differs(f"grad2: grad[{bad[0]}] does not require grad")
-        got = gradients(microtorch, got2, got_in, [to_micro(s, {}) for s in seeds])
+        got = gradients(microtorch, got2, sources_, [to_micro(s, {}) for s in again])
         for i, (w, g) in enumerate(zip(want, got)):
-            w = torch.zeros_like(want_in[i]) if w is None else w
-            g = microtorch.zeros_like(got_in[i]) if g is None else g
+            w = torch.zeros_like(sources[i]) if w is None else w
+            g = microtorch.zeros_like(sources_[i]) if g is None else g
             compare(w, g, f"grad2[{i}]", values)
-
-
-def float_seeds(outputs: list[Any], grads: list[Any], seeds_: Any) -> list[Any]:
-    return []
 
 
 # running -----------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,164 @@
+"""Activations: element-by-element nonlinearities of networks. Float arrays in, arrays of the same dtype out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from microtorch.kernels.pointwise import quiet, sigmoid
+from microtorch.kernels.special import erf
+
+SQRT_HALF = math.sqrt(0.5)
+INV_SQRT_2PI = 1.0 / math.sqrt(2 * math.pi)
+SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
+GELU_CUBIC = 0.044715
+
+
+def _narrowed(out: Any, x: Any) -> Any:
+    return out if out.dtype == x.dtype else out.astype(x.dtype)
+
+
+def log_sigmoid(x: Any) -> Any:
+    """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|))."""
+    t = np.abs(x)
+    t = np.log1p(np.exp(-t))
+    return np.minimum(x, 0) - t
+
+
+@quiet
+def softplus(x: Any, beta: float, threshold: float) -> Any:
+    """log(1 + exp(beta x)) / beta; x itself where beta x passes the threshold."""
+    z = x * beta
+    return np.where(z > threshold, x, np.log1p(np.exp(np.minimum(z, threshold))) / beta)
+
+
+def leaky_relu(x: Any, negative_slope: float) -> Any:
+    """x, or negative_slope x where x is not positive."""
+    scaled = x * negative_slope
+    if 0 <= negative_slope <= 1:
+        return np.maximum(x, scaled)
+    return np.where(x > 0, x, scaled)
+
+
+def leaky_relu_backward(g: Any, x: Any, negative_slope: float) -> Any:
+    """g, or negative_slope g where x is not positive."""
+    return np.where(x > 0, g, g * negative_slope)
+
+
+def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    """scale x, or scale alpha (exp(input_scale x) - 1) where x is not positive."""
+    return np.where(x > 0, x * scale, np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale))
+
+
+def silu(x: Any) -> Any:
+    """x sigmoid(x)."""
+    return x * sigmoid(x)
+
+
+def softplus_tanh(x: Any) -> Any:
+    """tanh(log(1 + exp(x))), Mish's factor."""
+    return np.tanh(softplus(x, 1.0, 20.0))
+
+
+def mish(x: Any) -> Any:
+    """x tanh(log(1 + exp(x)))."""
+    return x * softplus_tanh(x)
+
+
+def normal_cdf(x: Any) -> Any:
+    """The distribution function of the standard normal, (1 + erf(x / sqrt 2)) / 2."""
+    c = erf(x * SQRT_HALF)
+    c += 1
+    c *= 0.5
+    return c
+
+
+def normal_pdf(x: Any) -> Any:
+    """The density of the standard normal, exp(-x^2 / 2) / sqrt(2 pi)."""
+    d = x * x
+    d *= -0.5
+    np.exp(d, out=d)
+    d *= INV_SQRT_2PI
+    return d
+
+
+def gelu(x: Any) -> tuple[Any, Any]:
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016); and that factor."""
+    cdf = normal_cdf(np.asarray(x))
+    return x * cdf, cdf
+
+
+def gelu_tanh(x: Any) -> Any:
+    """GELU with the distribution function approximated by tanh."""
+    t = x * x
+    t *= GELU_CUBIC * SQRT_2_OVER_PI
+    t += SQRT_2_OVER_PI
+    t *= x
+    t = np.tanh(t)
+    t += 1
+    t *= 0.5
+    t *= x
+    return t
+
+
+def hardtanh(x: Any, low: float, high: float) -> Any:
+    """x cut off at low and high."""
+    return _narrowed(np.clip(x, low, high), x)
+
+
+def between(g: Any, x: Any, low: float, high: float) -> Any:
+    """g where low < x < high, else 0."""
+    return g * ((x > low) & (x < high))
+
+
+def outside(g: Any, x: Any, lambd: float) -> Any:
+    """g where |x| > lambd, else 0."""
+    return g * ~(np.abs(x) <= lambd)
+
+
+def above(g: Any, x: Any, threshold: float) -> Any:
+    """g where x > threshold (or x is NaN), else 0."""
+    return g * ~(x <= threshold)
+
+
+def hardsigmoid(x: Any) -> Any:
+    """min(max(x + 3, 0), 6) / 6."""
+    return np.clip(x + 3, 0, 6) / 6
+
+
+def hardswish(x: Any) -> Any:
+    """x min(max(x + 3, 0), 6) / 6."""
+    return x * np.clip(x + 3, 0, 6) / 6
+
+
+def hardswish_slope(x: Any) -> Any:
+    """The derivative of hardswish: 0 up to -3, x / 3 + 1/2 to 3, then 1."""
+    return np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1)).astype(x.dtype)
+
+
+def softshrink(x: Any, lambd: float) -> Any:
+    """x moved toward 0 by lambd; 0 where it is nearer than that."""
+    return np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, x * 0))
+
+
+def hardshrink(x: Any, lambd: float) -> Any:
+    """x, or 0 where |x| <= lambd."""
+    return np.where(np.abs(x) <= lambd, 0, x).astype(x.dtype)
+
+
+def threshold(x: Any, threshold: float, value: float) -> Any:
+    """x, or `value` where x <= threshold."""
+    return np.where(x <= threshold, np.asarray(value).astype(x.dtype), x)
+
+
+def prelu(x: Any, weight: Any) -> Any:
+    """x, or weight x where x is not positive; weight broadcast."""
+    return np.where(x > 0, x, x * weight)
+
+
+def glu(x: Any, axis: int) -> Any:
+    """The first half along the axis times the sigmoid of the second."""
+    a, b = np.split(x, 2, axis)
+    return a * sigmoid(b)

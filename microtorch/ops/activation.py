@@ -1,0 +1,91 @@
+"""Activations. At a corner the derivative is PyTorch's: relu 0 at 0, hardtanh 0 at its bounds, leaky_relu the slope of the left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch.autograd.table import op, unary
+from microtorch.kernels import activation as K
+from microtorch.ops import pointwise as P
+
+# pieces of formulas: linear in g -------------------------------------------------------------------------------------------
+between = op("between", K.between, inputs="g x", g=lambda xp, g, x, low, high: xp.between(g, x, low, high))
+outside = op("outside", K.outside, inputs="g x", g=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
+above = op("above", K.above, inputs="g x", g=lambda xp, g, x, threshold: xp.above(g, x, threshold))
+leaky_relu_backward = op("leaky_relu_backward", K.leaky_relu_backward, inputs="g x",
+                         g=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope))  # fmt: skip
+
+# rectifiers ----------------------------------------------------------------------------------------------------------------
+leaky_relu = unary("leaky_relu", K.leaky_relu, x=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope))
+prelu = op("prelu", K.prelu, inputs="x weight", grad_name="PreluKernelBackward0",
+           x=lambda xp, g, x, weight: xp.where(x > 0, g, g * weight),
+           weight=lambda xp, g, x: xp.where(x > 0, g * 0, g * x))  # fmt: skip
+rrelu = op("rrelu", lambda x, noise: x * noise, inputs="x noise", grad_name="RreluWithNoiseBackward0",
+           x=lambda xp, g, noise: g * noise)  # fmt: skip
+threshold = unary("threshold", K.threshold, x=lambda xp, g, x, threshold: xp.above(g, x, threshold))
+hardtanh = unary("hardtanh", K.hardtanh, x=lambda xp, g, x, low, high: xp.between(g, x, low, high))
+hardsigmoid = unary("hardsigmoid", K.hardsigmoid, x=lambda xp, g, x: xp.between(g / 6, x, -3, 3))
+hardswish_slope = unary("hardswish_slope", K.hardswish_slope, x=lambda xp, g, x: xp.between(g / 3, x, -3, 3))
+hardswish = unary("hardswish", K.hardswish, x=lambda xp, g, x: g * xp.hardswish_slope(x))
+hardshrink = unary("hardshrink", K.hardshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
+softshrink = unary("softshrink", K.softshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
+
+# smooth ones ---------------------------------------------------------------------------------------------------------------
+log_sigmoid = unary("log_sigmoid", K.log_sigmoid, x=lambda xp, g, x: g * xp.sigmoid(-x), grad_name="LogSigmoidBackward0")
+softplus = unary("softplus", K.softplus,
+                 x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))  # fmt: skip
+
+
+def _elu_x(xp: Any, g: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    left = g * (alpha * scale * input_scale) * xp.exp(xp.clamp(x, None, 0) * input_scale)
+    return xp.where(x > 0, g * scale, left)
+
+
+elu = unary("elu", K.elu, x=_elu_x)
+celu = unary("celu", K.elu, x=_elu_x)
+
+
+def _silu_x(xp: Any, g: Any, x: Any) -> Any:
+    s = xp.sigmoid(x)
+    return g * (s * (1 + x * (1 - s)))
+
+
+def _mish_x(xp: Any, g: Any, x: Any) -> Any:
+    """With t = tanh(softplus(x)): t + x (1 - t^2) sigmoid(x)."""
+    t = xp.softplus_tanh(x)
+    return g * (t + x * (1 - t * t) * xp.sigmoid(x))
+
+
+silu = unary("silu", K.silu, x=_silu_x)
+softplus_tanh = unary("softplus_tanh", K.softplus_tanh, x=lambda xp, g, x, out: g * ((1 - out * out) * xp.sigmoid(x)))
+mish = unary("mish", K.mish, x=_mish_x)
+
+normal_pdf = unary("normal_pdf", K.normal_pdf, x=lambda xp, g, x, out: -g * (x * out))
+normal_cdf = unary("normal_cdf", K.normal_cdf, x=lambda xp, g, x: g * xp.normal_pdf(x))
+gelu = op("gelu", K.gelu, inputs="x", residuals=["cdf"], again=lambda xp, x: xp.normal_cdf(x),
+          joint=lambda xp, g, needs, x, cdf: [g * (cdf + x * xp.normal_pdf(x))])  # fmt: skip
+
+
+def _gelu_tanh_x(xp: Any, g: Any, x: Any) -> Any:
+    """With u = sqrt(2 / pi) (x + c x^3), t = tanh(u): (1 + t + x (1 - t^2) u') / 2."""
+    square = x * x
+    t = xp.tanh(x * (square * (K.GELU_CUBIC * K.SQRT_2_OVER_PI) + K.SQRT_2_OVER_PI))
+    slope = square * (3 * K.GELU_CUBIC * K.SQRT_2_OVER_PI) + K.SQRT_2_OVER_PI
+    return g * (0.5 * (1 + t + x * (1 - t * t) * slope))
+
+
+gelu_tanh = unary("gelu_tanh", K.gelu_tanh, x=_gelu_tanh_x, grad_name="GeluBackward0")
+
+
+def _glu_x(xp: Any, g: Any, x: Any, axis: int) -> Any:
+    half = x.shape[axis] // 2
+    head = (slice(None),) * axis
+    a = xp.slice(x, (*head, slice(0, half), ...))
+    s = xp.sigmoid(xp.slice(x, (*head, slice(half, 2 * half), ...)))
+    left = g * s
+    return xp.cat([left, left * (a * (1 - s))], axis)
+
+
+glu = unary("glu", K.glu, x=_glu_x)
+
+relu, sigmoid, tanh = P.relu, P.sigmoid, P.tanh

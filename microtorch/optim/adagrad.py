@@ -1,0 +1,83 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microtorch._tensor import Tensor
+from microtorch.autograd.state import wrap
+from microtorch.kernels import optim as kernels
+from microtorch.optim.blocks import Block
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number, step_tensor
+
+
+class Adagrad(KernelOptimizer):
+    """Adagrad (Duchi, Hazan and Singer 2011): gradients divided by the root of the sum of all their squares so far.
+
+    s += g^2;  p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
+
+    initial_accumulator_value: what s starts from. Raises ValueError for negative options.
+    """
+
+    late_options = {"foreach": None, "maximize": False, "differentiable": False, "fused": None}
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        check_lr(lr)
+        check_not_negative(
+            lr_decay=lr_decay, weight_decay=weight_decay, initial_accumulator_value=initial_accumulator_value, epsilon=eps
+        )
+        defaults = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+        for group in self.param_groups:  # unlike the others', this state is there before the first step
+            for p in group["params"]:
+                self.state[p].update(self.new_state(group, p))
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("sum",)
+
+    def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+        start = self.defaults["initial_accumulator_value"]
+        value = complex(start, start) if p.is_complex() else start
+        return {"step": step_tensor(0.0, group), "sum": wrap(np.full(p._data.shape, value, p._data.dtype))}
+
+    def share_memory(self) -> None:
+        """Do nothing: processes get copies of the state here."""
+
+    def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
+        kernels.adagrad(
+            p,
+            g,
+            block.state[0],  # type: ignore[arg-type]
+            *block.scratch[:2],
+            step=block.step,
+            lr=number(group["lr"]),
+            lr_decay=group["lr_decay"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            maximize=group["maximize"],
+        )

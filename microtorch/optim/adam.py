@@ -1,0 +1,121 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch._tensor import Tensor
+from microtorch.kernels import optim as kernels
+from microtorch.optim.blocks import Block
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, step_tensor, zeros_like
+
+
+class Adam(KernelOptimizer):
+    """Adam (Kingma and Ba 2015): steps of about `lr` in each coordinate, whatever the gradient's scale.
+
+    m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2
+    p -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)
+
+    weight_decay: added to the gradient as weight_decay p; with `decoupled_weight_decay` taken off p directly (AdamW).
+    amsgrad: divide by the largest v so far (Reddi et al. 2018). maximize: ascend instead.
+    Raises ValueError for options out of range.
+
+    >>> import microtorch as torch
+    >>> x = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adam([x], lr=0.1)
+    >>> (x ** 2).sum().backward()
+    >>> optimizer.step()
+    >>> x
+    tensor([0.9000], requires_grad=True)
+    """
+
+    late_options = {
+        "amsgrad": False,
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+        "fused": None,
+    }
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        if isinstance(lr, Tensor) and foreach and not capturable:
+            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+        check_lr(lr)
+        if not 0.0 <= eps:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        check_betas(betas)
+        if not 0.0 <= weight_decay:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        are_tensors = [isinstance(b, Tensor) for b in betas]
+        if not (all(are_tensors) or all(isinstance(b, float) for b in betas)):
+            raise ValueError("betas must be either both floats or both Tensors")
+        for i, beta in enumerate(betas):
+            if isinstance(beta, Tensor):
+                if foreach and not capturable:
+                    raise ValueError(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
+                if beta.numel() != 1:
+                    raise ValueError(f"Tensor betas[{i}] must be 1-element")
+        defaults = {
+            "lr": lr,
+            "betas": tuple([b.squeeze() if isinstance(b, Tensor) else b for b in betas]),
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
+
+    def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+        return {"step": step_tensor(0.0, group), **{name: zeros_like(p) for name in self.state_names(group)}}
+
+    def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
+        beta1, beta2 = group["betas"]
+        m, v, *largest = block.state
+        kernels.adam(
+            p,
+            g,
+            m,  # type: ignore[arg-type]
+            v,  # type: ignore[arg-type]
+            largest[0] if largest else None,
+            *block.scratch[:2],
+            step=block.step,
+            lr=number(group["lr"]),
+            beta1=float(beta1),
+            beta2=float(beta2),
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            maximize=group["maximize"],
+            decoupled=group["decoupled_weight_decay"],
+        )
+
+
+def check_betas(betas: Any) -> None:
+    """Raise ValueError unless both are in [0, 1)."""
+    for i in (0, 1):
+        if not 0.0 <= betas[i] < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")

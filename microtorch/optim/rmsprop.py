@@ -1,0 +1,83 @@
+"""RMSprop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch._tensor import Tensor
+from microtorch.kernels import optim as kernels
+from microtorch.optim.blocks import Block
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number, step_tensor, zeros_like
+
+
+class RMSprop(KernelOptimizer):
+    """RMSprop (Hinton's lecture 6e): gradients divided by the root of the running mean of their squares.
+
+    v = alpha v + (1 - alpha) g^2;  p -= lr g / (sqrt(v) + eps)
+
+    centered: v less the square of the running mean of g (Graves 2013). momentum: of what is subtracted.
+    Raises ValueError for negative options.
+    """
+
+    late_options = {
+        "momentum": 0,
+        "centered": False,
+        "foreach": None,
+        "maximize": False,
+        "differentiable": False,
+        "capturable": False,
+    }
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum: float = 0,
+        centered: bool = False,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_lr(lr)
+        check_not_negative(epsilon=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "alpha": alpha,
+            "eps": eps,
+            "centered": centered,
+            "weight_decay": weight_decay,
+            "capturable": capturable,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        wanted = (True, group["momentum"] > 0, group["centered"])
+        return tuple([n for n, w in zip(("square_avg", "momentum_buffer", "grad_avg"), wanted) if w])
+
+    def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+        return {"step": step_tensor(0.0), **{name: zeros_like(p) for name in self.state_names(group)}}
+
+    def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
+        square_avg, *more = block.state
+        kernels.rmsprop(
+            p,
+            g,
+            square_avg,  # type: ignore[arg-type]
+            more.pop(0) if group["momentum"] > 0 else None,
+            more.pop(0) if group["centered"] else None,
+            *block.scratch[:2],
+            lr=float(number(group["lr"])),
+            alpha=group["alpha"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            momentum=group["momentum"],
+            maximize=group["maximize"],
+        )

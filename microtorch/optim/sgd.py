@@ -1,0 +1,89 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch._tensor import Tensor
+from microtorch.kernels import optim as kernels
+from microtorch.optim.blocks import Block
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, zeros_like
+
+
+class SGD(KernelOptimizer):
+    """Stochastic gradient descent, with momentum (Sutskever et al. 2013) if asked for.
+
+    v = momentum v + (1 - dampening) (g + weight_decay p);  p -= lr v  (nesterov: p -= lr (g + momentum v))
+
+    lr: learning rate, a number or a tensor of one element. maximize: ascend instead.
+    Raises ValueError for negative options, and for nesterov without momentum or with dampening.
+
+    >>> import microtorch as torch
+    >>> x = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.SGD([x], lr=0.1)
+    >>> (x ** 2).sum().backward()
+    >>> optimizer.step()
+    >>> x
+    tensor([0.8000], requires_grad=True)
+    """
+
+    counts_steps = False
+    late_options = {"nesterov": False, "maximize": False, "foreach": None, "differentiable": False, "fused": False}
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        momentum: float = 0,
+        dampening: float = 0,
+        weight_decay: float | Tensor = 0,
+        nesterov: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ) -> None:
+        check_lr(lr)
+        if momentum < 0.0:
+            raise ValueError(f"Invalid momentum value: {momentum}")
+        if weight_decay < 0.0:
+            raise ValueError(f"Invalid weight_decay value: {weight_decay}")
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        defaults = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        super().__init__(params, defaults)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("momentum_buffer",) if group["momentum"] != 0 else ()
+
+    def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+        return {"momentum_buffer": zeros_like(p)}
+
+    def complete(self, state: dict[str, Any]) -> bool:
+        return state.get("momentum_buffer") is not None
+
+    def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
+        kernels.sgd(
+            p,
+            g,
+            block.state[0] if block.state else None,
+            *block.scratch[:2],
+            lr=float(number(group["lr"])),
+            momentum=group["momentum"],
+            dampening=group["dampening"],
+            weight_decay=float(group["weight_decay"]),
+            nesterov=group["nesterov"],
+            maximize=group["maximize"],
+            first=block.fresh,
+        )
