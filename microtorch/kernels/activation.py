@@ -110,17 +110,17 @@ def hardtanh(x: Any, low: float, high: float) -> Any:
 
 def between(g: Any, x: Any, low: float, high: float) -> Any:
     """g where low < x < high, else 0."""
-    return g * ((x > low) & (x < high))
+    return np.where((x > low) & (x < high), g, np.zeros((), g.dtype))
 
 
 def outside(g: Any, x: Any, lambd: float) -> Any:
     """g where |x| > lambd, else 0."""
-    return g * ~(np.abs(x) <= lambd)
+    return np.where(np.abs(x) <= lambd, np.zeros((), g.dtype), g)
 
 
 def above(g: Any, x: Any, threshold: float) -> Any:
     """g where x > threshold (or x is NaN), else 0."""
-    return g * ~(x <= threshold)
+    return np.where(x <= threshold, np.zeros((), g.dtype), g)
 
 
 def hardsigmoid(x: Any) -> Any:

@@ -121,19 +121,180 @@ def subtract(x: Any, y: Any) -> Any:
         ) from None
 
 
+@quiet
 def sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), without overflow: exp is only taken of what is not positive."""
-    if x.dtype.kind == "c":
-        return 1 / (1 + np.exp(-x))
-    t = np.abs(x)
-    np.negative(t, out=t) if isinstance(t, np.ndarray) else None
-    if not isinstance(t, np.ndarray):
-        t = -t
-    e = np.exp(t)
-    out = 1 / (1 + e)
-    return np.where(x < 0, e * out, out)
+    """1 / (1 + exp(-x)); where exp overflows to infinity, 0."""
+    t = np.negative(x)
+    if type(t) is not np.ndarray:  # of a 0-d array NumPy makes a scalar
+        return 1 / (1 + np.exp(t))
+    np.exp(t, out=t)
+    np.add(t, 1, out=t)
+    return np.divide(1, t, out=t)
 
 
 def relu_backward(g: Any, out: Any) -> Any:
     """g where the output is positive, else 0."""
     return np.where(out > 0, g, np.zeros((), g.dtype))
+
+
+# scaled and combined ------------------------------------------------------------------------------------------------------
+
+
+@quiet
+def sinc(x: Any) -> Any:
+    """sin(pi x) / (pi x), and 1 at 0."""
+    z = x * math.pi
+    return np.where(z == 0, np.ones((), z.dtype), np.sin(z) / np.where(z == 0, np.ones((), z.dtype), z))
+
+
+@quiet
+def logit(x: Any, eps: float | None) -> Any:
+    """log(x / (1 - x)), the inverse of sigmoid; with eps, x is first clamped to [eps, 1 - eps]."""
+    z = x if eps is None else clamp(x, eps, 1 - eps)
+    return np.log(z / (1 - z))
+
+
+@quiet
+def xlogy(x: Any, y: Any) -> Any:
+    """x log(y), and 0 where x is 0 (unless y is NaN)."""
+    return np.where(np.equal(x, 0) & ~np.isnan(y), _zero(x, y), x * np.log(y))
+
+
+@quiet
+def xlog1py(x: Any, y: Any) -> Any:
+    """x log(1 + y), and 0 where x is 0 (unless y is NaN)."""
+    return np.where(np.equal(x, 0) & ~np.isnan(y), _zero(x, y), x * np.log1p(y))
+
+
+def _zero(x: Any, y: Any) -> Any:
+    return np.zeros((), np.result_type(x, y))
+
+
+@quiet
+def lerp(x: Any, end: Any, weight: Any) -> Any:
+    """x + weight (end - x), computed from the nearer end, so that weight 1 gives `end` exactly."""
+    d = end - x
+    if not isinstance(weight, np.ndarray):
+        return x + weight * d if abs(weight) < 0.5 else end - d * (1 - weight)
+    return np.where(np.abs(weight) < 0.5, x + weight * d, end - d * (1 - weight))
+
+
+def addcmul(x: Any, a: Any, b: Any, value: Any) -> Any:
+    """x + value a b."""
+    return x + (a * b if value == 1 else (a * value) * b)
+
+
+@quiet
+def addcdiv(x: Any, a: Any, b: Any, value: Any) -> Any:
+    """x + value a / b."""
+    return x + np.true_divide(a if value == 1 else a * value, b)
+
+
+def clamp(x: Any, low: Any, high: Any) -> Any:
+    """x, but low where it is smaller and high where it is larger than that; where low > high, high. NaN stays."""
+    if x.dtype.kind in "iu":
+        info = np.iinfo(x.dtype)
+        low = None if low is None or low <= info.min else int(low)
+        high = None if high is None or high >= info.max else int(high)
+    if low is None:
+        return x.copy() if high is None else np.minimum(x, high)
+    out = np.maximum(x, low)
+    if high is None:
+        return out
+    return np.minimum(out, high, out=out) if type(out) is np.ndarray else np.minimum(out, high)
+
+
+def clamp_tensors(x: Any, low: Any, high: Any) -> Any:
+    """`clamp` with arrays for bounds, either of which may be None."""
+    out = x if low is None else np.maximum(x, low)
+    return out if high is None else np.minimum(out, high)
+
+
+def nan_to_num(x: Any, nan: float | None, posinf: float | None, neginf: float | None) -> Any:
+    """NaN and infinities replaced: by 0 and the dtype's largest and smallest numbers unless told otherwise."""
+    if x.dtype.kind not in "fc":
+        return x.copy()
+    return np.nan_to_num(x, copy=True, nan=nan or 0.0, posinf=posinf, neginf=neginf)
+
+
+def round_decimals(x: Any, decimals: int) -> Any:
+    """The nearest number with so many decimals (tens, hundreds, ... if negative)."""
+    scale = 10.0 ** abs(decimals)
+    return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
+
+
+def frac(x: Any) -> Any:
+    """What stands behind the point, with the sign of x."""
+    if x.dtype.kind in "iub":
+        raise unsupported("frac_cpu", x.dtype)
+    return x - np.trunc(x)
+
+
+def whole(ufunc: Any, name: str) -> Any:
+    """A rounding function, under which integers stay as they are and bools are PyTorch's error."""
+
+    def kernel(x: Any) -> Any:
+        if x.dtype.kind in "iu":
+            return x.copy()
+        if x.dtype.kind in "bc":
+            raise unsupported(name, x.dtype)
+        return ufunc(x)
+
+    return kernel
+
+
+def sgn(x: Any) -> Any:
+    """The sign; of a complex number its direction x / |x|."""
+    return np.sign(x) if x.dtype.kind == "c" else sign(x)
+
+
+def angle(x: Any) -> Any:
+    """The argument of a complex number; pi for negative numbers, else 0."""
+    if x.dtype.kind == "c":
+        return np.arctan2(x.imag, x.real)
+    x = x if x.dtype.kind == "f" else x.astype(np.float32)
+    return np.where(np.isnan(x), x, np.where(x < 0, np.asarray(math.pi, x.dtype), np.zeros((), x.dtype)))
+
+
+def complex_from(real: Any, imag: Any) -> Any:
+    """real + i imag."""
+    shape = np.broadcast_shapes(np.shape(real), np.shape(imag))
+    out = np.empty(shape, np.complex128 if real.dtype == np.float64 else np.complex64)
+    out.real, out.imag = real, imag
+    return out
+
+
+def polar(length: Any, angle: Any) -> Any:
+    """length (cos angle + i sin angle)."""
+    return complex_from(length * np.cos(angle), length * np.sin(angle))
+
+
+def heaviside(x: Any, values: Any) -> Any:
+    """0 for negative, 1 for positive x, `values` at 0."""
+    if x.dtype.kind == "f":
+        return np.heaviside(x, values)
+    return np.where(x == 0, values, (x > 0).astype(x.dtype))
+
+
+def shift(ufunc: Any, name: str) -> Any:
+    """A bit shift, of integers only."""
+
+    def kernel(x: Any, y: Any) -> Any:
+        kind = x.dtype if isinstance(x, np.ndarray) else y.dtype
+        if kind.kind not in "iu":
+            raise unsupported(name, kind)
+        return ufunc(x, y)
+
+    return kernel
+
+
+def isin(elements: Any, test_elements: Any, invert: bool) -> Any:
+    """Where an element is one of `test_elements` (is none of them, if `invert`)."""
+    return np.isin(elements, test_elements, invert=invert)
+
+
+def unsupported(name: str, dtype: Any) -> NotImplementedError:
+    """PyTorch's error for a dtype that a kernel does not take."""
+    from microtorch.dtypes import of
+
+    return NotImplementedError(f"\"{name}\" not implemented for '{of[dtype].type_name}'")

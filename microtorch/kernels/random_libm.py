@@ -21,15 +21,15 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 
-def fma64(x: Floats, y: float, z: float) -> Floats:
-    """round(x * y + z): one rounding, by exact product, exact sums and a rounding to odd (Boldo and Melquiond, 2008).
+def fma64(x: Floats, y: float, z: Any) -> Floats:
+    """round(x * y + z), z a number or of x's shape: one rounding, by exact product, exact sums and a rounding to odd (Boldo and Melquiond, 2008).
 
     >>> float(fma64(np.array([1 + 2.0**-30]), 1 - 2.0**-30, -1.0)[0]) == -(2.0**-60)
     True
     """
-    if z == 0.0:
+    if np.ndim(z) == 0 and z == 0.0:
         return x * y + 0.0  # adding +0 turns -0 into +0, as the fused operation does
-    if not (math.isfinite(y) and math.isfinite(z)):
+    if not (math.isfinite(y) and np.isfinite(z).all()):
         return x * y + z
     product, product_low = _two_product(x, y)
     z_high, z_low = _two_sum(np.float64(z), product_low)

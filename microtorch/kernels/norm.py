@@ -1,0 +1,203 @@
+"""Normalisation: batch, layer and group norm, forward and backward. Statistics are those of PyTorch (biased variance)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microtorch.kernels.pointwise import quiet
+
+_add = np.add.reduce
+
+
+def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
+    """Each row less its mean, over its standard deviation: (result, mean, 1 / deviation), the last two as columns."""
+    n = rows.shape[1]
+    mean = _add(rows, 1, None, None, True)
+    mean /= n
+    out = rows - mean
+    rstd = np.vecdot(out, out)[:, None]
+    rstd /= n
+    rstd += eps
+    np.sqrt(rstd, out=rstd)
+    np.divide(1, rstd, out=rstd)
+    out *= rstd
+    return out, mean, rstd
+
+
+def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, Any]:
+    """The gradient of `standardize` and the standardized rows h: (g - mean(g) - h mean(g h)) / deviation."""
+    n = rows.shape[1]
+    h = rows - mean
+    h *= rstd
+    along = np.vecdot(g, h)[:, None]
+    along /= n
+    level = _add(g, 1, None, None, True)
+    level /= n
+    result = h * along
+    np.subtract(g, result, out=result)
+    result -= level
+    result *= rstd
+    return result, h
+
+
+@quiet
+def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: float) -> tuple[Any, Any, Any]:
+    """The last dimensions, of this shape, standardized together, then scaled and shifted elementwise."""
+    n = 1
+    for size in shape:
+        n *= size
+    rows = x.reshape(x.size // n if n else 0, n)
+    out, mean, rstd = standardize(rows.astype(np.float32) if x.dtype == np.float16 else rows, eps)
+    if weight is not None:
+        out *= weight.reshape(-1)
+    if bias is not None:
+        out += bias.reshape(-1)
+    out = out.reshape(x.shape)
+    return (out if out.dtype == x.dtype else out.astype(x.dtype)), mean, rstd
+
+
+def layer_norm_backward(g: Any, needs: Any, x: Any, weight: Any, shape: tuple[int, ...], mean: Any, rstd: Any) -> list[Any]:
+    """The gradients of x, weight and bias."""
+    if x.size == 0:
+        return [np.zeros_like(x), np.zeros(shape, x.dtype), np.zeros(shape, x.dtype)]
+    rows = x.reshape(mean.shape[0], -1)
+    g = g.reshape(rows.shape)
+    gx, h = standardize_backward(g if weight is None else g * weight.reshape(-1), rows, mean, rstd)
+    return [
+        gx.reshape(x.shape) if needs[0] else None,
+        np.einsum("ij,ij->j", g, h).reshape(shape) if needs[1] else None,
+        _add(g, 0).reshape(shape) if needs[2] else None,
+    ]
+
+
+def _by_channel(v: Any, x: Any) -> Any:
+    """A vector over channels, to be broadcast over x (N, C, ...)."""
+    return v.reshape((-1,) + (1,) * (x.ndim - 2))
+
+
+@quiet
+def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:
+    """Each group of channels of each sample standardized, then scaled and shifted by channel; x (N, C, ...)."""
+    rows = x.reshape(x.shape[0] * groups, x.size // (x.shape[0] * groups) if x.size else 0)
+    out, mean, rstd = standardize(rows.astype(np.float32) if x.dtype == np.float16 else rows, eps)
+    out = out.reshape(x.shape)
+    if weight is not None:
+        out *= _by_channel(weight, x)
+    if bias is not None:
+        out += _by_channel(bias, x)
+    return (out if out.dtype == x.dtype else out.astype(x.dtype)), mean, rstd
+
+
+def group_norm_backward(g: Any, needs: Any, x: Any, weight: Any, mean: Any, rstd: Any) -> list[Any]:
+    """The gradients of x, weight and bias."""
+    if x.size == 0:
+        channels = np.zeros(x.shape[1], x.dtype)
+        return [np.zeros_like(x), channels, channels.copy()]
+    scaled = g if weight is None else g * _by_channel(weight, x)
+    gx, h = standardize_backward(scaled.reshape(mean.shape[0], -1), x.reshape(mean.shape[0], -1), mean, rstd)
+    wide, flat = (x.shape[0], x.shape[1], -1), g.reshape(x.shape[0], x.shape[1], -1)
+    return [
+        gx.reshape(x.shape) if needs[0] else None,
+        np.einsum("ncl,ncl->c", flat, h.reshape(wide)) if needs[1] else None,
+        _add(flat, (0, 2)) if needs[2] else None,
+    ]
+
+
+# batch norm: x (N, C) or (N, C, ...), statistics over all but C ----------------------------------------------------------------
+
+
+def _channel_sums(x: Any) -> Any:
+    """Sums over samples and places."""
+    return _add(x, 0) if x.ndim == 2 else _add(_add(x.reshape(x.shape[0], x.shape[1], -1), 2), 0)
+
+
+def _channel_dots(x: Any, y: Any) -> Any:
+    """Sums of products over samples and places."""
+    if x.ndim == 2:
+        return np.einsum("nc,nc->c", x, y)
+    wide = (x.shape[0], x.shape[1], -1)
+    return _add(np.vecdot(x.reshape(wide), y.reshape(wide)), 0)
+
+
+def channel_moments(x: Any) -> tuple[Any, Any]:
+    """Mean and biased variance of each channel."""
+    n = x.size // x.shape[1] if x.size else 0
+    mean = np.divide(_channel_sums(x), n)
+    d = x - _by_channel(mean, x)
+    return mean, np.divide(_channel_dots(d, d), n)
+
+
+@quiet
+def batch_norm(
+    x: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float
+) -> tuple[Any, Any, Any]:
+    """x less the mean over the deviation of its channel, scaled and shifted: (result, mean, 1 / deviation).
+
+    In training the statistics are the batch's, and the running ones, if given, move toward them in place (the variance
+    toward the unbiased one); else they are the running ones.
+    """
+    if training:
+        n = x.size // x.shape[1] if x.size else 0
+        mean, var = channel_moments(x)
+        if running_mean is not None:
+            running_mean *= 1 - momentum
+            running_mean += momentum * mean
+        if running_var is not None:
+            running_var *= 1 - momentum
+            running_var += (momentum * (n / (n - 1) if n > 1 else np.nan)) * var
+    else:
+        mean, var = running_mean.copy(), running_var
+    rstd = 1 / np.sqrt(var + eps)
+    scale = rstd if weight is None else rstd * weight
+    shift = -mean * scale
+    if bias is not None:
+        shift = shift + bias
+    out = x * _by_channel(scale, x)
+    out += _by_channel(shift, x)
+    return out, mean, rstd
+
+
+def batch_norm_backward(g: Any, needs: Any, x: Any, weight: Any, training: bool, mean: Any, rstd: Any) -> list[Any]:
+    """The gradients of x, weight and bias."""
+    total = _channel_sums(g) if training or needs[2] else None
+    along = None  # sum(g (x - mean))
+    if training or needs[1]:
+        along = _channel_dots(g, x) - mean * (total if total is not None else _channel_sums(g))
+    gx = None
+    if needs[0]:
+        scale = rstd if weight is None else rstd * weight
+        if training:  # scale (g - mean(g) - (x - mean) rstd^2 mean(g (x - mean)))
+            n = x.size // x.shape[1]
+            slope = along * (rstd * rstd / n)
+            gx = x * _by_channel(-slope * scale, x)
+            gx += g * _by_channel(scale, x)
+            gx += _by_channel((slope * mean - total / n) * scale, x)
+        else:
+            gx = g * _by_channel(scale, x)
+    return [gx, along * rstd if needs[1] else None, total if needs[2] else None]
+
+
+# p-norms along axes ---------------------------------------------------------------------------------------------------------
+
+
+@quiet
+def p_norm(x: Any, p: float, axis: tuple[int, ...], keepdims: bool) -> Any:
+    """(sum |x|^p)^(1/p) over the axes; p = inf: the largest |x|; p = 0: how many are not 0."""
+    if p == 2:
+        if len(axis) == 1 and x.ndim and x.dtype.kind == "f" and x.dtype != np.float16:
+            out = np.sqrt(np.vecdot(x, x, axis=axis[0]))
+            return np.expand_dims(out, axis[0]) if keepdims else out
+        a = np.abs(x)
+        return np.sqrt(_add(a * a, axis, None, None, keepdims))
+    a = np.abs(x)
+    if p == 1:
+        return _add(a, axis, None, None, keepdims)
+    if p == np.inf:
+        return np.maximum.reduce(a, axis, None, None, keepdims, initial=0)
+    if p == -np.inf:
+        return np.minimum.reduce(a, axis, None, None, keepdims)
+    if p == 0:
+        return _add((a != 0).astype(a.dtype), axis, None, None, keepdims)
+    return _add(a**p, axis, None, None, keepdims) ** (1 / p)

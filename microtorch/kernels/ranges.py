@@ -1,0 +1,104 @@
+"""Evenly spaced numbers, to the last bit as PyTorch makes them.
+
+PyTorch's vector kernels (aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp) round in their own way: arange takes every
+vector's first number from the index and the rest from that number, linspace counts each half from its own end, and products
+are added with a single rounding (fused multiply-add).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from microtorch.kernels.random_libm import fma64
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def arange(start: Any, step: Any, n: int, dtype: Any) -> Any:
+    """start, start + step, ... : n numbers of a real dtype."""
+    if dtype.kind in "iu":
+        return (int(start) + int(step) * np.arange(n, dtype=np.int64)).astype(dtype)
+    start, step = float(start), float(step)
+    i = np.arange(n, dtype=np.float64)
+    if dtype == F64:
+        return _by_vectors(fma64(i, step, start), 4, lambda k, base: fma64(np.full(base.shape, float(k)), step, base))
+    if dtype == F32:
+        return _by_vectors((start + step * i).astype(dtype), 8, lambda k, base: base + k * step)
+    wide = np.float32(start) + np.float32(step) * i.astype(np.float32)
+    return _by_vectors(wide.astype(dtype), 16, lambda k, base: base.astype(np.float32) + np.float32(k) * np.float32(step))
+
+
+def _by_vectors(out: Any, width: int, later: Any) -> Any:
+    """The numbers of whole pairs of vectors, each from the first of its vector; the rest stay as they are."""
+    whole = out.size // (2 * width) * (2 * width)
+    vectors = out[:whole].reshape(-1, width)
+    first = vectors[:, 0].astype(np.float64)
+    for k in range(1, width):
+        vectors[:, k] = later(k, first)
+    return out
+
+
+def linspace(start: Any, end: Any, n: int, dtype: Any) -> Any:
+    """n numbers from start to end, both included."""
+    if n < 2:
+        return np.array([start] * n).astype(dtype)
+    if dtype.kind == "c":
+        part = np.float32 if dtype.itemsize == 8 else np.float64
+        out = np.empty(n, dtype)
+        out.real, out.imag = (linspace(a, b, n, np.dtype(part)) for a, b in ((start.real, end.real), (start.imag, end.imag)))
+        return out
+    if dtype.kind in "iu":
+        start, end = int(start), int(end)
+        low, high, step = float(start), float(end), (float(end) - float(start)) / (n - 1)
+    else:
+        kind = dtype.type
+        with np.errstate(all="ignore"):
+            low, high = kind(start), kind(end)
+            step = float((high - low) / kind(n - 1))
+        low, high = float(low), float(high)
+    i = np.arange(n, dtype=np.float64)
+    half = n // 2
+    out = np.empty(n, dtype)
+    with np.errstate(all="ignore"):
+        if dtype == F64:
+            out[:half] = fma64(i[:half], step, low)
+            out[half:] = fma64(i[half:] - (n - 1), step, high)
+        else:  # the float64 products are exact enough for one rounding to the narrower dtype
+            out[:half] = low + step * i[:half]
+            out[half:] = high - step * (n - 1 - i[half:])
+    return out
+
+
+def logspace(start: Any, end: Any, n: int, base: float, dtype: Any) -> Any:
+    """n powers of base, the exponents evenly spaced from start to end: the C library's `pow` of float64 exponents."""
+    if dtype.kind == "c":
+        return np.power(base, linspace(start, end, n, dtype)).astype(dtype)
+    i = np.arange(n, dtype=np.float64)
+    half = n // 2
+    if dtype.kind in "iu":  # PyTorch counts the exponents of integers in float32
+        low, high, i = np.float32(int(start)), np.float32(int(end)), i.astype(np.float32)
+        step = (high - low) / np.float32(max(n - 1, 1))
+        one = np.float32(n - 1)
+    else:
+        kind = dtype.type
+        low, high = float(kind(start)), float(kind(end))
+        step = float(kind(kind(end) - kind(start))) / max(n - 1, 1)
+        one = n - 1
+    exponents = low + step * i
+    exponents[half if n > 1 else n :] = high - step * (one - i[half if n > 1 else n :])
+    powers = np.array([_pow(base, e) for e in exponents.tolist()])
+    with np.errstate(all="ignore"):
+        return (powers.astype(np.float32) if dtype.itemsize == 2 and dtype.kind == "f" else powers).astype(dtype)
+
+
+def _pow(base: float, exponent: float) -> float:
+    """base ** exponent, inf and NaN as in C."""
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:
+        return math.inf
+    except ValueError:
+        return math.nan

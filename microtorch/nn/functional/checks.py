@@ -1,0 +1,70 @@
+"""What several functional families check or read: dtypes, reductions, sizes given as one number or several."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from microtorch import dtypes
+
+REDUCTIONS = ("none", "mean", "sum")
+
+
+def floating(kernel: str, *inputs: Any) -> None:
+    """Raise PyTorch's NotImplementedError, naming its kernel, if a tensor is integer or bool."""
+    for t in inputs:
+        if t._data.dtype.kind not in "fc":
+            raise not_implemented(kernel, t)
+
+
+def not_implemented(kernel: str, t: Any) -> NotImplementedError:
+    """PyTorch's error for a dtype that a kernel of its lacks."""
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{dtypes.of[t._data.dtype].type_name}'")
+
+
+def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction meant: by name, or by the deprecated flags if one is given.
+
+    Raises ValueError for an unknown name.
+    """
+    if size_average is not None or reduce is not None:
+        average = size_average is None or size_average
+        reduction = ("mean" if average else "sum") if reduce is None or reduce else "none"
+        warnings.warn(
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
+        )
+    elif reduction not in REDUCTIONS:
+        if reduction == "elementwise_mean":
+            warnings.warn(
+                "reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.", stacklevel=3
+            )
+            return "mean"
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return reduction
+
+
+def sizes(value: Any, count: int, function: str, argument: str) -> tuple[int, ...]:
+    """A number for all of `count` dimensions, or one each.
+
+    Raises RuntimeError if there are neither one nor `count`, TypeError if they are no integers.
+    """
+    if type(value) is int:
+        return (value,) * count
+    if isinstance(value, (tuple, list)):
+        found = tuple([v if type(v) is int else _index(v, function, argument) for v in value])
+        if len(found) == count:
+            return found
+        if len(found) == 1:
+            return found * count
+        raise RuntimeError(
+            f"{function}: {argument} must either be a single int, or a tuple of {'two' if count == 2 else 'three'} ints"
+            if count > 1
+            else f"expected {argument} to have {count} elements, but got {len(found)}"
+        )
+    return (_index(value, function, argument),) * count
+
+
+def _index(value: Any, function: str, argument: str) -> int:
+    if isinstance(value, (float, str, bool)) or not hasattr(value, "__index__"):
+        raise TypeError(f"{function}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}")
+    return int(value)
