@@ -53,19 +53,33 @@ from microtorch.dtypes import (
     uint64 as uint64,
 )
 from microtorch.functions.creation import (
-    arange as arange,
+    BoolTensor as BoolTensor,
+    ByteTensor as ByteTensor,
+    CharTensor as CharTensor,
+    DoubleTensor as DoubleTensor,
+    FloatTensor as FloatTensor,
+    HalfTensor as HalfTensor,
+    IntTensor as IntTensor,
+    LongTensor as LongTensor,
+    ShortTensor as ShortTensor,
     as_tensor as as_tensor,
+    asarray as asarray,
     empty as empty,
     empty_like as empty_like,
+    empty_permuted as empty_permuted,
+    empty_strided as empty_strided,
     eye as eye,
+    from_dlpack as from_dlpack,
     from_numpy as from_numpy,
+    frombuffer as frombuffer,
     full as full,
     full_like as full_like,
-    linspace as linspace,
-    logspace as logspace,
+    get_default_device as get_default_device,
     ones as ones,
     ones_like as ones_like,
-    range as range,
+    scalar_tensor as scalar_tensor,
+    set_default_device as set_default_device,
+    set_default_tensor_type as set_default_tensor_type,
     tensor as tensor,
     zeros as zeros,
     zeros_like as zeros_like,
@@ -103,6 +117,33 @@ from microtorch.functions.pointwise import (
     subtract as subtract,
     true_divide as true_divide,
     where as where,
+)
+from microtorch.functions.random import (
+    _sample_dirichlet as _sample_dirichlet,
+    _standard_gamma as _standard_gamma,
+    bernoulli as bernoulli,
+    binomial as binomial,
+    multinomial as multinomial,
+    normal as normal,
+    poisson as poisson,
+    rand as rand,
+    rand_like as rand_like,
+    randint as randint,
+    randint_like as randint_like,
+    randn as randn,
+    randn_like as randn_like,
+    randperm as randperm,
+)
+from microtorch.functions.ranges import (
+    arange as arange,
+    cartesian_prod as cartesian_prod,
+    combinations as combinations,
+    linspace as linspace,
+    logspace as logspace,
+    meshgrid as meshgrid,
+    range as range,
+    tril_indices as tril_indices,
+    triu_indices as triu_indices,
 )
 from microtorch.functions.reduce import (
     all as all,
@@ -163,7 +204,28 @@ from microtorch.ops.pointwise import (
     tanh as tanh,
 )
 from microtorch.printing import set_printoptions as set_printoptions
-from microtorch.size import Size as Size, device as device
+from microtorch import random as random
+from microtorch.random import (
+    Generator as Generator,
+    default_generator as default_generator,
+    get_rng_state as get_rng_state,
+    initial_seed as initial_seed,
+    manual_seed as manual_seed,
+    seed as seed,
+    set_rng_state as set_rng_state,
+)
+from microtorch.size import (
+    Size as Size,
+    channels_last as channels_last,
+    channels_last_3d as channels_last_3d,
+    contiguous_format as contiguous_format,
+    device as device,
+    layout as layout,
+    memory_format as memory_format,
+    preserve_format as preserve_format,
+    sparse_coo as sparse_coo,
+    strided as strided,
+)
 from microtorch._tensor import Tensor as Tensor
 
 from microtorch.version import __version__ as __version__

@@ -14,6 +14,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions import linalg as FL
 from microtorch.functions import pointwise as FP
+from microtorch.functions import random as FRand
 from microtorch.functions import reduce as FR
 from microtorch.functions import shape as FS
 from microtorch.ops import pointwise as P
@@ -259,6 +260,12 @@ class TensorMethods(TensorBase):
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
         return FS.transpose(self, -2, -1)
+
+    # random ----------------------------------------------------------------------------------------------------------------
+
+    uniform_, normal_, random_, bernoulli_ = FRand.uniform_, FRand.normal_, FRand.random_, FRand.bernoulli_
+    exponential_, cauchy_, geometric_, log_normal_ = FRand.exponential_, FRand.cauchy_, FRand.geometric_, FRand.log_normal_
+    bernoulli, multinomial = FRand.bernoulli, FRand.multinomial
 
     # matrices -------------------------------------------------------------------------------------------------------------
 

@@ -100,7 +100,7 @@ def require_cpu(d: Any) -> None:
         return
     wanted = device(d)
     if wanted.type == "cuda":
-        raise AssertionError("Torch not compiled with CUDA enabled (microtorch runs on the CPU only)")
+        raise AssertionError("Torch not compiled with CUDA enabled")
     if wanted.type != "cpu":
         raise NotImplementedError(f"microtorch runs on the CPU only: device '{wanted}' is not supported")
 

@@ -110,7 +110,7 @@ class Op:
         self.saves_outputs = any(n in outs for n in self.saved_names)
         self.saves_shapes = any(n.endswith("_shape") and n[:-6] in self.inputs for n in self.saved_names)
         self.saves_tensors = any(n in self.inputs or n in outs or n in self.residuals for n in self.saved_names)
-        self.simple = not self.saves_shapes and not self.residuals and outputs == 1
+        self.defaults = tuple(getattr(inspect.unwrap(kernel), "__defaults__", None) or ())
         self.formulas: list[tuple[Formula, tuple[int, ...]] | None] = [
             (formulas[i], tuple(self.saved_names.index(n) for n in names)) if i in formulas else None
             for i, names in zip(self.inputs, per_input)
@@ -139,11 +139,15 @@ class Op:
             self._plans[mask] = found
         return found
 
+    def complete(self, args: Sequence[Any]) -> tuple[Any, ...]:
+        """A call's arguments with the kernel's defaults for those left out."""
+        missing = len(self.parameters) - len(args)
+        return (*args, *self.defaults[len(self.defaults) - missing :]) if missing else tuple(args)
+
     def collect(self, args: Sequence[Any], outs: Sequence[Any], residuals: Sequence[Any]) -> tuple[Any, ...]:
         """All that could be saved, in the order of `_names`."""
-        missing = (None,) * (len(self.parameters) - len(args))
         shapes = [a._data.shape if isinstance(a, TensorBase) else () for a in args[: len(self.inputs)]]
-        return (None, *args, *missing, *outs, *residuals, *shapes)
+        return (None, *self.complete(args), *outs, *residuals, *shapes)
 
     def _joint(self, xp: Namespace, g: Any, edges: Sequence[Node | None], values: Sequence[Any]) -> Sequence[Any]:
         named = dict(zip(self.saved_names, values))
@@ -206,6 +210,11 @@ def as_dtype(a: Any, dtype: Any) -> Any:
     return a if a.dtype is dtype or a.dtype == dtype else a.astype(dtype)
 
 
+def as_float(a: Any) -> Any:
+    """Integers and bools in the default float dtype; other arrays and Python numbers as they are."""
+    return a.astype(dtypes.default.float) if isinstance(a, (ndarray, np.generic)) and a.dtype.kind not in "fc" else a
+
+
 def promote(a: Any, b: Any) -> tuple[Any, Any]:
     """Two arrays in the dtype that PyTorch's promotion gives them."""
     dtype = dtypes.promoted(a.dtype, a.ndim == 0, b.dtype, b.ndim == 0)
@@ -242,7 +251,7 @@ def unary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad
     Returns the callable `f(x, *constants) -> Tensor`.
     """
     op = Op(name, kernel, formulas, ("x",), grad_name)
-    pick, differentiable, simple = op.plan_all, op.differentiable, op.simple
+    pick, differentiable, count = op.plan_all, op.differentiable, len(op.parameters) - 1
 
     def call(input: Any, *constants: Any) -> Tensor:
         try:
@@ -261,8 +270,9 @@ def unary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad
         if type(out) is not ndarray:
             out = np.asarray(out)
         if differentiable and mode.enabled:
-            values = (None, input, *constants, out) if simple else op.collect((input, *constants), (out,), ())
-            return wrap(out, OpNode(op, (edge,), pick(values), out))
+            if len(constants) != count:
+                constants = op.complete((input, *constants))[1:]
+            return wrap(out, OpNode(op, (edge,), pick((None, input, *constants, out, a.shape)), out))
         return wrap(out)
 
     return _named(call, op)
@@ -304,10 +314,7 @@ def binary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, gra
         else:
             raise not_a_tensor(name, 1, input)
         if to_float and edge_x is None and edge_y is None:
-            if isinstance(a, ndarray) and a.dtype.kind not in "fc":
-                a = a.astype(dtypes.default.float)
-            if isinstance(b, ndarray) and b.dtype.kind not in "fc":
-                b = b.astype(dtypes.default.float)
+            a, b = as_float(a), as_float(b)
         try:
             out = kernel(a, b)
         except ValueError as error:
@@ -329,7 +336,7 @@ def view(name: str, kernel: Callable[..., Any], *, grad_name: str | None = None,
     Returns the callable `f(x, *constants) -> Tensor`.
     """
     op = Op(name, kernel, formulas, ("x",), grad_name)
-    pick, simple = op.plan_all, op.simple
+    pick, count = op.plan_all, len(op.parameters) - 1
 
     def call(input: Any, *constants: Any) -> Tensor:
         try:
@@ -341,8 +348,9 @@ def view(name: str, kernel: Callable[..., Any], *, grad_name: str | None = None,
         node = None
         recording = mode.enabled
         if edge is not None and recording:
-            values = (None, input, *constants, out) if simple else op.collect((input, *constants), (out,), ())
-            node = OpNode(op, (edge,), pick(values), out)
+            if len(constants) != count:
+                constants = op.complete((input, *constants))[1:]
+            node = OpNode(op, (edge,), pick((None, input, *constants, out, a.shape)), out)
         base = out.base
         if out is not a and base is not a and (base is None or base is not a.base):
             return wrap(out, node)

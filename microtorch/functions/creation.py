@@ -211,13 +211,13 @@ def _dtype_of_kind(kind: Any) -> Any:
 
 def check_numpy(array: Any) -> None:
     """Raise PyTorch's errors for arrays that tensors cannot share or copy."""
-    if array.dtype not in dtypes.of:
-        raise TypeError(_UNSUPPORTED.format(array.dtype.type.__name__))
     if not array.dtype.isnative:
         raise ValueError(
             "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
             "currently not supported."
         )
+    if array.dtype not in dtypes.of:
+        raise TypeError(_UNSUPPORTED.format(array.dtype.type.__name__))
     for s in array.strides:
         if s < 0:
             raise ValueError(_NEGATIVE)

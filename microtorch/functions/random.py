@@ -14,8 +14,8 @@ from microtorch import dtypes
 from microtorch.autograd.inplace import check_writable, place
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OpNode, written
-from microtorch.autograd.state import TensorBase, wrap
-from microtorch.functions.arguments import bad_call, need_tensor, number_of, numpy_dtype, size_of, takes_out
+from microtorch.autograd.state import TensorBase
+from microtorch.functions.arguments import bad_call, need_tensor, number_of, numpy_dtype, takes_out
 from microtorch.functions.creation import filled_later, finish, like
 from microtorch.ops import random as R
 from microtorch.random import Generator, default_generator
@@ -117,6 +117,8 @@ def _bounds(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[in
     if not isinstance(size, (tuple, list)):
         raise TypeError(f"{name}(): argument 'size' (position {at}) must be tuple of ints, not {type(size).__name__}")
     low = number_of(name, given["low"], "low", 1, "int") if "low" in given else 0
+    if "low" in given and isinstance(given["high"], (float, bool)):
+        raise bad_call(name, args, named, [f"int high, {_SIZED}", f"int low, int high, {_SIZED}"])
     return low, number_of(name, given["high"], "high", at - 1 if at > 1 else None, "int"), size
 
 
@@ -210,7 +212,7 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
     entry = R.normal_by_both if with_mean and with_std else R.normal_by_mean if with_mean else R.normal_by_std
     shape = _broadcast(mean._data.shape, std._data.shape) if with_mean and with_std else (mean if with_mean else std)._data.shape
     kind = (mean if with_mean else std)._data.dtype
-    return _out(entry(mean, std, stream, shape, kind), out)
+    return _out(entry(mean, std, stream, shape, kind), out=out)
 
 
 def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -293,10 +295,9 @@ def uniform_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tens
     return _fill(self, R.uniform, "uniform", generator, low, high)
 
 
-def normal_(self: Any, mean: Any = 0, std: Any = 1, *, generator: Any = None) -> Tensor:
-    """Fill with normal numbers of that mean and standard deviation, in place."""
-    mean, std = number_of("normal_", mean, "mean", 1), number_of("normal_", std, "std", 2)
-    return _fill(self, R.normal, "normal", generator, float(mean), float(std))
+def normal_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tensor:
+    """normal_(mean=0, std=1): fill with normal numbers of that mean and standard deviation, in place."""
+    return _fill(self, R.normal, "normal", generator, *_two("normal_", ("mean", "std"), (0.0, 1.0), args, named))
 
 
 def random_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tensor:
@@ -338,10 +339,9 @@ def exponential_(self: Any, lambd: Any = 1, *, generator: Any = None) -> Tensor:
     return _fill(self, R.exponential, "exponential", generator, float(number_of("exponential_", lambd, "lambd", 1)))
 
 
-def cauchy_(self: Any, median: Any = 0, sigma: Any = 1, *, generator: Any = None) -> Tensor:
-    """Fill with Cauchy numbers, in place."""
-    median, sigma = number_of("cauchy_", median, "median", 1), number_of("cauchy_", sigma, "sigma", 2)
-    return _fill(self, R.cauchy, "cauchy", generator, float(median), float(sigma))
+def cauchy_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tensor:
+    """cauchy_(median=0, sigma=1): fill with Cauchy numbers, in place."""
+    return _fill(self, R.cauchy, "cauchy", generator, *_two("cauchy_", ("median", "sigma"), (0.0, 1.0), args, named))
 
 
 def geometric_(self: Any, p: Any, *, generator: Any = None) -> Tensor:
@@ -349,10 +349,9 @@ def geometric_(self: Any, p: Any, *, generator: Any = None) -> Tensor:
     return _fill(self, R.geometric, "geometric", generator, number_of("geometric_", p, "p", 1))
 
 
-def log_normal_(self: Any, mean: Any = 1, std: Any = 2, *, generator: Any = None) -> Tensor:
-    """Fill with exp of normal numbers of that mean and standard deviation, in place."""
-    mean, std = number_of("log_normal_", mean, "mean", 1), number_of("log_normal_", std, "std", 2)
-    return _fill(self, R.log_normal, "log_normal", generator, float(mean), float(std))
+def log_normal_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tensor:
+    """log_normal_(mean=1, std=2): fill with exp of normal numbers of that mean and standard deviation, in place."""
+    return _fill(self, R.log_normal, "log_normal", generator, *_two("log_normal_", ("mean", "std"), (1.0, 2.0), args, named))
 
 
 def _two(name: str, names: tuple[str, str], values: tuple[float, float], args: tuple[Any, ...], named: dict[str, Any]) -> list[float]:
@@ -367,7 +366,3 @@ def _two(name: str, names: tuple[str, str], values: tuple[float, float], args: t
     given = {**dict(zip(names, values)), **named, **dict(zip(names, args))}
     return [float(number_of(name, given[k], k, i + 1 if i < len(args) else None)) for i, k in enumerate(names)]
 
-
-def empty_random(shape: Any, dtype: Any = None) -> Tensor:
-    """A tensor whose values are not set, for a fill that follows."""
-    return wrap(np.empty(size_of((shape,)), numpy_dtype(dtype) or dtypes.default.float))

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.dtypes import of
+
 quiet = np.errstate(all="ignore")
 
 log = quiet(lambda x: np.log(x))
@@ -44,7 +46,7 @@ def cast(x: Any, dtype: Any) -> Any:
 @quiet
 def power(x: Any, y: Any) -> Any:
     """x ** y. Small whole exponents as products: NumPy's float power leaves the fast path for negative bases."""
-    if not isinstance(y, np.ndarray) and x.dtype.kind in "fc":
+    if not isinstance(y, np.ndarray) and isinstance(x, np.ndarray) and x.dtype.kind in "fc":
         if y == 2:
             return x * x
         if y == 1:
@@ -69,6 +71,32 @@ def power(x: Any, y: Any) -> Any:
             odd = np.where(np.mod(y, 2) == 1, base, 1)
             return np.where(negative, np.where(base == 1, 1, np.where(base == -1, odd, 0)), whole).astype(whole.dtype)
     return np.power(x, y)
+
+
+@quiet
+def number_power(x: Any, base: Any) -> Any:
+    """base ** x."""
+    return power(np.asarray(base, x.dtype), x)
+
+
+def negative(x: Any) -> Any:
+    """-x; PyTorch's error for bools."""
+    try:
+        return np.negative(x)
+    except TypeError:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "`logical_not()` operator instead."
+        ) from None
+
+
+@quiet
+def logaddexp(x: Any, y: Any) -> Any:
+    """log(exp(x) + exp(y)), shifted by the larger so that nothing overflows."""
+    if np.asarray(x).dtype.kind != "c":
+        return np.logaddexp(x, y)
+    top = np.where(np.real(x) >= np.real(y), x, y)
+    return np.log(np.exp(x - top) + np.exp(y - top)) + top
 
 
 @quiet
@@ -295,6 +323,4 @@ def isin(elements: Any, test_elements: Any, invert: bool) -> Any:
 
 def unsupported(name: str, dtype: Any) -> NotImplementedError:
     """PyTorch's error for a dtype that a kernel does not take."""
-    from microtorch.dtypes import of
-
     return NotImplementedError(f"\"{name}\" not implemented for '{of[dtype].type_name}'")

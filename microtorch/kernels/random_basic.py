@@ -301,12 +301,12 @@ class BasicStream(Engine):
     def _bernoulli_array(self, out: Array, p: Array) -> None:
         if out.size == 0:
             return
+        checks.require_floating("bernoulli_tensor_cpu_p_", p.dtype)
         if not (p.min() >= 0 and p.max() <= 1):
             raise RuntimeError(
                 "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  "
                 "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
             )
-        checks.require_floating("bernoulli_tensor_cpu_p_", p.dtype)
         for start in range(0, out.size, BLOCK):
             part, chance = out[start : start + BLOCK], p[start : start + BLOCK]
             if p.dtype == F64:

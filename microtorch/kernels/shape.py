@@ -26,6 +26,53 @@ def like_memory(base_shape: tuple[int, ...], base_strides: tuple[int, ...], dtyp
     return flat, np.ndarray(base_shape, dtype, flat, 0, base_strides)
 
 
+def dense_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+    """The axes from outermost to innermost in memory; broadcast ones (stride 0) stay where they are among their neighbours.
+
+    PyTorch's rule for outputs that keep their input's order (infer_dense_strides in aten/src/ATen/ExpandUtils.cpp).
+    """
+    order = list(range(len(shape)))[::-1]  # from innermost on
+    for i in range(1, len(order)):
+        at = i
+        for before in range(i - 1, -1, -1):
+            a, b = order[before], order[at]
+            if strides[a] == 0 or strides[b] == 0:
+                continue
+            if strides[a] < strides[b] or (strides[a] == strides[b] and shape[a] <= shape[b]):
+                if strides[a] < strides[b]:
+                    break
+                continue
+            order[before], order[at] = b, a
+            at = before
+    return order[::-1]
+
+
+def empty_like(x: Any, dtype: Any) -> Any:
+    """An uninitialised array of x's shape and order in memory."""
+    if x.flags.c_contiguous or x.ndim < 2:
+        return np.empty(x.shape, dtype)
+    if 0 not in x.strides:
+        return np.empty_like(x, dtype)
+    order = dense_order(x.shape, x.strides)
+    return np.empty([x.shape[i] for i in order], dtype).transpose(np.argsort(order))
+
+
+def clone(x: Any) -> Any:
+    """A copy of x in its order in memory."""
+    if 0 not in x.strides:
+        return x.copy("K")
+    out = empty_like(x, x.dtype)
+    out[...] = x
+    return out
+
+
+def channels_last_axes(ndim: int, name: str) -> list[int] | None:
+    """The order of axes in memory of a channels-last format; None if it needs another number of dimensions."""
+    if ndim != (4 if name == "channels_last" else 5):
+        return None
+    return [0, *range(2, ndim), 1]
+
+
 def spread(x: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     """Undo a reduction: x broadcast back to `shape` along the reduced axes (a read-only view)."""
     if type(x) is not np.ndarray:

@@ -1,7 +1,7 @@
-"""Element by element: arithmetic, powers and exponentials, trigonometry, activations, rounding, comparison.
+"""Element by element: arithmetic, powers and exponentials, trigonometry, rounding, complex numbers, comparison.
 
 The conventions at singular points are PyTorch's: the derivative of abs at 0 is 0, of sqrt at 0 is inf, of relu at 0 is 0,
-of maximum at a tie one half for each input.
+of maximum at a tie one half for each input. Activations are in ops/activation.py, special functions in ops/special.py.
 """
 
 from __future__ import annotations
@@ -11,63 +11,87 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.autograd.table import binary, op, unary
+from microtorch.autograd.table import arrays, binary, op, tensors, unary
 from microtorch.kernels import pointwise as K
+
+arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
+tensors.is_complex = lambda x: x._data.dtype.kind == "c"  # type: ignore[attr-defined]
+
+
+def constant(t: Any) -> Any:
+    """A value without gradient (indices, exponents) as an array, in either world."""
+    return t if isinstance(t, np.ndarray) else t._data
+
 
 # pieces of formulas -----------------------------------------------------------------------------------------------------
 sign = unary("sign", K.sign, x=lambda xp, g: g * 0)
 zeros_like = unary("zeros_like", np.zeros_like)
 ones_like = unary("ones_like", np.ones_like)
 cast = unary("cast", K.cast, x=lambda xp, g: g, grad_name="ToCopyBackward0")
-grad_copy = unary("grad_copy", lambda x: x.copy("K"), x=lambda xp, g: g, grad_name="CopyBackwards")
 clone = unary("clone", lambda x: x.copy("K"), x=lambda xp, g: g)
 contiguous = unary("contiguous", lambda x: x.copy("C"), x=lambda xp, g: g, grad_name="CloneBackward0")
 relu_backward = binary("relu_backward", K.relu_backward, x=lambda xp, g, y: xp.relu_backward(g, y))
 
 # arithmetic --------------------------------------------------------------------------------------------------------------
-neg = unary("neg", np.negative, x=lambda xp, g: -g)
+neg = unary("neg", K.negative, x=lambda xp, g: -g)
 add = binary("add", np.add, x=lambda xp, g: g, y=lambda xp, g: g)
 sub = binary("sub", K.subtract, x=lambda xp, g: g, y=lambda xp, g: -g)
+rsub = binary("rsub", lambda x, y: K.subtract(y, x), grad_name="RsubBackward1", x=lambda xp, g: -g, y=lambda xp, g: g)
 mul = binary("mul", np.multiply, x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
 div = binary("div", K.divide, to_float=True,
              x=lambda xp, g, y: g / y,
              y=lambda xp, g, x, y: -g * ((x / y) / y))  # fmt: skip
 floor_divide = binary("floor_divide", K.floor_divide)
-div_trunc = binary("div_trunc", K.divide_trunc, grad_name="DivBackward1",
+div_trunc = binary("div_trunc", K.divide_trunc, grad_name="DivBackward2",
                    x=lambda xp, g: g * 0, y=lambda xp, g: g * 0)  # fmt: skip
-div_floor = binary("div_floor", K.floor_divide, grad_name="DivBackward1",
+div_floor = binary("div_floor", K.floor_divide, grad_name="DivBackward2",
                    x=lambda xp, g: g * 0, y=lambda xp, g: g * 0)  # fmt: skip
-remainder = binary("remainder", K.remainder,
+remainder = binary("remainder", K.remainder, grad_name="RemainderBackward1",
                    x=lambda xp, g: g,
                    y=lambda xp, g, x, y: -g * xp.div_floor(x, y))  # fmt: skip
-fmod = binary("fmod", K.fmod,
+remainder_number = unary("remainder_number", K.remainder, x=lambda xp, g: g, grad_name="RemainderBackward0")
+fmod = binary("fmod", K.fmod, grad_name="FmodBackward1",
               x=lambda xp, g: g,
               y=lambda xp, g, x, y: -g * xp.div_trunc(x, y))  # fmt: skip
+fmod_number = unary("fmod_number", K.fmod, x=lambda xp, g: g, grad_name="FmodBackward0")
 reciprocal = unary("reciprocal", K.reciprocal, to_float=True, x=lambda xp, g, out: -g * (out * out))
 square = unary("square", np.square, x=lambda xp, g, x: g * (2 * x), grad_name="PowBackward0")
 
 
+def _pow_number(xp: Any, g: Any, x: Any, y: float) -> Any:
+    """d x^y / dx = y x^(y-1), and 0 where y is 0 (also at x = 0)."""
+    if y == 0:
+        return g * 0
+    return g * (2 * x) if y == 2 else g * (y * xp.pow_number(x, y - 1))
+
+
+pow_number = unary("pow_number", K.power, x=_pow_number, grad_name="PowBackward0")
+
+
 def _pow_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
     """d x^y / dx = y x^(y-1), and 0 where y is 0 (also at x = 0)."""
-    if isinstance(y, (int, float)):
-        if y == 0:
-            return g * 0
-        return g * x * 2 if y == 2 else g * (y * xp.pow(x, y - 1))
-    return xp.where(y == 0, g * 0, g * (y * xp.pow(x, y - 1)))
+    return xp.where(y == 0, 0, g * (y * xp.pow(x, y - 1)))
 
 
 def _pow_y(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     """d x^y / dy = x^y log x, and 0 where x is 0 and y is not negative."""
-    if isinstance(x, (int, float)):
-        return xp.where(y >= 0, g * 0, g * (out * -math.inf)) if x == 0 else g * (out * _log_number(x))
-    return xp.where((x == 0) & (y >= 0), g * 0, g * (out * xp.log(x)))
+    at_zero = x == 0 if xp.is_complex(out) else (x == 0) & (y >= 0)
+    return xp.where(at_zero, 0, g * (out * xp.log(x)))
 
 
-def _log_number(x: float) -> float:
-    return math.log(x) if x > 0 else math.nan
+pow = binary("pow", K.power, x=_pow_x, y=_pow_y, grad_name="PowBackward1")
 
 
-pow = binary("pow", K.power, x=_pow_x, y=_pow_y)
+def _number_pow(xp: Any, g: Any, x: Any, out: Any, base: Any) -> Any:
+    """d b^x / dx = b^x log b; for b = 0 it is 0 where x is not negative."""
+    if base == 0:
+        return xp.where(x >= 0, 0, g * (out * -math.inf))
+    if isinstance(base, complex) or (base < 0 and xp.is_complex(out)):
+        return g * (out * complex(np.log(complex(base))))
+    return g * (out * (math.log(base) if base > 0 else math.nan))
+
+
+number_pow = unary("number_pow", lambda x, base: K.number_power(x, base), x=_number_pow, grad_name="PowBackward2")
 
 # exponentials and roots ----------------------------------------------------------------------------------------------------
 exp = unary("exp", np.exp, to_float=True, x=lambda xp, g, out: g * out)
@@ -79,9 +103,29 @@ log10 = unary("log10", K.log10, to_float=True, x=lambda xp, g, x: g / (x * math.
 log1p = unary("log1p", K.log1p, to_float=True, x=lambda xp, g, x: g / (x + 1))
 sqrt = unary("sqrt", K.sqrt, to_float=True, x=lambda xp, g, out: g / (2 * out))
 rsqrt = unary("rsqrt", K.rsqrt, to_float=True, x=lambda xp, g, out: -0.5 * g * (out * out * out))
-logaddexp = binary("logaddexp", np.logaddexp, to_float=True,
+logaddexp = binary("logaddexp", K.logaddexp, to_float=True,
                    x=lambda xp, g, x, y: g / (1 + xp.exp(y - x)),
                    y=lambda xp, g, x, y: g / (1 + xp.exp(x - y)))  # fmt: skip
+logaddexp2 = binary("logaddexp2", np.logaddexp2, to_float=True,
+                    x=lambda xp, g, x, y: g / (1 + xp.exp2(y - x)),
+                    y=lambda xp, g, x, y: g / (1 + xp.exp2(x - y)))  # fmt: skip
+sigmoid = unary("sigmoid", K.sigmoid, to_float=True, x=lambda xp, g, out: g * (out * (1 - out)))
+relu = unary("relu", lambda x: np.maximum(x, 0), x=lambda xp, g, out: xp.relu_backward(g, out))
+
+
+def _logit_x(xp: Any, g: Any, x: Any, eps: float | None) -> Any:
+    """1 / (x (1 - x)); outside of [eps, 1 - eps] 0, and without eps NaN outside of [0, 1]."""
+    low, beyond = (0.0, math.nan) if eps is None else (eps, 0.0)
+    return xp.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), beyond)
+
+
+logit = unary("logit", K.logit, to_float=True, x=_logit_x)
+xlogy = binary("xlogy", K.xlogy, to_float=True,
+               x=lambda xp, g, x, y: xp.where((x == 0) & (y <= 0), 0, xp.xlogy(g, y)),
+               y=lambda xp, g, x, y: g * x / y)  # fmt: skip
+xlog1py = binary("xlog1py", K.xlog1py, to_float=True, grad_name="SpecialXlog1PyBackward0",
+                 x=lambda xp, g, x, y: xp.where((x == 0) & (y <= -1), 0, xp.xlog1py(g, y)),
+                 y=lambda xp, g, x, y: g * x / (y + 1))  # fmt: skip
 
 # trigonometry --------------------------------------------------------------------------------------------------------------
 sin = unary("sin", np.sin, to_float=True, x=lambda xp, g, x: g * xp.cos(x))
@@ -94,32 +138,70 @@ sinh = unary("sinh", np.sinh, to_float=True, x=lambda xp, g, x: g * xp.cosh(x))
 cosh = unary("cosh", np.cosh, to_float=True, x=lambda xp, g, x: g * xp.sinh(x))
 tanh = unary("tanh", np.tanh, to_float=True, x=lambda xp, g, out: g * (1 - out * out))
 asinh = unary("asinh", np.arcsinh, to_float=True, x=lambda xp, g, x: g * xp.rsqrt(x * x + 1))
-acosh = unary("acosh", K.quiet(lambda x: np.arccosh(x)), to_float=True, x=lambda xp, g, x: g * xp.rsqrt(x * x - 1))
+acosh = unary("acosh", K.quiet(lambda x: np.arccosh(x)), to_float=True,
+              x=lambda xp, g, x: g * (xp.rsqrt(x - 1) * xp.rsqrt(x + 1)))  # fmt: skip
 atanh = unary("atanh", K.quiet(lambda x: np.arctanh(x)), to_float=True, x=lambda xp, g, x: g / (1 - x * x))
+
+
+def _over_square(xp: Any, x: Any, y: Any) -> Any:
+    """1 / (x^2 + y^2), and 0 at the origin."""
+    s = x * x + y * y
+    return xp.where(s == 0, 0, 1 / s)
+
+
 atan2 = binary("atan2", np.arctan2, to_float=True,
-               x=lambda xp, g, x, y: g * (y / (x * x + y * y)),
-               y=lambda xp, g, x, y: g * (-x / (x * x + y * y)))  # fmt: skip
+               x=lambda xp, g, x, y: g * (y * _over_square(xp, x, y)),
+               y=lambda xp, g, x, y: g * (-x * _over_square(xp, x, y)))  # fmt: skip
+hypot = binary("hypot", np.hypot, to_float=True,
+               x=lambda xp, g, x, out: g * (x / out),
+               y=lambda xp, g, y, out: g * (y / out))  # fmt: skip
+deg2rad = unary("deg2rad", lambda x: x * (math.pi / 180), to_float=True, x=lambda xp, g: g * (math.pi / 180), grad_name="Deg2RadBackward0")
+rad2deg = unary("rad2deg", lambda x: x * (180 / math.pi), to_float=True, x=lambda xp, g: g * (180 / math.pi), grad_name="Rad2DegBackward0")
 
-# absolute value, extremes, rounding ------------------------------------------------------------------------------------------
+
+def _sinc_x(xp: Any, g: Any, x: Any) -> Any:
+    """(pi x cos(pi x) - sin(pi x)) / (pi x^2), and 0 at 0."""
+    z = math.pi * x
+    return xp.where(x == 0, 0, g * ((z * xp.cos(z) - xp.sin(z)) / (z * x)))
+
+
+sinc = unary("sinc", K.sinc, to_float=True, x=_sinc_x)
+
+# complex numbers -------------------------------------------------------------------------------------------------------------
 conj = unary("conj", np.conj, x=lambda xp, g: xp.conj(g))
-abs_complex = unary("abs_complex", np.abs, x=lambda xp, g, x: g * xp.conj(xp.sign(x)), grad_name="AbsBackward0")
-abs = unary("abs", np.abs, x=lambda xp, g, x: g * xp.conj(xp.sign(x)))
+conj_physical = unary("conj_physical", np.conj, x=lambda xp, g: xp.conj(g))
+complex_from = op("complex", K.complex_from, inputs="real imag",
+             real=lambda xp, g: xp.real(g), imag=lambda xp, g: -xp.imag(g))  # fmt: skip
+# of the two gradients the engine takes the real part, since length and angle are real
+polar = op("polar", K.polar, inputs="length angle",
+           length=lambda xp, g, angle: g * xp.polar(xp.ones_like(angle), angle), angle=lambda xp, g, out: g * (1j * out))  # fmt: skip
+angle = unary("angle", K.angle, x=lambda xp, g, x: xp.where(x == 0, 0, g * (-1j / x)) if xp.is_complex(x) else g * 0)
+
+
+def _sgn_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    """Of z / |z|: what of g is at right angles to the direction of z, divided by |z|; 0 at 0."""
+    if not xp.is_complex(x):
+        return g * 0
+    along = xp.real(g * out) * xp.conj(out)
+    return xp.where(x == 0, 0, (g - along) / xp.abs(x))
+
+
+sgn = unary("sgn", K.sgn, x=_sgn_x)
+abs = unary("abs", np.abs, x=lambda xp, g, x: g * xp.conj(xp.sgn(x)) if xp.is_complex(x) else g * xp.sign(x))
+
+# extremes, rounding, replacing -------------------------------------------------------------------------------------------------
 maximum = binary("maximum", np.maximum,
-                 x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, g, g * 0)),
-                 y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(y > x, g, g * 0)))  # fmt: skip
+                 x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0, g)),
+                 y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(y < x, 0, g)))  # fmt: skip
 minimum = binary("minimum", np.minimum,
-                 x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, g, g * 0)),
-                 y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(y < x, g, g * 0)))  # fmt: skip
+                 x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, 0, g)),
+                 y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(y > x, 0, g)))  # fmt: skip
 fmax = binary("fmax", np.fmax,
-              x=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), g, g * 0),
-              y=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), g * 0, g))  # fmt: skip
+              x=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), g, 0),
+              y=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), 0, g))  # fmt: skip
 fmin = binary("fmin", np.fmin,
-              x=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), g, g * 0),
-              y=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), g * 0, g))  # fmt: skip
-
-
-def _clamp(x: Any, low: Any, high: Any) -> Any:
-    return np.clip(x, low, high).astype(x.dtype, copy=False)
+              x=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), g, 0),
+              y=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), 0, g))  # fmt: skip
 
 
 def _inside(xp: Any, x: Any, low: Any, high: Any) -> Any:
@@ -129,21 +211,49 @@ def _inside(xp: Any, x: Any, low: Any, high: Any) -> Any:
     return x >= low if high is None else (x >= low) & (x <= high)
 
 
-clamp = unary("clamp", _clamp, x=lambda xp, g, x, low, high: xp.where(_inside(xp, x, low, high), g, g * 0), grad_name="ClampBackward1")
+def _clamp_x(xp: Any, g: Any, x: Any, low: Any, high: Any) -> Any:
+    return xp.where(_inside(xp, x, low, high), g, 0)
+
+
+clamp = unary("clamp", K.clamp, x=_clamp_x, grad_name="ClampBackward1")
+clamp_min = unary("clamp_min", K.clamp, x=_clamp_x)
+clamp_max = unary("clamp_max", K.clamp, x=_clamp_x)
+clamp_tensors = op("clamp_tensors", K.clamp_tensors, inputs="x low high", grad_name="ClampBackward0",
+                   x=_clamp_x,
+                   low=lambda xp, g, x, low, high: xp.where(x < low if high is None else (x < low) & (low < high), g, 0),
+                   high=lambda xp, g, x, low, high: xp.where(x > high if low is None else (x > high) | (high < low), g, 0))  # fmt: skip
+clamp_min_tensor = binary("clamp_min_tensor", np.maximum, grad_name="ClampMinBackward1",
+                          x=lambda xp, g, x, y: xp.where(x >= y, g, 0), y=lambda xp, g, x, y: xp.where(x < y, g, 0))  # fmt: skip
+clamp_max_tensor = binary("clamp_max_tensor", np.minimum, grad_name="ClampMaxBackward1",
+                          x=lambda xp, g, x, y: xp.where(x <= y, g, 0), y=lambda xp, g, x, y: xp.where(x > y, g, 0))  # fmt: skip
 where = op("where", lambda condition, x, y: np.where(condition, x, y), inputs="condition x y",
-           x=lambda xp, g, condition: xp.where(condition, g, g * 0),
-           y=lambda xp, g, condition: xp.where(condition, g * 0, g))  # fmt: skip
-floor = unary("floor", np.floor, x=lambda xp, g: g * 0)
-ceil = unary("ceil", np.ceil, x=lambda xp, g: g * 0)
-trunc = unary("trunc", np.trunc, x=lambda xp, g: g * 0)
-round = unary("round", np.round, x=lambda xp, g: g * 0)
-frac = unary("frac", lambda x: x - np.trunc(x), x=lambda xp, g: g)
+           x=lambda xp, g, condition: xp.where(condition, g, 0),
+           y=lambda xp, g, condition: xp.where(condition, 0, g))  # fmt: skip
+lerp_number = op("lerp_number", K.lerp, inputs="x end", grad_name="LerpBackward0",
+                 x=lambda xp, g, weight: g * (1 - weight), end=lambda xp, g, weight: g * weight)  # fmt: skip
+lerp = op("lerp", K.lerp, inputs="x end weight", grad_name="LerpBackward1",
+          x=lambda xp, g, weight: g * (1 - weight), end=lambda xp, g, weight: g * weight,
+          weight=lambda xp, g, x, end: g * (end - x))  # fmt: skip
+addcmul = op("addcmul", K.addcmul, inputs="x a b", x=lambda xp, g: g,
+             a=lambda xp, g, b, value: g * (b * value), b=lambda xp, g, a, value: g * (a * value))  # fmt: skip
+addcdiv = op("addcdiv", K.addcdiv, inputs="x a b", x=lambda xp, g: g,
+             a=lambda xp, g, b, value: g * (value / b), b=lambda xp, g, a, b, value: -g * ((a * value) / (b * b)))  # fmt: skip
+floor = unary("floor", K.whole(np.floor, "floor_vml_cpu"), x=lambda xp, g: g * 0)
+ceil = unary("ceil", K.whole(np.ceil, "ceil_vml_cpu"), x=lambda xp, g: g * 0)
+trunc = unary("trunc", K.whole(np.trunc, "trunc_vml_cpu"), x=lambda xp, g: g * 0)
+round = unary("round", K.whole(np.rint, "round_vml_cpu"), x=lambda xp, g: g * 0)
+round_decimals = unary("round_decimals", K.round_decimals, x=lambda xp, g: g * 0, grad_name="RoundBackward1")
+frac = unary("frac", K.frac, x=lambda xp, g: g)
+copysign = binary("copysign", np.copysign, to_float=True,
+                  x=lambda xp, g, x, out: xp.where(x == 0, 0, g * (out / x)), y=lambda xp, g: g * 0)  # fmt: skip
+nan_to_num = unary("nan_to_num", K.nan_to_num, x=lambda xp, g, x: xp.where(xp.isfinite(x), g, 0))
+times_power_of_two = unary("times_power_of_two", lambda x, e: np.ldexp(x, e), x=lambda xp, g, e: xp.times_power_of_two(g, e))
+frexp = op("frexp", np.frexp, inputs="x", outputs=2, x=lambda xp, g, out1: xp.times_power_of_two(g, -constant(out1)))
+nextafter = binary("nextafter", np.nextafter)
+heaviside = binary("heaviside", K.heaviside)
 
-# activations ---------------------------------------------------------------------------------------------------------------
-relu = unary("relu", lambda x: np.maximum(x, 0), x=lambda xp, g, out: xp.relu_backward(g, out))
-sigmoid = unary("sigmoid", K.sigmoid, to_float=True, x=lambda xp, g, out: g * (out * (1 - out)))
 
-# comparison and logic --------------------------------------------------------------------------------------------------------
+# comparison, logic, bits -----------------------------------------------------------------------------------------------------
 eq = binary("eq", np.equal)
 ne = binary("ne", np.not_equal)
 lt = binary("lt", np.less)
@@ -158,8 +268,15 @@ bitwise_and = binary("bitwise_and", np.bitwise_and)
 bitwise_or = binary("bitwise_or", np.bitwise_or)
 bitwise_xor = binary("bitwise_xor", np.bitwise_xor)
 bitwise_not = unary("bitwise_not", np.invert)
-left_shift = binary("left_shift", np.left_shift)
-right_shift = binary("right_shift", np.right_shift)
+left_shift = binary("left_shift", K.shift(np.left_shift, "lshift_cpu"))
+right_shift = binary("right_shift", K.shift(np.right_shift, "rshift_cpu"))
+gcd = binary("gcd", np.gcd)
+lcm = binary("lcm", lambda x, y: np.abs(np.lcm(x, y)))
 isnan = unary("isnan", np.isnan)
 isinf = unary("isinf", np.isinf)
 isfinite = unary("isfinite", np.isfinite)
+isposinf = unary("isposinf", lambda x: np.equal(x, math.inf))
+isneginf = unary("isneginf", lambda x: np.equal(x, -math.inf))
+isreal = unary("isreal", np.isreal)
+signbit = unary("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0)
+isin = unary("isin", K.isin)
