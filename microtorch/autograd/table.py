@@ -41,6 +41,10 @@ Call = Callable[..., Any]
 ndarray = np.ndarray
 
 
+def locally_constant(xp: Any, g: Any) -> None:
+    """The formula of an input on which the result does not depend but in jumps (a mask, a rounded number): no gradient."""
+
+
 class Namespace:
     """The operations by name, for one world. A name that is missing is an AttributeError, never a dropped graph."""
 

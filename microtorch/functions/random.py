@@ -212,6 +212,8 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
     entry = R.normal_by_both if with_mean and with_std else R.normal_by_mean if with_mean else R.normal_by_std
     shape = _broadcast(mean._data.shape, std._data.shape) if with_mean and with_std else (mean if with_mean else std)._data.shape
     kind = (mean if with_mean else std)._data.dtype
+    if out is not None and out._data.shape != shape:
+        _broadcast(shape, out._data.shape)
     return _out(entry(mean, std, stream, shape, kind), out=out)
 
 
