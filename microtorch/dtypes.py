@@ -98,7 +98,8 @@ def set_default_dtype(d: dtype) -> None:
     Raises TypeError for a dtype that is not floating point.
     """
     if not isinstance(d, dtype) or not d.is_floating_point:
-        raise TypeError(f"only floating-point types are supported as the default type, got {d!r}")
+        what = "" if isinstance(d, dtype) else "invalid dtype object: "
+        raise TypeError(f"{what}only floating-point types are supported as the default type")
     default.float, default.complex = d.numpy, d.to_complex().numpy
 
 
@@ -130,7 +131,10 @@ def _join(a: Any, b: Any) -> Any:
             return C64
         joined = np.promote_types(low, high)
         if joined.kind == "f" and high.kind in "iu":
-            raise RuntimeError(f"Promotion for {of[a].name} and {of[b].name} is not supported: no integer type holds both")
+            raise RuntimeError(
+                "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
+                f"{of[a].type_name} and {of[b].type_name}"
+            )
         return joined
     return high
 
@@ -138,6 +142,17 @@ def _join(a: Any, b: Any) -> Any:
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest dtype both convert to: float32 and int64 give float32 (unlike NumPy)."""
     return of[_join(type1.numpy, type2.numpy)]
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether a result of dtype `from_` may be written into a tensor of dtype `to` (not float into integer, say).
+
+    >>> import microtorch as torch
+    >>> torch.can_cast(torch.double, torch.float), torch.can_cast(torch.float, torch.int)
+    (True, False)
+    """
+    a, b = _RANK[from_.numpy.kind], _RANK[to.numpy.kind]
+    return a <= b
 
 
 _cache: dict[Any, Any] = {}
@@ -186,7 +201,7 @@ class finfo:
     def __init__(self, type: dtype | None = None) -> None:
         kind = get_default_dtype() if type is None else type
         if not (kind.is_floating_point or kind.is_complex):
-            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{kind}'")
+            raise TypeError("torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'")
         info = np.finfo(kind.numpy)
         self.bits = int(info.bits)
         self.dtype = kind.to_real().name
@@ -208,8 +223,10 @@ class iinfo:
     """
 
     def __init__(self, type: dtype) -> None:
-        if type.is_floating_point or type.is_complex or type is bool_:
-            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type}'")
+        if type is bool_:
+            raise TypeError("torch.bool is not supported by torch.iinfo")
+        if type.is_floating_point or type.is_complex:
+            raise TypeError("torch.iinfo() requires an integer input type. Use torch.finfo to handle 'torch.iinfo'")
         info = np.iinfo(type.numpy)
         self.bits, self.min, self.max, self.dtype = int(info.bits), int(info.min), int(info.max), type.name
 

@@ -54,6 +54,17 @@ def assign_checked(x: Any, result: Any) -> Tensor:
     return x
 
 
+def _written(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The in-place form of a function: `x.lerp_(...)` from `lerp(x, ...)`."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Tensor:
+        return assign_checked(self, function(_old(self), *args, **kwargs))
+
+    call.__name__ = call.__qualname__ = function.__name__ + "_"
+    call.__doc__ = f"`{function.__name__}`, in place."
+    return call
+
+
 class TensorMethods(TensorBase):
     """What can be computed with a tensor."""
 
@@ -61,39 +72,41 @@ class TensorMethods(TensorBase):
 
     # operators ---------------------------------------------------------------------------------------------------------
 
-    __add__ = _operator(P.add)
+    __add__ = P.add.operator
     __radd__ = _reversed(P.add)
-    __sub__ = _operator(P.sub)
-    __rsub__ = _reversed(P.sub)
-    __mul__ = _operator(P.mul)
+    __sub__ = P.sub.operator
+    __rsub__ = P.rsub.operator
+    __mul__ = P.mul.operator
     __rmul__ = _reversed(P.mul)
-    __truediv__ = _operator(P.div)
-    __rtruediv__ = _reversed(P.div)
-    __floordiv__ = _operator(P.floor_divide)
+    __truediv__ = P.div.operator
+    __rtruediv__ = __rdiv__ = _operator(FP.number_over)
+    __floordiv__ = P.floor_divide.operator
     __rfloordiv__ = _reversed(P.floor_divide)
-    __mod__ = _operator(P.remainder)
+    __mod__ = _operator(FP.remainder)
     __rmod__ = _reversed(P.remainder)
-    __pow__ = _operator(P.pow)
-    __rpow__ = _reversed(P.pow)
+    __pow__ = _operator(FP.pow)
+    __rpow__ = _reversed(FP.pow)
     __matmul__ = FL.matmul
     __rmatmul__ = _reversed(FL.matmul)
     __neg__ = P.neg
     __abs__ = P.abs
-    __eq__ = _operator(P.eq)
-    __ne__ = _operator(P.ne)
-    __lt__ = _operator(P.lt)
-    __le__ = _operator(P.le)
-    __gt__ = _operator(P.gt)
-    __ge__ = _operator(P.ge)
-    __and__ = _operator(P.bitwise_and)
-    __rand__ = _reversed(P.bitwise_and)
-    __or__ = _operator(P.bitwise_or)
-    __ror__ = _reversed(P.bitwise_or)
-    __xor__ = _operator(P.bitwise_xor)
-    __rxor__ = _reversed(P.bitwise_xor)
-    __invert__ = P.bitwise_not
-    __lshift__ = _operator(P.left_shift)
-    __rshift__ = _operator(P.right_shift)
+    __eq__ = P.eq.operator
+    __ne__ = P.ne.operator
+    __lt__ = P.lt.operator
+    __le__ = P.le.operator
+    __gt__ = P.gt.operator
+    __ge__ = P.ge.operator
+    __and__ = _operator(FP.bitwise_and)
+    __rand__ = _reversed(FP.bitwise_and)
+    __or__ = _operator(FP.bitwise_or)
+    __ror__ = _reversed(FP.bitwise_or)
+    __xor__ = _operator(FP.bitwise_xor)
+    __rxor__ = _reversed(FP.bitwise_xor)
+    __invert__ = FP.bitwise_not
+    __lshift__ = _operator(FP.left_shift)
+    __rshift__ = _operator(FP.right_shift)
+    __rlshift__ = _reversed(P.left_shift)
+    __rrshift__ = _reversed(P.right_shift)
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
 
@@ -103,9 +116,10 @@ class TensorMethods(TensorBase):
     # arithmetic and functions, element by element ------------------------------------------------------------------------
 
     add, sub, subtract, mul, multiply = FP.add, FP.sub, FP.sub, FP.mul, FP.mul
-    div, divide, true_divide, pow = FP.div, FP.div, FP.true_divide, FP.pow
-    floor_divide, remainder, fmod = P.floor_divide, P.remainder, P.fmod
+    div, divide, true_divide, pow, float_power = FP.div, FP.div, FP.true_divide, FP.pow, FP.float_power
+    floor_divide, remainder, fmod = P.floor_divide, FP.remainder, FP.fmod
     neg = negative = P.neg
+    positive = FP.positive
     abs = absolute = P.abs
     exp, exp2, expm1, log, log2, log10, log1p = P.exp, P.exp2, P.expm1, P.log, P.log2, P.log10, P.log1p
     sqrt, rsqrt, reciprocal, square = P.sqrt, P.rsqrt, P.reciprocal, P.square
@@ -116,20 +130,23 @@ class TensorMethods(TensorBase):
     asinh = arcsinh = P.asinh
     acosh = arccosh = P.acosh
     atanh = arctanh = P.atanh
-    atan2 = arctan2 = P.atan2
-    sigmoid, relu = P.sigmoid, P.relu
-    sign, floor, ceil, frac = P.sign, P.floor, P.ceil, P.frac
+    atan2 = arctan2 = FP.atan2
+    hypot, logaddexp, logaddexp2, xlogy, copysign, nextafter = FP.hypot, FP.logaddexp, FP.logaddexp2, FP.xlogy, FP.copysign, FP.nextafter
+    deg2rad, rad2deg, sinc, logit, ldexp, frexp = P.deg2rad, P.rad2deg, P.sinc, FP.logit, FP.ldexp, FP.frexp
+    sigmoid, relu = P.sigmoid, FP.relu
+    sign, sgn, signbit, floor, ceil, frac = FP.sign, P.sgn, P.signbit, P.floor, P.ceil, P.frac
     trunc = fix = P.trunc
-    round = FP.round
+    round, nan_to_num, heaviside = FP.round, FP.nan_to_num, FP.heaviside
     clamp = clip = FP.clamp
     clamp_min, clamp_max = FP.clamp_min, FP.clamp_max
     lerp, addcmul, addcdiv = FP.lerp, FP.addcmul, FP.addcdiv
-    maximum, minimum, fmax, fmin = P.maximum, P.minimum, P.fmax, P.fmin
+    maximum, minimum, fmax, fmin, gcd, lcm = FP.maximum, FP.minimum, FP.fmax, FP.fmin, FP.gcd, FP.lcm
     eq, ne, lt, le, gt, ge = P.eq, P.ne, P.lt, P.le, P.gt, P.ge
     not_equal, less, less_equal, greater, greater_equal = P.ne, P.lt, P.le, P.gt, P.ge
-    logical_and, logical_or, logical_xor, logical_not = P.logical_and, P.logical_or, P.logical_xor, P.logical_not
-    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = P.bitwise_and, P.bitwise_or, P.bitwise_xor, P.bitwise_not
-    isnan, isinf, isfinite = P.isnan, P.isinf, P.isfinite
+    logical_and, logical_or, logical_xor, logical_not = FP.logical_and, FP.logical_or, FP.logical_xor, P.logical_not
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = FP.bitwise_and, FP.bitwise_or, FP.bitwise_xor, FP.bitwise_not
+    bitwise_left_shift, bitwise_right_shift = FP.bitwise_left_shift, FP.bitwise_right_shift
+    isnan, isinf, isfinite, isposinf, isneginf, isreal = P.isnan, P.isinf, P.isfinite, P.isposinf, P.isneginf, P.isreal
     isclose, allclose, equal = FP.isclose, FP.allclose, FP.equal
 
     def where(self, condition: Any, other: Any) -> Tensor:
@@ -158,16 +175,35 @@ class TensorMethods(TensorBase):
         assign_checked(self, FP.div(_old(self), other, rounding_mode=rounding_mode))
         return self  # type: ignore[return-value]
 
+    divide_ = div_
     __iadd__, __isub__, __imul__, __itruediv__ = _add_, _sub_, _mul_, _div_
-    __ifloordiv__, __imod__, __ipow__ = in_place(P.floor_divide), in_place(P.remainder), in_place(P.pow)
-    __iand__ = bitwise_and_ = in_place(P.bitwise_and)
-    __ior__ = bitwise_or_ = in_place(P.bitwise_or)
-    __ixor__ = bitwise_xor_ = in_place(P.bitwise_xor)
-    pow_, remainder_, fmod_, floor_divide_ = __ipow__, __imod__, in_place(P.fmod), __ifloordiv__
-    exp_, log_, sqrt_, rsqrt_, neg_, abs_ = (in_place(f) for f in (P.exp, P.log, P.sqrt, P.rsqrt, P.neg, P.abs))
-    sin_, cos_, tan_, tanh_, sigmoid_, relu_ = (in_place(f) for f in (P.sin, P.cos, P.tan, P.tanh, P.sigmoid, P.relu))
-    floor_, ceil_, round_, trunc_, frac_ = (in_place(f) for f in (P.floor, P.ceil, P.round, P.trunc, P.frac))
-    square_, reciprocal_, sign_ = (in_place(f) for f in (P.square, P.reciprocal, P.sign))
+    true_divide_ = _div_
+    __ifloordiv__ = floor_divide_ = in_place(P.floor_divide)
+    __imod__ = remainder_ = _written(FP.remainder)
+    __ipow__ = pow_ = _written(FP.pow)
+    __iand__ = bitwise_and_ = _written(FP.bitwise_and)
+    __ior__ = bitwise_or_ = _written(FP.bitwise_or)
+    __ixor__ = bitwise_xor_ = _written(FP.bitwise_xor)
+    __ilshift__, __irshift__ = _written(FP.left_shift), _written(FP.right_shift)
+    bitwise_left_shift_, bitwise_right_shift_, bitwise_not_ = in_place(P.left_shift), in_place(P.right_shift), _written(FP.bitwise_not)
+    fmod_, float_power_, atan2_, hypot_ = _written(FP.fmod), _written(FP.float_power), in_place(P.atan2), in_place(P.hypot)
+    arctan2_, xlogy_, copysign_, nextafter_ = atan2_, in_place(P.xlogy), in_place(P.copysign), in_place(P.nextafter)
+    heaviside_, gcd_, lcm_, ldexp_ = _written(FP.heaviside), _written(FP.gcd), _written(FP.lcm), _written(FP.ldexp)
+    exp_, exp2_, expm1_, log_, log2_, log10_, log1p_ = (in_place(f) for f in (P.exp, P.exp2, P.expm1, P.log, P.log2, P.log10, P.log1p))
+    sqrt_, rsqrt_, reciprocal_, square_ = (in_place(f) for f in (P.sqrt, P.rsqrt, P.reciprocal, P.square))
+    neg_, abs_, sign_, sgn_ = in_place(P.neg), in_place(P.abs), _written(FP.sign), in_place(P.sgn)
+    negative_, absolute_ = neg_, abs_
+    sin_, cos_, tan_, sinh_, cosh_, tanh_ = (in_place(f) for f in (P.sin, P.cos, P.tan, P.sinh, P.cosh, P.tanh))
+    asin_, acos_, atan_, asinh_, acosh_, atanh_ = (in_place(f) for f in (P.asin, P.acos, P.atan, P.asinh, P.acosh, P.atanh))
+    arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_
+    sigmoid_, relu_, deg2rad_, rad2deg_, sinc_ = in_place(P.sigmoid), in_place(P.relu), in_place(P.deg2rad), in_place(P.rad2deg), in_place(P.sinc)
+    logit_, nan_to_num_, conj_physical_ = _written(FP.logit), _written(FP.nan_to_num), _written(FP.conj_physical)
+    floor_, ceil_, trunc_, frac_ = (in_place(f) for f in (P.floor, P.ceil, P.trunc, P.frac))
+    fix_, round_ = trunc_, _written(FP.round)
+    eq_, ne_, lt_, le_, gt_, ge_ = (in_place(f) for f in (P.eq, P.ne, P.lt, P.le, P.gt, P.ge))
+    not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
+    logical_and_, logical_or_, logical_xor_ = (in_place(f) for f in (P.logical_and, P.logical_or, P.logical_xor))
+    logical_not_ = in_place(P.logical_not)
 
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         """Clamp in place."""
@@ -175,25 +211,8 @@ class TensorMethods(TensorBase):
 
     clip_ = clamp_
 
-    def clamp_min_(self, min: Any) -> Tensor:
-        """Clamp from below, in place."""
-        return self.clamp_(min=min)
-
-    def clamp_max_(self, max: Any) -> Tensor:
-        """Clamp from above, in place."""
-        return self.clamp_(max=max)
-
-    def lerp_(self, end: Any, weight: Any) -> Tensor:
-        """self += weight * (end - self)."""
-        return assign_checked(self, FP.lerp(_old(self), end, weight))
-
-    def addcmul_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-        """self += value * tensor1 * tensor2."""
-        return assign_checked(self, FP.addcmul(_old(self), tensor1, tensor2, value=value))
-
-    def addcdiv_(self, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-        """self += value * tensor1 / tensor2."""
-        return assign_checked(self, FP.addcdiv(_old(self), tensor1, tensor2, value=value))
+    clamp_min_, clamp_max_ = _written(FP.clamp_min), _written(FP.clamp_max)
+    lerp_, addcmul_, addcdiv_ = _written(FP.lerp), _written(FP.addcmul), _written(FP.addcdiv)
 
     def masked_fill_(self, mask: Any, value: Any) -> Tensor:
         """Write `value` where the mask is true."""
@@ -273,6 +292,14 @@ class TensorMethods(TensorBase):
 
     # complex -------------------------------------------------------------------------------------------------------------
 
-    def conj(self) -> Tensor:
-        """The complex conjugate; a real tensor itself."""
-        return P.conj(self) if self._data.dtype.kind == "c" else self  # type: ignore[no-any-return]
+    conj, conj_physical, resolve_conj, resolve_neg, angle = FP.conj, FP.conj_physical, FP.resolve_conj, FP.resolve_neg, P.angle
+
+    @property
+    def real(self) -> Tensor:
+        """The real part, a view; a real tensor itself."""
+        return FP.real(self)
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part, a view."""
+        return FP.imag(self)

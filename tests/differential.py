@@ -41,6 +41,7 @@ def difference(code: str, *, message: bool = True, strides: bool = True, exact: 
 def text(error: Exception) -> str:
     """The first line of an error's text, without what differs by design."""
     line = str(error).split("\n")[0]
+    line = re.sub(r"required positional arguments?: ['\"](\w+)['\"]", r"required positional argument: \1", line)  # Python's own
     return re.sub(r"0x[0-9a-f]+", "0x", line).strip()
 
 

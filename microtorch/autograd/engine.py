@@ -72,8 +72,10 @@ def run(
         g = grads.pop(node, None)
         if g is None:  # no gradient came this way; leaves must not wait for it
             for edge in node.edges:
-                if type(edge) is Leaf and arrived(edge, waiting):
-                    finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
+                if type(edge) is Leaf:
+                    waiting[edge] -= 1
+                    if not waiting[edge]:
+                        finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
             continue
         if node.hooks is not None:
             g = run_tensor_hooks(node, g, create_graph)
@@ -134,14 +136,10 @@ def run(
                 else:
                     grads[edge] = before + gi
                     own.add(edge)
-            if is_leaf and arrived(edge, waiting):
-                finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
-
-
-def arrived(leaf: Node, waiting: dict[Node, int]) -> bool:
-    """Count one edge to a leaf as done; True if it was the last."""
-    waiting[leaf] -= 1
-    return not waiting[leaf]
+            if is_leaf:
+                waiting[edge] = count = waiting[edge] - 1
+                if not count:
+                    finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
 
 
 def finish_leaf(

@@ -242,7 +242,11 @@ class OpNode(Node):
                 storage = value._storage
                 if storage is not None and storage.clock > self.seq:
                     raise modified(self, storage, value._data, value._node)
-                values.append(value if recorded else value._data)
+                if recorded:
+                    values.append(value)
+                else:
+                    data = value._data
+                    values.append(data if data.ndim else data[()])
             elif type(value) is Packed:
                 values.append(wrap(value.unpack(), value.node) if recorded else value.unpack())
             else:
@@ -331,9 +335,4 @@ def written(t: TensorBase) -> None:
     storage = t._storage
     if storage is None:
         storage = storage_of(t)
-    storage.version += 1
-    storage.clock = clock = next_number()
-    writes = storage.writes
-    writes.append(clock)
-    if len(writes) > 64:  # enough for the error message to name the version expected
-        del writes[:32]
+    storage.wrote(next_number())

@@ -29,8 +29,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
+from microtorch.autograd import state
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import OUT, Node, OpNode, Output
+from microtorch.autograd.node import OUT, Node, OpNode, Output, next_number, watched
 from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
 
 if TYPE_CHECKING:
@@ -225,9 +226,12 @@ def promote(a: Any, b: Any) -> tuple[Any, Any]:
     return as_dtype(a, dtype), as_dtype(b, dtype)
 
 
+_NUMBERS = (int, float, complex, np.number, np.bool_)
+
+
 def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
     """An array and a Python number, the number as a scalar of the dtype that both get."""
-    if not isinstance(number, (int, float, complex, np.number, np.bool_)):
+    if not isinstance(number, _NUMBERS):
         raise TypeError(
             f"{name}(): expected a Tensor or a number beside a Tensor, got {type(number).__name__}"
         )
@@ -245,7 +249,29 @@ def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
     return a, number
 
 
-# the four ways to declare an entry -----------------------------------------------------------------------------------
+# the ways to declare an entry -----------------------------------------------------------------------------------
+
+
+_new = object.__new__
+
+
+def record(op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: Any) -> Tensor:
+    """`wrap(data, OpNode(op, edges, saved, data))`, written out: every recorded operation passes here."""
+    node = _new(OpNode)
+    node.op = op
+    node.edges = edges
+    node.saved = saved
+    node.seq = next_number()
+    node.shape = data.shape
+    node.dtype = data.dtype
+    node.hooks = node.storage = None
+    if watched:
+        node._watch()
+    t = _new(state.tensor_class)
+    t._data = data
+    t._node = node
+    t._grad = t._base = t._storage = None
+    return t  # type: ignore[no-any-return]
 
 
 def unary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad_name: str | None = None, **formulas: Formula) -> Call:
@@ -276,7 +302,7 @@ def unary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad
         if differentiable and mode.enabled:
             if len(constants) != count:
                 constants = op.complete((input, *constants))[1:]
-            return wrap(out, OpNode(op, (edge,), pick((None, input, *constants, out, a.shape)), out))
+            return record(op, (edge,), pick((None, input, *constants, out, a.shape)), out)
         return wrap(out)
 
     return _named(call, op)
@@ -286,7 +312,8 @@ def binary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, gra
     """Declare an entry with two tensors `x` and `y`, or a tensor and a number: promoted and broadcast.
 
     to_float: integers and bools are converted to the default float dtype, as in true division.
-    Returns the callable `f(x, y) -> Tensor`.
+    Returns the callable `f(x, y) -> Tensor`; its attribute `operator` is the same for an operator's method, which leaves what it
+    does not know to the other operand's class (NotImplemented).
     """
     op = Op(name, kernel, formulas, ("x", "y"), grad_name)
     picks = [op.plan(mask) for mask in range(4)]
@@ -294,42 +321,49 @@ def binary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, gra
     if op.saves_shapes:
         raise ValueError(f"op {name!r}: a binary entry's formulas need no shapes (the engine sums to the input's shape)")
 
-    def call(input: Any, other: Any) -> Tensor:
-        if isinstance(input, TensorBase):
-            a = input._data
-            edge_x = input._node
-            if isinstance(other, TensorBase):
+    def define(as_operator: bool) -> Call:
+        def call(input: Any, other: Any) -> Tensor:
+            if isinstance(input, TensorBase):
+                a = input._data
+                edge_x = input._node
+                if isinstance(other, TensorBase):
+                    b = other._data
+                    edge_y = other._node
+                    if a.dtype is not b.dtype:
+                        a, b = promote(a, b)
+                else:
+                    b = other
+                    edge_y = None
+                    if not ((type(b) is float or type(b) is int) and a.dtype.kind == "f"):
+                        if as_operator and not isinstance(b, _NUMBERS):
+                            return NotImplemented  # type: ignore[no-any-return]
+                        a, b = promote_number(name, a, b)
+            elif isinstance(other, TensorBase):
+                a = input
                 b = other._data
+                edge_x = None
                 edge_y = other._node
-                if a.dtype is not b.dtype:
-                    a, b = promote(a, b)
+                if not ((type(a) is float or type(a) is int) and b.dtype.kind == "f"):
+                    b, a = promote_number(name, b, a)
             else:
-                b = other
-                edge_y = None
-                if not ((type(b) is float or type(b) is int) and a.dtype.kind == "f"):
-                    a, b = promote_number(name, a, b)
-        elif isinstance(other, TensorBase):
-            a = input
-            b = other._data
-            edge_x = None
-            edge_y = other._node
-            if not ((type(a) is float or type(a) is int) and b.dtype.kind == "f"):
-                b, a = promote_number(name, b, a)
-        else:
-            raise not_a_tensor(name, 1, input)
-        if to_float and edge_x is None and edge_y is None:
-            a, b = as_float(a), as_float(b)
-        try:
-            out = kernel(a, b)
-        except ValueError as error:
-            raise broadcast_error(a, b, error) from None
-        if type(out) is not ndarray:
-            out = np.asarray(out)
-        if differentiable and (edge_x is not None or edge_y is not None) and mode.enabled:
-            pick = picks[(edge_x is not None) + 2 * (edge_y is not None)]
-            return wrap(out, OpNode(op, (edge_x, edge_y), pick((None, input, other, out)), out))
-        return wrap(out)
+                raise not_a_tensor(name, 1, input)
+            if to_float and edge_x is None and edge_y is None:
+                a, b = as_float(a), as_float(b)
+            try:
+                out = kernel(a, b)
+            except ValueError as error:
+                raise broadcast_error(a, b, error) from None
+            if type(out) is not ndarray:
+                out = np.asarray(out)
+            if differentiable and (edge_x is not None or edge_y is not None) and mode.enabled:
+                pick = picks[(edge_x is not None) + 2 * (edge_y is not None)]
+                return record(op, (edge_x, edge_y), pick((None, input, other, out)), out)
+            return wrap(out)
 
+        return call
+
+    call = define(False)
+    call.operator = define(True)  # type: ignore[attr-defined]
     return _named(call, op)
 
 
@@ -356,11 +390,11 @@ def view(name: str, kernel: Callable[..., Any], *, grad_name: str | None = None,
                 constants = op.complete((input, *constants))[1:]
             node = OpNode(op, (edge,), pick((None, input, *constants, out, a.shape)), out)
         base = out.base
-        if out is not a and base is not a and (base is None or base is not a.base):
+        if base is not a and (base is None or base is not a.base) and out is not a:
             return wrap(out, node)
-        result = view_of(input, out, node, recording and a.dtype.kind in "fc")
-        if not recording and edge is not None:
-            result.__dict__["_view_made_in_no_grad"] = True
+        result = view_of(input, out, node, a.dtype.kind in "fc")
+        if edge is not None and not recording:
+            result._made = "no_grad"
         return result
 
     return _named(call, op)

@@ -2,16 +2,113 @@
 
 from __future__ import annotations
 
+import builtins
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.functions.arguments import need_tensor, numpy_dtype, takes_out
+from microtorch.autograd.table import broadcast_error, promote_number
+from microtorch.functions.arguments import need_tensor, numpy_dtype, takes_out, write_out
 from microtorch.ops import pointwise as P
+from microtorch.ops import shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
+
+# how an entry of the table becomes a public function ------------------------------------------------------------------------
+
+
+def one(entry: Callable[..., Any], doc: str, *, check: Callable[[Any], None] | None = None) -> Callable[..., Tensor]:
+    """The public function of an entry with one tensor: `f(input, *, out=None)`."""
+
+    def call(input: Any, *, out: Any = None) -> Tensor:
+        if check is not None:
+            check(input)
+        result = entry(input)
+        return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+
+    return _named(call, entry, doc)
+
+
+def two(entry: Callable[..., Any], doc: str, *, numbers: bool = True, integers: str = "") -> Callable[..., Tensor]:
+    """The public function of an entry with two: `f(input, other, *, out=None)`; either may be a number, if `numbers`.
+
+    integers: what PyTorch calls the kernel, if it takes only integers (and bools).
+    """
+    name = entry.__name__
+
+    def call(input: Any, other: Any, *, out: Any = None) -> Tensor:
+        if not numbers:
+            need_tensor(name, input)
+            need_tensor(name, other, "other", 2)
+        if integers:
+            refuse_floats(integers, input, other)
+        result = entry(input, other)
+        return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+
+    return _named(call, entry, doc)
+
+
+def _named(call: Callable[..., Any], entry: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    call.__name__ = call.__qualname__ = entry.__name__
+    call.__doc__ = doc
+    return call
+
+
+def type_name(t: Any) -> str:
+    """What PyTorch calls a tensor's dtype in error messages: Float, Long, ..."""
+    return dtypes.of[t._data.dtype].type_name
+
+
+def refuse_floats(kernel: str, *values: Any) -> None:
+    """Raise PyTorch's error if a tensor (or number) is not of integers or bools."""
+    for v in values:
+        if isinstance(v, TensorBase) and v._data.dtype.kind in "fc":
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(v)}'")
+        if isinstance(v, float):
+            raise NotImplementedError(f"\"{kernel}\" not implemented for '{dtypes.get_default_dtype().type_name}'")
+
+
+def with_number(entry: Callable[..., Any], input: Any, number: Any) -> Any:
+    """An entry with a tensor and a constant number, the tensor in the dtype that both promote to."""
+    need_tensor(entry.__name__, input)
+    kind = input._data.dtype
+    if kind.kind != "f" or type(number) not in (float, int):
+        array, number = promote_number(entry.__name__, input._data, number)
+        if array.dtype != kind:
+            input = P.cast(input, array.dtype)
+    return entry(input, number)
+
+
+def same_dtype(*values: Any) -> list[Any]:
+    """Tensors (None and numbers stay) in the dtype that they promote to together."""
+    kinds = [v._data for v in values if isinstance(v, TensorBase)]
+    want, scalar = kinds[0].dtype, kinds[0].ndim == 0
+    for k in kinds[1:]:
+        if k.dtype != want:
+            want = dtypes.promoted(want, scalar, k.dtype, k.ndim == 0)
+        scalar = scalar and k.ndim == 0
+    return [P.cast(v, want) if isinstance(v, TensorBase) and v._data.dtype != want else v for v in values]
+
+
+def broadcasting(entry: Callable[..., Any], *args: Any) -> Any:
+    """Call an entry; where shapes do not broadcast, PyTorch's error."""
+    try:
+        return entry(*args)
+    except ValueError as error:
+        arrays = [a._data for a in args if isinstance(a, TensorBase)]
+        for a in arrays:
+            for b in arrays:
+                found = broadcast_error(a, b, error)
+                if found is not error:
+                    raise found from None
+        raise
+
+
+# arithmetic --------------------------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -27,7 +124,12 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
 
 @takes_out
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
-    """input - alpha * other, broadcast."""
+    """input - alpha * other, broadcast.
+
+    >>> import microtorch as torch
+    >>> torch.sub(torch.tensor([1., 2.]), torch.tensor([1., 1.]), alpha=2)
+    tensor([-1.,  0.])
+    """
     return P.sub(input, other if alpha == 1 else _scaled(input, other, alpha))  # type: ignore[no-any-return]
 
 
@@ -36,28 +138,38 @@ subtract = sub
 
 def _scaled(input: Any, other: Any, alpha: Any) -> Any:
     kinds = [t._data.dtype.kind for t in (input, other) if isinstance(t, TensorBase)]
-    if isinstance(alpha, float) and not any(k in "fc" for k in kinds):
+    if isinstance(alpha, bool) and kinds.count("b") != len(kinds):
+        raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and not builtins.any(k in "fc" for k in kinds):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if isinstance(alpha, builtins.complex) and "c" not in kinds:
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    if isinstance(other, TensorBase) and other._data.dtype.kind in "iub" and isinstance(alpha, float):
+        other = P.cast(other, same_dtype(input, other)[0]._data.dtype)
     return P.mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
 
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
-    return sub(other, input, alpha=alpha)
+    return P.rsub(input, other) if alpha == 1 else sub(other, input, alpha=alpha)  # type: ignore[no-any-return]
 
 
-@takes_out
-def mul(input: Any, other: Any) -> Tensor:
-    """input * other, broadcast."""
-    return P.mul(input, other)  # type: ignore[no-any-return]
+mul = multiply = two(P.mul, """input * other, broadcast.
 
-
-multiply = mul
+    >>> import microtorch as torch
+    >>> torch.mul(torch.tensor([1., 2.]), 3)
+    tensor([3., 6.])
+    """)
 
 
 @takes_out
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """input / other; rounding_mode None (true division), "trunc" (toward zero) or "floor"."""
+    """input / other; rounding_mode None (true division), "trunc" (toward zero) or "floor".
+
+    >>> import microtorch as torch
+    >>> torch.div(torch.tensor([-7, 7]), 2, rounding_mode="floor")
+    tensor([-4,  3])
+    """
     if rounding_mode is None:
         return P.div(input, other)  # type: ignore[no-any-return]
     if rounding_mode == "trunc":
@@ -78,127 +190,552 @@ def true_divide(input: Any, other: Any) -> Tensor:
     return P.div(input, other)  # type: ignore[no-any-return]
 
 
+def number_over(input: Any, other: Any) -> Any:
+    """other / input for a number `other`: the reciprocal times the number, as PyTorch computes it."""
+    return P.mul(P.reciprocal(input), other)
+
+
+floor_divide = two(P.floor_divide, "input / other, rounded down; it has no gradient.")
+
+
 @takes_out
-def pow(input: Any, exponent: Any) -> Tensor:
-    """input ** exponent, broadcast; either may be a number."""
-    return P.pow(input, exponent)  # type: ignore[no-any-return]
+def remainder(input: Any, other: Any) -> Tensor:
+    """The remainder of input / other with the sign of `other`, as Python's %.
+
+    >>> import microtorch as torch
+    >>> torch.remainder(torch.tensor([-3., 3.]), 2)
+    tensor([1., 1.])
+    """
+    if isinstance(input, TensorBase) and not isinstance(other, TensorBase):
+        return with_number(P.remainder_number, input, other)  # type: ignore[no-any-return]
+    return P.remainder(input, other)  # type: ignore[no-any-return]
+
+
+@takes_out
+def fmod(input: Any, other: Any) -> Tensor:
+    """The remainder of input / other with the sign of `input`, as C's fmod.
+
+    >>> import microtorch as torch
+    >>> torch.fmod(torch.tensor([-3., 3.]), 2)
+    tensor([-1.,  1.])
+    """
+    if isinstance(input, TensorBase) and not isinstance(other, TensorBase):
+        return with_number(P.fmod_number, input, other)  # type: ignore[no-any-return]
+    return P.fmod(input, other)  # type: ignore[no-any-return]
+
+
+def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
+    """input ** exponent, broadcast; either may be a number.
+
+    Raises RuntimeError for integers to a negative integer power.
+
+    >>> import microtorch as torch
+    >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
+    tensor([1., 4., 9.])
+    """
+    if not isinstance(exponent, TensorBase):
+        result = with_number(P.pow_number, input, exponent)
+    elif isinstance(input, TensorBase):
+        result = P.pow(input, exponent)
+    else:
+        result = with_number(P.number_pow, exponent, input)
+    return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+
+
+@takes_out
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """input ** exponent in float64 (complex128 for complex numbers)."""
+    is_complex = builtins.any(
+        isinstance(v, builtins.complex) or (isinstance(v, TensorBase) and v._data.dtype.kind == "c") for v in (input, exponent)
+    )
+    want = dtypes.C128 if is_complex else dtypes.F64
+    base, power = (to_dtype(v, dtypes.of[want]) if isinstance(v, TensorBase) else v for v in (input, exponent))
+    return pow(base, power)
+
+
+neg = negative = one(P.neg, "-input.")
+reciprocal = one(P.reciprocal, "1 / input.")
+square = one(P.square, "input * input.")
+
+
+def positive(input: Any) -> Tensor:
+    """The input itself.
+
+    Raises RuntimeError for bools.
+    """
+    need_tensor("positive", input)
+    if input._data.dtype.kind == "b":
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input  # type: ignore[no-any-return]
+
+
+# exponentials, roots, trigonometry -------------------------------------------------------------------------------------------
+
+exp = one(P.exp, """e to the power of each element.
+
+    >>> import microtorch as torch
+    >>> torch.exp(torch.tensor([0., 1.]))
+    tensor([1.0000, 2.7183])
+    """)
+exp2 = one(P.exp2, "2 to the power of each element.")
+expm1 = one(P.expm1, "exp(input) - 1, exact also near 0.")
+log = one(P.log, """The natural logarithm; -inf at 0, NaN below.
+
+    >>> import microtorch as torch
+    >>> torch.log(torch.tensor([1., 10.]))
+    tensor([0.0000, 2.3026])
+    """)
+log2 = one(P.log2, "The logarithm to base 2.")
+log10 = one(P.log10, "The logarithm to base 10.")
+log1p = one(P.log1p, "log(1 + input), exact also near 0.")
+sqrt = one(P.sqrt, "The square root; NaN for negative numbers.")
+rsqrt = one(P.rsqrt, "1 / sqrt(input).")
+sin = one(P.sin, "The sine (radians).")
+cos = one(P.cos, "The cosine (radians).")
+tan = one(P.tan, "The tangent (radians).")
+asin = arcsin = one(P.asin, "The inverse sine, in [-pi/2, pi/2].")
+acos = arccos = one(P.acos, "The inverse cosine, in [0, pi].")
+atan = arctan = one(P.atan, "The inverse tangent, in [-pi/2, pi/2].")
+sinh = one(P.sinh, "The hyperbolic sine.")
+cosh = one(P.cosh, "The hyperbolic cosine.")
+tanh = one(P.tanh, "The hyperbolic tangent.")
+asinh = arcsinh = one(P.asinh, "The inverse hyperbolic sine.")
+acosh = arccosh = one(P.acosh, "The inverse hyperbolic cosine.")
+atanh = arctanh = one(P.atanh, "The inverse hyperbolic tangent.")
+sigmoid = expit = one(P.sigmoid, """1 / (1 + exp(-input)).
+
+    >>> import microtorch as torch
+    >>> torch.sigmoid(torch.tensor([0., 2.]))
+    tensor([0.5000, 0.8808])
+    """)
+relu = one(P.relu, "The input where it is positive, else 0.", check=lambda t: _no_bools("relu", t))
+deg2rad = one(P.deg2rad, "Degrees as radians.")
+rad2deg = one(P.rad2deg, "Radians as degrees.")
+sinc = one(P.sinc, "sin(pi input) / (pi input), and 1 at 0.")
+
+
+def _no_bools(name: str, t: Any) -> None:
+    need_tensor(name, t)
+    if t._data.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
+
+
+def _no_complex(name: str) -> Callable[[Any], None]:
+    """A check that refuses complex tensors as PyTorch does."""
+
+    def check(t: Any) -> None:
+        need_tensor(name, t)
+        if t._data.dtype.kind == "c":
+            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{type_name(t)}'")
+
+    return check
+
+
+atan2 = arctan2 = two(P.atan2, "The angle of the point (other, input), in [-pi, pi].", numbers=False)
+hypot = two(P.hypot, "sqrt(input^2 + other^2).", numbers=False)
+logaddexp = two(P.logaddexp, "log(exp(input) + exp(other)), without overflow.", numbers=False)
+logaddexp2 = two(P.logaddexp2, "log2(2^input + 2^other), without overflow.", numbers=False)
+xlogy = two(P.xlogy, "input log(other), and 0 where input is 0.")
+copysign = two(P.copysign, "The magnitude of input with the sign of other.")
+nextafter = two(P.nextafter, "The next float after input toward other.", numbers=False)
+
+
+@takes_out
+def logit(input: Any, eps: float | None = None) -> Tensor:
+    """log(input / (1 - input)); with eps, the input is first clamped to [eps, 1 - eps]."""
+    need_tensor("logit", input)
+    return P.logit(input, None if eps is None or eps < 0 else eps)  # type: ignore[no-any-return]
+
+
+@takes_out
+def ldexp(input: Any, other: Any) -> Tensor:
+    """input * 2^other."""
+    return P.mul(input, pow(2.0, other))  # type: ignore[no-any-return]
+
+
+def frexp(input: Any, *, out: Any = None) -> Any:
+    """Mantissa in [0.5, 1) and exponent (int32) with input = mantissa * 2^exponent.
+
+    >>> import microtorch as torch
+    >>> torch.frexp(torch.tensor([8., 0.75]))
+    torch.return_types.frexp(
+    mantissa=tensor([0.5000, 0.7500]),
+    exponent=tensor([4, 0], dtype=torch.int32))
+    """
+    need_tensor("frexp", input)
+    if input._data.dtype.kind != "f":
+        raise RuntimeError("torch.frexp() only supports floating-point dtypes")
+    result = return_types.frexp(*P.frexp(input))
+    return result if out is None else write_out(out, result)
+
+
+# extremes, rounding, replacing -------------------------------------------------------------------------------------------------
+
+abs = absolute = one(P.abs, """The absolute value; of complex numbers the modulus.
+
+    >>> import microtorch as torch
+    >>> torch.abs(torch.tensor([-1, 2]))
+    tensor([1, 2])
+    """)
+sign = one(P.sign, "-1, 0 or 1.", check=_no_complex("sign"))
+sgn = one(P.sgn, "-1, 0 or 1; of complex numbers the direction.")
+signbit = one(P.signbit, "True for negative numbers and -0.")
+floor = one(P.floor, "The next whole number below.")
+ceil = one(P.ceil, "The next whole number above.")
+trunc = fix = one(P.trunc, "The next whole number toward 0.")
+frac = one(P.frac, "What stands behind the point.")
+maximum = two(P.maximum, "The larger of two at each place; NaN if either is.", numbers=False)
+minimum = two(P.minimum, "The smaller of two at each place; NaN if either is.", numbers=False)
+fmax = two(P.fmax, "The larger of two; of a number and NaN the number.", numbers=False)
+fmin = two(P.fmin, "The smaller of two; of a number and NaN the number.", numbers=False)
+gcd = two(P.gcd, "The greatest common divisor.", numbers=False, integers="gcd_cpu")
+lcm = two(P.lcm, "The least common multiple.", numbers=False, integers="lcm_cpu")
+
+
+@takes_out
+def heaviside(input: Any, values: Any) -> Tensor:
+    """0 where the input is negative, 1 where it is positive, `values` where it is 0."""
+    if input._data.dtype.kind == "c" or values._data.dtype.kind == "c":
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
+    if input._data.dtype != values._data.dtype:
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+    return P.heaviside(input, values)  # type: ignore[no-any-return]
 
 
 @takes_out
 def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
-    """The input, but min where it is smaller and max where it is larger; bounds are numbers or tensors."""
-    need_tensor("clamp", input)
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        out = input if min is None else P.maximum(input, min if isinstance(min, TensorBase) else wrap(np.asarray(min, input._data.dtype)))
-        return out if max is None else P.minimum(out, max if isinstance(max, TensorBase) else wrap(np.asarray(max, out._data.dtype)))  # type: ignore[no-any-return]
-    if input._data.dtype.kind in "iub" and (isinstance(min, float) or isinstance(max, float)):
-        input = P.cast(input, np.dtype(np.float32))
-    return P.clamp(input, min, max)  # type: ignore[no-any-return]
+    """The input, but min where it is smaller and max where it is larger; bounds are numbers or tensors.
+
+    >>> import microtorch as torch
+    >>> torch.clamp(torch.tensor([-2., 0.5, 3.]), 0, 1)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    return _clamp(P.clamp, input, min, max)  # type: ignore[no-any-return]
 
 
 clip = clamp
 
 
+def _clamp(entry: Any, input: Any, low: Any, high: Any) -> Any:
+    need_tensor("clamp", input)
+    if low is None and high is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(low, TensorBase) or isinstance(high, TensorBase):
+        bounds = [b if b is None or isinstance(b, TensorBase) else wrap(np.asarray(b)) for b in (low, high)]
+        return broadcasting(P.clamp_tensors, *same_dtype(input, *bounds))
+    if input._data.dtype.kind == "c":
+        raise RuntimeError("clamp is not supported for complex types")
+    for bound in (low, high):
+        if bound is not None and input._data.dtype.kind in "iub":
+            array, _ = promote_number("clamp", input._data, bound)
+            input = to_dtype(input, dtypes.of[array.dtype])
+    return entry(input, low, high)
+
+
 @takes_out
 def clamp_min(input: Any, min: Any) -> Tensor:
     """The input, but min where it is smaller."""
-    return clamp(input, min=min)
+    if isinstance(min, TensorBase):
+        return broadcasting(P.clamp_min_tensor, input, min)  # type: ignore[no-any-return]
+    return _clamp(P.clamp_min, input, min, None)  # type: ignore[no-any-return]
 
 
 @takes_out
 def clamp_max(input: Any, max: Any) -> Tensor:
     """The input, but max where it is larger."""
-    return clamp(input, max=max)
-
-
-def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
-    """input where condition is true, other elsewhere, broadcast; with the condition alone, its nonzero places."""
-    need_tensor("where", condition, "condition")
-    if input is None and other is None:
-        return tuple(wrap(a) for a in np.nonzero(condition._data))
-    from microtorch.autograd.table import as_dtype, promote, promote_number
-
-    a, b = (t._data if isinstance(t, TensorBase) else t for t in (input, other))
-    if isinstance(input, TensorBase) and isinstance(other, TensorBase):
-        want = promote(a[:0] if a.ndim else a, b[:0] if b.ndim else b)[0].dtype if a.dtype != b.dtype else a.dtype
-    elif isinstance(input, TensorBase):
-        want = promote_number("where", a, b)[0].dtype
-    elif isinstance(other, TensorBase):
-        want = promote_number("where", b, a)[0].dtype
-    else:
-        from microtorch.functions.creation import array_from
-
-        want = promote(array_from(a), array_from(b))[0].dtype
-    def ready(t: Any) -> Any:
-        if isinstance(t, TensorBase):
-            return t if t._data.dtype == want else P.cast(t, want)
-        return wrap(np.asarray(t).astype(want))
-
-    mask = condition._data if condition._data.dtype.kind == "b" else condition._data.astype(bool)
-    del as_dtype
-    try:
-        return P.where(mask, ready(input), ready(other))
-    except ValueError:
-        shapes = [list(np.shape(x)) for x in (mask, a, b)]
-        raise RuntimeError(
-            f"The size of tensor a ({shapes[0]}) must match the size of tensor b ({shapes[1]}), ({shapes[2]}) to broadcast"
-        ) from None
+    if isinstance(max, TensorBase):
+        return broadcasting(P.clamp_max_tensor, input, max)  # type: ignore[no-any-return]
+    return _clamp(P.clamp_max, input, None, max)  # type: ignore[no-any-return]
 
 
 @takes_out
 def round(input: Any, *, decimals: int = 0) -> Tensor:
-    """The nearest whole number (halves to even), or the nearest with so many decimals."""
+    """The nearest whole number (halves to even), or the nearest with so many decimals.
+
+    >>> import microtorch as torch
+    >>> torch.round(torch.tensor([0.5, 1.5, 2.567]), decimals=1)
+    tensor([0.5000, 1.5000, 2.6000])
+    """
     need_tensor("round", input)
     if decimals == 0:
         return P.round(input)  # type: ignore[no-any-return]
-    scale = 10.0 ** abs(decimals)
-    return P.div(P.round(P.mul(input, scale)), scale) if decimals > 0 else P.mul(P.round(P.div(input, scale)), scale)  # type: ignore[no-any-return]
+    if input._data.dtype.kind in "iub":
+        raise NotImplementedError(f"\"round_vml_cpu\" not implemented for '{type_name(input)}'")
+    return P.round_decimals(input, decimals)  # type: ignore[no-any-return]
+
+
+@takes_out
+def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """NaN, inf and -inf replaced: by 0 and the dtype's largest and smallest numbers unless told otherwise."""
+    need_tensor("nan_to_num", input)
+    return P.nan_to_num(input, nan, posinf, neginf)  # type: ignore[no-any-return]
+
+
+def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
+    """input where condition is true, other elsewhere, broadcast; with the condition alone, its nonzero places.
+
+    >>> import microtorch as torch
+    >>> torch.where(torch.tensor([True, False]), torch.tensor([1., 2.]), 0.)
+    tensor([1., 0.])
+    """
+    need_tensor("where", condition, "condition")
+    if input is None and other is None:
+        return tuple(wrap(a) for a in np.nonzero(condition._data))
+    kind = condition._data.dtype
+    if kind.kind != "b" and kind != np.uint8:
+        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(condition)}")
+    mask = condition._data if kind.kind == "b" else condition._data.astype(bool)
+    a, b = (v if isinstance(v, TensorBase) else _number_tensor(v) for v in (input, other))
+    if a._data.dtype != b._data.dtype:
+        if not isinstance(input, TensorBase):
+            a = P.cast(a, promote_number("where", b._data, input)[0].dtype)
+        elif not isinstance(other, TensorBase):
+            b = P.cast(b, promote_number("where", a._data, other)[0].dtype)
+        a, b = same_dtype(a, b)
+    result = broadcasting(P.where, wrap(mask), a, b)
+    return result if out is None else write_out(out, result)
+
+
+def _number_tensor(value: Any) -> Any:
+    if not isinstance(value, (bool, int, float, builtins.complex, np.generic)):
+        raise TypeError(f"where(): argument 'input' must be Tensor, not {type(value).__name__}")
+    kind = {bool: dtypes.BOOL, int: dtypes.I64, float: dtypes.default.float, builtins.complex: dtypes.default.complex}
+    return wrap(np.asarray(value, kind.get(type(value))))
 
 
 @takes_out
 def lerp(input: Any, end: Any, weight: Any) -> Tensor:
-    """input + weight * (end - input)."""
-    return P.add(input, P.mul(P.sub(end, input), weight))  # type: ignore[no-any-return]
+    """input + weight * (end - input); weight a number or a tensor.
+
+    >>> import microtorch as torch
+    >>> torch.lerp(torch.tensor([1., 2.]), torch.tensor([3., 4.]), 0.5)
+    tensor([2., 3.])
+    """
+    for name, t in (("end", end), ("weight", weight)):
+        if isinstance(t, TensorBase) and t._data.dtype != input._data.dtype:
+            raise RuntimeError(f"expected dtype {dtypes.of[input._data.dtype].name} for `{name}` but got dtype {dtypes.of[t._data.dtype].name}")
+    entry = P.lerp if isinstance(weight, TensorBase) else P.lerp_number
+    return broadcasting(entry, input, end, weight)  # type: ignore[no-any-return]
 
 
 @takes_out
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
-    return P.add(input, P.mul(P.mul(tensor1, tensor2), value))  # type: ignore[no-any-return]
+    parts = same_dtype(input, tensor1, tensor2)
+    return broadcasting(P.addcmul, *parts, int(value) if parts[0]._data.dtype.kind in "iub" else value)  # type: ignore[no-any-return]
 
 
 @takes_out
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
-    """input + value * tensor1 / tensor2."""
-    return P.add(input, P.mul(P.div(tensor1, tensor2), value))  # type: ignore[no-any-return]
+    """input + value * tensor1 / tensor2.
+
+    Raises RuntimeError if tensor1 and tensor2 are both of integers.
+    """
+    if tensor1._data.dtype.kind in "iub" and tensor2._data.dtype.kind in "iub":
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division "
+            "of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / "
+            "tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future "
+            "addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes."
+        )
+    return broadcasting(P.addcdiv, *same_dtype(input, tensor1, tensor2), value)  # type: ignore[no-any-return]
 
 
-def _identity_for_integers(entry: Any) -> Any:
-    def call(input: Any, *, out: Any = None) -> Tensor:
-        return entry(input)  # type: ignore[no-any-return]
+# complex numbers -----------------------------------------------------------------------------------------------------------
 
-    return call
+
+def real(input: Any) -> Tensor:
+    """The real part, a view; a real tensor itself."""
+    need_tensor("real", input)
+    return S.real(input) if input._data.dtype.kind == "c" else input  # type: ignore[no-any-return]
+
+
+def imag(input: Any) -> Tensor:
+    """The imaginary part, a view.
+
+    Raises RuntimeError for real tensors.
+    """
+    need_tensor("imag", input)
+    if input._data.dtype.kind != "c":
+        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+    return S.imag(input)  # type: ignore[no-any-return]
+
+
+def conj(input: Any) -> Tensor:
+    """The complex conjugate; a real tensor itself."""
+    need_tensor("conj", input)
+    return P.conj(input) if input._data.dtype.kind == "c" else input  # type: ignore[no-any-return]
+
+
+@takes_out
+def conj_physical(input: Any) -> Tensor:
+    """The complex conjugate; a real tensor itself."""
+    need_tensor("conj_physical", input)
+    return P.conj_physical(input) if input._data.dtype.kind == "c" else input  # type: ignore[no-any-return]
+
+
+def resolve_conj(input: Any) -> Tensor:
+    """The tensor itself: conjugates are computed at once here."""
+    need_tensor("resolve_conj", input)
+    return input  # type: ignore[no-any-return]
+
+
+def resolve_neg(input: Any) -> Tensor:
+    """The tensor itself: negatives are computed at once here."""
+    need_tensor("resolve_neg", input)
+    return input  # type: ignore[no-any-return]
+
+
+angle = one(P.angle, "The argument of complex numbers, in radians; of real numbers 0 or pi.")
+
+
+def _same_reals(name: str, a: Any, b: Any) -> None:
+    for t in (a, b):
+        if t._data.dtype.kind != "f":
+            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {type_name(a)} and {type_name(b)}")
+    if a._data.dtype != b._data.dtype:
+        raise RuntimeError(f"Expected object of scalar type {type_name(a)} but got scalar type {type_name(b)} for second argument")
+
+
+@takes_out
+def complex(real: Any, imag: Any) -> Tensor:
+    """real + i imag, of two tensors of the same float dtype.
+
+    >>> import microtorch as torch
+    >>> torch.complex(torch.tensor([1., 2.]), torch.tensor([3., 4.]))
+    tensor([1.+3.j, 2.+4.j])
+    """
+    _same_reals("complex", real, imag)
+    return broadcasting(P.complex_from, real, imag)  # type: ignore[no-any-return]
+
+
+@takes_out
+def polar(abs: Any, angle: Any) -> Tensor:
+    """abs * (cos(angle) + i sin(angle))."""
+    _same_reals("polar", abs, angle)
+    return broadcasting(P.polar, abs, angle)  # type: ignore[no-any-return]
+
+
+def view_as_real(input: Any) -> Tensor:
+    """A complex tensor as a real view with one more dimension of size 2."""
+    if input._data.dtype.kind != "c":
+        raise RuntimeError("view_as_real is only supported for complex tensors")
+    return P.view_as_real(input)  # type: ignore[no-any-return]
+
+
+def view_as_complex(input: Any) -> Tensor:
+    """A real tensor whose last dimension has size 2 as a complex view."""
+    a = input._data
+    if a.dtype.kind != "f":
+        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {type_name(input)}")
+    if not a.ndim:
+        raise RuntimeError("Input tensor must have one or more dimensions")
+    if a.shape[-1] != 2:
+        raise RuntimeError("Tensor must have a last dimension of size 2")
+    if a.strides[-1] != a.itemsize:
+        raise RuntimeError("Tensor must have a last dimension with stride 1")
+    if builtins.any(s % (2 * a.itemsize) for s in a.strides[:-1]):
+        raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
+    return P.view_as_complex(input)  # type: ignore[no-any-return]
+
+
+def is_complex(input: Any) -> bool:
+    """True for complex64 and complex128."""
+    return input._data.dtype.kind == "c"  # type: ignore[no-any-return]
+
+
+def is_floating_point(input: Any) -> bool:
+    """True for float16, float32 and float64."""
+    return input._data.dtype.kind == "f"  # type: ignore[no-any-return]
+
+
+# comparison, logic, bits -----------------------------------------------------------------------------------------------------
+
+eq = two(P.eq, "input == other, element by element.")
+ne = not_equal = two(P.ne, "input != other, element by element.")
+lt = less = two(P.lt, "input < other, element by element.")
+le = less_equal = two(P.le, "input <= other, element by element.")
+gt = greater = two(P.gt, "input > other, element by element.")
+ge = greater_equal = two(P.ge, "input >= other, element by element.")
+logical_and = two(P.logical_and, "True where both are nonzero.", numbers=False)
+logical_or = two(P.logical_or, "True where either is nonzero.", numbers=False)
+logical_xor = two(P.logical_xor, "True where exactly one is nonzero.", numbers=False)
+logical_not = one(P.logical_not, "True where the input is 0.")
+bitwise_and = two(P.bitwise_and, "The bits that both have.", integers="bitwise_and_cpu")
+bitwise_or = two(P.bitwise_or, "The bits that either has.", integers="bitwise_or_cpu")
+bitwise_xor = two(P.bitwise_xor, "The bits that exactly one has.", integers="bitwise_xor_cpu")
+bitwise_not = one(P.bitwise_not, "All bits inverted.", check=lambda t: refuse_floats("bitwise_not_cpu", t))
+bitwise_left_shift = two(P.left_shift, "input * 2^other, as bits.")
+bitwise_right_shift = two(P.right_shift, "input / 2^other, as bits.")
+isnan = one(P.isnan, "True where NaN.")
+isinf = one(P.isinf, "True where infinite.")
+isfinite = one(P.isfinite, "True where neither infinite nor NaN.")
+isposinf = one(P.isposinf, "True where inf.")
+isneginf = one(P.isneginf, "True where -inf.")
+isreal = one(P.isreal, "True where the imaginary part is 0.")
+
+
+def left_shift(input: Any, other: Any) -> Tensor:
+    """x << y: of floats, x * 2^y."""
+    if isinstance(input, TensorBase) and input._data.dtype.kind == "f":
+        return P.mul(input, pow(2, other) if isinstance(other, TensorBase) else 2.0**other)  # type: ignore[no-any-return]
+    return P.left_shift(input, other)  # type: ignore[no-any-return]
+
+
+def right_shift(input: Any, other: Any) -> Tensor:
+    """x >> y: of floats, x / 2^y."""
+    if isinstance(input, TensorBase) and input._data.dtype.kind == "f":
+        return P.div(input, pow(2, other) if isinstance(other, TensorBase) else 2.0**other)  # type: ignore[no-any-return]
+    return P.right_shift(input, other)  # type: ignore[no-any-return]
+
+
+@takes_out
+def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
+    """Where an element is one of `test_elements` (is none of them, if `invert`).
+
+    >>> import microtorch as torch
+    >>> torch.isin(torch.tensor([1, 2, 3]), torch.tensor([2, 3]))
+    tensor([False,  True,  True])
+    """
+    a, b = (v._data if isinstance(v, TensorBase) else np.asarray(v) for v in (elements, test_elements))
+    return wrap(np.asarray(np.isin(a, b, invert=invert)))
 
 
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
-    """|input - other| <= atol + rtol |other|, element by element."""
-    return wrap(np.isclose(input._data, other._data, rtol, atol, equal_nan))
+    """|input - other| <= atol + rtol |other|, element by element.
+
+    Raises RuntimeError if the dtypes differ.
+    """
+    a, b = input._data, other._data
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"{type_name(input)} did not match {type_name(other)}")
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
+    if equal_nan and a.dtype.kind not in "fc":
+        equal_nan = False
+    close = a == b
+    if equal_nan:
+        close |= np.isnan(a) & np.isnan(b)
+    if rtol == 0 and atol == 0:
+        return wrap(np.asarray(close))
+    wide = np.float64 if a.dtype.kind in "iub" else a.dtype
+    with np.errstate(all="ignore"):
+        a, b = a.astype(wide), b.astype(wide)
+        gap = np.abs(a - b)
+        close |= np.isfinite(gap) & (gap <= atol + np.abs(rtol * b))
+    return wrap(np.asarray(close))
 
 
 def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """True if all elements are close (`isclose`)."""
-    if input._data.dtype != other._data.dtype:
-        from microtorch.dtypes import of
-
-        names = of[input._data.dtype].type_name, of[other._data.dtype].type_name
-        raise RuntimeError(f"{names[0]} did not match {names[1]}")
-    return bool(np.isclose(input._data, other._data, rtol, atol, equal_nan).all())
+    return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
 
 
 def equal(input: Any, other: Any) -> bool:
     """True if both have the same shape and the same elements."""
+    need_tensor("equal", input)
+    need_tensor("equal", other, "other", 2)
     return input._data.shape == other._data.shape and bool(np.array_equal(input._data, other._data))
 
 

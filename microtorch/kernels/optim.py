@@ -160,5 +160,3 @@ def adagrad(
     add(total, multiply(g, g, t), total)
     add(sqrt(total, t), eps, t)
     add(p, divide(multiply(g, -float(lr / (1 + (step - 1) * lr_decay)), s), t, s), p)
-
-

@@ -297,6 +297,16 @@ def polar(length: Any, angle: Any) -> Any:
     return complex_from(length * np.cos(angle), length * np.sin(angle))
 
 
+def view_as_real(z: Any) -> Any:
+    """Complex numbers as pairs (real, imaginary) along one more axis, in the same memory."""
+    return z[..., None].view(z.real.dtype)
+
+
+def view_as_complex(x: Any) -> Any:
+    """Pairs (real, imaginary) along the last axis as complex numbers, in the same memory."""
+    return x.view(np.complex128 if x.dtype == np.float64 else np.complex64)[..., 0]
+
+
 def heaviside(x: Any, values: Any) -> Any:
     """0 for negative, 1 for positive x, `values` at 0."""
     if x.dtype.kind == "f":

@@ -129,6 +129,8 @@ def integer_range(low: int, high: int | None, dtype: Dtype) -> tuple[int, int]:
     if not floating and dtype.kind not in "iub":
         if high is None:
             raise RuntimeError("random_from_to_impl handles only integral, floating-point and boolean types")
+        if low >= high:
+            raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
         raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
     if high is None:
         last = 1 << significand_bits(dtype) if floating else -1 if dtype == np.uint64 else _largest(dtype)

@@ -108,7 +108,166 @@ def take_places(x: Any, axis: int, keepdims: bool, places: Any) -> Any:
 def logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:
     """log(sum(exp(x))), shifted by the largest so that nothing overflows."""
     with np.errstate(all="ignore"):
-        top = np.maximum.reduce(x, axis, None, None, True, initial=-np.inf)
-        top = np.where(np.isfinite(top), top, np.zeros((), x.dtype))
+        top = np.maximum.reduce(x.real, axis, None, None, True, initial=-np.inf)
+        top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
         out = np.log(_add(np.exp(x - top), axis, None, None, True)) + top
     return out if keepdims else out.squeeze(axis)
+
+
+def nansum(x: Any, axis: Axis, keepdims: bool) -> Any:
+    """The sum of what is not NaN."""
+    return sum(np.where(np.isnan(x), np.zeros((), x.dtype), x) if x.dtype.kind in "fc" else x, axis, keepdims)
+
+
+def prod(x: Any, axis: Axis, keepdims: bool) -> Any:
+    """The product; of integers and bools in int64."""
+    kind = np.int64 if x.dtype.kind in "iub" else np.float32 if x.dtype == np.float16 else None
+    out = np.multiply.reduce(x, axis, kind, None, keepdims)
+    return np.asarray(out).astype(np.float16) if x.dtype == np.float16 else out
+
+
+def var_mean(x: Any, axis: Axis, correction: float, keepdims: bool) -> tuple[Any, Any]:
+    return var(x, axis, correction, keepdims), mean(x, axis, keepdims)
+
+
+def std_mean(x: Any, axis: Axis, correction: float, keepdims: bool) -> tuple[Any, Any]:
+    return std(x, axis, correction, keepdims), mean(x, axis, keepdims)
+
+
+def aminmax(x: Any, axis: Axis, keepdims: bool) -> tuple[Any, Any]:
+    return amin(x, axis, keepdims), amax(x, axis, keepdims)
+
+
+def count_nonzero(x: Any, axis: Axis) -> Any:
+    return np.asarray(np.count_nonzero(x, axis), np.int64)
+
+
+# norms ---------------------------------------------------------------------------------------------------------------------
+
+
+@np.errstate(all="ignore")
+def vector_norm(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
+    """(sum |x|^ord)^(1/ord); the largest (smallest) |x| for inf (-inf), the number of nonzero elements for 0."""
+    real = x.real.dtype
+    if real == np.float16:
+        x = x.astype(np.float32)
+    if ord == 2 and x.dtype.kind == "f":
+        out = np.sqrt(_add(x * x, axis, None, None, keepdims))
+    elif ord == 0:
+        out = _add(x != 0, axis, real, None, keepdims)
+    else:
+        a = np.abs(x)
+        if ord == np.inf:
+            out = np.maximum.reduce(a, axis, None, None, keepdims)
+        elif ord == -np.inf:
+            out = np.minimum.reduce(a, axis, None, None, keepdims)
+        elif ord == 1:
+            out = _add(a, axis, None, None, keepdims)
+        elif ord == 2:
+            out = np.sqrt(_add(a * a, axis, None, None, keepdims))
+        else:
+            out = _add(a**ord, axis, None, None, keepdims) ** (1 / ord)
+    return np.asarray(out).astype(real, copy=False)
+
+
+def dist(x: Any, y: Any, ord: float) -> Any:
+    """The norm of x - y."""
+    return vector_norm(x - y, ord, None, False)
+
+
+@np.errstate(all="ignore")
+def cdist(x: Any, y: Any, ord: float, by_product: bool) -> Any:
+    """Distances of each of (.., P, M) points from each of (.., R, M), as (.., P, R).
+
+    by_product: Euclidean ones as sqrt(x^2 - 2 x y + y^2), by one matrix product: faster, less exact.
+    """
+    if ord == 2 and by_product:
+        xx, yy = _add(x * x, -1, None, None, True), _add(y * y, -1, None, None, True)
+        squares = np.matmul(x, np.swapaxes(y, -1, -2))
+        squares *= -2
+        squares += xx
+        squares += np.swapaxes(yy, -1, -2)
+        np.maximum(squares, 0, out=squares)
+        return np.sqrt(squares, out=squares)
+    return vector_norm(x[..., :, None, :] - y[..., None, :, :], ord, (-1,), False)
+
+
+# running along one axis -----------------------------------------------------------------------------------------------------
+
+
+def _running(ufunc: Any, x: Any, axis: int) -> Any:
+    if x.dtype.kind in "iub":
+        x = x.astype(np.int64)
+    if not x.ndim:
+        return x.copy()
+    if x.dtype == np.float16:
+        return ufunc.accumulate(x, axis, np.float32).astype(np.float16)
+    return ufunc.accumulate(x, axis)
+
+
+def cumsum(x: Any, axis: int) -> Any:
+    """Sums of the first 1, 2, 3, ... elements along the axis."""
+    return _running(np.add, x, axis)
+
+
+def cumprod(x: Any, axis: int) -> Any:
+    """Products of the first 1, 2, 3, ... elements along the axis."""
+    return _running(np.multiply, x, axis)
+
+
+def _running_extreme(x: Any, axis: int, ufunc: Any) -> tuple[Any, Any]:
+    """Running extremes and the last places where they were met (NaN wins)."""
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    values = ufunc.accumulate(x, axis)
+    met = x == values
+    if x.dtype.kind == "f":
+        met |= np.isnan(x)
+    shape = [1] * x.ndim
+    shape[axis] = x.shape[axis]
+    places = np.where(met, np.arange(x.shape[axis]).reshape(shape), 0)
+    return values, np.maximum.accumulate(places, axis)
+
+
+def cummax(x: Any, axis: int) -> tuple[Any, Any]:
+    return _running_extreme(x, axis, np.maximum)
+
+
+def cummin(x: Any, axis: int) -> tuple[Any, Any]:
+    return _running_extreme(x, axis, np.minimum)
+
+
+@np.errstate(all="ignore")
+def logcumsumexp(x: Any, axis: int) -> Any:
+    """log of the running sums of exp(x)."""
+    if not x.ndim:
+        return x.copy()
+    if x.dtype.kind == "c":
+        top = np.maximum.reduce(x.real, axis, None, None, True, initial=-np.inf)
+        top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
+        return np.log(np.cumsum(np.exp(x - top), axis)) + top
+    return np.logaddexp.accumulate(x, axis)
+
+
+def linear_scan(a: Any, b: Any, axis: int) -> Any:
+    """The recurrence y[k] = a[k] y[k-1] + b[k] along the axis, from y[-1] = 0."""
+    out = np.array(b)
+    a_, y = np.moveaxis(a, axis, 0), np.moveaxis(out, axis, 0)
+    for k in range(1, len(y)):
+        y[k] += a_[k] * y[k - 1]
+    return out
+
+
+def shift(x: Any, axis: int, first: float) -> Any:
+    """Every element one place further along the axis: the last falls out, `first` comes in."""
+    out = np.empty_like(x)
+    o, i = np.moveaxis(out, axis, 0), np.moveaxis(x, axis, 0)
+    o[1:], o[:1] = i[:-1], first
+    return out
+
+
+def diff(x: Any, axis: int) -> Any:
+    """Each element less the one before it (of bools: whether they differ)."""
+    head = (slice(None),) * axis
+    later, earlier = x[(*head, slice(1, None))], x[(*head, slice(None, -1))]
+    return later ^ earlier if x.dtype.kind == "b" else later - earlier

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.autograd.table import arrays, binary, locally_constant, op, tensors, unary
+from microtorch.autograd.table import arrays, binary, locally_constant, op, tensors, unary, view
 from microtorch.kernels import pointwise as K
 
 arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
@@ -24,7 +24,7 @@ def constant(t: Any) -> Any:
 
 
 # pieces of formulas -----------------------------------------------------------------------------------------------------
-sign = unary("sign", K.sign, x=lambda xp, g: g * 0)
+sign = unary("sign", K.sign, x=lambda xp, g: xp.zeros_like(g))
 zeros_like = unary("zeros_like", np.zeros_like)
 ones_like = unary("ones_like", np.ones_like)
 cast = unary("cast", K.cast, x=lambda xp, g: g, grad_name="ToCopyBackward0")
@@ -45,9 +45,9 @@ div = binary("div", K.divide, to_float=True,
              y=lambda xp, g, x, y: -g * ((x / y) / y))  # fmt: skip
 floor_divide = binary("floor_divide", K.floor_divide)
 div_trunc = binary("div_trunc", K.divide_trunc, grad_name="DivBackward2",
-                   x=lambda xp, g: g * 0, y=lambda xp, g: g * 0)  # fmt: skip
+                   x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
 div_floor = binary("div_floor", K.floor_divide, grad_name="DivBackward2",
-                   x=lambda xp, g: g * 0, y=lambda xp, g: g * 0)  # fmt: skip
+                   x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
 remainder = binary("remainder", K.remainder, grad_name="RemainderBackward1",
                    x=lambda xp, g: g,
                    y=lambda xp, g, x, y: -g * xp.div_floor(x, y))  # fmt: skip
@@ -63,7 +63,7 @@ square = unary("square", np.square, x=lambda xp, g, x: g * (2 * x), grad_name="P
 def _pow_number(xp: Any, g: Any, x: Any, y: float) -> Any:
     """d x^y / dx = y x^(y-1), and 0 where y is 0 (also at x = 0)."""
     if y == 0:
-        return g * 0
+        return xp.zeros_like(g)
     return g * (2 * x) if y == 2 else g * (y * xp.pow_number(x, y - 1))
 
 
@@ -177,13 +177,15 @@ complex_from = op("complex", K.complex_from, inputs="real imag",
 # of the two gradients the engine takes the real part, since length and angle are real
 polar = op("polar", K.polar, inputs="length angle",
            length=lambda xp, g, angle: g * xp.polar(xp.ones_like(angle), angle), angle=lambda xp, g, out: g * (1j * out))  # fmt: skip
-angle = unary("angle", K.angle, x=lambda xp, g, x: xp.where(x == 0, 0, g * (-1j / x)) if xp.is_complex(x) else g * 0)
+angle = unary("angle", K.angle, x=lambda xp, g, x: xp.where(x == 0, 0, g * (-1j / x)) if xp.is_complex(x) else xp.zeros_like(g))
+view_as_real = view("view_as_real", K.view_as_real, x=lambda xp, g: xp.conj(xp.view_as_complex(xp.contiguous(g))))
+view_as_complex = view("view_as_complex", K.view_as_complex, x=lambda xp, g: xp.view_as_real(xp.contiguous(xp.conj(g))))
 
 
 def _sgn_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
     """Of z / |z|: what of g is at right angles to the direction of z, divided by |z|; 0 at 0."""
     if not xp.is_complex(x):
-        return g * 0
+        return xp.zeros_like(g)
     along = xp.real(g * out) * xp.conj(out)
     return xp.where(x == 0, 0, (g - along) / xp.abs(x))
 
@@ -240,14 +242,14 @@ addcmul = op("addcmul", K.addcmul, inputs="x a b", x=lambda xp, g: g,
              a=lambda xp, g, b, value: g * (b * value), b=lambda xp, g, a, value: g * (a * value))  # fmt: skip
 addcdiv = op("addcdiv", K.addcdiv, inputs="x a b", x=lambda xp, g: g,
              a=lambda xp, g, b, value: g * (value / b), b=lambda xp, g, a, b, value: -g * ((a * value) / (b * b)))  # fmt: skip
-floor = unary("floor", K.whole(np.floor, "floor_vml_cpu"), x=lambda xp, g: g * 0)
-ceil = unary("ceil", K.whole(np.ceil, "ceil_vml_cpu"), x=lambda xp, g: g * 0)
-trunc = unary("trunc", K.whole(np.trunc, "trunc_vml_cpu"), x=lambda xp, g: g * 0)
-round = unary("round", K.whole(np.rint, "round_vml_cpu"), x=lambda xp, g: g * 0)
-round_decimals = unary("round_decimals", K.round_decimals, x=lambda xp, g: g * 0, grad_name="RoundBackward1")
+floor = unary("floor", K.whole(np.floor, "floor_vml_cpu"), x=lambda xp, g: xp.zeros_like(g))
+ceil = unary("ceil", K.whole(np.ceil, "ceil_vml_cpu"), x=lambda xp, g: xp.zeros_like(g))
+trunc = unary("trunc", K.whole(np.trunc, "trunc_vml_cpu"), x=lambda xp, g: xp.zeros_like(g))
+round = unary("round", K.whole(np.rint, "round_vml_cpu"), x=lambda xp, g: xp.zeros_like(g))
+round_decimals = unary("round_decimals", K.round_decimals, x=lambda xp, g: xp.zeros_like(g), grad_name="RoundBackward1")
 frac = unary("frac", K.frac, x=lambda xp, g: g)
 copysign = binary("copysign", np.copysign, to_float=True,
-                  x=lambda xp, g, x, out: xp.where(x == 0, 0, g * (out / x)), y=lambda xp, g: g * 0)  # fmt: skip
+                  x=lambda xp, g, x, out: xp.where(x == 0, 0, g * (out / x)), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
 nan_to_num = unary("nan_to_num", K.nan_to_num, x=lambda xp, g, x: xp.where(xp.isfinite(x), g, 0))
 times_power_of_two = unary("times_power_of_two", lambda x, e: np.ldexp(x, e), x=lambda xp, g, e: xp.times_power_of_two(g, e))
 frexp = op("frexp", np.frexp, inputs="x", outputs=2, x=lambda xp, g, out1: xp.times_power_of_two(g, -constant(out1)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,7 +21,12 @@ class Adagrad(KernelOptimizer):
     initial_accumulator_value: what s starts from. Raises ValueError for negative options.
     """
 
-    late_options = {"foreach": None, "maximize": False, "differentiable": False, "fused": None}
+    late_options: ClassVar[dict[str, Any]] = {
+        "foreach": None,
+        "maximize": False,
+        "differentiable": False,
+        "fused": None,
+    }
 
     def __init__(
         self,
@@ -39,7 +44,10 @@ class Adagrad(KernelOptimizer):
     ) -> None:
         check_lr(lr)
         check_not_negative(
-            lr_decay=lr_decay, weight_decay=weight_decay, initial_accumulator_value=initial_accumulator_value, epsilon=eps
+            lr_decay=lr_decay,
+            weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            epsilon=eps,
         )
         defaults = {
             "lr": lr,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
@@ -29,7 +29,7 @@ class Adam(KernelOptimizer):
     tensor([0.9000], requires_grad=True)
     """
 
-    late_options = {
+    late_options: ClassVar[dict[str, Any]] = {
         "amsgrad": False,
         "maximize": False,
         "foreach": None,

@@ -32,7 +32,9 @@ class Block:
 
     __slots__ = ("arrays", "fresh", "g", "p", "params", "pieces", "scratch", "slice", "state", "step")
 
-    def __init__(self, params: Sequence[Tensor], arrays: Sequence[Array], state: list[Array | None], scratch: list[Array]):
+    def __init__(
+        self, params: Sequence[Tensor], arrays: Sequence[Array], state: list[Array | None], scratch: list[Array]
+    ):
         self.params, self.arrays = params, arrays
         self.state = state  # the flat state arrays, in the order of the names; None for a name without
         self.scratch = scratch
@@ -75,7 +77,9 @@ class Plan:
     Parameters share a block if they are of one dtype, have taken as many steps, and are equally fresh.
     """
 
-    def __init__(self, params: Sequence[Tensor], states: Sequence[State], names: Sequence[str], fresh: Sequence[bool]) -> None:
+    def __init__(
+        self, params: Sequence[Tensor], states: Sequence[State], names: Sequence[str], fresh: Sequence[bool]
+    ) -> None:
         self.names = names
         self.blocks: list[Block] = []
         self.counters: list[tuple[Array, list[Block]]] = []  # the steps taken so far, one number for each parameter
@@ -103,7 +107,7 @@ class Plan:
             and len(held) == len(self.held)
             and all(map(is_, held, self.held))
             and all(map(is_, map(_data, held), self.datas))
-            and all([_uniform(steps.tolist()) for steps, _ in self.counters])
+            and all(_uniform(steps.tolist()) for steps, _ in self.counters)
         )
 
     def advance(self) -> list[Block]:
@@ -154,7 +158,9 @@ class Plan:
                 t._data = view
             return flat
 
-        block = Block(params, arrays, [joined(n, arrays, ends) for n in self.names], [np.empty(ends[-1], dtype) for _ in range(3)])
+        block = Block(
+            params, arrays, [joined(n, arrays, ends) for n in self.names], [np.empty(ends[-1], dtype) for _ in range(3)]
+        )
         block.p, block.g = np.empty(ends[-1], dtype), np.empty(ends[-1], dtype)
         block.pieces = [_shaped(block.p[start:end], a) for a, start, end in zip(arrays, ends, ends[1:])]
         block.fresh = fresh

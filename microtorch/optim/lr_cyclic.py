@@ -16,7 +16,9 @@ class _Cycling(LRScheduler):
 
     use_beta1: bool  # Adam's beta1 takes the momentum's place
 
-    def _start_momentum(self, optimizer: Optimizer, base: Any, highest: Any, begin: bool) -> tuple[list[Any], list[Any]]:
+    def _start_momentum(
+        self, optimizer: Optimizer, base: Any, highest: Any, begin: bool
+    ) -> tuple[list[Any], list[Any]]:
         if "momentum" not in optimizer.defaults and "betas" not in optimizer.defaults:
             raise ValueError("optimizer must support momentum or beta1 with `cycle_momentum` option enabled")
         self.use_beta1 = "betas" in optimizer.defaults
@@ -79,7 +81,9 @@ class CyclicLR(_Cycling):
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             begin = last_epoch == -1
-            self.base_momentums, self.max_momentums = self._start_momentum(optimizer, base_momentum, max_momentum, begin)
+            self.base_momentums, self.max_momentums = self._start_momentum(
+                optimizer, base_momentum, max_momentum, begin
+            )
         super().__init__(optimizer, last_epoch)
         self.base_lrs = base_lrs
 

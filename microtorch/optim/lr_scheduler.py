@@ -17,14 +17,19 @@ from typing import Any, Literal, SupportsFloat
 from microtorch._missing import missing_name as _missing_name
 from microtorch.optim.lr_base import (
     EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING,
+)
+from microtorch.optim.lr_base import (
     LRScheduler as LRScheduler,
+)
+from microtorch.optim.lr_base import (
     Rate,
     check_optimizer,
     set_option,
     values_of,
     warn,
 )
-from microtorch.optim.lr_cyclic import CyclicLR as CyclicLR, OneCycleLR as OneCycleLR
+from microtorch.optim.lr_cyclic import CyclicLR as CyclicLR
+from microtorch.optim.lr_cyclic import OneCycleLR as OneCycleLR
 from microtorch.optim.optimizer import Optimizer as Optimizer
 
 __all__ = [
@@ -70,7 +75,9 @@ class _FromFunctions(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """All attributes but the optimizer; of the functions, the attributes of those that are callable objects."""
         state = {key: value for key, value in self.__dict__.items() if key not in ("optimizer", "lr_lambdas")}
-        state["lr_lambdas"] = [None if isinstance(f, types.FunctionType) else f.__dict__.copy() for f in self.lr_lambdas]
+        state["lr_lambdas"] = [
+            None if isinstance(f, types.FunctionType) else f.__dict__.copy() for f in self.lr_lambdas
+        ]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -138,7 +145,9 @@ class StepLR(LRScheduler):
 class MultiStepLR(LRScheduler):
     """Times `gamma` at each of the epochs `milestones`."""
 
-    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
+    ) -> None:
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -157,7 +166,9 @@ class MultiStepLR(LRScheduler):
 class ConstantLR(LRScheduler):
     """Times `factor` during the first `total_iters` epochs."""
 
-    def __init__(self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
+    ) -> None:
         if factor > 1.0 or factor < 0:
             raise ValueError("Constant multiplicative factor expected to be between 0 and 1.")
         self.factor = factor
@@ -278,7 +289,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     The first takes T_0 epochs, each next one T_mult times as many. `step(epoch)` takes fractions of epochs.
     """
 
-    def __init__(self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
+    def __init__(
+        self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
+    ) -> None:
         if T_0 <= 0 or not isinstance(T_0, int):
             raise ValueError(f"Expected positive integer T_0, but got {T_0}")
         if T_mult < 1 or not isinstance(T_mult, int):

@@ -9,7 +9,7 @@ import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -82,7 +82,8 @@ class Optimizer:
         self._make_hooks()
         if isinstance(params, Tensor):
             raise TypeError(
-                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got " + typename(params)
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                + typename(params)
             )
         self.state: defaultdict[Any, Any] = defaultdict(dict)
         self.param_groups: list[dict[str, Any]] = []
@@ -98,7 +99,14 @@ class Optimizer:
 
     def _make_hooks(self) -> None:
         """The dictionaries of hooks, where they are missing, and the step that calls them."""
-        for name in ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post"):
+        for name in (
+            "step_pre",
+            "step_post",
+            "state_dict_pre",
+            "state_dict_post",
+            "load_state_dict_pre",
+            "load_state_dict_post",
+        ):
             self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
         cls: Any = type(self)
         if not getattr(cls.step, "hooked", False):
@@ -117,7 +125,9 @@ class Optimizer:
                 result = hook(self, args, kwargs)
                 if result is not None:
                     if not (isinstance(result, tuple) and len(result) == 2):
-                        raise RuntimeError(f"{func} must return None or a tuple of (new_args, new_kwargs), but got {result}.")
+                        raise RuntimeError(
+                            f"{func} must return None or a tuple of (new_args, new_kwargs), but got {result}."
+                        )
                     args, kwargs = result
             out = func(*args, **kwargs)
             for hook in (*own["_optimizer_step_post_hooks"].values(), *_global_optimizer_post_hooks.values()):
@@ -260,7 +270,9 @@ class Optimizer:
         if len(saved) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(new["params"]) != len(old["params"]) for new, old in zip(saved, self.param_groups)):
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
         params, groups_of = {}, {}
         for new, old in zip(saved, self.param_groups):
             for number, p in zip(new["params"], old["params"]):
@@ -319,7 +331,7 @@ class KernelOptimizer(Optimizer):
     update: the kernel's call for one block.
     """
 
-    late_options: dict[str, Any] = {}  # options that saved states of older versions lack, and their values
+    late_options: ClassVar[dict[str, Any]] = {}  # options that saved states of older versions lack, and their values
     _plans: dict[tuple[int, int], Plan]
 
     def state_names(self, group: dict[str, Any]) -> Sequence[str]:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number, step_tensor, zeros_like
+from microtorch.optim.optimizer import (
+    KernelOptimizer,
+    ParamsT,
+    check_lr,
+    check_not_negative,
+    number,
+    step_tensor,
+    zeros_like,
+)
 
 
 class RMSprop(KernelOptimizer):
@@ -19,7 +27,7 @@ class RMSprop(KernelOptimizer):
     Raises ValueError for negative options.
     """
 
-    late_options = {
+    late_options: ClassVar[dict[str, Any]] = {
         "momentum": 0,
         "centered": False,
         "foreach": None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
@@ -28,7 +28,13 @@ class SGD(KernelOptimizer):
     """
 
     counts_steps = False
-    late_options = {"nesterov": False, "maximize": False, "foreach": None, "differentiable": False, "fused": False}
+    late_options: ClassVar[dict[str, Any]] = {
+        "nesterov": False,
+        "maximize": False,
+        "foreach": None,
+        "differentiable": False,
+        "fused": False,
+    }
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ import numbers
 from typing import Any
 
 from microtorch.functions.creation import empty
+from microtorch.functions.shape import cat
 from microtorch.nn import functional as F
 from microtorch.nn import init
 from microtorch.nn.modules.module import Module
@@ -41,7 +42,11 @@ class LocalResponseNorm(Module):
 
 
 class CrossMapLRN2d(Module):
-    """The older form of LocalResponseNorm, of (N, C, H, W): the neighbours of a channel are centred on it."""
+    """The older form of LocalResponseNorm, of (N, C, H, W): the neighbours of a channel are centred on it.
+
+    PyTorch's takes channel 0 for a neighbour of all channels but the first few, and so does this one; but the gradient here is
+    that of the result, which PyTorch's is not.
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
         super().__init__()
@@ -54,9 +59,11 @@ class CrossMapLRN2d(Module):
         """The normalized input."""
         if input.dim() != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
-        before = int((self.size - 1) / 2 + 1) - 1  # channels on either side
-        squares = F.pad(input * input, (0, 0, 0, 0, before, before))
-        window = squares.unfold(1, 2 * before + 1, 1).sum(-1)
+        reach = int((self.size - 1) / 2)  # neighbours on either side
+        squares = input * input
+        window = F.pad(squares, (0, 0, 0, 0, reach, reach)).unfold(1, 2 * reach + 1, 1).sum(-1)
+        if input.shape[1] > reach + 1:
+            window = cat([window[:, : reach + 1], window[:, reach + 1 :] + squares[:, :1]], 1)
         return input * (window * (self.alpha / self.size) + self.k) ** -self.beta
 
     def extra_repr(self) -> str:

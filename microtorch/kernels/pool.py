@@ -1,0 +1,358 @@
+"""Pooling over windows, in any number of trailing dimensions: x (N, C, *S) -> (N, C, *out).
+
+Maximum and sum over a window are taken one dimension after the other, the last first: kh + kw passes over whole arrays
+instead of kh * kw. A *tap* is one place of the window; taps are numbered row by row.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+Ints = tuple[int, ...]
+
+
+def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> Ints:
+    """The spatial size of the result; a window of ceil_mode's must begin inside the input or its left padding."""
+    found = []
+    for n, k, s, p, d in zip(size, kernel, stride, padding, dilation):
+        reach = n + 2 * p - d * (k - 1) - 1
+        o = (-(-reach // s) if ceil_mode else reach // s) + 1
+        if ceil_mode and (o - 1) * s >= n + p:
+            o -= 1
+        found.append(o)
+    return tuple(found)
+
+
+def _lowest(dtype: Any) -> Any:
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def _padded(x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, value: Any) -> Any:
+    """x with `value` around it, as far as windows reach."""
+    size = x.shape[-len(kernel) :]
+    reach = [(o - 1) * s + d * (k - 1) + 1 for o, k, s, d in zip(out, kernel, stride, dilation)]
+    if not any(padding) and all(r <= n for r, n in zip(reach, size)):
+        return x
+    whole = [max(r, n + p) for r, n, p in zip(reach, size, padding)]
+    wide = np.full((*x.shape[: x.ndim - len(kernel)], *whole), value, x.dtype)
+    wide[(..., *(slice(p, p + n) for p, n in zip(padding, size)))] = x
+    return wide
+
+
+def _taps(x: Any, axis: int, out: int, kernel: int, stride: int, dilation: int) -> list[Any]:
+    """For each tap of one dimension, the elements that the windows have there."""
+    head = (slice(None),) * axis
+    return [x[(*head, slice(k * dilation, k * dilation + (out - 1) * stride + 1, stride))] for k in range(kernel)]
+
+
+def max_pool(
+    x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> tuple[Any, Any]:
+    """The largest element of each window, and the number of its tap (the first of equal ones; NaN is largest)."""
+    size = x.shape[-len(kernel) :]
+    out = output_size(size, kernel, stride, padding, dilation, ceil_mode)
+    best = _padded(x, out, kernel, stride, padding, dilation, _lowest(x.dtype))
+    code_type = np.uint8 if math.prod(kernel) <= 256 else np.uint32 if math.prod(kernel) <= 2**32 else np.int64
+    code: Any = None
+    base = 1
+    for axis in range(x.ndim - 1, x.ndim - len(kernel) - 1, -1):
+        i = axis - x.ndim
+        values = _taps(best, axis, out[i], kernel[i], stride[i], dilation[i])
+        codes = None if code is None else _taps(code, axis, out[i], kernel[i], stride[i], dilation[i])
+        best, code = _largest(values, codes, base, code_type)
+        base *= kernel[i]
+    return (best.copy() if best.base is not None or best is x else best), code
+
+
+def _largest(values: list[Any], codes: list[Any] | None, base: int, code_type: Any) -> tuple[Any, Any]:
+    """The elementwise largest of some arrays, and its code: base * (which array), plus the code it had there."""
+    best = values[0]
+    code: Any = np.zeros(best.shape, code_type) if codes is None else codes[0].copy()
+    for k in range(1, len(values)):
+        value = values[k]
+        larger = np.greater(value, best)
+        best = np.maximum(best, value) if k == 1 else np.maximum(best, value, out=best)
+        if codes is None and k == 1 and code_type is np.uint8:
+            code = larger.view(np.uint8) * np.uint8(base)
+            continue
+        # where larger, the new code, by bits: faster than a masked copy
+        new = np.full_like(code, base * k) if codes is None else codes[k] + code_type(base * k)
+        new ^= code
+        new &= np.negative(larger.view(np.uint8)) if code_type is np.uint8 else -larger.astype(code_type)
+        code ^= new
+    if best.dtype.kind == "f" and best.size and np.isnan(np.max(best)):
+        _mark_nan(values, codes, base, code)
+    return best, code
+
+
+def _mark_nan(values: list[Any], codes: list[Any] | None, base: int, code: Any) -> None:
+    """Where a window has NaN, its code is that of the last NaN."""
+    for k, value in enumerate(values):
+        places = np.isnan(value)
+        code[places] = base * k + (0 if codes is None else codes[k][places])
+
+
+def max_pool_backward(
+    g: Any, shape: Ints, tap: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> Any:
+    """Zeros of `shape` with g added where the windows' largest elements are."""
+    n = len(kernel)
+    out = g.shape[-n:]
+    reach = [(o - 1) * s + d * (k - 1) + 1 for o, k, s, d in zip(out, kernel, stride, dilation)]
+    direct = not any(padding) and all(r <= m for r, m in zip(reach, shape[-n:]))
+    whole = shape[-n:] if direct else tuple(max(r, m + p) for r, m, p in zip(reach, shape[-n:], padding))
+    result = np.zeros((*shape[:-n], *whole), g.dtype)
+    apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation))  # windows do not overlap
+    for t, at in enumerate(np.ndindex(*kernel)):
+        key = [slice(i * d, i * d + (o - 1) * s + 1, s) for i, o, s, d in zip(at, out, stride, dilation)]
+        target = result[(..., *key)]
+        if apart:
+            np.multiply(g, tap == t, out=target)
+        else:
+            target += g * (tap == t)
+    if direct:
+        return result
+    return np.ascontiguousarray(result[(..., *(slice(p, p + m) for p, m in zip(padding, shape[-n:])))])
+
+
+def max_pool_take(x: Any, tap: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
+    """The element of each window that `tap` names: the transpose of max_pool_backward."""
+    index = places(tap, x.shape[-len(kernel) :], kernel, stride, padding, dilation)
+    return take_flat(x, index)
+
+
+def places(tap: Any, size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
+    """Where in the flattened spatial dimensions the taps are."""
+    index: Any = 0
+    rest = tap.astype(np.int64)
+    at = []
+    for k in reversed(kernel):
+        at.append(rest % k)
+        rest = rest // k
+    out = tap.shape[-len(kernel) :]
+    for i, (n, s, p, d) in enumerate(zip(size, stride, padding, dilation)):
+        corner = (np.arange(out[i]) * s - p).reshape((-1,) + (1,) * (len(kernel) - 1 - i))
+        index = index * n + corner + at[len(kernel) - 1 - i] * d
+    return index
+
+
+def max_pool_with_indices(
+    x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
+) -> tuple[Any, Any, Any]:
+    """Values, their places in the flattened spatial dimensions, and the taps."""
+    values, tap = max_pool(x, kernel, stride, padding, dilation, ceil_mode)
+    return values, places(tap, x.shape[-len(kernel) :], kernel, stride, padding, dilation), tap
+
+
+# elements named by their place in the flattened spatial dimensions: adaptive and fractional max pooling, unpooling -----------
+
+
+def take_flat(x: Any, index: Any) -> Any:
+    """x (*lead, *S) at places of its flattened S: index (*lead, *out)."""
+    lead = _lead(x.shape, index)
+    return np.take_along_axis(x.reshape(lead, -1), index.reshape(lead, -1), 1).reshape(index.shape)
+
+
+def put_flat(g: Any, shape: Ints, index: Any) -> Any:
+    """Zeros of `shape` with g added at the places: the transpose of take_flat."""
+    lead = _lead(shape, index)
+    size = math.prod(shape) // lead if lead else 0
+    out = np.zeros(lead * size, g.dtype)
+    rows = np.arange(lead).reshape(-1, 1) * size + index.reshape(lead, -1)
+    np.add.at(out, rows.reshape(-1), g.reshape(-1))
+    return out.reshape(shape)
+
+
+def _lead(shape: Ints, index: Any) -> int:
+    """How many separate images there are: the dimensions, up to two, that shape and index share at the front."""
+    return math.prod(shape[: min(2, index.ndim)])
+
+
+def unpool(x: Any, index: Any, size: Ints) -> Any:
+    """Zeros (N, C, *size) with x written at the places."""
+    shape = (*x.shape[: x.ndim - len(size)], *size)
+    lead = _lead(shape, index)
+    out = np.zeros((lead, math.prod(size)), x.dtype)
+    np.put_along_axis(out, index.reshape(lead, -1), x.reshape(lead, -1), 1)
+    return out.reshape(shape)
+
+
+def adaptive_windows(size: int, out: int) -> list[tuple[int, int]]:
+    """First and end of each of `out` windows that cover `size` elements."""
+    return [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+
+
+def adaptive_max_pool(x: Any, out: Ints) -> tuple[Any, Any]:
+    """The largest element of each adaptive window, and its place in the flattened spatial dimensions."""
+    n = len(out)
+    size = x.shape[-n:]
+    best, index = x, None
+    for axis in range(x.ndim - 1, x.ndim - n - 1, -1):
+        i = axis - x.ndim
+        windows = adaptive_windows(size[i], out[i])
+        length = max((e - s for s, e in windows), default=0)
+        step = math.prod(size[i + 1 :]) if i < -1 else 1
+        taken, codes = [], []
+        for k in range(length):
+            at = np.array([min(s + k, e - 1) for s, e in windows])
+            taken.append(np.take(best, at, axis))
+            offset = (at * step).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+            codes.append(np.broadcast_to(offset, taken[-1].shape) if index is None else np.take(index, at, axis) + offset)
+        if not taken:
+            return np.zeros((*x.shape[:-n], *out), x.dtype), np.zeros((*x.shape[:-n], *out), np.int64)
+        best, index = taken[0], codes[0].astype(np.int64)
+        for value, code in zip(taken[1:], codes[1:]):
+            larger = (value > best) | np.isnan(value)
+            index = np.where(larger, code, index)
+            best = np.where(larger, value, best)
+    return (best.copy() if best is x else best), index
+
+
+# averages --------------------------------------------------------------------------------------------------------------------
+
+
+def divisors(size: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, count_padding: bool, override: Any) -> Any:
+    """By what each window's sum is divided: a number, or an array over the output's places."""
+    if override is not None:
+        return float(override)
+    counts = []
+    for n, o, k, s, p in zip(size, out, kernel, stride, padding):
+        first = np.arange(o) * s - p
+        end = np.minimum(first + k, n + p)
+        if not count_padding:
+            first, end = np.maximum(first, 0), np.minimum(end, n)
+        counts.append(end - first)
+    if all((c == k).all() for c, k in zip(counts, kernel)):
+        return float(math.prod(kernel))
+    total: Any = np.ones((), np.int64)
+    for c in counts:
+        total = total[..., None] * c
+    return total
+
+
+def avg_pool(
+    x: Any, kernel: Ints, stride: Ints, padding: Ints, ceil_mode: bool, count_padding: bool, override: int | None
+) -> Any:
+    """The mean of each window; outside the input there are zeros, which count or not (count_padding)."""
+    ones = (1,) * len(kernel)
+    size = x.shape[-len(kernel) :]
+    out = output_size(size, kernel, stride, padding, ones, ceil_mode)
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    total = _padded(wide, out, kernel, stride, padding, ones, 0)
+    for axis in range(x.ndim - 1, x.ndim - len(kernel) - 1, -1):
+        i = axis - x.ndim
+        values = _taps(total, axis, out[i], kernel[i], stride[i], 1)
+        if len(values) == 1:
+            total = values[0]
+            continue
+        total = values[0] + values[1]
+        for value in values[2:]:
+            total += value
+    by = divisors(size, out, kernel, stride, padding, count_padding, override)
+    if x.dtype.kind in "iu":
+        return (np.sign(total) * (np.abs(total) // by)).astype(x.dtype)
+    result = total / (by if isinstance(by, float) else by.astype(wide.dtype))
+    return result if result.dtype == x.dtype else result.astype(x.dtype)
+
+
+def avg_pool_backward(
+    g: Any, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, ceil_mode: bool, count_padding: bool, override: int | None
+) -> Any:
+    """The transpose of avg_pool: each window's elements get an equal share of its g."""
+    n = len(kernel)
+    out = g.shape[-n:]
+    by = divisors(shape[-n:], out, kernel, stride, padding, count_padding, override)
+    g = g / (by if isinstance(by, float) else by.astype(g.dtype))
+    for axis in range(g.ndim - n, g.ndim):
+        i = axis - g.ndim
+        k, s = kernel[i], stride[i]
+        if k == s and k > 1:
+            g = np.repeat(g, k, axis)
+            continue
+        if k == s == 1:
+            continue
+        wide = np.zeros((*g.shape[:axis], (out[i] - 1) * s + k, *g.shape[axis + 1 :]), g.dtype)
+        for target in _taps(wide, axis, out[i], k, s, 1):
+            target += g
+        g = wide
+    size = shape[-n:]
+    if g.shape[-n:] == size and not any(padding):
+        return g
+    # cut the padding off; what the windows did not reach stays zero
+    result = np.zeros(shape, g.dtype)
+    inside = [min(m, r - p) for m, r, p in zip(size, g.shape[-n:], padding)]
+    result[(..., *(slice(m) for m in inside))] = g[(..., *(slice(p, p + m) for p, m in zip(padding, inside)))]
+    return result
+
+
+# linear maps along dimensions: adaptive averages, resizing -------------------------------------------------------------------
+
+Map = tuple[Any, Any, int]  # indices (taps, out), weights (taps, out), size of the input
+
+_DENSE = 1 << 22  # elements up to which such a map is applied as a matrix
+
+
+def adaptive_map(size: int, out: int) -> Map:
+    """The averages over adaptive windows."""
+    windows = adaptive_windows(size, out)
+    length = max((e - s for s, e in windows), default=1)
+    index, weight = np.zeros((length, out), np.int64), np.zeros((length, out))
+    for j, (s, e) in enumerate(windows):
+        index[: e - s, j] = np.arange(s, e)
+        weight[: e - s, j] = 1 / (e - s)
+    return index, weight, size
+
+
+def _matrix(m: Map, dtype: Any) -> Any:
+    index, weight, size = m
+    matrix = np.zeros((size, index.shape[1]), dtype)
+    for at, w in zip(index, weight):
+        matrix[at, np.arange(index.shape[1])] += w.astype(dtype)
+    return matrix
+
+
+def map_axes(x: Any, maps: tuple[Map | None, ...]) -> Any:
+    """Along each of the last dimensions a linear map: out[j] = sum over taps t of weight[t, j] x[index[t, j]]."""
+    first = x.ndim - len(maps)
+    dtype = x.dtype
+    x = x.astype(np.float32) if dtype == np.float16 else x
+    for i, m in enumerate(maps):
+        if m is not None:
+            x = _mapped(x, m, first + i, transposed=False)
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def map_axes_backward(g: Any, maps: tuple[Map | None, ...]) -> Any:
+    """The transpose of map_axes."""
+    first = g.ndim - len(maps)
+    dtype = g.dtype
+    g = g.astype(np.float32) if dtype == np.float16 else g
+    for i, m in enumerate(maps):
+        if m is not None:
+            g = _mapped(g, m, first + i, transposed=True)
+    return g if g.dtype == dtype else g.astype(dtype)
+
+
+def _mapped(x: Any, m: Map, axis: int, transposed: bool) -> Any:
+    index, weight, size = m
+    if index.shape[1] * size <= _DENSE:
+        matrix = _matrix(m, x.dtype)
+        if transposed:
+            matrix = matrix.T
+        lead, tail = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+        out = matrix.shape[1]
+        if tail == 1:
+            y = x.reshape(lead, x.shape[axis]) @ matrix
+        else:
+            y = np.matmul(matrix.T, x.reshape(lead, x.shape[axis], tail))
+        return y.reshape(*x.shape[:axis], out, *x.shape[axis + 1 :])
+    by_tap = (-1,) + (1,) * (x.ndim - 1 - axis)
+    if transposed:
+        result = np.zeros((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype)
+        for at, w in zip(index, weight):
+            np.add.at(np.moveaxis(result, axis, 0), at, np.moveaxis(x * w.astype(x.dtype).reshape(by_tap), axis, 0))
+        return result
+    return sum(np.take(x, at, axis) * w.astype(x.dtype).reshape(by_tap) for at, w in zip(index, weight))

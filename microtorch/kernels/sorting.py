@@ -1,0 +1,175 @@
+"""Order: sorting, selecting, searching, counting. NaN counts as larger than every number; indices are int64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def argsort(x: Any, axis: int, descending: bool = False) -> Any:
+    """The places of the elements in order; equal ones stay in the order they had."""
+    if descending:  # the other way round, from the end: so equal elements keep their order
+        back = argsort(np.flip(x, axis), axis)
+        return np.flip(x.shape[axis] - 1 - back, axis)
+    if x.dtype.kind == "f" and x.shape[axis] > 16:  # the fast sort is not stable: take it where nothing is equal
+        places = np.argsort(x, axis)
+        ordered = np.moveaxis(np.take_along_axis(x, places, axis), axis, 0)
+        if not (np.equal(ordered[1:], ordered[:-1]).any() or np.isnan(ordered[-1]).any()):
+            return places
+    return np.argsort(x, axis, kind="stable")
+
+
+def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
+    """The elements in order along the axis, and their places."""
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    places = argsort(x, axis, descending)
+    return np.take_along_axis(x, places, axis), places
+
+
+def topk(x: Any, k: int, axis: int, largest: bool, in_order: bool) -> tuple[Any, Any]:
+    """The k largest (smallest) elements along the axis in order, and their places."""
+    if not x.ndim:
+        return x[None][:k].reshape(() if k else (0,)).copy(), np.zeros(() if k else (0,), np.int64)
+    n = x.shape[axis]
+    head = (slice(None),) * axis
+    if 8 * k >= n or n <= 64:
+        places = argsort(x, axis, largest)[(*head, slice(k))]
+    else:  # only the part that is wanted is put in order
+        cut = n - k if largest else k
+        part = np.argpartition(x, cut if largest else cut - 1, axis)
+        part = np.sort(part[(*head, slice(cut, None) if largest else slice(cut))], axis)
+        among = argsort(np.take_along_axis(x, part, axis), axis, largest)
+        places = np.take_along_axis(part, among, axis)
+    return np.take_along_axis(x, places, axis), places
+
+
+def kthvalue(x: Any, k: int, axis: int, keepdims: bool) -> tuple[Any, Any]:
+    """The k-th smallest element along the axis, and its place."""
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    places = np.take(argsort(x, axis), [k - 1], axis)
+    return _taken(x, places, axis, keepdims)
+
+
+def _taken(x: Any, places: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
+    values = np.take_along_axis(x, places, axis)
+    return (values, places) if keepdims else (values.squeeze(axis), places.squeeze(axis))
+
+
+def median(x: Any, axis: int, keepdims: bool, ignore_nan: bool) -> tuple[Any, Any]:
+    """The middle element (of an even number the lower) along the axis, and its place; NaN if there is one."""
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    order = argsort(x, axis)
+    n = x.shape[axis]
+    if x.dtype.kind == "f":
+        real = n - np.count_nonzero(np.isnan(x), axis, keepdims=True)
+        middle = np.maximum(real - 1, 0) // 2 if ignore_nan else np.where(real < n, real, (n - 1) // 2)
+    else:
+        middle = np.full([1 if i == axis else m for i, m in enumerate(x.shape)], (n - 1) // 2)
+    return _taken(x, np.take_along_axis(order, middle, axis), axis, keepdims)
+
+
+def median_all(x: Any, ignore_nan: bool) -> Any:
+    """The middle of all elements; of none NaN."""
+    if not x.size:
+        return np.asarray(np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype)
+    return median(x.reshape(-1), 0, False, ignore_nan)[0]
+
+
+def mode(x: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
+    """The most frequent element along the axis (the smallest such), and the last place where it stands."""
+    if not x.ndim:
+        return x.copy(), np.zeros((), np.int64)
+    rows = np.moveaxis(x, axis, -1)
+    order = np.argsort(rows, -1, kind="stable")
+    ordered = np.take_along_axis(rows, order, -1)
+    n = rows.shape[-1]
+    starts = np.ones(ordered.shape, bool)
+    starts[..., 1:] = ordered[..., 1:] != ordered[..., :-1]
+    at = np.arange(n)
+    first = np.maximum.accumulate(np.where(starts, at, 0), -1)
+    best = np.argmax(at - first, -1)[..., None]  # the end of the longest run, the first if several
+    places = np.take_along_axis(order, best, -1)
+    values = np.take_along_axis(rows, places, -1)
+    values, places = np.moveaxis(values, -1, axis), np.moveaxis(places, -1, axis)
+    return (values, places) if keepdims else (values.squeeze(axis), places.squeeze(axis))
+
+
+def put_along(g: Any, shape: tuple[int, ...], axis: int, places: Any) -> Any:
+    """Zeros of `shape` with g at the places (no two the same) along the axis."""
+    if not shape:
+        return np.asarray(g).reshape(())
+    out = np.zeros(shape, g.dtype)
+    np.put_along_axis(out, places, g, axis)
+    return out
+
+
+def take_along(x: Any, axis: int, places: Any) -> Any:
+    """What stands at the places along the axis."""
+    return np.take_along_axis(x, places, axis) if x.ndim else x.copy()
+
+
+# searching -------------------------------------------------------------------------------------------------------------------
+
+
+def searchsorted(edges: Any, x: Any, right: bool, sorter: Any = None) -> Any:
+    """Where the x would go into the sorted edges; edges of more dimensions: row by row, all rows at once.
+
+    right: behind equal edges instead of before them.
+    """
+    if edges.dtype != x.dtype:
+        common = np.result_type(edges, x)
+        edges, x = edges.astype(common), x.astype(common)
+    if edges.ndim == 1:
+        return np.searchsorted(edges, x, "right" if right else "left", sorter).astype(np.int64)
+    if sorter is not None:
+        edges = np.take_along_axis(edges, sorter, -1)
+    n = edges.shape[-1]
+    low, high = np.zeros(x.shape, np.int64), np.full(x.shape, n, np.int64)
+    for _ in range(n.bit_length()):  # bisection: each step halves what is left between low and high
+        middle = (low + high) // 2
+        here = np.take_along_axis(edges, np.minimum(middle, n - 1), -1)
+        above = (here <= x) | np.isnan(here) & np.isnan(x) if right else here < x
+        if x.dtype.kind == "f":
+            above |= np.isnan(x) & ~np.isnan(here)
+        above &= low < high
+        low, high = np.where(above, middle + 1, low), np.where(above | (low >= high), high, middle)
+    return low
+
+
+def unique(x: Any, axis: int | None) -> tuple[Any, Any, Any]:
+    """The different elements (slices along an axis) in order, for each element which one it is, and how often each occurs."""
+    if axis is None:
+        values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, equal_nan=False)
+        return values, inverse.reshape(x.shape).astype(np.int64), counts.astype(np.int64)
+    values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
+    return values, inverse.reshape(-1).astype(np.int64), counts.astype(np.int64)
+
+
+def unique_consecutive(x: Any, axis: int | None) -> tuple[Any, Any, Any]:
+    """`unique`, of neighbours only and in the order they have."""
+    rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, 0)
+    n = len(rows)
+    new = np.ones(n, bool)
+    if n:
+        new[1:] = (rows[1:] != rows[:-1]).reshape(n - 1, -1).any(1)
+    inverse = (np.cumsum(new) - 1).astype(np.int64)
+    values = rows[new] if axis is None else np.moveaxis(rows[new], 0, axis)
+    counts = np.diff(np.append(np.flatnonzero(new), n)).astype(np.int64)
+    return np.ascontiguousarray(values), inverse.reshape(x.shape) if axis is None else inverse, counts
+
+
+# counting --------------------------------------------------------------------------------------------------------------------
+
+
+def histogram(x: Any, edges: Any, weight: Any, dtype: Any) -> Any:
+    """How many elements (what weight) lie between neighbouring edges; the last edge belongs to the last bin."""
+    x = x.reshape(-1)
+    places = np.searchsorted(edges, x, "right") - 1
+    places[x == edges[-1]] = len(edges) - 2
+    inside = (places >= 0) & (x <= edges[-1])
+    w = None if weight is None else weight.reshape(-1)[inside]
+    return np.bincount(places[inside], w, len(edges) - 1).astype(dtype)

@@ -1,0 +1,309 @@
+"""Linear maps and convolutions, with PyTorch's signatures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from microtorch.dtypes import of
+from microtorch.functions.arguments import need_tensor
+from microtorch.nn.functional.checks import not_implemented
+from microtorch.ops import conv as C
+from microtorch.ops import linalg as L
+from microtorch.ops import shape as S
+from microtorch.ops import vision as V
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
+
+Ints = tuple[int, ...]
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
+    """input @ weight.T + bias; input (*, in), weight (out, in) or (in), bias (out).
+
+    Raises RuntimeError if the shapes do not fit.
+
+    >>> import microtorch as torch
+    >>> torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3), torch.ones(4))
+    tensor([[4., 4., 4., 4.],
+            [4., 4., 4., 4.]])
+    """
+    try:
+        ndim, rank = input._data.ndim, weight._data.ndim
+    except AttributeError:
+        need_tensor("linear", input)
+        need_tensor("linear", weight, "weight", 2)
+        raise
+    if rank == 2:
+        if bias is None:
+            if ndim == 2:
+                return L.linear_no_bias(input, weight)
+            if ndim:
+                return L.linear_batched_no_bias(input, weight)
+        elif ndim == 2:
+            return L.linear(input, weight, bias)
+        elif ndim:
+            return L.linear_batched(input, weight, bias)
+    if ndim == 0:
+        raise RuntimeError("both arguments to linear need to be at least 1D, but they are 0D and " + f"{rank}D")
+    if bias is not None:
+        raise RuntimeError(f"mat2 must be a matrix, got {rank}-D tensor")
+    if rank == 1:
+        return input.matmul(weight)
+    raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D")
+
+
+def _ints(value: Any, count: int, name: str, argument: str) -> Ints:
+    if type(value) is int:
+        return (value,) * count
+    if isinstance(value, (tuple, list)) and all(hasattr(v, "__index__") for v in value):
+        found = tuple(int(v) for v in value)
+        if len(found) == 1:
+            return found * count
+        if len(found) != count:
+            raise RuntimeError(
+                f"expected {argument} to be a single integer value or a list of {count} values to match the convolution "
+                f"dimensions, but got {argument}={list(found)}"
+            )
+        return found
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return (int(value),) * count
+    raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}")
+
+
+def _prepare(
+    name: str, count: int, input: Any, weight: Any, bias: Any, stride: Any, dilation: Any, groups: int
+) -> tuple[Ints, Ints]:
+    """Check what ordinary and transposed convolutions check alike; the stride and the dilation of each dimension."""
+    for argument, t, position in (("input", input, 1), ("weight", weight, 2)):
+        need_tensor(name, t, argument, position)
+    if bias is not None:
+        need_tensor(name, bias, "bias", 3)
+    x, w = input._data, weight._data
+    if x.ndim not in (count + 1, count + 2):
+        raise RuntimeError(
+            f"Expected {count + 1}D (unbatched) or {count + 2}D (batched) input to {name}, but got input of size: {list(x.shape)}"
+        )
+    if w.ndim < 3:
+        raise RuntimeError("weight should have at least three dimensions")
+    strides = _ints(stride, w.ndim - 2, name, "stride")
+    dilations = _ints(dilation, w.ndim - 2, name, "dilation")
+    if w.ndim != count + 2:
+        raise RuntimeError(
+            f"expected stride to be a single integer value or a list of {w.ndim - 2} values to match the convolution dimensions, "
+            f"but got stride={[stride] * count if isinstance(stride, int) else list(stride)}"
+        )
+    if groups <= 0:
+        raise RuntimeError("non-positive groups is not supported")
+    if any(d <= 0 for d in dilations):
+        raise RuntimeError("non-positive dilation is not supported")
+    if any(s <= 0 for s in strides):
+        raise RuntimeError("non-positive stride is not supported")
+    if x.dtype != w.dtype:
+        names = of[x.dtype].type_name, of[w.dtype].type_name
+        raise RuntimeError(
+            f"Input type (torch.{names[0]}Tensor) and weight type (torch.{names[1]}Tensor) should be the same or input should be a "
+            "MKLDNN tensor and weight is a dense tensor"
+        )
+    if bias is not None and bias._data.dtype != x.dtype:
+        names = of[x.dtype].type_name.lower(), of[bias._data.dtype].type_name.lower()
+        raise RuntimeError(f"Input type ({names[0]}) and bias type ({names[1]}) should be the same")
+    if x.dtype.kind == "b":
+        raise not_implemented("slow_conv2d_cpu", input)
+    return strides, dilations
+
+
+def _check_weight(w: Any, x: Any, channels: int, groups: int, transposed: str = "") -> None:
+    if w.shape[0] < groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+            f"{list(w.shape)} instead"
+        )
+    if w.shape[0] % groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
+            f"[{list(w.shape)}] instead"
+        )
+    if x.shape[-w.ndim + 1] != channels:
+        raise RuntimeError(
+            f"Given {transposed or f'groups={groups}'}, weight of size {list(w.shape)}, expected input{list(x.shape)} to have "
+            f"{channels} channels, but got {x.shape[-w.ndim + 1]} channels instead"
+        )
+
+
+def _check_bias(bias: Any, w: Any, channels: int, transposed: str = "") -> None:
+    if bias is not None and bias._data.shape != (channels,):
+        raise RuntimeError(
+            f"Given {transposed}weight of size {list(w.shape)}, expected bias to be 1-dimensional with {channels} elements, but got "
+            f"bias of size {list(bias._data.shape)} instead"
+        )
+
+
+def _conv(
+    name: str, count: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
+) -> Tensor:
+    strides, dilations = _prepare(name, count, input, weight, bias, stride, dilation, groups)
+    x, w = input._data, weight._data
+    batched = x.ndim == count + 2
+    if isinstance(padding, str):
+        if padding == "valid":
+            pads = (0,) * count
+        elif padding == "same":
+            if any(s != 1 for s in strides):
+                raise RuntimeError("padding='same' is not supported for strided convolutions")
+            totals = [d * (k - 1) for d, k in zip(dilations, w.shape[2:])]
+            pads = tuple(t // 2 for t in totals)
+            if any(t % 2 for t in totals):  # the odd one goes to the end
+                pairs = ((0, 0),) * (x.ndim - count) + tuple((0, t % 2) for t in totals)
+                input = V.constant_pad(input, pairs, 0)
+                x = input._data
+        else:
+            raise RuntimeError(f"Invalid padding string: '{padding}'")
+    else:
+        pads = _ints(padding, count, name, "padding")
+        if any(p < 0 for p in pads):
+            raise RuntimeError("negative padding is not supported")
+    _check_weight(w, x, w.shape[1] * groups, groups)
+    _check_bias(bias, w, w.shape[0])
+    for n, k, p, d in zip(x.shape[-count:], w.shape[2:], pads, dilations):
+        if n + 2 * p < d * (k - 1) + 1:
+            padded = " x ".join(str(n + 2 * p) for n, p in zip(x.shape[-count:], pads))
+            reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w.shape[2:], dilations))
+            raise RuntimeError(
+                f"Calculated padded input size per channel: ({padded}). Kernel size: ({reach}). Kernel size can't be greater than "
+                "actual input size"
+            )
+    if batched:
+        return C.conv(input, weight, bias, strides, pads, dilations, groups)
+    return S.squeeze(C.conv(S.unsqueeze(input, 0), weight, bias, strides, pads, dilations, groups), (0,))
+
+
+def conv1d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Tensor:
+    """Convolution over (N, C, L) or (C, L); weight (O, C / groups, K). As `conv2d`."""
+    return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Tensor:
+    """Convolution (cross-correlation) over (N, C, H, W) or (C, H, W); weight (O, C / groups, KH, KW), bias (O).
+
+    padding: zeros on both sides, or "valid" (none) or "same" (so that the size stays, for stride 1).
+    Raises RuntimeError if the shapes do not fit.
+
+    >>> import microtorch as torch
+    >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))
+    tensor([[[[4., 4.],
+              [4., 4.]]]])
+    """
+    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+) -> Tensor:
+    """Convolution over (N, C, D, H, W) or (C, D, H, W); weight (O, C / groups, KD, KH, KW). As `conv2d`."""
+    return _conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+
+
+_AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
+
+
+def _conv_transpose(
+    name: str,
+    count: int,
+    input: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    output_padding: Any,
+    groups: int,
+    dilation: Any,
+) -> Tensor:
+    strides, dilations = _prepare(name, count, input, weight, bias, stride, dilation, groups)
+    pads = _ints(padding, count, name, "padding")
+    extra = _ints(output_padding, count, name, "output_padding")
+    if any(p < 0 for p in pads):
+        raise RuntimeError("negative padding is not supported")
+    if any(p < 0 for p in extra):
+        raise RuntimeError("negative output_padding is not supported")
+    x, w = input._data, weight._data
+    _check_weight(w, x, w.shape[0], groups, "transposed=1")
+    channels = w.shape[1] * groups
+    _check_bias(bias, w, channels, "transposed=1, ")
+    if any(e >= s and e >= d for e, s, d in zip(extra, strides, dilations)):
+        said = []
+        for word, values in (("output_padding", extra), ("stride", strides), ("dilation", dilations)):
+            said += [f"{word}_{axis}: {v}" for axis, v in zip(_AXES[count], values)]
+        raise RuntimeError("output padding must be smaller than either stride or dilation, but got " + " ".join(said))
+    size = tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+        for n, k, s, p, d, e in zip(x.shape[-count:], w.shape[2:], strides, pads, dilations, extra)
+    )
+    if any(n <= 0 for n in size):
+        raise RuntimeError(
+            f"Given input size per channel: ({' x '.join(map(str, x.shape[-count:]))}). Calculated output size per channel: "
+            f"({' x '.join(map(str, size))}). Output size is too small"
+        )
+    batched = x.ndim == count + 2
+    if not batched:
+        input = S.unsqueeze(input, 0)
+    shape = (input._data.shape[0], channels, *size)
+    out = C.conv_transpose(input, weight, bias, shape, strides, pads, dilations, groups)
+    return out if batched else S.squeeze(out, (0,))
+
+
+def conv_transpose1d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transpose of conv1d, (N, C, L) or (C, L); weight (C, O / groups, K). As `conv_transpose2d`."""
+    return _conv_transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The gradient of conv2d with respect to its input, as a layer; input (N, C, H, W), weight (C, O / groups, KH, KW).
+
+    output_padding: added to one side of the output's size. Raises RuntimeError if the shapes do not fit.
+    """
+    return _conv_transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_transpose3d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Tensor:
+    """The transpose of conv3d, (N, C, D, H, W); weight (C, O / groups, KD, KH, KW). As `conv_transpose2d`."""
+    return _conv_transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+
+
+def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Tensor:
+    """Convolution over (L, N, C), time first; weight (K, C, O)."""
+    out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return out.permute(2, 0, 1)
+
+

@@ -1,0 +1,38 @@
+"""Convolution. It, its transpose in the input and its transpose in the weight are linear in two arguments each, and every
+derivative of one of the three is another of the three."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch.autograd.table import op
+from microtorch.kernels import conv as K
+
+
+def _bias(xp: Any, g: Any) -> Any:
+    """The sum over samples and places."""
+    return xp.sum(g, (0, *range(2, len(g.shape))), False)
+
+
+conv = op("conv", K.conv, inputs="x weight bias", grad_name="ConvolutionBackward0",
+          x=lambda xp, g, weight, x_shape, stride, padding, dilation, groups:
+              xp.conv_input(g, weight, x_shape, stride, padding, dilation, groups),
+          weight=lambda xp, g, x, weight_shape, stride, padding, dilation, groups:
+              xp.conv_weight(g, x, weight_shape, stride, padding, dilation, groups),
+          bias=_bias)  # fmt: skip
+conv_input = op("conv_input", K.conv_input, inputs="y weight", grad_name="ConvolutionBackward0",
+                y=lambda xp, g, weight, stride, padding, dilation, groups:
+                    xp.conv(g, weight, None, stride, padding, dilation, groups),
+                weight=lambda xp, g, y, weight_shape, stride, padding, dilation, groups:
+                    xp.conv_weight(y, g, weight_shape, stride, padding, dilation, groups))  # fmt: skip
+conv_weight = op("conv_weight", K.conv_weight, inputs="y x", grad_name="ConvolutionBackward0",
+                 y=lambda xp, g, x, stride, padding, dilation, groups:
+                     xp.conv(x, g, None, stride, padding, dilation, groups),
+                 x=lambda xp, g, y, x_shape, stride, padding, dilation, groups:
+                     xp.conv_input(y, g, x_shape, stride, padding, dilation, groups))  # fmt: skip
+conv_transpose = op("conv_transpose", K.conv_transpose, inputs="x weight bias", grad_name="ConvolutionBackward0",
+                    x=lambda xp, g, weight, stride, padding, dilation, groups:
+                        xp.conv(g, weight, None, stride, padding, dilation, groups),
+                    weight=lambda xp, g, x, weight_shape, stride, padding, dilation, groups:
+                        xp.conv_weight(x, g, weight_shape, stride, padding, dilation, groups),
+                    bias=_bias)  # fmt: skip

@@ -1,0 +1,8 @@
+"""Helpers around training, as in `torch.utils`."""
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch.utils import data as data
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)
