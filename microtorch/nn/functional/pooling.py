@@ -1,0 +1,530 @@
+"""Pooling, with PyTorch's signatures. Inputs are (N, C, *S) or, without a batch, (C, *S)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtorch.dtypes import of
+from microtorch.functions.arguments import need_tensor
+from microtorch.kernels import pool as K
+from microtorch.nn.functional.checks import not_implemented
+from microtorch.ops import activation as A
+from microtorch.ops import pointwise as P
+from microtorch.ops import pool as O
+from microtorch.ops import shape as S
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
+
+Ints = tuple[int, ...]
+_WORD = {1: "one int", 2: "two ints", 3: "three ints"}
+
+
+def _ints(value: Any, count: int, name: str, argument: str, optional: bool = False) -> Ints:
+    """A number for each dimension.
+
+    Raises RuntimeError if there are neither one nor `count`, TypeError if they are no integers.
+    """
+    if type(value) is int:
+        return (value,) * count
+    if isinstance(value, (tuple, list)):
+        for v in value:
+            if isinstance(v, (float, str)) or not hasattr(v, "__index__"):
+                raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, but found element of type {type(v).__name__}")
+        if len(value) in (1, count):
+            return tuple(int(v) for v in value) * (count if len(value) == 1 else 1)
+        if count == 1:
+            raise RuntimeError(
+                f"{name}() {argument} must be an int, list of ints or tuple of ints of size 1 but got size {len(value)}"
+            )
+        omitted = "either be omitted, a" if optional else "either be a"
+        raise RuntimeError(f"{name}: {argument} must {omitted} single int, or a tuple of {_WORD[count]}")
+    if hasattr(value, "__index__") and not isinstance(value, bool):
+        return (int(value),) * count
+    position = {"kernel_size": 2, "stride": 3, "padding": 4, "dilation": 5}.get(argument, 2)
+    raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be tuple of ints, not {type(value).__name__}")
+
+
+def _check_windows(
+    name: str, x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool, average: bool = False
+) -> None:
+    """PyTorch's errors for windows that make no sense, and for inputs that they do not fit."""
+    count = len(kernel)
+    if count == 1 and not average:
+        _check_windows_1d(x, kernel[0], stride[0], padding[0], dilation[0], ceil_mode)
+        return
+    ranks = f"{count + 1}D or {count + 2}D"
+    if x.ndim not in (count + 1, count + 2):
+        if count == 1:
+            raise RuntimeError(
+                f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while checking "
+                f"arguments for {name})"
+            )
+        if average and x.ndim < count + 1:
+            raise IndexError(f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got {-count - 1})")
+        raise RuntimeError(f"non-empty {ranks} (batch mode) tensor expected for input")
+    if any(s == 0 for s in stride):
+        raise RuntimeError("stride should not be zero")
+    if any(p < 0 for p in padding):
+        raise RuntimeError(f"pad must be non-negative, but got pad: {min(padding)}")
+    for p, k, d in zip(padding, kernel, dilation):
+        if d > 0 and p > (d * (k - 1) + 1) // 2:
+            raise RuntimeError(
+                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
+            )
+    if any(k <= 0 for k in kernel):
+        raise RuntimeError("kernel size should be greater than zero, but got " + _named("k", kernel))
+    if any(s <= 0 for s in stride):
+        raise RuntimeError("stride should be greater than zero, but got " + _named("d", stride))
+    if any(d <= 0 for d in dilation):
+        raise RuntimeError("dilation should be greater than zero, but got " + _named("dilation", dilation))
+    if 0 in x.shape[x.ndim - count - 1 :]:
+        if average and count == 1:
+            raise RuntimeError(f"Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}")
+        raise RuntimeError(f"Expected {ranks} (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}")
+    out = K.output_size(x.shape[-count:], kernel, stride, padding, dilation, ceil_mode)
+    if any(o < 1 for o in out):
+        before, after = (x.shape[-count:], out) if count > 1 else ((1, *x.shape[-1:]), (1, *out))
+        channels = x.shape[-count - 1]
+        raise RuntimeError(
+            f"Given input size: ({'x'.join(map(str, (channels, *before)))}). Calculated output size: "
+            f"({'x'.join(map(str, (channels, *after)))}). Output size is too small"
+        )
+
+
+def _named(word: str, values: Ints) -> str:
+    letters = "TDHW"[-len(values) :] if len(values) < 3 else "THW"
+    return " ".join(f"{word}{letter}: {v}" for letter, v in zip(letters, values))
+
+
+def _check_windows_1d(x: Any, k: int, s: int, p: int, d: int, ceil_mode: bool) -> None:
+    if x.ndim not in (2, 3):
+        raise RuntimeError(
+            f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}"
+        )
+    if k <= 0:
+        raise RuntimeError(f"max_pool1d() kernel_size must be greater than zero, but got {k}")
+    if s <= 0:
+        raise RuntimeError(f"max_pool1d() stride must be greater than zero, but got {s}")
+    if p < 0:
+        raise RuntimeError(f"max_pool1d() padding must be non-negative, but got {p}")
+    if p > k // 2:
+        raise RuntimeError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and kernel_size={k}")
+    if d <= 0:
+        raise RuntimeError(f"max_pool1d() dilation must be greater than zero, but got {d}")
+    (out,) = K.output_size(x.shape[-1:], (k,), (s,), (p,), (d,), ceil_mode)
+    if out <= 0:
+        raise RuntimeError(f"max_pool1d() Invalid computed output size: {out}")
+
+
+def _batched(input: Any, count: int, call: Callable[[Any], Any]) -> Any:
+    """call(input) with a batch dimension in front, which the results lose again."""
+    if input._data.ndim == count + 2:
+        return call(input)
+    result = call(S.unsqueeze(input, 0))
+    return tuple(S.squeeze(r, (0,)) for r in result) if isinstance(result, tuple) else S.squeeze(result, (0,))
+
+
+_MAX = {1: (O.max_pool1d, O.max_pool1d_with_indices), 2: (O.max_pool2d, O.max_pool2d_with_indices),
+        3: (O.max_pool3d, O.max_pool3d_with_indices)}  # fmt: skip
+
+
+def _max_pool(
+    count: int,
+    input: Any,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: bool,
+    return_indices: bool,
+) -> Any:
+    name = f"max_pool{count}d"
+    need_tensor(name, input)
+    kernel = _ints(kernel_size, count, name, "kernel_size")
+    strides = kernel if stride is None or (isinstance(stride, (tuple, list)) and not stride) else _ints(stride, count, name, "stride", True)
+    pads, dilations = _ints(padding, count, name, "padding"), _ints(dilation, count, name, "dilation")
+    x = input._data
+    _check_windows(name, x, kernel, strides, pads, dilations, ceil_mode)
+    if x.dtype.kind not in "fiu" or (count == 1 and x.dtype.kind != "f"):
+        raise not_implemented("max_pool1d_impl" if count == 1 else name, input)
+    entry = _MAX[count][bool(return_indices)]
+    return _batched(input, count, lambda t: entry(t, kernel, strides, pads, dilations, ceil_mode))
+
+
+def max_pool1d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest element of each window of (N, C, L); as `max_pool2d`."""
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool2d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest element of each window of (N, C, H, W); stride: kernel_size by default.
+
+    return_indices: also its place in the flattened H * W. Raises RuntimeError for windows that do not fit.
+
+    >>> import microtorch as torch
+    >>> torch.nn.functional.max_pool2d(torch.arange(16.0).reshape(1, 1, 4, 4), 2)
+    tensor([[[[ 5.,  7.],
+              [13., 15.]]]])
+    """
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool3d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """The largest element of each window of (N, C, D, H, W); as `max_pool2d`."""
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool1d_with_indices(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool1d`, and the places."""
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool2d_with_indices(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool2d`, and the places."""
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool3d_with_indices(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """`max_pool3d`, and the places."""
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+# averages --------------------------------------------------------------------------------------------------------------------
+
+_AVG = {1: O.avg_pool1d, 2: O.avg_pool2d, 3: O.avg_pool3d}
+
+
+def _avg_pool(
+    count: int, input: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_padding: bool, override: Any
+) -> Tensor:
+    name = f"avg_pool{count}d"
+    need_tensor(name, input)
+    kernel = _ints(kernel_size, count, name, "kernel_size")
+    strides = kernel if stride is None or (isinstance(stride, (tuple, list)) and not stride) else _ints(stride, count, name, "stride", True)
+    pads = _ints(padding, count, name, "padding")
+    x = input._data
+    if override == 0:
+        raise RuntimeError("divisor must be not zero")
+    _check_windows(name, x, kernel, strides, pads, (1,) * count, ceil_mode, average=True)
+    if x.dtype.kind not in "fc" and x.dtype != np.int64:
+        raise not_implemented("avg_pool3d_out_frame" if count == 3 else "avg_pool2d", input)
+    entry = _AVG[count]
+    return _batched(input, count, lambda t: entry(t, kernel, strides, pads, ceil_mode, count_padding, override))
+
+
+def avg_pool1d(
+    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+) -> Tensor:
+    """The mean of each window of (N, C, L); as `avg_pool2d`."""
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window of (N, C, H, W); stride: kernel_size by default.
+
+    count_include_pad: the padding's zeros count. divisor_override: by what the sum is divided instead.
+
+    >>> import microtorch as torch
+    >>> torch.nn.functional.avg_pool2d(torch.arange(16.0).reshape(1, 1, 4, 4), 2)
+    tensor([[[[ 2.5000,  4.5000],
+              [10.5000, 12.5000]]]])
+    """
+    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def avg_pool3d(
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window of (N, C, D, H, W); as `avg_pool2d`."""
+    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def _lp_pool(count: int, input: Any, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
+    """(sum of x^p over the window)^(1/p), from the average."""
+    kernel = _ints(kernel_size, count, f"lp_pool{count}d", "kernel_size")
+    out = _avg_pool(count, P.pow(input, norm_type), kernel, stride, 0, ceil_mode, True, None)
+    out = P.mul(P.mul(P.sign(out), A.relu(P.abs(out))), math.prod(kernel))
+    return P.pow(out, 1.0 / norm_type)
+
+
+def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The p-norm of each window of (N, C, L), p = norm_type."""
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The p-norm of each window of (N, C, H, W), p = norm_type."""
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    """The p-norm of each window of (N, C, D, H, W), p = norm_type."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def mean_over_channels(x: Any, size: int) -> Any:
+    """At each channel the mean of `size` neighbouring ones, zeros outside (for local_response_norm); x (N, C, ...)."""
+    shape = x._data.shape
+    rows = S.reshape(x, (shape[0], 1, shape[1], -1))
+    before = size // 2
+    from microtorch.ops import vision as V
+
+    padded = V.constant_pad(rows, ((0, 0), (0, 0), (before, (size - 1) // 2), (0, 0)), 0)
+    return S.reshape(O.avg_pool2d(padded, (size, 1), (1, 1), (0, 0), False, True, None), shape)
+
+
+# adaptive --------------------------------------------------------------------------------------------------------------------
+
+
+def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str) -> Ints:
+    if x.ndim not in (count + 1, count + 2):
+        if count == 1:
+            raise RuntimeError(
+                f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while checking "
+                f"arguments for {name})"
+            )
+        raise RuntimeError(f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got{colon} {list(x.shape)}")
+    if isinstance(output_size, int):
+        out = (output_size,) * count
+    else:
+        if count > 1 and len(output_size) != count:
+            raise RuntimeError(f"{name}: output_size must be {count}")
+        if len(output_size) != count:
+            raise RuntimeError(f"{name}() output_size must be an int, list of ints or tuple of ints of size 1 but got size {len(output_size)}")
+        out = tuple(x.shape[i - count] if n is None else int(n) for i, n in enumerate(output_size))
+    if any(n < 0 for n in out):
+        raise RuntimeError(
+            f"{name}: elements of output_size must be greater than or equal to 0 but received {{{', '.join(map(str, out))}}}"
+        )
+    for i in range(x.ndim - count, x.ndim):
+        if x.shape[i] == 0:
+            raise RuntimeError(
+                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(x.shape)} "
+                f"with dimension {i} being empty"
+            )
+    return out
+
+
+_ADAPTIVE_AVG = {1: O.adaptive_avg_pool1d, 2: O.adaptive_avg_pool2d, 3: O.adaptive_avg_pool3d}
+_ADAPTIVE_MAX = {1: O.adaptive_max_pool1d, 2: O.adaptive_max_pool2d, 3: O.adaptive_max_pool3d}
+
+
+def _adaptive_avg_pool(count: int, input: Any, output_size: Any) -> Tensor:
+    name = f"adaptive_avg_pool{count}d"
+    need_tensor(name, input)
+    x = input._data
+    out = _adaptive_size(name, count, x, output_size, ",")
+    if x.dtype.kind != "f":
+        raise not_implemented(name if count != 1 else "adaptive_avg_pool2d", input)
+    if all(n == 1 for n in out):
+        return O.mean_of_axes(input, tuple(range(x.ndim - count, x.ndim)), True)
+    maps = tuple(None if n == o else K.adaptive_map(n, o) for n, o in zip(x.shape[-count:], out))
+    return _ADAPTIVE_AVG[count](input, maps)
+
+
+def adaptive_avg_pool1d(input: Any, output_size: Any) -> Tensor:
+    """Means of windows so chosen that (N, C, L) becomes (N, C, output_size)."""
+    return _adaptive_avg_pool(1, input, output_size)
+
+
+def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
+    """Means of windows so chosen that (N, C, H, W) becomes (N, C, *output_size); None keeps a size."""
+    return _adaptive_avg_pool(2, input, output_size)
+
+
+def adaptive_avg_pool3d(input: Any, output_size: Any) -> Tensor:
+    """Means of windows so chosen that (N, C, D, H, W) becomes (N, C, *output_size); None keeps a size."""
+    return _adaptive_avg_pool(3, input, output_size)
+
+
+def _adaptive_max_pool(count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
+    name = f"adaptive_max_pool{count}d"
+    need_tensor(name, input)
+    x = input._data
+    out = _adaptive_size(name, count, x, output_size, ":")
+    if x.dtype.kind != "f":
+        raise not_implemented(name if count != 1 else "adaptive_max_pool2d", input)
+    both = _batched(input, count, lambda t: _ADAPTIVE_MAX[count](t, out))
+    return both if return_indices else both[0]
+
+
+def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Largest elements of windows so chosen that (N, C, L) becomes (N, C, output_size)."""
+    return _adaptive_max_pool(1, input, output_size, return_indices)
+
+
+def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Largest elements of windows so chosen that (N, C, H, W) becomes (N, C, *output_size); None keeps a size."""
+    return _adaptive_max_pool(2, input, output_size, return_indices)
+
+
+def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """Largest elements of windows so chosen that (N, C, D, H, W) becomes (N, C, *output_size); None keeps a size."""
+    return _adaptive_max_pool(3, input, output_size, return_indices)
+
+
+def adaptive_max_pool1d_with_indices(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """`adaptive_max_pool1d`, and the places."""
+    return _adaptive_max_pool(1, input, output_size, True)
+
+
+def adaptive_max_pool2d_with_indices(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """`adaptive_max_pool2d`, and the places."""
+    return _adaptive_max_pool(2, input, output_size, True)
+
+
+def adaptive_max_pool3d_with_indices(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+    """`adaptive_max_pool3d`, and the places."""
+    return _adaptive_max_pool(3, input, output_size, True)
+
+
+# unpooling -------------------------------------------------------------------------------------------------------------------
+
+
+def _unpooled_size(input: Any, kernel: Ints, stride: Ints, padding: Ints, output_size: Any) -> Ints:
+    count = len(kernel)
+    default = tuple((n - 1) * s + k - 2 * p for n, k, s, p in zip(input._data.shape[-count:], kernel, stride, padding))
+    if output_size is None:
+        size = default
+    else:
+        asked = tuple(output_size)
+        if len(asked) == count + 2:
+            asked = asked[2:]
+        if len(asked) != count:
+            raise ValueError(
+                f"output_size should be a sequence containing {count} or {count + 2} elements, but it has a length of "
+                f"'{len(output_size)}'"
+            )
+        for d, (n, middle, s) in enumerate(zip(asked, default, stride)):
+            if not middle - s < n < middle + s:
+                raise ValueError(f'invalid output_size "{asked}" (dim {d} must be between {middle - s} and {middle + s})')
+        size = asked
+    for d, n in enumerate(size):
+        if n < 0:
+            raise ValueError(
+                f"max_unpooling: output_size must contain non-negative spatial dimensions, but got output_size[{d}]={n}"
+            )
+    return size
+
+
+def _max_unpool(
+    count: int, input: Any, indices: Any, kernel_size: Any, stride: Any, padding: Any, output_size: Any
+) -> Tensor:
+    name = f"max_unpool{count}d"
+    need_tensor(name, input)
+    need_tensor(name, indices, "indices", 2)
+    kernel = _ints(kernel_size, count, name, "kernel_size")
+    strides = kernel if stride is None else _ints(stride, count, name, "stride")
+    size = _unpooled_size(input, kernel, strides, _ints(padding, count, name, "padding"), output_size)
+    x, index = input._data, indices._data
+    if index.dtype != np.int64:
+        raise RuntimeError(f"elements in indices should be type int64 but got: {of[index.dtype].type_name}")
+    if x.ndim not in (count + 1, count + 2):
+        raise RuntimeError(
+            f"Input to {name} should be a {count + 1}d or {count + 2}d Tensor, but got a tensor with {x.ndim} dimensions."
+        )
+    if index.shape != x.shape:
+        raise RuntimeError(
+            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices tensor with "
+            f"shape: {list(index.shape)}"
+        )
+    bad = (index < 0) | (index >= math.prod(size))
+    if bad.any():
+        shown = size if count > 1 else (*size, 1)
+        raise RuntimeError(
+            f"Found an invalid max index: {int(index[bad][0])} (output volumes are of size {'x'.join(map(str, shown))})"
+        )
+    entry = O.max_unpool3d if count == 3 else O.max_unpool2d
+    if x.ndim == count + 2:
+        return entry(input, index, size)
+    return S.squeeze(entry(S.unsqueeze(input, 0), index[None], size), (0,))
+
+
+def max_unpool1d(
+    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """The elements of (N, C, L) put where max_pool1d's indices say, zeros elsewhere."""
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(
+    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """The elements of (N, C, H, W) put where max_pool2d's indices say, zeros elsewhere."""
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(
+    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Tensor:
+    """The elements of (N, C, D, H, W) put where max_pool3d's indices say, zeros elsewhere."""
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
+
+
