@@ -14,6 +14,7 @@ from microtorch.autograd.inplace import assign, check_writable, place
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.ops import index as I
 from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 
@@ -34,18 +35,18 @@ def getitem(x: Any, key: Any) -> Tensor:
     """
     kind = type(key)
     if kind is int:
-        return _viewed(S.select, x, (key, ...))
+        return _viewed(I.select, x, (key, ...))
     if kind is slice:
-        return _viewed(S.slice_, x, (_checked_slice(key), ...))
+        return _viewed(I.slice_, x, (_checked_slice(key), ...))
     basic, advanced = split(x, key)
     if basic is not None:
         x = _viewed(_entry_for(basic), x, basic)
     elif advanced is None:
-        return S.view_alias(x)
+        return I.view_alias(x)
     if advanced is None:
         return x  # type: ignore[no-any-return]
     try:
-        return S.index(x, advanced)  # type: ignore[no-any-return]
+        return I.index(x, advanced)  # type: ignore[no-any-return]
     except IndexError as error:
         raise _index_error(error, x, advanced) from None
 
@@ -89,7 +90,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
         written(part)
         place(part, full._node)
     else:
-        assign(part, S.index_put(wrap(part._data.copy(), part._node), value, advanced, False))
+        assign(part, I.index_put(wrap(part._data.copy(), part._node), value, advanced, False))
 
 
 def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
@@ -180,12 +181,12 @@ def _entry_for(basic: tuple[Any, ...]) -> Any:
     """The entry by the last thing that the key does, which names the node as PyTorch does."""
     for k in reversed(basic[:-1]):
         if type(k) is int:
-            return S.select
+            return I.select
         if k is None:
-            return S.unsqueezed
+            return I.unsqueezed
         if k != slice(None):
-            return S.slice_
-    return S.slice_
+            return I.slice_
+    return I.slice_
 
 
 def _viewed(entry: Any, x: Any, key: tuple[Any, ...]) -> Any:

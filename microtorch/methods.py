@@ -17,6 +17,7 @@ from microtorch.functions import pointwise as FP
 from microtorch.functions import random as FRand
 from microtorch.functions import reduce as FR
 from microtorch.functions import shape as FS
+from microtorch.functions import sorting as FO
 from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 
@@ -147,7 +148,7 @@ class TensorMethods(TensorBase):
     bitwise_and, bitwise_or, bitwise_xor, bitwise_not = FP.bitwise_and, FP.bitwise_or, FP.bitwise_xor, FP.bitwise_not
     bitwise_left_shift, bitwise_right_shift = FP.bitwise_left_shift, FP.bitwise_right_shift
     isnan, isinf, isfinite, isposinf, isneginf, isreal = P.isnan, P.isinf, P.isfinite, P.isposinf, P.isneginf, P.isreal
-    isclose, allclose, equal = FP.isclose, FP.allclose, FP.equal
+    isclose, allclose, equal, isin = FP.isclose, FP.allclose, FP.equal, FP.isin
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """This tensor where the condition is true, `other` elsewhere."""
@@ -239,9 +240,14 @@ class TensorMethods(TensorBase):
 
     # reductions ------------------------------------------------------------------------------------------------------------
 
-    sum, mean, var, std = FR.sum, FR.mean, FR.var, FR.std
-    max, min, amax, amin, argmax, argmin = FR.max, FR.min, FR.amax, FR.amin, FR.argmax, FR.argmin
-    all, any, logsumexp = FR.all, FR.any, FR.logsumexp
+    sum, mean, var, std, prod, nansum, nanmean = FR.sum, FR.mean, FR.var, FR.std, FR.prod, FR.nansum, FR.nanmean
+    max, min, amax, amin, argmax, argmin, aminmax = FR.max, FR.min, FR.amax, FR.amin, FR.argmax, FR.argmin, FR.aminmax
+    all, any, logsumexp, count_nonzero, dist, renorm = FR.all, FR.any, FR.logsumexp, FR.count_nonzero, FR.dist, FR.renorm
+    cumsum, cumprod, cummax, cummin, logcumsumexp, diff = FR.cumsum, FR.cumprod, FR.cummax, FR.cummin, FR.logcumsumexp, FR.diff
+    cumsum_, cumprod_, renorm_ = _written(FR.cumsum), _written(FR.cumprod), _written(FR.renorm)
+    sort, argsort, msort, topk, kthvalue, mode = FO.sort, FO.argsort, FO.msort, FO.topk, FO.kthvalue, FO.mode
+    median, nanmedian, quantile, nanquantile = FO.median, FO.nanmedian, FO.quantile, FO.nanquantile
+    unique, unique_consecutive, bincount, histc, histogram = FO.unique, FO.unique_consecutive, FO.bincount, FO.histc, FO.histogram
 
     # shape -----------------------------------------------------------------------------------------------------------------
 

@@ -300,6 +300,36 @@ def test_graph_draws_the_first_backward(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_graph_names_the_parameters_as_the_program_does(
+    write: Callable[[str, str], str], run: Run, tmp_path: Path
+) -> None:
+    write(
+        "script.py",
+        """
+        import torch
+        from torch import nn
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+            def forward(self, x):
+                return self.layers(x)
+        def train(net):
+            scores = net(torch.ones(2, 3))
+            nn.MSELoss()(scores, torch.zeros(2, 1)).backward()
+        model = Net()
+        train(model)
+        """,
+    )
+    done = run("--graph", "step.dot", "script.py")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "step.dot").read_text()
+    for i, shapes in ((0, ("(4, 3)", "(4,)")), (2, ("(1, 4)", "(1,)"))):
+        for name, shape in zip(("weight", "bias"), shapes, strict=True):
+            assert f'"net.layers.{i}.{name}\\n{shape}"' in text
+    assert "scores (2, 1)" in text
+
+
 def test_the_picture_survives_a_failing_program_that_changes_folder(
     write: Callable[[str, str], str], run: Run, tmp_path: Path
 ) -> None:

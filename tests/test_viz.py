@@ -105,6 +105,22 @@ def test_what_is_saved() -> None:
     assert g.count("saved") == 0
 
 
+def test_what_a_function_of_the_user_saves() -> None:
+    class Exp(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any) -> Any:
+            ctx.save_for_backward(x.exp())
+            return x.exp()
+
+        @staticmethod
+        def backward(ctx: Any, grad: Any) -> Any:
+            return grad * ctx.saved_tensors[0]
+
+    g = viz.graph(Exp.apply(torch.ones(2, requires_grad=True)), show_attrs=True, show_saved=True)
+    assert (g.nodes[1].label, g.nodes[1].attrs) == ("Exp", (("saved_tensors", "[saved tensors]"),))
+    assert (g.nodes[3].kind, g.nodes[3].name) == ("saved", "saved_tensors[0]")
+
+
 @pytest.mark.parametrize("outputs", [3, "x", None, [1.0], {"a": 1}, torch])
 def test_what_is_no_tensor_is_refused(outputs: Any) -> None:
     with pytest.raises(TypeError, match="expected a tensor"):

@@ -7,54 +7,85 @@ the view replaced" (`region_write`, PyTorch's CopySlices), and every living view
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microtorch import dtypes
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import Leaf, Node, OpNode, next_number, written
+from microtorch.autograd.node import Hooks, Leaf, Node, OpNode, written
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.ops import shape as S
+from microtorch.ops import index as I
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
+_LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
+_AMBIGUOUS = (
+    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
+    "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+    "want the inplace to be tracked)."
+)
+_SEVERAL = (
+    " This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
+    "modified inplace. You should replace the inplace operation by an out-of-place one."
+)
+_NO_GRAD = "A view was created in no_grad mode"
 
-def check_writable(x: TensorBase) -> None:
-    """Raise PyTorch's errors for tensors that may not be written in place."""
+
+def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False) -> None:
+    """Raise PyTorch's errors for tensors that may not be written in place.
+
+    recorded: the write will be part of the graph. overlap: elements that share memory are allowed (one value goes everywhere).
+    """
     if mode.enabled:
-        if type(x._node) is Leaf:
-            raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
-                if x._base is not None
-                else "a leaf Variable that requires grad is being used in an in-place operation."
-            )
-        base = x._base
-        if base is not None:
-            if type(base._node) is Leaf:
-                raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-            if "_view_made_in_no_grad" in x.__dict__:
-                raise RuntimeError(
-                    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this "
-                    "use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
-                    "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both "
-                    "outside (if you want the inplace to be tracked)."
-                )
-            several = x.__dict__.get("_one_of_several")
-            if several is not None and (x._node is not None or base._node is not None):
-                raise RuntimeError(
-                    f"Output {several[1]} of {several[0]} is a view and is being modified inplace. This view is the output of a "
-                    "function that returns multiple views. Such functions do not allow the output views to be modified "
-                    "inplace. You should replace the inplace operation by an out-of-place one."
-                )
+        node, base = x._node, x._base
+        if base is None:
+            if type(node) is Leaf:
+                raise RuntimeError(_LEAF)
+        elif recorded or node is not None or base._node is not None:
+            made = getattr(x, "_made", None)
+            if made is not None:
+                raise RuntimeError(_made_error(x, made, "is being modified inplace."))
+            if type(node) is Leaf or type(base._node) is Leaf:
+                raise RuntimeError(f"a view of {_LEAF}")
     data = x._data
-    if not data.flags.writeable and 0 in data.strides and data.size > 1:
+    if 0 in data.strides and not overlap and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
             "clone() the tensor before performing the operation."
         )
+
+
+def _made_error(x: TensorBase, made: str, what: str) -> str:
+    """Why a view of a special kind (made in no_grad, or one of several) must not be written, or be seen after a write."""
+    several = made != "no_grad"
+    if several and x._node is not None and type(x._node) is not Leaf:
+        which = f"Output {made} of {re.sub('Backward[0-9]*$', '', x._node.name())} is a view and"
+    else:
+        which = f"{_NO_GRAD} and"
+    return f"{which} {what}" + (_SEVERAL if several else _AMBIGUOUS)
+
+
+class Invalid(Node):
+    """The node of a view whose gradient is not defined since its base was written in place: using it in a backward raises."""
+
+    __slots__ = ("message",)
+
+    def __init__(self, view: TensorBase, node: Node | None, message: str) -> None:
+        self.edges = ()
+        self.seq = node.seq if node is not None else -1
+        self.shape, self.dtype = view._data.shape, view._data.dtype
+        self.hooks = self.storage = None
+        self.message = message
+
+    def name(self) -> str:
+        return "Invalid"
+
+    def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
+        raise RuntimeError(self.message)
 
 
 def check_castable(have: Any, want: Any) -> None:
@@ -76,49 +107,68 @@ def assign(x: TensorBase, result: TensorBase) -> None:
     with np.errstate(all="ignore"):
         np.copyto(data, new, casting="unsafe")
     written(x)
-    if mode.enabled and (result._node is not None or x._node is not None):
-        if new.dtype != data.dtype:
-            from microtorch.ops.pointwise import cast
+    node = result._node
+    if mode.enabled and (node is not None or x._node is not None):
+        if node is None:  # a result without a derivative
+            node = OpNode(_ZERO, (x._node,), (), data)
+        else:
+            node.dtype = data.dtype  # the engine casts gradients to it
+        place(x, node)
 
-            result = cast(result, data.dtype)
-        place(x, result._node)
 
-
-def place(x: TensorBase, node: Node | None) -> None:
+def place(x: TensorBase, node: Node) -> None:
     """Give x, whose memory was just written, the node of its new value."""
     storage = x._storage
     assert storage is not None
-    old = x._node
-    if isinstance(node, OpNode) and node.op.saves_outputs and len(node.op.inputs) == 1:
-        node.storage, node.seq = storage, next_number()  # what it saved is x's value as of now
-    if old is not None and old.hooks is not None and old.hooks.retain is not None and node is not None:
-        node._hooks().retain, old.hooks.retain = old.hooks.retain, None
+    if isinstance(node, OpNode) and node.op.saves_outputs:
+        node.storage = storage
+        node.__dict__["written"] = storage.clock  # what it saved is x's value as of now
     base = x._base
     if base is None:
-        x._node = node
+        _move(x, node)
         base = x
     else:
+        if x._data.dtype != base._data.dtype:
+            raise NotImplementedError("microtorch: writes in place, inside a graph, through views of another dtype (real, imag)")
         geometry = geometry_of(base, x)
-        edges = (base._node, node)
         saved = tuple(geometry if name == "geometry" else None for name in _WRITE.saved_names)
-        base._node = OpNode(_WRITE, edges, saved, base._data)
-        base._node.storage = storage
+        _move(base, OpNode(_WRITE, (base._node, node), saved, base._data))
+        base._node.storage = storage  # type: ignore[union-attr]
         x._node = _region_node(base, x)
-    if storage.views:
-        for ref in storage.views:
-            other = ref()
-            if other is not None and other is not x and other is not base:
-                other._node = _region_node(base, other)
+    for ref in storage.views:
+        other = ref()
+        if other is None or other is x or other is base or other._base is None:
+            continue
+        made = getattr(other, "_made", None)
+        if made is None:
+            other._node = _region_node(base, other)
+        else:
+            what = "its base or another view of its base has been modified inplace"
+            message = _made_error(other, made, what + (" with grad mode enabled." if made == "no_grad" else "."))
+            other._node = Invalid(other, other._node, message)
 
 
-_WRITE = S.region_write.op  # type: ignore[attr-defined]
-_REGION = S.region.op  # type: ignore[attr-defined]
+def _move(t: TensorBase, node: Node) -> None:
+    """Make `node` the tensor's; if the tensor retains its gradient, the new node keeps it from now on."""
+    old = t._node
+    if old is not None and old.hooks is not None and old.hooks.retain is not None:
+        if node.hooks is None:
+            node.hooks = Hooks()
+        node.hooks.retain, old.hooks.retain = old.hooks.retain, None
+    t._node = node
+
+
+_WRITE = I.region_write.op
+_REGION = I.region.op  # type: ignore[attr-defined]
+_ZERO = I.zero.op  # type: ignore[attr-defined]
 
 
 def _region_node(base: TensorBase, view: TensorBase) -> Node | None:
     """The node of a view of the base as it is now."""
     if base._node is None:
         return None
+    if view._data.dtype != base._data.dtype:
+        return Invalid(view, None, "microtorch: a view of another dtype (real, imag) whose base was written in place")
     saved = tuple(geometry_of(base, view) if name == "geometry" else None for name in _REGION.saved_names)
     node = OpNode(_REGION, (base._node,), saved, view._data)
     node.storage = view._storage
@@ -133,39 +183,137 @@ def geometry_of(base: TensorBase, view: TensorBase) -> tuple[Any, ...]:
 
 
 def in_place(entry: Callable[..., Any], ufunc: Any = None) -> Callable[..., Any]:
-    """The in-place form of a table entry: `x.exp_()` from `exp`. With a `ufunc`, unrecorded writes go straight to memory."""
+    """The in-place form of a table entry: `x.exp_()` from `exp`.
+
+    With a `ufunc` that computes the same, writes whose backward needs no old value go straight to memory.
+    """
     op = entry.op  # type: ignore[attr-defined]
+    if ufunc is None and isinstance(op.kernel, np.ufunc) and op.kernel.nin == 1:
+        ufunc = op.kernel
+    position = op.saved_names.index("x") if "x" in op.saved_names else None
+    plans = {mask: op.plan(mask) for mask in range(1 << len(op.inputs))}
+    marks = tuple(range(len(op._names)))  # to find out which of the values a plan picks
+    keeps_x = {m: position is not None and plan(marks)[position] == op._names.index("x") for m, plan in plans.items()}
+    keeps_out = op.saves_outputs
 
     def call(self: Any, *args: Any) -> Tensor:
-        check_writable(self)
-        recording = mode.enabled and (
-            self._node is not None or any(isinstance(a, TensorBase) and a._node is not None for a in args)
-        )
-        if not recording:
-            data = self._data
-            if ufunc is not None and len(args) == 1:
-                other = args[0]
-                if isinstance(other, TensorBase):
-                    other = other._data
-                    direct = other.dtype == data.dtype or (other.ndim == 0 and other.dtype.kind == data.dtype.kind)
-                else:
-                    direct = type(other) in (int, float) and data.dtype.kind == "f"
-                if direct:
-                    try:
-                        with np.errstate(all="ignore"):
+        mask = 0
+        if mode.enabled:
+            mask = self._node is not None
+            for i, a in enumerate(args[: len(op.inputs) - 1]):
+                if isinstance(a, TensorBase) and a._node is not None:
+                    mask |= 2 << i
+        check_writable(self, bool(mask))
+        data = self._data
+        if ufunc is not None and len(args) < 2 and (not mask or not (keeps_x[mask] or keeps_out)):
+            other = args[0] if args else data
+            if isinstance(other, TensorBase):
+                other = other._data
+                direct = other.dtype == data.dtype or (other.ndim == 0 and other.dtype.kind == data.dtype.kind)
+            elif args:
+                direct = type(other) in (int, float) and data.dtype.kind == "f"
+            else:
+                direct = data.dtype.kind in "fc"
+            if direct:
+                try:
+                    with np.errstate(all="ignore"):
+                        if args:
                             ufunc(data, other, out=data, casting="same_kind")
-                    except ValueError:
-                        pass  # shapes that do not fit: the general way below raises PyTorch's error
-                    else:
-                        written(self)
-                        return self  # type: ignore[no-any-return]
-            assign(self, entry(self, *args))
-            return self  # type: ignore[no-any-return]
-        source = self
-        if "x" in op.saved_names:  # it must keep the old value
-            source = wrap(self._data.copy(), self._node)
+                        else:
+                            ufunc(data, out=data)
+                except ValueError:
+                    pass  # shapes that do not fit: the general way below raises PyTorch's error
+                else:
+                    written(self)
+                    if mask:
+                        edges = (self._node, *(a._node if isinstance(a, TensorBase) else None for a in args))
+                        place(self, OpNode(op, edges, plans[mask](op.collect((self, *args), (data,), ())), data))
+                    return self  # type: ignore[no-any-return]
+        source = wrap(data.copy(), self._node) if mask and keeps_x[mask] else self
         assign(self, entry(source, *args))
         return self  # type: ignore[no-any-return]
 
     call.__name__ = call.__qualname__ = op.name + "_"
     return call
+
+
+def write(entry: Callable[..., Any], into: Callable[..., None], x: Any, others: Sequence[Any], constants: Sequence[Any] = (),
+          overlap: bool = False) -> Tensor:  # fmt: skip
+    """An in-place operation whose backward needs neither the old value nor the new one: straight into memory.
+
+    entry: the table's entry, with inputs (x, *others); into: the kernel `into(x, *others, *constants)` that writes.
+    """
+    op = entry.op  # type: ignore[attr-defined]
+    edges = [x._node]
+    arrays = []
+    for t in others:
+        is_tensor = isinstance(t, TensorBase)
+        edges.append(t._node if is_tensor else None)
+        arrays.append(t._data if is_tensor else t)
+    recorded = mode.enabled and any(e is not None for e in edges)
+    check_writable(x, recorded, overlap)
+    with np.errstate(all="ignore"):
+        into(x._data, *arrays, *constants)
+    if recorded:
+        mask = sum(1 << i for i, e in enumerate(edges) if e is not None)
+        saved = op.plan(mask)(op.collect((x, *others, *constants), (x._data,), ()))
+        node = OpNode(op, edges, saved, x._data)
+        written(x)
+        place(x, node)
+    else:
+        written(x)
+    return x  # type: ignore[no-any-return]
+
+
+# whole tensors: fill_, zero_, copy_ --------------------------------------------------------------------------------------------
+
+
+def fill_(x: Any, value: Any) -> Tensor:
+    """Write one number (or a 0-d tensor's) everywhere."""
+    if isinstance(value, TensorBase):
+        if value._data.ndim:
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value._data.ndim} dimensions."
+            )
+        return write(I.fill_by, _fill_into, x, (value,), overlap=True)
+    if not isinstance(value, (int, float, complex, np.generic)):
+        raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {type(value).__name__}")
+    return write(I.fill, _fill_into, x, (), (value,), overlap=True)
+
+
+def _fill_into(x: Any, value: Any) -> None:
+    x[...] = np.asarray(value).astype(x.dtype)
+
+
+def zero_(x: Any) -> Tensor:
+    """Write zeros everywhere."""
+    return write(I.zero, lambda a: a.fill(0), x, (), overlap=True)
+
+
+def copy_(x: Any, src: Any, non_blocking: Any = False) -> Tensor:
+    """Write another tensor's values, broadcast and cast."""
+    if not isinstance(src, TensorBase):
+        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+    return write(I.copy, copy_into, x, (src,))
+
+
+def copy_into(x: Any, src: Any) -> None:
+    """x[...] = src, with PyTorch's cast and errors."""
+    try:
+        np.copyto(x, src, casting="unsafe")
+    except ValueError:
+        raise expand_error(src.shape, x.shape) from None
+
+
+def expand_error(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
+    """PyTorch's error for a shape that does not broadcast to another."""
+    if len(have) > len(want):
+        return RuntimeError(
+            f"expand: the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the "
+            f"tensor ({len(have)})"
+        )
+    i = next(i for i in range(1, len(have) + 1) if have[-i] not in (1, want[-i]))
+    return RuntimeError(
+        f"The expanded size of the tensor ({want[-i]}) must match the existing size ({have[-i]}) at non-singleton dimension "
+        f"{len(want) - i}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
+    )

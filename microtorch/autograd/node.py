@@ -259,7 +259,7 @@ class OpNode(Node):
         for kind, value in zip(self.op.saved_kinds, saved):
             if kind == OUT and value is not None:
                 storage = self.storage
-                if storage is not None and storage.clock > self.seq:
+                if storage is not None and storage.clock > self.seq and storage.clock != self.__dict__.get("written"):
                     raise modified(self, storage, value, self)
                 if type(value) is Packed:
                     value = value.unpack()
@@ -291,7 +291,8 @@ def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> Run
     """PyTorch's error for a saved value that was written in place."""
     from microtorch.dtypes import of
 
-    since = sum(clock > node.seq for clock in storage.writes)
+    seen = node.__dict__.get("written", node.seq) if maker is node else node.seq  # (an in-place operation's own write)
+    since = sum(clock > seen for clock in storage.writes)
     which = ""
     if maker is not None and type(maker) is not Leaf:
         which = f", which is output 0 of {re.sub('Backward[0-9]*$', '', maker.name())},"

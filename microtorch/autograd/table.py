@@ -31,7 +31,7 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.autograd import state
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import OUT, Node, OpNode, Output, next_number, watched
+from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
 from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
 
 if TYPE_CHECKING:
@@ -394,7 +394,7 @@ def view(name: str, kernel: Callable[..., Any], *, grad_name: str | None = None,
             return wrap(out, node)
         result = view_of(input, out, node, a.dtype.kind in "fc")
         if edge is not None and not recording:
-            result._made = "no_grad"
+            result._made, result._node = "no_grad", Leaf(result)  # as in PyTorch it requires a gradient, which ends here
         return result
 
     return _named(call, op)

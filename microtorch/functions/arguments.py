@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,7 +40,8 @@ def axes_of(dim: Any, ndim: int) -> tuple[int, ...] | None:
     if dim is None:
         return None
     if type(dim) is int:
-        return (axis_of(dim, ndim),) if ndim else axis_of(dim, ndim) and None
+        axis = axis_of(dim, ndim)
+        return (axis,) if ndim else None
     if isinstance(dim, (tuple, list)):
         if not dim:
             return None
@@ -173,11 +175,20 @@ def write_out(out: Any, result: Any) -> Any:
     return out
 
 
+_NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x2": "other"}
+
+
 def takes_out(function: F) -> F:
-    """Give a function PyTorch's `out=` argument."""
+    """Give a function PyTorch's `out=` argument, and NumPy's names for those it has: axis, keepdims, x, x2."""
+    own = inspect.signature(function).parameters
+    numpy_names = {n: t for n, t in _NUMPY_NAMES.items() if t in own and n not in own}
 
     @functools.wraps(function)
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Tensor:
+        for name in kwargs:
+            if name in numpy_names:
+                kwargs = {numpy_names.get(k, k): v for k, v in kwargs.items()}
+                break
         result = function(*args, **kwargs)
         return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
 

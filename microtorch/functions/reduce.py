@@ -1,18 +1,40 @@
-"""Reductions, with PyTorch's signatures (`dim`, `keepdim`, `dtype`)."""
+"""Reductions and running sums, with PyTorch's signatures (`dim`, `keepdim`, `dtype`)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import builtins
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch.autograd.state import wrap
-from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out, write_out
+from microtorch import dtypes, return_types
+from microtorch.autograd.state import TensorBase, wrap
+from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
+from microtorch.functions.pointwise import broadcasting, same_dtype, to_dtype, type_name
 from microtorch.ops import pointwise as P
 from microtorch.ops import reduce as R
+from microtorch.ops import shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
+
+
+def _cast(input: Any, want: Any) -> Any:
+    return input if want is None or input._data.dtype == want else P.cast(input, want)
+
+
+def _floating(input: Any) -> Any:
+    """The tensor as floats, if it is of integers or bools."""
+    return input if input._data.dtype.kind in "fc" else P.cast(input, dtypes.default.float)
+
+
+def _one_axis(name: str, input: Any, dim: Any) -> int:
+    need_tensor(name, input)
+    return axis_of(dim, input._data.ndim)
+
+
+# sums, means, products -----------------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -26,12 +48,22 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     need_tensor("sum", input)
     if dtype is not None:
         want = numpy_dtype(dtype)
-        return P.cast(R.sum(_cast(input, want), axes_of(dim, input._data.ndim), keepdim), want)  # type: ignore[no-any-return]
+        return _cast(_sum(_cast(input, want), dim, keepdim), want)  # type: ignore[no-any-return]
+    return _sum(input, dim, keepdim)
+
+
+def _sum(input: Any, dim: Any, keepdim: bool) -> Tensor:
+    if dim is None:
+        return R.sum_all(input, None, keepdim)  # type: ignore[no-any-return]
     return R.sum(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
 
 
-def _cast(input: Any, want: Any) -> Any:
-    return input if input._data.dtype == want else P.cast(input, want)
+@takes_out
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum of what is not NaN."""
+    need_tensor("nansum", input)
+    want = numpy_dtype(dtype)
+    return _cast(R.nansum(_cast(input, want), axes_of(dim, input._data.ndim), keepdim), want)  # type: ignore[no-any-return]
 
 
 @takes_out
@@ -39,158 +71,520 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     """The mean over all elements, or over `dim`.
 
     Raises RuntimeError for integer and bool tensors.
+
+    >>> import microtorch as torch
+    >>> torch.mean(torch.tensor([[1., 2.], [3., 5.]]), dim=0)
+    tensor([2.0000, 3.5000])
     """
     need_tensor("mean", input)
     if dtype is not None:
         input = _cast(input, numpy_dtype(dtype))
     if input._data.dtype.kind not in "fc":
-        from microtorch.dtypes import of
-
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-            f"{of[input._data.dtype].type_name}"
+            f"{type_name(input)}"
         )
+    if dim is None:
+        return R.mean_all(input, None, keepdim)  # type: ignore[no-any-return]
     return R.mean(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
 
 
-def _correction(dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
-    """PyTorch's two ways to say it: var(unbiased), var(dim, unbiased), var(dim, correction=)."""
+@takes_out
+def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean of what is not NaN.
+
+    Raises RuntimeError for integer and bool tensors.
+    """
+    need_tensor("nanmean", input)
+    if input._data.dtype.kind not in "fc":
+        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {type_name(input)}")
+    total = nansum(input, dim, keepdim, dtype=dtype)
+    return P.div(total, R.sum(P.logical_not(P.isnan(input)), axes_of(dim, input._data.ndim), keepdim))  # type: ignore[no-any-return]
+
+
+@takes_out
+def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+    """The product of all elements, or along `dim`; integers and bools give int64.
+
+    >>> import microtorch as torch
+    >>> torch.prod(torch.tensor([[1., 2.], [3., 4.]]), 1)
+    tensor([ 2., 12.])
+    """
+    need_tensor("prod", input)
+    want = numpy_dtype(dtype)
+    input = _cast(input, want)
+    if dim is None:
+        return _cast(R.prod_all(input, None, keepdim), want)  # type: ignore[no-any-return]
+    return _cast(R.prod(input, axes_of(axis_of(dim, input._data.ndim), input._data.ndim), keepdim), want)  # type: ignore[no-any-return]
+
+
+# variance ------------------------------------------------------------------------------------------------------------------
+
+
+def _variance(name: str, entry: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
+    """PyTorch's ways to say it: var(unbiased), var(dim, unbiased), var(dim, correction=)."""
+    need_tensor(name, input)
+    if input._data.dtype.kind not in "fc":
+        raise RuntimeError(f"{name}: input tensor must be floating point or complex" if "_" in name else
+                           "std and var only support floating point and complex dtypes")  # fmt: skip
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
-    return dim, correction
+    return entry(input, axes_of(dim, input._data.ndim), correction, keepdim)
 
 
 @takes_out
 def var(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
-    """The variance, divided by n - correction (default 1)."""
-    need_tensor("var", input)
-    _float_only("var", input)
-    dim, correction = _correction(dim, unbiased, correction)
-    return R.var(input, axes_of(dim, input._data.ndim), correction, keepdim)  # type: ignore[no-any-return]
+    """The variance, divided by n - correction (default 1).
+
+    >>> import microtorch as torch
+    >>> torch.var(torch.tensor([1., 2., 3.])), torch.var(torch.tensor([1., 2., 3.]), correction=0)
+    (tensor(1.), tensor(0.6667))
+    """
+    return _variance("var", R.var, input, dim, unbiased, keepdim, correction)  # type: ignore[no-any-return]
 
 
 @takes_out
 def std(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
     """The standard deviation: the root of `var`."""
-    need_tensor("std", input)
-    _float_only("std", input)
-    dim, correction = _correction(dim, unbiased, correction)
-    return R.std(input, axes_of(dim, input._data.ndim), correction, keepdim)  # type: ignore[no-any-return]
+    return _variance("std", R.std, input, dim, unbiased, keepdim, correction)  # type: ignore[no-any-return]
 
 
-def _float_only(name: str, input: Any) -> None:
-    if input._data.dtype.kind not in "fc":
-        raise RuntimeError(f"{name} and std only support floating point and complex dtypes" if name == "var" else
-                           "std and var only support floating point and complex dtypes")  # fmt: skip
-
-
-def var_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> tuple[Tensor, Tensor]:
+@takes_out
+def var_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
     """Variance and mean."""
-    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    return _variance("var_mean", R.var_mean, input, dim, unbiased, keepdim, correction)
 
 
-def std_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> tuple[Tensor, Tensor]:
+@takes_out
+def std_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
     """Standard deviation and mean."""
-    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, None if isinstance(dim, bool) else dim, keepdim)
+    return _variance("std_mean", R.std_mean, input, dim, unbiased, keepdim, correction)
 
 
-class ValuesIndices(NamedTuple):
-    """A pair of tensors that prints as PyTorch prints it."""
-
-    values: Any
-    indices: Any
-
-    def __repr__(self) -> str:
-        return f"torch.return_types.{type(self).__name__}(\nvalues={self.values!r},\nindices={self.indices!r})"
+# extremes ------------------------------------------------------------------------------------------------------------------
 
 
-def return_type(name: str) -> Any:
-    """A named pair (values, indices), as torch.return_types has one for each function that returns it."""
-    return type(name, (ValuesIndices,), {"__slots__": ()})
-
-
-_max, _min = return_type("max"), return_type("min")
-
-
-def _nonempty(name: str, input: Any, dim: Any) -> None:
-    if input._data.size == 0 and (dim is None or input._data.shape[axis_of(dim, input._data.ndim)] == 0):
+def nonempty(name: str, input: Any, dim: Any, all_message: str | None = None) -> None:
+    """Raise PyTorch's error for an extreme of nothing."""
+    if input._data.size == 0:
+        shape = input._data.shape
         if dim is None:
-            raise RuntimeError(
+            raise RuntimeError(all_message or (
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
                 "'dim' argument."
-            )
-        raise IndexError(f"{name}(): Expected reduction dim {axis_of(dim, input._data.ndim)} to have non-zero size.")
+            ))  # fmt: skip
+        for d in dim if isinstance(dim, tuple) else (axis_of(dim, len(shape)),):
+            if shape[d] == 0:
+                raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
 
 
-def max(input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, other: Any = None) -> Any:
-    """The largest element; along `dim` a pair (values, indices); of two tensors, the larger at each place."""
-    need_tensor("max", input)
-    if other is not None or hasattr(dim, "_data"):
-        return P.maximum(input, dim if other is None else other)
-    _nonempty("max", input, dim)
-    result = R.max_all(input) if dim is None else _max(*R.max_along(input, axis_of(dim, input._data.ndim), keepdim))
-    return result if out is None else write_out(out, result)
+def no_complex(name: str, input: Any) -> None:
+    """Raise PyTorch's error for what has no order."""
+    if input._data.dtype.kind == "c":
+        raise RuntimeError(f"{name}(): does not support complex input")
 
 
-def min(input: Any, dim: Any = None, keepdim: bool = False, *, out: Any = None, other: Any = None) -> Any:
+@takes_out
+def max(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
+    """The largest element; along `dim` a pair (values, indices); of two tensors, the larger at each place.
+
+    >>> import microtorch as torch
+    >>> torch.max(torch.tensor([[1., 5.], [7., 2.]]), dim=1)
+    torch.return_types.max(
+    values=tensor([5., 7.]),
+    indices=tensor([1, 0]))
+    """
+    return _extreme("max", input, dim, keepdim, other)
+
+
+@takes_out
+def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:
     """The smallest element; along `dim` a pair (values, indices); of two tensors, the smaller at each place."""
-    need_tensor("min", input)
-    if other is not None or hasattr(dim, "_data"):
-        return P.minimum(input, dim if other is None else other)
-    _nonempty("min", input, dim)
-    result = R.min_all(input) if dim is None else _min(*R.min_along(input, axis_of(dim, input._data.ndim), keepdim))
-    return result if out is None else write_out(out, result)
+    return _extreme("min", input, dim, keepdim, other)
+
+
+def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
+    need_tensor(name, input)
+    largest = name == "max"
+    if other is not None or isinstance(dim, TensorBase):
+        return (P.maximum if largest else P.minimum)(input, dim if other is None else other)
+    no_complex(name, input)
+    if dim is None:
+        nonempty(name, input, None)
+        return (R.max_all if largest else R.min_all)(input)
+    axis = axis_of(dim, input._data.ndim)
+    nonempty(name, input, axis)
+    values_indices = (R.max_along if largest else R.min_along)(input, axis, keepdim)
+    return (return_types.max if largest else return_types.min)(*values_indices)
 
 
 @takes_out
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The largest elements over `dim`; the gradient is shared evenly among ties."""
-    return R.amax(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+    return _amax("amax", R.amax, input, dim, keepdim)  # type: ignore[no-any-return]
 
 
 @takes_out
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The smallest elements over `dim`; the gradient is shared evenly among ties."""
-    return R.amin(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+    return _amax("amin", R.amin, input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def _amax(name: str, entry: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    need_tensor(name, input)
+    no_complex(name, input)
+    axes = axes_of(dim, input._data.ndim)
+    nonempty(name, input, axes)
+    return entry(input, axes, keepdim)
+
+
+@takes_out
+def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest and the largest element, over all or along `dim`."""
+    need_tensor("aminmax", input)
+    axes = None if dim is None else axes_of(axis_of(dim, input._data.ndim), input._data.ndim)
+    nonempty("aminmax", input, axes, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+    return return_types.aminmax(*R.aminmax(input, axes, keepdim))
 
 
 @takes_out
 def argmax(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The place of the largest element (of the flattened tensor without `dim`); int64."""
-    need_tensor("argmax", input)
-    _nonempty("argmax", input, dim)
-    if input._data.ndim == 0:
-        return wrap(np.zeros((), np.int64))
-    return R.argmax(input, None if dim is None else axis_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+    return _arg("argmax", R.argmax, input, dim, keepdim)  # type: ignore[no-any-return]
 
 
 @takes_out
 def argmin(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The place of the smallest element (of the flattened tensor without `dim`); int64."""
-    need_tensor("argmin", input)
-    _nonempty("argmin", input, dim)
+    return _arg("argmin", R.argmin, input, dim, keepdim)  # type: ignore[no-any-return]
+
+
+def _arg(name: str, entry: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    need_tensor(name, input)
+    axis = None if dim is None else axis_of(dim, input._data.ndim)
+    nonempty(name, input, axis)
     if input._data.ndim == 0:
         return wrap(np.zeros((), np.int64))
-    return R.argmin(input, None if dim is None else axis_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+    return entry(input, axis, keepdim)
 
 
 @takes_out
 def all(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
     """True where all elements over `dim` are nonzero."""
-    return R.all(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+    need_tensor("all", input)
+    return _bytes(input, R.all(input, axes_of(dim, input._data.ndim), keepdim))
 
 
 @takes_out
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
     """True where any element over `dim` is nonzero."""
-    return R.any(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+    need_tensor("any", input)
+    return _bytes(input, R.any(input, axes_of(dim, input._data.ndim), keepdim))
+
+
+def _bytes(input: Any, result: Any) -> Tensor:
+    """Of uint8, PyTorch's all and any are uint8."""
+    return P.cast(result, np.dtype(np.uint8)) if input._data.dtype == np.uint8 else result  # type: ignore[no-any-return]
+
+
+def count_nonzero(input: Any, dim: Any = None) -> Tensor:
+    """How many elements are not 0; int64."""
+    need_tensor("count_nonzero", input)
+    return R.count_nonzero(input, axes_of(dim, input._data.ndim))  # type: ignore[no-any-return]
 
 
 @takes_out
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over `dim`, without overflow."""
+    need_tensor("logsumexp", input)
+    return R.logsumexp(_floating(input), axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+
+
+# norms and distances ---------------------------------------------------------------------------------------------------------
+
+
+def vector_norm_over(input: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, name: str = "linalg.vector_norm") -> Any:
+    """The vector norm after PyTorch's checks."""
+    need_tensor(name, input)
     if input._data.dtype.kind not in "fc":
-        input = P.cast(input, np.dtype(np.float32))
-    return R.logsumexp(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+        if dtype is None or name == "linalg.vector_norm":
+            raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {type_name(input)}")
+    want = numpy_dtype(dtype)
+    if want is not None:
+        if want.kind not in "fc":
+            raise RuntimeError(f"{name}: dtype should be floating point or complex. Got {dtypes.of[want].type_name}")
+        if (want.kind == "c") != (input._data.dtype.kind == "c"):
+            kind = ("complex", "real") if input._data.dtype.kind == "c" else ("real", "complex")
+            raise RuntimeError(f"{name}: dtype should be {kind[0]} for {kind[0]} inputs, but got {dtypes.of[want].type_name}")
+        if want.itemsize < input._data.dtype.itemsize:
+            raise RuntimeError(
+                f"{name}: the dtype of the input ({type_name(input)}) should be convertible without narrowing to the specified "
+                f"dtype ({dtypes.of[want].type_name})"
+            )
+        input = P.cast(input, want) if input._data.dtype != want else input
+    axes = axes_of(dim, input._data.ndim)
+    ord = float(ord)
+    if (ord < 0 or math.isinf(ord)) and input._data.size == 0:
+        shape = input._data.shape
+        if axes is None:
+            raise RuntimeError(
+                f"{name} cannot compute the {_show(ord)} norm on an empty tensor because the operation does not have an identity"
+            )
+        for a in axes:
+            if shape[a] == 0:
+                raise RuntimeError(
+                    f"{name} cannot compute the {_show(ord)} norm on the dimension {a} because this dimension is empty and the "
+                    "operation does not have an identity"
+                )
+    return R.vector_norm(input, ord, axes, keepdim)
+
+
+def _show(ord: float) -> str:
+    return "inf" if ord == math.inf else "-inf" if ord == -math.inf else f"{ord:g}"
+
+
+@takes_out
+def dist(input: Any, other: Any, p: float = 2) -> Tensor:
+    """The p-norm of input - other, broadcast."""
+    return broadcasting(R.dist, *same_dtype(_floating(input), _floating(other)), float(p))  # type: ignore[no-any-return]
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
+    """The p-norm distances of each pair of rows: x1 (.., P, M) and x2 (.., R, M) give (.., P, R).
+
+    >>> import microtorch as torch
+    >>> torch.cdist(torch.tensor([[0., 0.], [3., 4.]]), torch.tensor([[0., 0.]]))
+    tensor([[0.],
+            [5.]])
+    """
+    a, b = x1._data, x2._data
+    for name, t in (("X1", a), ("X2", b)):
+        if t.dtype.kind != "f":
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {dtypes.of[t.dtype].type_name}")
+        if t.ndim < 2:
+            raise RuntimeError("cdist only supports at least 2D tensors, " f"{name} got: {t.ndim}D")
+    if a.shape[-1] != b.shape[-1]:
+        raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {a.shape[-1]} X2: {b.shape[-1]}")
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    modes = {None: 0, 0: 0, 1: 1, 2: 2, "use_mm_for_euclid_dist_if_necessary": 0, "use_mm_for_euclid_dist": 1,
+             "donot_use_mm_for_euclid_dist": 2}  # fmt: skip
+    if compute_mode not in modes:
+        raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    mode = modes[compute_mode]
+    by_product = mode == 1 or (mode == 0 and (a.shape[-2] > 25 or b.shape[-2] > 25))
+    if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2]:
+        batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        x1, x2 = S.expand(x1, (*batch, *a.shape[-2:])), S.expand(x2, (*batch, *b.shape[-2:]))
+    return R.cdist(x1, x2, float(p), by_product)  # type: ignore[no-any-return]
+
+
+@takes_out
+def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
+    """The slices along `dim`, each scaled down to norm `maxnorm` if its p-norm is larger."""
+    if input._data.ndim < 2:
+        raise RuntimeError("renorm: input needs at least 2 dimensions, got " f"{input._data.ndim} dimensions")
+    if p <= 0:
+        raise RuntimeError("renorm: non-positive-norm not supported")
+    if maxnorm < 0:
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+    axis = axis_of(dim, input._data.ndim)
+    rest = tuple(i for i in range(input._data.ndim) if i != axis)
+    norm = R.vector_norm(input, float(p), rest, True)
+    factor = P.where(P.gt(norm, maxnorm), P.mul(P.reciprocal(P.add(norm, 1e-7)), maxnorm), P.ones_like(norm))
+    return P.mul(input, factor)  # type: ignore[no-any-return]
+
+
+# running along a dimension -----------------------------------------------------------------------------------------------------
+
+
+@takes_out
+def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
+    """The sums of the first 1, 2, 3, ... elements along `dim`; integers and bools give int64.
+
+    >>> import microtorch as torch
+    >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
+    tensor([1, 3, 6])
+    """
+    axis, want = _one_axis("cumsum", input, dim), numpy_dtype(dtype)
+    return _cast(R.cumsum(_cast(input, want), axis), want)  # type: ignore[no-any-return]
+
+
+@takes_out
+def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
+    """The products of the first 1, 2, 3, ... elements along `dim`; integers and bools give int64."""
+    axis, want = _one_axis("cumprod", input, dim), numpy_dtype(dtype)
+    return _cast(R.cumprod(_cast(input, want), axis), want)  # type: ignore[no-any-return]
+
+
+@takes_out
+def cummax(input: Any, dim: int) -> Any:
+    """The largest so far along `dim`, and its place."""
+    return return_types.cummax(*R.cummax(input, _one_axis("cummax", input, dim)))
+
+
+@takes_out
+def cummin(input: Any, dim: int) -> Any:
+    """The smallest so far along `dim`, and its place."""
+    return return_types.cummin(*R.cummin(input, _one_axis("cummin", input, dim)))
+
+
+@takes_out
+def logcumsumexp(input: Any, dim: int) -> Tensor:
+    """log of the running sums of exp(input) along `dim`."""
+    axis = _one_axis("logcumsumexp", input, dim)
+    if input._data.dtype.kind not in "fc":
+        raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{type_name(input)}'")
+    return R.logcumsumexp(input, axis)  # type: ignore[no-any-return]
+
+
+@takes_out
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Tensor:
+    """The differences of neighbours along `dim`, n times over; prepend and append are joined to the input first.
+
+    >>> import microtorch as torch
+    >>> torch.diff(torch.tensor([1, 3, 2]))
+    tensor([ 2, -1])
+    """
+    need_tensor("diff", input)
+    if not input._data.ndim:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    axis = axis_of(dim, input._data.ndim)
+    if n == 0:
+        return P.clone(input)  # type: ignore[no-any-return]
+    for part in (prepend, append):
+        if part is not None and part._data.ndim != input._data.ndim:
+            raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+    if prepend is not None or append is not None:
+        parts = same_dtype(*(p for p in (prepend, input, append) if p is not None))
+        for p in parts:
+            for d in range(p._data.ndim):
+                if d != axis and p._data.shape[d] != input._data.shape[d]:
+                    raise RuntimeError(
+                        f"diff expects the shape of tensor to prepend or append to match that of input except along the "
+                        f"differencing dimension; input.size({d}) = {input._data.shape[d]}, but got tensor.size({d}) = "
+                        f"{p._data.shape[d]}"
+                    )
+        input = S.cat(parts, axis)
+    for _ in range(n):
+        input = R.diff(input, axis)
+    return input  # type: ignore[no-any-return]
+
+
+def _trapezoids(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, Any, int]:
+    """The sums of neighbours of y along `dim`, the distances between them, and the axis."""
+    axis = axis_of(dim, y._data.ndim)
+    n = y._data.shape[axis]
+    left, right = (S.slice_(y, (slice(None),) * axis + (s, ...)) for s in (slice(None, -1), slice(1, None)))
+    if x is None:
+        return P.add(left, right), dx, axis
+    if x._data.ndim == 0 or y._data.ndim == 0:
+        raise RuntimeError(f"{name}: received a scalar")
+    if x._data.ndim == 1:
+        if x._data.shape[0] != n:
+            raise RuntimeError(f"{name}: There must be one `x` value for each sample point")
+        x = S.reshape(x, tuple(n if i == axis else 1 for i in range(y._data.ndim)))
+    at = axis_of(axis - y._data.ndim, x._data.ndim) if x._data.ndim < y._data.ndim else axis
+    return P.add(left, right), R.diff(x, at), axis
+
+
+def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+    """The integral of y along `dim` by the trapezoidal rule; x are the sample points, or dx their distance (1).
+
+    >>> import microtorch as torch
+    >>> torch.trapezoid(torch.tensor([1., 5., 10.]))
+    tensor(10.5000)
+    """
+    if dx is not None and not isinstance(dx, (int, float, builtins.complex)):
+        raise RuntimeError("trapezoid: Currently, we only support dx as a real number.")
+    if y._data.shape[axis_of(dim, y._data.ndim)] == 0:
+        y_ = sum(y, dim)
+        return P.mul(y_, 0.0)  # type: ignore[no-any-return]
+    pairs, width, axis = _trapezoids("trapezoid", y, x, 1 if dx is None else dx, dim)
+    if x is None:
+        return P.div(P.mul(R.sum(pairs, (axis,), False), width), 2.0)  # type: ignore[no-any-return]
+    return P.div(R.sum(P.mul(pairs, width), (axis,), False), 2.0)  # type: ignore[no-any-return]
+
+
+trapz = trapezoid
+
+
+def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
+    """The running integrals of y along `dim` by the trapezoidal rule."""
+    pairs, width, axis = _trapezoids("cumulative_trapezoid", y, x, 1 if dx is None else dx, dim)
+    return R.cumsum(P.div(P.mul(pairs, width), 2.0), axis)  # type: ignore[no-any-return]
+
+
+def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> list[Tensor]:
+    """Estimated derivatives along each dimension (or those in `dim`), by central differences, of second order inside.
+
+    spacing: the distance of the samples, one number for all dimensions or one for each, or their coordinates as tensors.
+    edge_order: 1 or 2, the order of the one-sided differences at both ends.
+    """
+    ndim = input._data.ndim
+    dims = list(range(ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
+    axes = [axis_of(d, ndim) for d in dims]
+    if spacing is None:
+        spacing = 1
+    spacings = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(axes)
+    if len(spacings) != len(axes):
+        raise RuntimeError(
+            f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to {len(axes)}, but got a "
+            f"list of length {len(spacings)}"
+        )
+    if len(set(axes)) != len(axes):
+        double = next(a for a in axes if axes.count(a) > 1)
+        raise RuntimeError(f"dim {double} appears multiple times in the list of dims")
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    for a in axes:
+        if input._data.shape[a] < edge_order + 1:
+            raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
+    return [_gradient_along(input, a, h, edge_order) for a, h in zip(axes, spacings)]
+
+
+def _gradient_along(y: Any, axis: int, h: Any, edge_order: int) -> Any:
+    head, n = (slice(None),) * axis, y._data.shape[axis]
+
+    def part(t: Any, start: int | None, stop: int | None) -> Any:
+        return S.slice_(t, (*head, slice(start, stop), ...))
+
+    if isinstance(h, TensorBase) and h._data.ndim:  # coordinates: weights from the distances on both sides
+        steps = S.reshape(R.diff(h, 0), (n - 1,) + (1,) * (y._data.ndim - axis - 1))
+        a, b = (S.slice_(steps, (s,)) for s in (slice(None, -1), slice(1, None)))
+        total = P.add(a, b)
+        inner = P.add(P.add(P.mul(part(y, None, -2), P.neg(P.div(b, P.mul(a, total)))), P.mul(part(y, 1, -1), P.div(P.sub(b, a), P.mul(a, b)))),
+                      P.mul(part(y, 2, None), P.div(a, P.mul(b, total))))  # fmt: skip
+        if edge_order == 1:
+            first = P.div(P.sub(part(y, 1, 2), part(y, 0, 1)), S.slice_(steps, (slice(0, 1),)))
+            last = P.div(P.sub(part(y, -1, None), part(y, -2, -1)), S.slice_(steps, (slice(-1, None),)))
+        else:
+            first = _one_sided(part(y, 0, 1), part(y, 1, 2), part(y, 2, 3), S.slice_(steps, (slice(0, 1),)), S.slice_(steps, (slice(1, 2),)))
+            last = P.neg(_one_sided(part(y, -1, None), part(y, -2, -1), part(y, -3, -2), S.slice_(steps, (slice(-1, None),)), S.slice_(steps, (slice(-2, -1),))))
+        return S.cat([first, inner, last], axis)
+    inner = P.div(P.sub(part(y, 2, None), part(y, None, -2)), P.mul(h, 2) if isinstance(h, TensorBase) else h * 2)
+    if edge_order == 1:
+        first = P.div(P.sub(part(y, 1, 2), part(y, 0, 1)), h)
+        last = P.div(P.sub(part(y, -1, None), part(y, -2, -1)), h)
+    else:
+        first = P.div(P.sub(P.add(P.mul(part(y, 0, 1), -1.5), P.mul(part(y, 1, 2), 2)), P.mul(part(y, 2, 3), 0.5)), h)
+        last = P.div(P.add(P.sub(P.mul(part(y, -1, None), 1.5), P.mul(part(y, -2, -1), 2)), P.mul(part(y, -3, -2), 0.5)), h)
+    return S.cat([first, inner, last], axis)
+
+
+def _one_sided(y0: Any, y1: Any, y2: Any, a: Any, b: Any) -> Any:
+    """The derivative at y0 of the parabola through three samples at distances a and b."""
+    total = P.add(a, b)
+    return P.sub(
+        P.add(P.mul(y0, P.neg(P.div(P.add(P.mul(a, 2), b), P.mul(a, total)))), P.mul(y1, P.div(total, P.mul(a, b)))),
+        P.mul(y2, P.div(a, P.mul(b, total))),
+    )
+
+
+def as_floats(input: Any) -> Any:
+    """The tensor as floats in the default dtype, if it is of integers or bools."""
+    return to_dtype(input, dtypes.get_default_dtype()) if input._data.dtype.kind not in "fc" else input

@@ -8,6 +8,7 @@ import numpy as np
 
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, infer_size, need_tensor, size_of, takes_out
+from microtorch.ops import index as I
 from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 
@@ -33,7 +34,7 @@ def view(input: Any, *shape: Any) -> Any:
 
 def _view_dtype(input: Any, dtype: Any) -> Any:
     if input._data.dtype == dtype:
-        return S.view_alias(input)
+        return I.view_alias(input)
     from microtorch.autograd.state import view_of
 
     return view_of(input, input._data.view(dtype), None, False)
@@ -61,7 +62,7 @@ def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
     need_tensor("transpose", input)
     ndim = input._data.ndim
     i, j = axis_of(dim0, ndim), axis_of(dim1, ndim)
-    return S.transpose(input, i, j) if ndim else S.view_alias(input)  # type: ignore[no-any-return]
+    return S.transpose(input, i, j) if ndim else I.view_alias(input)  # type: ignore[no-any-return]
 
 
 def t(input: Any) -> Tensor:
@@ -213,9 +214,9 @@ def pieces(tensor: Any, sizes: Any, axis: int, name: str) -> tuple[Any, ...]:
     head = (slice(None),) * axis
     out, start = [], 0
     for i, n in enumerate(sizes):
-        part = S.split_part(tensor, (*head, slice(start, start + n), ...))
-        if part._node is not None:
-            part.__dict__["_one_of_several"] = (name, i)
+        part = I.split_part(tensor, (*head, slice(start, start + n), ...))
+        if part._node is not None or True:
+            part._made = str(i)
         out.append(part)
         start += n
     return tuple(out)
@@ -238,9 +239,9 @@ def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
     head = (slice(None),) * axis
     out = []
     for i in range(input._data.shape[axis]):
-        part = S.unbind_part(input, (*head, i, ...))
-        if part._node is not None:
-            part.__dict__["_one_of_several"] = ("UnbindBackward0", i)
+        part = I.unbind_part(input, (*head, i, ...))
+        if part._node is not None or True:
+            part._made = str(i)
         out.append(part)
     return tuple(out)
 
@@ -251,7 +252,7 @@ def select(input: Any, dim: int, index: int) -> Tensor:
     n = input._data.shape[axis]
     if not -n <= index < n:
         raise IndexError(f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {axis}")
-    return S.select(input, (slice(None),) * axis + (int(index), ...))  # type: ignore[no-any-return]
+    return I.select(input, (slice(None),) * axis + (int(index), ...))  # type: ignore[no-any-return]
 
 
 def narrow(input: Any, dim: int, start: Any, length: int) -> Tensor:
@@ -265,7 +266,7 @@ def narrow(input: Any, dim: int, start: Any, length: int) -> Tensor:
         raise RuntimeError("narrow(): length must be non-negative.")
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return S.slice_(input, (slice(None),) * axis + (slice(start, start + length), ...))  # type: ignore[no-any-return]
+    return I.slice_(input, (slice(None),) * axis + (slice(start, start + length), ...))  # type: ignore[no-any-return]
 
 
 def _index_data(name: str, index: Any) -> Any:
@@ -296,8 +297,8 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Te
                 f"{list(input._data.shape)} apart from dimension {axis}"
             )
     if input._data.ndim == 0 or data.ndim == 0:
-        return S.reshape(S.index_select(S.reshape(input, (-1,)), 0, data.reshape(-1)), data.shape)  # type: ignore[no-any-return]
-    return S.gather(input, axis, _checked_index(data, axis, input._data.shape[axis]))  # type: ignore[no-any-return]
+        return S.reshape(I.index_select(S.reshape(input, (-1,)), data.reshape(-1), 0), data.shape)  # type: ignore[no-any-return]
+    return I.gather(input, _checked_index(data, axis, input._data.shape[axis]), axis)  # type: ignore[no-any-return]
 
 
 @takes_out
@@ -311,8 +312,8 @@ def index_select(input: Any, dim: int, index: Any) -> Tensor:
     if data.size and (data.min() < 0 or data.max() >= n):
         raise IndexError("index out of range in self")
     if input._data.ndim == 0:
-        return S.reshape(S.index_select(S.reshape(input, (1,)), 0, data.reshape(-1)), ())  # type: ignore[no-any-return]
-    return S.index_select(input, axis, data.reshape(-1))  # type: ignore[no-any-return]
+        return S.reshape(I.index_select(S.reshape(input, (1,)), data.reshape(-1), 0), ())  # type: ignore[no-any-return]
+    return I.index_select(input, data.reshape(-1), axis)  # type: ignore[no-any-return]
 
 
 def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
@@ -339,7 +340,7 @@ def masked_select(input: Any, mask: Any) -> Tensor:
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
     source = input if shape == input._data.shape else S.expand(input, shape)
-    return S.index(source, (np.broadcast_to(mask._data, shape),))  # type: ignore[no-any-return]
+    return I.index(source, (np.broadcast_to(mask._data, shape),))  # type: ignore[no-any-return]
 
 
 @takes_out

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.shape import add_rows
+from microtorch.kernels.index import add_rows
 
 
 def embedding(weight: Any, index: Any, padding_idx: int, scale: bool) -> Any:

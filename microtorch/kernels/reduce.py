@@ -85,6 +85,22 @@ def _taken(x: Any, axis: int, places: Any, keepdims: bool) -> tuple[Any, Any]:
     return values, places
 
 
+def argmax(x: Any, axis: int | None, keepdims: bool) -> Any:
+    return np.argmax(x, axis, keepdims=keepdims)
+
+
+def argmin(x: Any, axis: int | None, keepdims: bool) -> Any:
+    return np.argmin(x, axis, keepdims=keepdims)
+
+
+def all(x: Any, axis: Axis, keepdims: bool) -> Any:
+    return np.logical_and.reduce(x, axis, np.bool_, None, keepdims)
+
+
+def any(x: Any, axis: Axis, keepdims: bool) -> Any:
+    return np.logical_or.reduce(x, axis, np.bool_, None, keepdims)
+
+
 def take_embed(g: Any, shape: tuple[int, ...], axis: int, keepdims: bool, places: Any) -> Any:
     """Zeros of `shape` with g at the places taken along `axis`."""
     if not shape:

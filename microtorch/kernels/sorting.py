@@ -154,7 +154,7 @@ def unique_consecutive(x: Any, axis: int | None) -> tuple[Any, Any, Any]:
     rows = x.reshape(-1) if axis is None else np.moveaxis(x, axis, 0)
     n = len(rows)
     new = np.ones(n, bool)
-    if n:
+    if n > 1:
         new[1:] = (rows[1:] != rows[:-1]).reshape(n - 1, -1).any(1)
     inverse = (np.cumsum(new) - 1).astype(np.int64)
     values = rows[new] if axis is None else np.moveaxis(rows[new], 0, axis)
@@ -165,11 +165,26 @@ def unique_consecutive(x: Any, axis: int | None) -> tuple[Any, Any, Any]:
 # counting --------------------------------------------------------------------------------------------------------------------
 
 
-def histogram(x: Any, edges: Any, weight: Any, dtype: Any) -> Any:
-    """How many elements (what weight) lie between neighbouring edges; the last edge belongs to the last bin."""
-    x = x.reshape(-1)
+def bins_of(x: Any, edges: Any) -> tuple[Any, Any]:
+    """In which bin each x lies, and where it lies in any; the last edge belongs to the last bin."""
     places = np.searchsorted(edges, x, "right") - 1
     places[x == edges[-1]] = len(edges) - 2
-    inside = (places >= 0) & (x <= edges[-1])
+    return places, (x >= edges[0]) & (x <= edges[-1])
+
+
+def histogram(x: Any, edges: Any, weight: Any, dtype: Any) -> Any:
+    """How many elements (what weight) lie between neighbouring edges."""
+    x = x.reshape(-1)
+    places, inside = bins_of(x, edges)
     w = None if weight is None else weight.reshape(-1)[inside]
     return np.bincount(places[inside], w, len(edges) - 1).astype(dtype)
+
+
+def histogramdd(points: Any, edges: list[Any], weight: Any) -> Any:
+    """How many points (rows) lie in each cell of a grid, in float64."""
+    found = [bins_of(points[:, i], e) for i, e in enumerate(edges)]
+    inside = np.logical_and.reduce([f[1] for f in found])
+    shape = tuple(len(e) - 1 for e in edges)
+    cells = np.ravel_multi_index([f[0][inside] for f in found], shape)
+    w = None if weight is None else weight[inside]
+    return np.bincount(cells, w, int(np.prod(shape))).astype(np.float64).reshape(shape)

@@ -15,9 +15,7 @@ import numpy as np
 
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.node import written
-from microtorch.functions import creation
-from microtorch.functions import pointwise as FP
-from microtorch.functions import random as FRandom
+from microtorch.functions import creation, pointwise as FP, random as FRandom
 
 __all__ = [
     "calculate_gain",
@@ -103,12 +101,14 @@ def trunc_normal_(
 ) -> Any:
     """Normal numbers of this mean and standard deviation, those outside [a, b] drawn again.
 
-    If [a, b] holds more than 0.3 of the distribution, by drawing normal numbers; else by drawing uniform ones in [a, b], each
+    If [a, b] holds more than 0.3 of the distribution, by drawing normal numbers; else by drawing uniform ones in [a,
+    b], each
     kept with a probability that is the density there over the highest density in [a, b].
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be "
+            "incorrect.",
             stacklevel=3,
         )
     if _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std) > 0.3:
@@ -273,7 +273,8 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
 
 @no_grad()
 def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Any = None) -> Any:
-    """Normal numbers, with a fraction `sparsity` of each column set to zero: Martens, Hessian-free optimization (2010)."""
+    """Normal numbers, with a fraction `sparsity` of each column set to zero: Martens, Hessian-free optimization
+    (2010)."""
     if tensor.ndimension() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor._data.shape
@@ -292,9 +293,7 @@ def _deprecated(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        warnings.warn(
-            f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2
-        )
+        warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2)
         return function(*args, **kwargs)
 
     call.__name__ = call.__qualname__ = old

@@ -66,9 +66,12 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             t = data.detach().requires_grad_(requires_grad)
             if type(t) is not type(data):
                 raise RuntimeError(
-                    f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() returns an "
-                    f"instance of the same type, but return type {type(t).__name__} was found instead. To use the type as a "
-                    "Parameter, please correct the detach() semantics defined by its __torch_dispatch__() implementation."
+                    f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() "
+                    "returns an "
+                    f"instance of the same type, but return type {type(t).__name__} was found instead. To use the "
+                    "type as a "
+                    "Parameter, please correct the detach() semantics defined by its __torch_dispatch__() "
+                    "implementation."
                 )
             t._is_param = True
             return t
@@ -139,7 +142,8 @@ class UninitializedTensorMixin:
     def shape(self) -> Any:
         """Raises RuntimeError: there is none yet."""
         raise RuntimeError(
-            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` "
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` "
             "when trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the "
             "parameters before accessing their attributes."
         )
@@ -147,7 +151,8 @@ class UninitializedTensorMixin:
     def share_memory_(self) -> Any:
         """Raises RuntimeError: there is no memory yet."""
         raise RuntimeError(
-            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters before "
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
+            "before "
             "calling `module.share_memory()`."
         )
 
@@ -160,8 +165,10 @@ class UninitializedTensorMixin:
 
 
 _ALLOWED = frozenset(
-    "size copy_ is_complex is_floating_point half float double char short int long cuda cpu to get_device __class__ __dict__ "
-    "_data _node _grad _storage _base requires_grad requires_grad_ grad is_leaf dtype device data materialize cls_to_become "
+    "size copy_ is_complex is_floating_point half float double char short int long cuda cpu to get_device __class__ "
+    "__dict__ "
+    "_data _node _grad _storage _base requires_grad requires_grad_ grad is_leaf dtype device data materialize "
+    "cls_to_become "
     "shape share_memory_ grad_fn detach numel is_cuda type new _is_param _is_buffer persistent ndim dim is_meta "
     "output_nr register_hook".split()
 )
@@ -173,9 +180,11 @@ def _only_allowed(t: Any, name: str) -> Any:
         return object.__getattribute__(t, name)
     if hasattr(Tensor, name):
         raise ValueError(
-            f"Attempted to use an uninitialized parameter in <method '{name}' of 'torch._C.TensorBase' objects>. This error "
+            f"Attempted to use an uninitialized parameter in <method '{name}' of 'torch._C.TensorBase' objects>. This "
+            "error "
             "happens when you are using a `LazyModule` or explicitly manipulating "
-            f"`torch.nn.parameter.{type(t).__name__}` objects. When using LazyModules Call `forward` with a dummy batch to "
+            f"`torch.nn.parameter.{type(t).__name__}` objects. When using LazyModules Call `forward` with a dummy "
+            "batch to "
             "initialize the parameters before calling torch functions"
         )
     return object.__getattribute__(t, name)

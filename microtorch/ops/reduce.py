@@ -1,16 +1,14 @@
-"""Reductions: sums, means, extremes, their places. `axis` is None or a tuple of non-negative numbers."""
+"""Reductions: sums, means, products, norms, extremes, running sums. `axis` is None or a tuple of non-negative numbers
+(one number where something runs along an axis)."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
-
-import numpy as np
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import reduce as K
-
-sum = unary("sum", K.sum, x=lambda xp, g, x_shape, axis, keepdims: xp.spread(g, x_shape, axis, keepdims))
-mean = unary("mean", K.mean, x=lambda xp, g, x_shape, axis, keepdims: xp.spread(g / K.count(x_shape, axis), x_shape, axis, keepdims))
+from microtorch.ops.pointwise import constant
 
 
 def _kept(xp: Any, g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -18,46 +16,228 @@ def _kept(xp: Any, g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return xp.spread(g, x.shape, axis, keepdims)
 
 
+def _conj(xp: Any, x: Any) -> Any:
+    """The conjugate; a real array itself, not a copy."""
+    return xp.conj(x) if xp.is_complex(x) else x
+
+
+# sums and means --------------------------------------------------------------------------------------------------------------
+
+
+def _sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
+    return xp.spread(g, x_shape, axis, keepdims)
+
+
+def _mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
+    n = K.count(x_shape, axis)
+    return xp.spread(g / n if n else g * math.nan, x_shape, axis, keepdims)
+
+
+sum = unary("sum", K.sum, x=_sum_x, grad_name="SumBackward1")
+sum_all = unary("sum_all", K.sum, x=_sum_x, grad_name="SumBackward0")
+nansum = unary("nansum", K.nansum, x=lambda xp, g, x, axis, keepdims: xp.where(xp.isnan(x), 0, _kept(xp, g, x, axis, keepdims)))
+mean = unary("mean", K.mean, x=_mean_x, grad_name="MeanBackward1")
+mean_all = unary("mean_all", K.mean, x=_mean_x, grad_name="MeanBackward0")
+count_nonzero = unary("count_nonzero", K.count_nonzero)
+
+# variance --------------------------------------------------------------------------------------------------------------------
+
+
 def _var_x(xp: Any, g: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    """2 (x - mean) / (n - correction)."""
     left = K.count(x.shape, axis) - correction
-    scale = 2 / left if left > 0 else float("nan")
-    return _kept(xp, g * scale, x, axis, keepdims) * (x - xp.mean(x, axis, True))
+    off = _conj(xp, x - xp.mean(x, axis, True))
+    if left <= 0:
+        return _kept(xp, g, x, axis, keepdims) * xp.where(off == 0, math.nan, math.inf)
+    return _kept(xp, g * (2 / left), x, axis, keepdims) * off
 
 
 def _std_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    # At std 0 the gradient is 0, not 0 / 0.
-    safe = xp.where(out == 0, g * 0, g / (2 * out))
-    return _var_x(xp, safe, x, axis, correction, keepdims)
+    """Of the root of the variance; at std 0 it is 0, not 0 / 0."""
+    return _var_x(xp, xp.where(out == 0, 0, g / (2 * out)), x, axis, correction, keepdims)
 
 
 var = unary("var", K.var, x=_var_x)
 std = unary("std", K.std, x=_std_x)
 
 
+def _with_mean(xp: Any, g: Any, spread_x: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    of_mean = None if g[1] is None else _mean_x(xp, g[1], x.shape, axis, keepdims)
+    if spread_x is None or of_mean is None:
+        return of_mean if spread_x is None else spread_x
+    return spread_x + of_mean
+
+
+var_mean = op("var_mean", K.var_mean, inputs="x", outputs=2,
+              x=lambda xp, g, x, axis, correction, keepdims: _with_mean(
+                  xp, g, None if g[0] is None else _var_x(xp, g[0], x, axis, correction, keepdims), x, axis, keepdims))  # fmt: skip
+std_mean = op("std_mean", K.std_mean, inputs="x", outputs=2,
+              x=lambda xp, g, x, out0, axis, correction, keepdims: _with_mean(
+                  xp, g, None if g[0] is None else _std_x(xp, g[0], x, out0, axis, correction, keepdims), x, axis, keepdims))  # fmt: skip
+
+# extremes --------------------------------------------------------------------------------------------------------------------
+
+
+def _attained(xp: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
+    """Where x attains the result, as numbers 0 and 1 (where that is NaN: where x is)."""
+    top = _kept(xp, out, x, axis, keepdims)
+    here = (x == top) | (xp.isnan(x) & xp.isnan(top))
+    return xp.cast(here, (x._data if xp.recorded else x).dtype)
+
+
 def _extreme_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     """Shared evenly among the elements that attain the extreme."""
-    attained = xp.cast(x == _kept(xp, out, x, axis, keepdims), x.dtype if isinstance(x, np.ndarray) else x._data.dtype)
+    attained = _attained(xp, x, out, axis, keepdims)
     return _kept(xp, g / xp.sum(attained, axis, keepdims), x, axis, keepdims) * attained
+
+
+def _extreme_of_all(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    return _extreme_x(xp, g, x, out, None, False)
 
 
 amax = unary("amax", K.amax, x=_extreme_x)
 amin = unary("amin", K.amin, x=_extreme_x)
-max_all = unary("max_all", lambda x: np.maximum.reduce(x, None), x=lambda xp, g, x, out: _extreme_x(xp, g, x, out, None, False), grad_name="MaxBackward1")
-min_all = unary("min_all", lambda x: np.minimum.reduce(x, None), x=lambda xp, g, x, out: _extreme_x(xp, g, x, out, None, False), grad_name="MinBackward1")
+max_all = unary("max_all", lambda x: K.amax(x, None, False), x=_extreme_of_all, grad_name="MaxBackward1")
+min_all = unary("min_all", lambda x: K.amin(x, None, False), x=_extreme_of_all, grad_name="MinBackward1")
+
+
+def _aminmax_x(xp: Any, g: Any, x: Any, out0: Any, out1: Any, axis: Any, keepdims: bool) -> Any:
+    parts = [_extreme_x(xp, gi, x, out, axis, keepdims) for gi, out in zip(g, (out0, out1)) if gi is not None]
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+aminmax = op("aminmax", K.aminmax, inputs="x", outputs=2, x=_aminmax_x)
 take_embed = unary("take_embed", K.take_embed, x=lambda xp, g, axis, keepdims, places: xp.take_places(g, axis, keepdims, places))
 take_places = unary("take_places", K.take_places, x=lambda xp, g, x_shape, axis, keepdims, places: xp.take_embed(g, x_shape, axis, keepdims, places))
-max_along = op("max_along", K.max_with_index, inputs="x", outputs=2, grad_name="MaxBackward0",
-               x=lambda xp, g, x_shape, axis, keepdims, out1: xp.take_embed(g, x_shape, axis, keepdims, _array(out1)))  # fmt: skip
-min_along = op("min_along", K.min_with_index, inputs="x", outputs=2, grad_name="MinBackward0",
-               x=lambda xp, g, x_shape, axis, keepdims, out1: xp.take_embed(g, x_shape, axis, keepdims, _array(out1)))  # fmt: skip
-argmax = unary("argmax", lambda x, axis, keepdims: np.argmax(x, axis, keepdims=keepdims))
-argmin = unary("argmin", lambda x, axis, keepdims: np.argmin(x, axis, keepdims=keepdims))
-all = unary("all", lambda x, axis, keepdims: np.logical_and.reduce(x, axis, None, None, keepdims))
-any = unary("any", lambda x, axis, keepdims: np.logical_or.reduce(x, axis, None, None, keepdims))
+
+
+def _taken_x(xp: Any, g: Any, x_shape: Any, axis: int, keepdims: bool, out1: Any) -> Any:
+    """The gradient goes to the one element that was taken."""
+    return xp.take_embed(g, x_shape, axis, keepdims, constant(out1))
+
+
+max_along = op("max_along", K.max_with_index, inputs="x", outputs=2, grad_name="MaxBackward0", x=_taken_x)
+min_along = op("min_along", K.min_with_index, inputs="x", outputs=2, grad_name="MinBackward0", x=_taken_x)
+argmax = unary("argmax", K.argmax)
+argmin = unary("argmin", K.argmin)
+all = unary("all", K.all)
+any = unary("any", K.any)
 logsumexp = unary("logsumexp", K.logsumexp, x=lambda xp, g, x, out, axis, keepdims: _kept(xp, g, x, axis, keepdims)
                   * xp.exp(x - _kept(xp, out, x, axis, keepdims)))  # fmt: skip
 
+# norms -----------------------------------------------------------------------------------------------------------------------
 
-def _array(t: Any) -> Any:
-    """Indices as an array, in either world: they have no gradient."""
-    return t if isinstance(t, np.ndarray) else t._data
+
+def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
+    """d (sum |x|^p)^(1/p) = sgn(x) (|x| / norm)^(p-1), and 0 where the norm is 0 (the subgradient of least norm)."""
+    g, norm = _kept(xp, g, x, axis, keepdims), _kept(xp, out, x, axis, keepdims)
+    if ord == 0:
+        return xp.zeros_like(x)
+    if ord == 2:
+        return xp.where(norm == 0, 0, g * (_conj(xp, x) / norm))
+    sign = _conj(xp, xp.sgn(x))
+    if ord == 1:
+        return g * sign
+    size = xp.abs(x)
+    if math.isinf(ord):
+        attained = xp.cast((size == norm) | xp.isnan(norm), (out._data if xp.recorded else out).dtype)
+        count = xp.spread(xp.sum(attained, axis, True), x.shape, axis, True)
+        return g * (attained / count) * sign
+    if ord < 1:
+        return g * xp.where(x == 0, 0, sign * xp.pow_number(size, ord - 1)) * xp.pow_number(norm, 1 - ord)
+    if ord < 2:
+        return xp.where(norm == 0, 0, g / xp.pow_number(norm, ord - 1)) * (sign * xp.pow_number(size, ord - 1))
+    return xp.where(norm == 0, 0, g / xp.pow_number(norm, ord - 1)) * (_conj(xp, x) * xp.pow_number(size, ord - 2))
+
+
+vector_norm = unary("vector_norm", K.vector_norm, x=_norm_x, grad_name="LinalgVectorNormBackward0")
+dist = op("dist", K.dist, x=lambda xp, g, x, y, out, ord: _norm_x(xp, g, x - y, out, ord, None, False),
+          y=lambda xp, g, x, y, out, ord: -_norm_x(xp, g, x - y, out, ord, None, False))  # fmt: skip
+
+
+def _cdist(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any, ord: float) -> list[Any]:
+    """Of each distance; Euclidean ones by matrix products, without an array of all the differences."""
+    if ord == 2:
+        w = xp.where(out == 0, 0, g / out)
+        to_x = xp.sum(w, (-1,), True) * x - xp.matmul(w, y) if needs[0] else None
+        wt = xp.transpose(w, -1, -2)
+        return [to_x, xp.sum(wt, (-1,), True) * y - xp.matmul(wt, x) if needs[1] else None]
+    d = xp.unsqueeze(x, -2) - xp.unsqueeze(y, -3)
+    d = _norm_x(xp, g, d, out, ord, (len(d.shape) - 1,), False)
+    return [xp.sum(d, (-2,), False) if needs[0] else None, -xp.sum(d, (-3,), False) if needs[1] else None]
+
+
+cdist = op("cdist", K.cdist, inputs="x y", joint=_cdist)
+
+# products --------------------------------------------------------------------------------------------------------------------
+
+
+def _prod_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
+    """The product of the others: out / x, or with zeros about (and for higher derivatives) what is left times what is right."""
+    if not xp.recorded and x.all():
+        return _kept(xp, g * out, x, axis, keepdims) / x
+    if axis is not None:
+        return _kept(xp, g, x, axis, keepdims) * _product_of_others(xp, x, axis[0])
+    flat = xp.reshape(x, (-1,))
+    return g * xp.reshape(_product_of_others(xp, flat, 0), x.shape)
+
+
+def _product_of_others(xp: Any, x: Any, axis: int) -> Any:
+    left = xp.shift(xp.cumprod(x, axis), axis, 1.0)
+    back = xp.shift(xp.cumprod(xp.flip(x, (axis,)), axis), axis, 1.0)
+    return left * xp.flip(back, (axis,))
+
+
+prod = unary("prod", K.prod, x=_prod_x, grad_name="ProdBackward1")
+prod_all = unary("prod_all", K.prod, x=_prod_x, grad_name="ProdBackward0")
+
+# running along one axis --------------------------------------------------------------------------------------------------------
+
+
+def _scan_back(xp: Any, g: Any, a: Any, axis: int) -> Any:
+    """s[k] = g[k] + a[k+1] s[k+1], from the end: what a later element's gradient sends back."""
+    back = (axis,)
+    return xp.flip(xp.linear_scan(xp.shift(xp.flip(a, back), axis, 0.0), xp.flip(g, back), axis), back)
+
+
+def _cumprod_x(xp: Any, g: Any, x: Any, axis: int, out: Any) -> Any:
+    """x[k] stands in every product from the k-th on; the same with zeros about."""
+    if not x.shape:
+        return g
+    return xp.shift(out, axis, 1.0) * _scan_back(xp, g, x, axis)
+
+
+def _logcumsumexp_x(xp: Any, g: Any, x: Any, axis: int, out: Any) -> Any:
+    """exp(x[k]) times the sum of g[j] exp(-out[j]) over j >= k, positive and negative g apart, as logarithms."""
+    if not x.shape:
+        return g
+    if xp.is_complex(x):
+        return xp.exp(x) * xp.flip(xp.cumsum(xp.flip(g * xp.exp(-out), (axis,)), axis), (axis,))
+    parts = []
+    for sign in (1, -1):
+        size = xp.where(g * sign > 0, xp.log(xp.abs(g)), -math.inf)
+        later = xp.flip(xp.logcumsumexp(xp.flip(size - out, (axis,)), axis), (axis,))
+        parts.append(xp.exp(later + x))
+    return parts[0] - parts[1]
+
+
+cumsum = unary("cumsum", K.cumsum, x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, (axis,)), axis), (axis,)) if g.shape else g)
+cumprod = unary("cumprod", K.cumprod, x=_cumprod_x)
+cummax = op("cummax", K.cummax, inputs="x", outputs=2,
+            x=lambda xp, g, x_shape, axis, out1: xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g)  # fmt: skip
+cummin = op("cummin", K.cummin, inputs="x", outputs=2,
+            x=lambda xp, g, x_shape, axis, out1: xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g)  # fmt: skip
+logcumsumexp = unary("logcumsumexp", K.logcumsumexp, x=_logcumsumexp_x)
+linear_scan = op("linear_scan", K.linear_scan, inputs="a b",
+                 a=lambda xp, g, a, axis, out: _scan_back(xp, g, a, axis) * xp.shift(out, axis, 0.0),
+                 b=lambda xp, g, a, axis: _scan_back(xp, g, a, axis))  # fmt: skip
+shift = unary("shift", K.shift, x=lambda xp, g, axis: xp.flip(xp.shift(xp.flip(g, (axis,)), axis, 0.0), (axis,)))
+diff = unary("diff", K.diff, x=lambda xp, g, axis: _diff_x(xp, g, axis), grad_name="SubBackward0")
+
+
+def _diff_x(xp: Any, g: Any, axis: int) -> Any:
+    """Each element is added to the difference before it and taken from the one after it."""
+    edge = list(g.shape)
+    edge[axis] = 1
+    none = xp.expand(xp.zeros_like(xp.sum(g, None, False)), tuple(edge))
+    return xp.cat([none, g], axis) - xp.cat([g, none], axis)

@@ -53,7 +53,9 @@ class RemovableHandle(node.RemovableHandle):
             notes.pop(self.id, None)
 
 
-def add_hook(hooks: OrderedDict[int, Hook], hook: Hook, *extra: dict[int, Any], prepend: bool = False) -> RemovableHandle:
+def add_hook(
+    hooks: OrderedDict[int, Hook], hook: Hook, *extra: dict[int, Any], prepend: bool = False
+) -> RemovableHandle:
     """Register a hook, as the last or (`prepend`) the first to be called."""
     handle = RemovableHandle(hooks, *extra)
     hooks[handle.id] = hook
@@ -111,7 +113,8 @@ class BackwardHook:
     """Calls a module's backward hooks with the gradients of its inputs and outputs.
 
     The module's input tensors and output tensors each pass through one BackwardHookFunction. In a backward pass the
-    outputs' node comes first: its gradients are noted, and shown to the pre-hooks. When the inputs' node has run, the hooks
+    outputs' node comes first: its gradients are noted, and shown to the pre-hooks. When the inputs' node has run,
+    the hooks
     get both. If no input needs a gradient, they are called at the outputs' node, with None for the inputs.
     """
 
@@ -167,8 +170,10 @@ class BackwardHook:
         local = self.grad_outputs
         if self.input_places is None:  # there is no node of the inputs whose hook would run
             warnings.warn(
-                "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
-                "require gradients. See https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module."
+                "Full backward hook is firing when gradients are computed with respect to module outputs since no "
+                "inputs "
+                "require gradients. See "
+                "https://docs.pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module."
                 "register_full_backward_hook for more details.",
                 stacklevel=5,
             )
@@ -176,7 +181,8 @@ class BackwardHook:
                 result = hook(self.module, (None,) * self.n_inputs, self.grad_outputs)
                 if result is not None and not (isinstance(result, tuple) and all(r is None for r in result)):
                     raise RuntimeError(
-                        "Backward hook for Modules where no input requires gradient should always return None or None for "
+                        "Backward hook for Modules where no input requires gradient should always return None or None "
+                        "for "
                         "all gradients."
                     )
             self.grad_outputs = None
@@ -193,7 +199,8 @@ class BackwardHook:
                 continue
             if len(changed) != len(grads):
                 raise RuntimeError(
-                    f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but expected {len(grads)}"
+                    f"Backward hook returned an invalid number of grad_input, got {len(changed)}, but expected "
+                    f"{len(grads)}"
                 )
             grads = changed
         self.grad_outputs = None
@@ -208,21 +215,24 @@ def _spread(places: Sequence[int], values: Sequence[Any], size: int) -> tuple[An
     return tuple(spread)
 
 
-# hooks on all modules --------------------------------------------------------------------------------------------------
+# hooks on all modules ------------------------------------------------------------------------------------------------
 
 
 def register_module_buffer_registration_hook(hook: Hook) -> RemovableHandle:
-    """Call `hook(module, name, buffer)` whenever any module registers a buffer; what it returns, if not None, replaces it."""
+    """Call `hook(module, name, buffer)` whenever any module registers a buffer; what it returns, if not None,
+    replaces it."""
     return add_hook(global_buffer_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook: Hook) -> RemovableHandle:
-    """Call `hook(module, name, submodule)` whenever any module registers a child; what it returns, if not None, replaces it."""
+    """Call `hook(module, name, submodule)` whenever any module registers a child; what it returns, if not None,
+    replaces it."""
     return add_hook(global_module_registration_hooks, hook)
 
 
 def register_module_parameter_registration_hook(hook: Hook) -> RemovableHandle:
-    """Call `hook(module, name, param)` whenever any module registers a parameter; what it returns, if not None, replaces it."""
+    """Call `hook(module, name, param)` whenever any module registers a parameter; what it returns, if not None,
+    replaces it."""
     return add_hook(global_parameter_registration_hooks, hook)
 
 
@@ -231,7 +241,9 @@ def register_module_forward_pre_hook(hook: Hook) -> RemovableHandle:
     return add_hook(global_forward_pre_hooks, hook)
 
 
-def register_module_forward_hook(hook: Hook, *, with_kwargs: bool = False, always_call: bool = False) -> RemovableHandle:
+def register_module_forward_hook(
+    hook: Hook, *, with_kwargs: bool = False, always_call: bool = False
+) -> RemovableHandle:
     """Call `hook(module, args, output)` after every module's forward, before its own hooks."""
     notes = global_forward_hooks_with_kwargs, global_forward_hooks_always_called
     handle = add_hook(global_forward_hooks, hook, *notes)
@@ -244,7 +256,8 @@ def register_module_forward_hook(hook: Hook, *, with_kwargs: bool = False, alway
 def _set_global_kind(full: bool) -> None:
     if GlobalKind.full is (not full):
         raise RuntimeError(
-            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only one of "
+            "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only "
+            "one of "
             "them."
         )
     GlobalKind.full = full

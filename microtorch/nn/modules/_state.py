@@ -54,7 +54,8 @@ class StatefulModule:
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
         """The parameters and persistent buffers by their dotted names, in a dictionary.
 
-        The tensors share memory with the module's; with keep_vars they are the module's own, else detached from the graph.
+        The tensors share memory with the module's; with keep_vars they are the module's own, else detached from the
+        graph.
         destination: a dictionary to add to; prefix: what the names begin with.
 
         >>> import microtorch as torch
@@ -63,7 +64,8 @@ class StatefulModule:
         """
         if args:
             warnings.warn(
-                "Positional args are being deprecated, use kwargs instead. Refer to https://pytorch.org/docs/main/generated/"
+                "Positional args are being deprecated, use kwargs instead. Refer to "
+                "https://pytorch.org/docs/main/generated/"
                 "torch.nn.Module.html#torch.nn.Module.state_dict for details.",
                 FutureWarning,
                 stacklevel=2,
@@ -111,7 +113,8 @@ class StatefulModule:
         return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Any) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata)` after the state_dict was made, to change it in place."""
+        """Call `hook(module, state_dict, prefix, local_metadata)` after the state_dict was made, to change it in
+        place."""
         hook._from_public_api = True
         return add_hook(self._state_dict_hooks, hook)
 
@@ -157,7 +160,8 @@ class StatefulModule:
             for hook in module._load_state_dict_post_hooks.values():
                 if hook(module, keys) is not None:
                     raise AssertionError(
-                        "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new values, if "
+                        "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
+                        "values, if "
                         "incompatible_keys need to be modified, it should be done inplace."
                     )
 
@@ -207,7 +211,8 @@ class StatefulModule:
     def _load_member(self, name: str, key: str, param: Any, value: Any, local_metadata: Any, errors: list[str]) -> None:
         if not isinstance(value, TensorBase):
             errors.append(
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint but '
+                f'While copying the parameter named "{key}", '
+                "expected torch.Tensor or Tensor-like object from checkpoint but "
                 f"received {type(value)}"
             )
             return
@@ -217,7 +222,8 @@ class StatefulModule:
                 given = given[0]
             if given.shape != param.shape:
                 errors.append(
-                    f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, the shape in current "
+                    f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, the shape in "
+                    "current "
                     f"model is {param.shape}."
                 )
                 return
@@ -234,7 +240,8 @@ class StatefulModule:
                 setattr(self, name, given)
         except Exception as error:
             errors.append(
-                f'While copying the parameter named "{key}", whose dimensions in the model are {param.size()} and whose '
+                f'While copying the parameter named "{key}", '
+                f"whose dimensions in the model are {param.size()} and whose "
                 f"dimensions in the checkpoint are {given.size()}, an exception occurred : {error.args}."
             )
 
@@ -242,7 +249,8 @@ class StatefulModule:
         return add_hook(self._load_state_dict_pre_hooks, WrappedHook(hook, self if with_module else None))
 
     def register_load_state_dict_pre_hook(self, hook: Hook) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` first."""
+        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)`
+        first."""
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def register_load_state_dict_post_hook(self, hook: Hook) -> RemovableHandle:

@@ -6,8 +6,7 @@ import warnings
 from typing import Any
 
 from microtorch.functions.creation import empty
-from microtorch.nn import functional as F
-from microtorch.nn import init as _init
+from microtorch.nn import functional as F, init as _init
 from microtorch.nn.modules.attention import MultiheadAttention
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter
@@ -384,7 +383,8 @@ class Softshrink(Module):
 
 
 class PReLU(Module):
-    """max(0, x) + weight min(0, x), with one weight or one for each channel (dimension 1): https://arxiv.org/abs/1502.01852.
+    """max(0, x) + weight min(0, x), with one weight or one for each channel (dimension 1):
+    https://arxiv.org/abs/1502.01852.
 
     >>> import microtorch as torch
     >>> torch.nn.PReLU()(torch.tensor([-1.0, 2.0]))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from microtorch.functions.creation import empty
-from microtorch.nn import functional as F
-from microtorch.nn import init
+from microtorch.nn import functional as F, init
 from microtorch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter
@@ -17,7 +16,8 @@ __all__ = ["MultiheadAttention"]
 class MultiheadAttention(Module):
     """softmax(Q K^T / sqrt(head_dim)) V for each of num_heads parts of the projected inputs, joined and projected.
 
-    Inputs (L, N, embed_dim), with batch_first (N, L, embed_dim), or without a batch (L, embed_dim). kdim, vdim: sizes of the
+    Inputs (L, N, embed_dim), with batch_first (N, L, embed_dim), or without a batch (L, embed_dim). kdim, vdim:
+    sizes of the
     keys and values, if not embed_dim. add_bias_kv: learned vectors join keys and values; add_zero_attn: zeros do.
 
     >>> import microtorch as torch
@@ -44,7 +44,8 @@ class MultiheadAttention(Module):
     ) -> None:  # fmt: skip
         if embed_dim <= 0 or num_heads <= 0:
             raise ValueError(
-                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} instead"
+                f"embed_dim and num_heads must be greater than 0, got embed_dim={embed_dim} and num_heads={num_heads} "
+                "instead"
             )
         super().__init__()
         self.embed_dim = embed_dim
@@ -96,12 +97,14 @@ class MultiheadAttention(Module):
             init.xavier_normal_(self.bias_v)
 
     def forward(
-        self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True, attn_mask: Any = None,
+        self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,
+        attn_mask: Any = None,
         average_attn_weights: bool = True, is_causal: bool = False,
     ) -> tuple[Any, Any]:  # fmt: skip
         """The attended values, and the weights (N, L, S) (for each head without average_attn_weights), or None.
 
-        key_padding_mask (N, S): True for keys to ignore, or numbers to add; attn_mask (L, S) or (N * num_heads, L, S): the
+        key_padding_mask (N, S): True for keys to ignore, or numbers to add; attn_mask (L, S) or (N * num_heads, L,
+        S): the
         same for each query. is_causal: a hint that attn_mask is the causal one.
         """
         batched = query.dim() == 3
@@ -131,7 +134,8 @@ class MultiheadAttention(Module):
             self.bias_v, self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias,
             training=self.training, key_padding_mask=key_padding_mask, need_weights=need_weights, attn_mask=attn_mask,
             use_separate_proj_weight=not self._qkv_same_embed_dim, q_proj_weight=self.q_proj_weight,
-            k_proj_weight=self.k_proj_weight, v_proj_weight=self.v_proj_weight, average_attn_weights=average_attn_weights,
+            k_proj_weight=self.k_proj_weight, v_proj_weight=self.v_proj_weight,
+            average_attn_weights=average_attn_weights,
             is_causal=is_causal,
         )  # fmt: skip
         return (out.transpose(1, 0) if transposed else out), weights

@@ -7,8 +7,7 @@ from typing import Any
 from microtorch import dtypes
 from microtorch.autograd.modes import no_grad
 from microtorch.functions.creation import empty, ones, tensor, zeros
-from microtorch.nn import functional as F
-from microtorch.nn import init
+from microtorch.nn import functional as F, init
 from microtorch.nn.modules.lazy import LazyModuleMixin
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
@@ -113,7 +112,8 @@ class _BatchNorm(_NormBase):
 class BatchNorm1d(_BatchNorm):
     """(x - mean) / sqrt(var + eps) * weight + bias, for each channel of (N, C) or (N, C, L).
 
-    In training with the batch's mean and (biased) variance; the running ones move towards them by `momentum` (None: they are
+    In training with the batch's mean and (biased) variance; the running ones move towards them by `momentum` (None:
+    they are
     the average of all batches) and are used in evaluation.
 
     >>> import microtorch as torch

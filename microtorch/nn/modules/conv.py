@@ -8,8 +8,7 @@ from typing import Any
 
 from microtorch.autograd.modes import no_grad
 from microtorch.functions.creation import empty
-from microtorch.nn import functional as F
-from microtorch.nn import init
+from microtorch.nn import functional as F, init
 from microtorch.nn.modules.lazy import LazyModuleMixin
 from microtorch.nn.modules.module import Module
 from microtorch.nn.modules.utils import _pair, _reverse_repeat_tuple, _single, _triple
@@ -119,7 +118,8 @@ class _PlainConv(_ConvNd):
     """A convolution that is not transposed; `_tuple` makes the sizes tuples."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+        self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+        dilation: Any = 1,
         groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         tuple_ = self._tuple
@@ -147,8 +147,10 @@ class _PlainConv(_ConvNd):
 class Conv1d(_PlainConv):
     """(N, C_in, L) -> (N, C_out, L_out), with L_out = (L + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1.
 
-    weight (C_out, C_in/groups, kernel_size) and bias start uniform in +-1/sqrt(C_in/groups * kernel_size). padding: a number,
-    "same" or "valid"; padding_mode: zeros, reflect, replicate or circular. groups: channels in that many separate parts.
+    weight (C_out, C_in/groups, kernel_size) and bias start uniform in +-1/sqrt(C_in/groups * kernel_size). padding:
+    a number,
+    "same" or "valid"; padding_mode: zeros, reflect, replicate or circular. groups: channels in that many separate
+    parts.
 
     >>> import microtorch as torch
     >>> torch.nn.Conv1d(16, 33, 3, stride=2)(torch.zeros(20, 16, 50)).shape
@@ -218,18 +220,21 @@ class _ConvTransposeNd(_ConvNd):
             output_size = output_size[others:]
         if len(output_size) != num_spatial_dims:
             raise ValueError(
-                f"ConvTranspose{num_spatial_dims}D: for {input.dim()}D input, output_size must have {num_spatial_dims} or "
+                f"ConvTranspose{num_spatial_dims}D: for {input.dim()}D input, output_size must have "
+                f"{num_spatial_dims} or "
                 f"{others + num_spatial_dims} elements (got {len(output_size)})"
             )
         dilation = dilation or (1,) * num_spatial_dims
         sizes = input.shape[others:]
         smallest = [
-            (n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in zip(sizes, stride, padding, dilation, kernel_size)
+            (n - 1) * s - 2 * p + d * (k - 1) + 1
+            for n, s, p, d, k in zip(sizes, stride, padding, dilation, kernel_size)
         ]
         largest = [n + s - 1 for n, s in zip(smallest, stride)]
         if any(not low <= n <= high for n, low, high in zip(output_size, smallest, largest)):
             raise ValueError(
-                f"requested an output size of {output_size}, but valid sizes range from {smallest} to {largest} (for an "
+                f"requested an output size of {output_size}, but valid sizes range from {smallest} to {largest} (for "
+                "an "
                 f"input of {input.size()[2:]})"
             )
         return [n - low for n, low in zip(output_size, smallest)]
@@ -323,7 +328,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
         n = self._get_num_spatial_dims()
         if input.dim() not in (n + 1, n + 2):
             raise RuntimeError(
-                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but got input of size: "
+                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but got input "
+                "of size: "
                 f"{input.shape}"
             )
         return int(input.shape[1] if input.dim() == n + 2 else input.shape[0])
@@ -334,7 +340,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
 
 class _LazyPlainConv(_LazyConvXdMixin, _PlainConv):
     def __init__(
-        self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1,
+        self, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+        groups: int = 1,
         bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__(0, 0, kernel_size, stride, padding, dilation, groups, False, padding_mode, device, dtype)

@@ -13,7 +13,8 @@ __all__ = ["LazyModuleMixin"]
 class LazyModuleMixin:
     """Mixed into a module whose parameters are UninitializedParameters until its first call.
 
-    A subclass defines `initialize_parameters(input)`, which gives them shapes; after that the module becomes an ordinary one,
+    A subclass defines `initialize_parameters(input)`, which gives them shapes; after that the module becomes an
+    ordinary one,
     of the class `cls_to_become`.
 
     >>> import microtorch as torch

@@ -7,8 +7,7 @@ from typing import Any
 
 from microtorch.autograd.modes import no_grad
 from microtorch.functions.creation import empty
-from microtorch.nn import functional as F
-from microtorch.nn import init
+from microtorch.nn import functional as F, init
 from microtorch.nn.modules.lazy import LazyModuleMixin
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter, UninitializedParameter
@@ -97,7 +96,13 @@ class Bilinear(Module):
     bias: Any
 
     def __init__(
-        self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         self.in1_features = in1_features
@@ -167,7 +172,8 @@ class LazyLinear(LazyModuleMixin, Linear):
         if self.in_features == 0:
             if input.shape[-1] != self.weight.shape[-1]:
                 raise AssertionError(
-                    f"The in_features inferred from input: {input.shape[-1]} is not equal to in_features from self.weight: "
+                    f"The in_features inferred from input: {input.shape[-1]} is not equal to in_features from "
+                    "self.weight: "
                     f"{self.weight.shape[-1]}"
                 )
             self.in_features = input.shape[-1]

@@ -6,8 +6,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from microtorch.nn import _reduction
-from microtorch.nn import functional as F
+from microtorch.nn import _reduction, functional as F
 from microtorch.nn.modules.distance import PairwiseDistance
 from microtorch.nn.modules.module import Module
 
@@ -75,7 +74,8 @@ class L1Loss(_Loss):
 
 
 class NLLLoss(_WeightedLoss):
-    """-weight[y] x[y] for log-probabilities x (N, C, ...) and classes y (N, ...); the mean divides by the sum of weights.
+    """-weight[y] x[y] for log-probabilities x (N, C, ...) and classes y (N, ...); the mean divides by the sum of
+    weights.
 
     Targets equal to ignore_index count nothing.
 
@@ -85,7 +85,8 @@ class NLLLoss(_WeightedLoss):
     """
 
     def __init__(
-        self, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
+        self, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
+        reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:  # fmt: skip
         super().__init__(weight, size_average, reduce, reduction)
@@ -93,16 +94,15 @@ class NLLLoss(_WeightedLoss):
 
     def forward(self, input: Any, target: Any) -> Any:
         """The loss."""
-        return F.nll_loss(
-            input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction
-        )
+        return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
 class NLLLoss2d(NLLLoss):
     """Deprecated: NLLLoss."""
 
     def __init__(
-        self, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
+        self, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
+        reduce: bool | None = None,
         reduction: str = "mean",
     ) -> None:  # fmt: skip
         warnings.warn(
@@ -147,10 +147,15 @@ class GaussianNLLLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """y (log y - x) for log-probabilities x; log_target: y are log-probabilities too. "batchmean" divides by the batch."""
+    """y (log y - x) for log-probabilities x; log_target: y are log-probabilities too. "batchmean" divides by the
+    batch."""
 
     def __init__(
-        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean", log_target: bool = False
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        log_target: bool = False,
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.log_target = log_target
@@ -263,7 +268,8 @@ class SoftMarginLoss(_Loss):
 class CrossEntropyLoss(_WeightedLoss):
     """-log softmax(x)[y] for numbers x (N, C, ...) and classes y (N, ...), or probabilities y of x's shape.
 
-    weight: a factor for each class; ignore_index: targets that count nothing; label_smoothing: how much of the target goes to
+    weight: a factor for each class; ignore_index: targets that count nothing; label_smoothing: how much of the
+    target goes to
     all classes alike.
 
     >>> import microtorch as torch
@@ -272,7 +278,8 @@ class CrossEntropyLoss(_WeightedLoss):
     """
 
     def __init__(
-        self, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100, reduce: bool | None = None,
+        self, weight: Any = None, size_average: bool | None = None, ignore_index: int = -100,
+        reduce: bool | None = None,
         reduction: str = "mean", label_smoothing: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(weight, size_average, reduce, reduction)
@@ -352,7 +359,8 @@ class TripletMarginLoss(_Loss):
     """
 
     def __init__(
-        self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False, size_average: bool | None = None,
+        self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
+        size_average: bool | None = None,
         reduce: bool | None = None, reduction: str = "mean",
     ) -> None:  # fmt: skip
         super().__init__(size_average, reduce, reduction)
@@ -366,7 +374,14 @@ class TripletMarginLoss(_Loss):
     def forward(self, anchor: Any, positive: Any, negative: Any) -> Any:
         """The loss."""
         return F.triplet_margin_loss(
-            anchor, positive, negative, margin=self.margin, p=self.p, eps=self.eps, swap=self.swap, reduction=self.reduction
+            anchor,
+            positive,
+            negative,
+            margin=self.margin,
+            p=self.p,
+            eps=self.eps,
+            swap=self.swap,
+            reduction=self.reduction,
         )
 
 
@@ -399,7 +414,8 @@ class TripletMarginWithDistanceLoss(_Loss):
 class CTCLoss(_Loss):
     """Connectionist temporal classification: Graves et al. (2006), https://www.cs.toronto.edu/~graves/icml_2006.pdf.
 
-    log_probs (T, N, C); targets (N, S) or all joined; blank: the class of no label; zero_infinity: impossible alignments count
+    log_probs (T, N, C); targets (N, S) or all joined; blank: the class of no label; zero_infinity: impossible
+    alignments count
     nothing.
     """
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from microtorch.functions.creation import empty
 from microtorch.functions.shape import cat
-from microtorch.nn import functional as F
-from microtorch.nn import init
+from microtorch.nn import functional as F, init
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter
 
@@ -44,7 +43,8 @@ class LocalResponseNorm(Module):
 class CrossMapLRN2d(Module):
     """The older form of LocalResponseNorm, of (N, C, H, W): the neighbours of a channel are centred on it.
 
-    PyTorch's takes channel 0 for a neighbour of all channels but the first few, and so does this one; but the gradient here is
+    PyTorch's takes channel 0 for a neighbour of all channels but the first few, and so does this one; but the
+    gradient here is
     that of the result, which PyTorch's is not.
     """
 
@@ -123,7 +123,8 @@ class LayerNorm(Module):
 
 
 class GroupNorm(Module):
-    """(x - mean) / sqrt(var + eps) * weight + bias over groups of channels of (N, C, *): https://arxiv.org/abs/1803.08494.
+    """(x - mean) / sqrt(var + eps) * weight + bias over groups of channels of (N, C, *):
+    https://arxiv.org/abs/1803.08494.
 
     weight and bias (C) start as ones and zeros.
 
@@ -165,7 +166,8 @@ class GroupNorm(Module):
     def extra_repr(self) -> str:
         """The sizes and the options."""
         return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
         )
 
 

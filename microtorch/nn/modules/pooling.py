@@ -34,7 +34,8 @@ __all__ = [
 
 
 class _MaxPoolNd(Module):
-    """stride: kernel_size unless given. return_indices: also the flat places of the maxima. ceil_mode: round sizes up."""
+    """stride: kernel_size unless given. return_indices: also the flat places of the maxima. ceil_mode: round sizes
+    up."""
 
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
@@ -156,7 +157,12 @@ class AvgPool1d(Module):
     """
 
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
     ) -> None:
         super().__init__()
         self.kernel_size = _single(kernel_size)
@@ -178,7 +184,8 @@ class _AvgPoolNd(Module):
     """divisor_override: what to divide by, instead of the number of elements."""
 
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+        count_include_pad: bool = True,
         divisor_override: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -191,7 +198,13 @@ class _AvgPoolNd(Module):
 
     def _pool(self, function: Callable[..., Any], input: Any) -> Any:
         return function(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad, self.divisor_override
+            input,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
         )
 
     def extra_repr(self) -> str:
@@ -282,7 +295,8 @@ class _LPPoolNd(Module):
     def extra_repr(self) -> str:
         """The sizes."""
         return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
+            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+            f"ceil_mode={self.ceil_mode}"
         )
 
 

@@ -6,8 +6,7 @@ from typing import Any, Self
 
 from microtorch.autograd.modes import no_grad
 from microtorch.functions.creation import empty
-from microtorch.nn import functional as F
-from microtorch.nn import init
+from microtorch.nn import functional as F, init
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter
 
@@ -34,7 +33,8 @@ class Embedding(Module):
     """(*) of integers -> (*, embedding_dim): row i of the weight for each i.
 
     weight (num_embeddings, embedding_dim) starts as standard normal numbers.
-    padding_idx: this row starts as zeros and gets no gradient. max_norm: rows that are used are first scaled, in place, to at
+    padding_idx: this row starts as zeros and gets no gradient. max_norm: rows that are used are first scaled, in
+    place, to at
     most this p-norm (p = norm_type). scale_grad_by_freq: divide gradients by how often the row was used in the batch.
 
     >>> import microtorch as torch
@@ -120,7 +120,8 @@ class Embedding(Module):
 class EmbeddingBag(Module):
     """Sums, means or maxima of bags of rows, without making the rows: (B, L) -> (B, embedding_dim).
 
-    Or the bags stand one after another in input (N), and offsets (B) says where each begins. mode: "sum", "mean" or "max".
+    Or the bags stand one after another in input (N), and offsets (B) says where each begins. mode: "sum", "mean" or
+    "max".
     include_last_offset: the last offset is the end of the last bag. padding_idx: this row is left out.
 
     >>> import microtorch as torch

@@ -33,7 +33,8 @@ def _reverse_repeat_tuple(t: Iterable[Any], n: int) -> tuple[Any, ...]:
 
 
 def typename(obj: Any) -> str:
-    """The name of an object's type as PyTorch's messages give it: torch.FloatTensor, int, torch.nn.modules.linear.Linear.
+    """The name of an object's type as PyTorch's messages give it: torch.FloatTensor, int,
+    torch.nn.modules.linear.Linear.
 
     A class or function is named itself.
     """

@@ -1,0 +1,351 @@
+"""Indexing: kernels that pick, write and add elements by index, along one dimension or over all memory.
+
+None of them writes into its inputs, but those whose name ends in `_into`, which write into their first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+# a basic key: numbers, slices, None, ... -------------------------------------------------------------------------------------
+
+
+def embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
+    """Zeros of `shape` with g at the basic index `key`."""
+    out = np.zeros(shape, g.dtype)
+    out[key] = g
+    return out
+
+
+def without(x: Any, key: tuple[Any, ...]) -> Any:
+    """A copy of x with zeros at the index `key`."""
+    out = x.copy()
+    out[key] = 0
+    return out
+
+
+def put_slice(x: Any, value: Any, key: tuple[Any, ...]) -> Any:
+    """A copy of x with `value` at the index `key`."""
+    out = x.copy()
+    out[key] = value
+    return out
+
+
+# an advanced key: arrays of numbers or bools -----------------------------------------------------------------------------------
+
+
+def index_embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
+    """Zeros of `shape` with g added at the advanced index `key` (repeated places add up)."""
+    out = np.zeros(shape, g.dtype)
+    put_into(out, g, key, any(isinstance(k, np.ndarray) and k.dtype.kind in "iu" for k in key))  # masks name a place once
+    return out
+
+
+def put(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> Any:
+    """A copy of x with `value` written (or added) at an index."""
+    out = x.copy()
+    put_into(out, value, key, accumulate)
+    return out
+
+
+def put_into(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> None:
+    """x[key] = value, or += with repeated places adding up."""
+    if not accumulate:
+        x[key] = value
+        return
+    first = key[0]
+    if isinstance(first, np.ndarray) and first.dtype.kind in "iu" and all(k == slice(None) for k in key[1:] if k is not Ellipsis and isinstance(k, slice)) \
+            and not any(isinstance(k, np.ndarray) or k is None for k in key[1:]):  # fmt: skip
+        add_rows(x, first, np.broadcast_to(value, first.shape + x.shape[1:]))
+    else:
+        np.add.at(x, key, value)
+
+
+def add_rows(out: Any, rows: Any, g: Any) -> Any:
+    """Add g[i] to out[rows[i]], in place: rows sorted, runs of equal ones summed at once."""
+    flat = rows.reshape(-1)
+    if flat.size == 0:
+        return out
+    values = g.reshape(flat.size, *out.shape[1:])
+    if flat.size < 8 or out.ndim == 1:
+        np.add.at(out, flat, values)
+        return out
+    flat = np.where(flat < 0, flat + out.shape[0], flat)
+    order = np.argsort(flat, kind="stable")
+    ordered = flat[order]
+    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    out[ordered[starts]] += np.add.reduceat(values[order], starts, axis=0, dtype=out.dtype)
+    return out
+
+
+# along one dimension: gather and scatter -----------------------------------------------------------------------------------------
+
+
+def along(index: Any, axis: int) -> tuple[Any, ...]:
+    """The key that takes, along `axis`, the element that `index` names at each place."""
+    key = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    key[axis] = index
+    return tuple(key)
+
+
+def _first(index: Any) -> tuple[slice, ...]:
+    """The key of the part of a source that an index covers."""
+    return tuple(slice(n) for n in index.shape)
+
+
+def gather(x: Any, index: Any, axis: int) -> Any:
+    """out[i][j] = x[index[i][j]][j] for axis 0."""
+    return x[along(index, axis)]
+
+
+def gather_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """Zeros of `shape` with g added where `gather` took it from."""
+    out = np.zeros(shape, g.dtype)
+    if index.size and index.shape[axis] == 1:  # no place is named twice
+        out[along(index, axis)] = g
+    else:
+        np.add.at(out, along(index, axis), g)
+    return out
+
+
+def scatter(x: Any, index: Any, src: Any, axis: int) -> Any:
+    """A copy of x with src[i][j] at [index[i][j]][j] (axis 0); src is an array or a number."""
+    out = x.copy()
+    scatter_into(out, index, src, axis)
+    return out
+
+
+def scatter_into(x: Any, index: Any, src: Any, axis: int) -> None:
+    """`scatter`, in place."""
+    x[along(index, axis)] = src[_first(index)] if isinstance(src, np.ndarray) and src.ndim else src
+
+
+def scatter_add(x: Any, index: Any, src: Any, axis: int) -> Any:
+    """A copy of x with src[i][j] added at [index[i][j]][j] (axis 0)."""
+    out = x.copy()
+    scatter_add_into(out, index, src, axis)
+    return out
+
+
+def scatter_add_into(x: Any, index: Any, src: Any, axis: int) -> None:
+    """`scatter_add`, in place."""
+    np.add.at(x, along(index, axis), src[_first(index)])
+
+
+_REDUCE = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply,
+           "amax": np.maximum, "amin": np.minimum}  # fmt: skip
+
+
+def _neutral(reduce: str, dtype: Any) -> Any:
+    """What changes nothing when reduced with."""
+    if reduce in ("amax", "amin"):
+        if dtype.kind == "f":
+            return -np.inf if reduce == "amax" else np.inf
+        if dtype.kind == "b":
+            return reduce == "amin"
+        info = np.iinfo(dtype)
+        return info.min if reduce == "amax" else info.max
+    return 1 if reduce in ("prod", "multiply") else 0
+
+
+def scatter_reduce(x: Any, index: Any, src: Any, axis: int, reduce: str, include_self: bool) -> Any:
+    """A copy of x where each place that `index` names holds the sum, prod, mean, amax or amin of what src brings it.
+
+    The place's own value counts with include_self.
+    """
+    out = x.copy()
+    key = along(index, axis)
+    if not include_self:
+        out[key] = _neutral(reduce, x.dtype)
+    with np.errstate(all="ignore"):
+        _REDUCE[reduce].at(out, key, src[_first(index)])
+        if reduce == "mean":
+            count = np.full(x.shape, include_self, x.dtype if x.dtype.kind in "fc" else np.int64)
+            np.add.at(count, key, 1)
+            np.maximum(count, 1, out=count)
+            out = (out / count if x.dtype.kind in "fc" else out // count).astype(x.dtype, copy=False)
+    return out
+
+
+# along one dimension: whole slices --------------------------------------------------------------------------------------------------
+
+
+def index_select(x: Any, index: Any, axis: int) -> Any:
+    """The slices that the vector `index` lists."""
+    return np.take(x, index, axis)
+
+
+def index_select_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """Zeros of `shape` with g's slices added where they came from."""
+    out = np.zeros(shape, g.dtype)
+    add_rows(np.moveaxis(out, axis, 0), index, np.moveaxis(g, axis, 0))
+    return out
+
+
+def index_add(x: Any, index: Any, source: Any, axis: int, alpha: Any) -> Any:
+    """A copy of x with alpha * source's slices added at those listed."""
+    out = x.copy()
+    index_add_into(out, index, source, axis, alpha)
+    return out
+
+
+def index_add_into(x: Any, index: Any, source: Any, axis: int, alpha: Any) -> None:
+    """`index_add`, in place."""
+    if alpha != 1:
+        source = (source * alpha).astype(x.dtype, copy=False)
+    if x.dtype.kind == "b":
+        np.logical_or.at(x, (slice(None),) * axis + (index,), source)
+        return
+    np.add.at(np.moveaxis(x, axis, 0), index, np.moveaxis(source, axis, 0))
+
+
+def index_copy(x: Any, index: Any, source: Any, axis: int) -> Any:
+    """A copy of x with source's slices at those listed."""
+    out = x.copy()
+    index_copy_into(out, index, source, axis)
+    return out
+
+
+def index_copy_into(x: Any, index: Any, source: Any, axis: int) -> None:
+    """`index_copy`, in place."""
+    x[(slice(None),) * axis + (index,)] = source
+
+
+def index_fill(x: Any, index: Any, value: Any, axis: int) -> Any:
+    """A copy of x with one number in the slices listed."""
+    return index_copy(x, index, value, axis)
+
+
+# over all elements, in the order of the indices ---------------------------------------------------------------------------------------
+
+
+def take(x: Any, index: Any) -> Any:
+    """The elements at these places of the flattened array, in the shape of index."""
+    return x.reshape(-1)[index]
+
+
+def take_backward(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` with g added at the places of the flattened array."""
+    out = np.zeros(shape, g.dtype)
+    np.add.at(out.reshape(-1), index.reshape(-1), g.reshape(-1))
+    return out
+
+
+def put_flat(x: Any, index: Any, source: Any, accumulate: bool) -> Any:
+    """A copy of x with the elements of source written (or added) at these places of the flattened array."""
+    flat = x.reshape(-1).copy()
+    if accumulate:
+        np.add.at(flat, index.reshape(-1), source.reshape(-1))
+    else:
+        flat[index.reshape(-1)] = source.reshape(-1)
+    return flat.reshape(x.shape)
+
+
+def masked_scatter(x: Any, mask: Any, source: Any) -> Any:
+    """A copy of x with the elements of source, in order, where the mask is true."""
+    out = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)))
+    masked_scatter_into(out, mask, source)
+    return out
+
+
+def masked_scatter_into(x: Any, mask: Any, source: Any) -> None:
+    """`masked_scatter`, in place."""
+    where = np.broadcast_to(mask, x.shape)
+    x[where] = source.reshape(-1)[: np.count_nonzero(where)]
+
+
+def masked_scatter_backward(g: Any, mask: Any, shape: tuple[int, ...]) -> Any:
+    """What source's elements became, in its shape; zeros for those left over."""
+    out = np.zeros(shape, g.dtype)
+    taken = g[np.broadcast_to(mask, g.shape)]
+    out.reshape(-1)[: taken.size] = taken
+    return out
+
+
+# memory of a tensor seen through a view of it: geometry = (base shape, base strides, shape, strides, offset), in bytes -------
+
+
+def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
+    """A view of the memory of x with these strides, `offset` bytes from its first element (which may lie before it)."""
+    interface = dict(x.__array_interface__)
+    address, read_only = interface["data"]
+    interface.update(data=(address + offset, read_only), shape=shape, strides=strides)
+    return np.asarray(_Memory(interface, x))
+
+
+class _Memory:
+    """What NumPy makes an array from, keeping its owner alive."""
+
+    def __init__(self, interface: dict[str, Any], owner: Any) -> None:
+        self.__array_interface__ = interface
+        self.owner = owner
+
+
+def _extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    """From the first element to the last, in bytes."""
+    return sum((n - 1) * s for n, s in zip(shape, strides))
+
+
+def _memory(geometry: tuple[Any, ...], dtype: Any) -> tuple[Any, Any, Any]:
+    """Zeros that hold base and view: (flat, seen as the base, seen as the view)."""
+    base_shape, base_strides, shape, strides, offset = geometry
+    start = max(0, -offset)
+    if 0 in base_shape or 0 in shape:
+        size = max(start, start + offset) + sum(np.multiply(base_shape, base_strides)) + sum(np.multiply(shape, strides))
+    else:
+        size = max(start + _extent(base_shape, base_strides), start + offset + _extent(shape, strides))
+    flat = np.zeros(int(size) // dtype.itemsize + 1, dtype)
+    return flat, np.ndarray(base_shape, dtype, flat, start, base_strides), np.ndarray(shape, dtype, flat, start + offset, strides)
+
+
+def _overlaps(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether elements may share memory (never wrongly False)."""
+    reach = 0
+    for s, n in sorted((s, n) for s, n in zip(strides, shape) if n > 1):
+        if s <= reach:
+            return True
+        reach += (n - 1) * s
+    return False
+
+
+def _add_region(flat: Any, part: Any, g: Any) -> None:
+    """Add g to the part of flat memory; elements that share memory add up."""
+    if _overlaps(part.shape, part.strides):
+        size = flat.itemsize
+        first = (part.__array_interface__["data"][0] - flat.__array_interface__["data"][0]) // size
+        places = np.ndarray(part.shape, np.int64, np.arange(flat.size), first * 8, [s // size * 8 for s in part.strides])
+        np.add.at(flat, places.reshape(-1), np.broadcast_to(g, part.shape).reshape(-1))
+    else:
+        part += g
+
+
+def region(x: Any, geometry: tuple[Any, ...]) -> Any:
+    """A copy of the part of x (any layout) that a view with this geometry sees of its base."""
+    x = np.asarray(x)
+    _, base, part = _memory(geometry, x.dtype)
+    base[...] = x
+    return part.copy()
+
+
+def region_embed(g: Any, geometry: tuple[Any, ...]) -> Any:
+    """Zeros in the shape of the base, with g added where the view sees it (an element seen twice adds up)."""
+    g = np.asarray(g)
+    flat, base, part = _memory(geometry, g.dtype)
+    _add_region(flat, part, g)
+    return base
+
+
+def region_without(x: Any, geometry: tuple[Any, ...]) -> Any:
+    """A copy of x with zeros where the view sees it."""
+    return region_write(x, 0, geometry)
+
+
+def region_write(x: Any, value: Any, geometry: tuple[Any, ...]) -> Any:
+    """A copy of x with `value` where the view sees it."""
+    x = np.asarray(x)
+    _, base, part = _memory(geometry, x.dtype)
+    base[...] = x
+    part[...] = value
+    return base

@@ -1,0 +1,272 @@
+"""Losses. `reduction` is "none", "mean" or "sum"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microtorch.kernels.pointwise import quiet
+
+_add = np.add.reduce
+
+
+def reduced(losses: Any, reduction: str) -> Any:
+    """The losses, their mean or their sum."""
+    if reduction == "none":
+        return losses
+    if losses.dtype == np.float16:
+        return reduced(losses.astype(np.float32), reduction).astype(np.float16)
+    total = _add(losses, None)
+    if reduction == "sum":
+        return total
+    return total / losses.size if losses.size else np.asarray(np.nan, losses.dtype)
+
+
+def mse_loss(x: Any, y: Any, reduction: str) -> Any:
+    """(x - y)^2."""
+    d = np.subtract(x, y)
+    if reduction == "none" or d.size == 0 or d.dtype.kind != "f" or d.dtype == np.float16:
+        return reduced(d * d, reduction)
+    flat = d.reshape(-1)
+    total = np.dot(flat, flat)
+    return total / d.size if reduction == "mean" else total
+
+
+def mse_slope(x: Any, y: Any, g: Any, scale: float) -> Any:
+    """scale * g * (x - y), in one array."""
+    d = np.subtract(x, y)
+    return np.multiply(d, g * scale, out=d) if type(d) is np.ndarray else d * (g * scale)
+
+
+def smooth_l1_loss(x: Any, y: Any, reduction: str, beta: float) -> Any:
+    """(x - y)^2 / (2 beta) where |x - y| < beta, else |x - y| - beta / 2."""
+    d = np.abs(x - y)
+    return reduced(np.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), reduction)
+
+
+def huber_loss(x: Any, y: Any, reduction: str, delta: float) -> Any:
+    """(x - y)^2 / 2 where |x - y| <= delta, else delta (|x - y| - delta / 2)."""
+    d = np.abs(x - y)
+    return reduced(np.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
+
+
+# binary classification -------------------------------------------------------------------------------------------------------
+
+
+@quiet
+def binary_cross_entropy(x: Any, target: Any, weight: Any, reduction: str) -> Any:
+    """-(t log x + (1 - t) log(1 - x)), the logarithms at least -100."""
+    losses = (target - 1) * np.maximum(np.log1p(-x), -100) - target * np.maximum(np.log(x), -100)
+    if weight is not None:
+        losses *= weight
+    return reduced(losses, reduction)
+
+
+def bce_slope(x: Any, target: Any) -> Any:
+    """(x - t) / (x (1 - x)), the denominator at least 1e-12."""
+    return (x - target) / np.maximum((1 - x) * x, 1e-12)
+
+
+@quiet
+def log_odds_clamped(x: Any) -> Any:
+    """log(1 - x) - log x, each at least -100."""
+    return np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)
+
+
+def bce_with_logits(x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    """(1 - t) x + (1 + (p - 1) t) log(1 + exp(-x)), p the weight of positive targets; without overflow."""
+    tail = np.abs(x)
+    np.negative(tail, out=tail) if tail.ndim else None
+    tail = np.exp(tail if tail.ndim else -tail)
+    tail = np.log1p(tail) - np.minimum(x, 0)  # log(1 + exp(-x))
+    if pos_weight is not None:
+        tail = tail * ((pos_weight - 1) * target + 1)
+    losses = (1 - target) * x + tail
+    if weight is not None:
+        losses = losses * weight
+    return reduced(losses, reduction)
+
+
+def soft_margin_loss(x: Any, y: Any, reduction: str) -> Any:
+    """log(1 + exp(-y x))."""
+    with np.errstate(all="ignore"):
+        return reduced(np.log1p(np.exp(-x * y)), reduction)
+
+
+def x_log_x(x: Any) -> Any:
+    """x log x, 0 at 0."""
+    with np.errstate(all="ignore"):
+        return np.where(x == 0, 0, x * np.log(x)).astype(x.dtype)
+
+
+# classes by number -----------------------------------------------------------------------------------------------------------
+
+
+def _weights(target: Any, classes: int, weight: Any, ignore_index: int, dtype: Any) -> tuple[Any, Any]:
+    """The targets with ignored ones made 0, and the weight of each (None: all 1).
+
+    Raises IndexError for a class that does not exist.
+    """
+    w = None
+    if target.size:
+        ignored = target == ignore_index
+        if ignored.any():
+            target = np.where(ignored, 0, target)
+            w = (~ignored).astype(dtype)
+        if target.min() < 0 or target.max() >= classes:
+            bad = target[(target < 0) | (target >= classes)].flat[0]
+            raise IndexError(f"Target {int(bad)} is out of bounds.")
+    if weight is not None:
+        w = weight[target] if w is None else weight[target] * w
+    return target, w
+
+
+def _picked(x: Any, target: Any) -> Any:
+    """x (N, C, *d) at the classes target (N, *d); x (C) at one class."""
+    if x.ndim == 1:
+        return x[target]
+    if x.ndim == 2:
+        return x[np.arange(target.size), target]
+    return np.take_along_axis(x, target[:, None], 1)[:, 0]
+
+
+@quiet
+def nll_loss(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """-weight[t] x[t]; the mean divides by the sum of the weights."""
+    target, w = _weights(target, x.shape[1 if x.ndim > 1 else 0], weight, ignore_index, x.dtype)
+    losses = np.negative(_picked(x, target))
+    if w is not None:
+        losses = np.where(w == 0, 0, losses * w).astype(x.dtype)
+    if reduction != "mean" or w is None:
+        return reduced(np.asarray(losses), reduction)
+    return reduced(np.asarray(losses), "sum") / _add(w, None)
+
+
+@quiet
+def nll_loss_grad(g: Any, shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """The gradient of nll_loss, linear in g: zeros of `shape` but for the targets' places."""
+    out = np.zeros(shape, g.dtype)
+    target, w = _weights(target, shape[1 if len(shape) > 1 else 0], weight, ignore_index, g.dtype)
+    share = -_share(g, w, target.size, reduction)
+    if len(shape) == 1:
+        out[target] = share
+    elif len(shape) == 2:
+        out[np.arange(target.size), target] = share
+    else:
+        np.put_along_axis(out, target[:, None], np.broadcast_to(share, target.shape)[:, None], 1)
+    return out
+
+
+def _share(g: Any, w: Any, count: int, reduction: str) -> Any:
+    """The part of g that falls to each loss: g weight, for the mean divided by the sum of the weights."""
+    if w is None:
+        return g / count if reduction == "mean" and count else g
+    return np.where(w == 0, 0, g * w / _add(w, None) if reduction == "mean" else g * w).astype(g.dtype)
+
+
+@quiet
+def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> tuple[Any, Any]:
+    """nll_loss of log_softmax along the classes, and softmax."""
+    axis = 1 if x.ndim > 1 else 0
+    if x.dtype == np.float16:
+        loss, p = cross_entropy(x.astype(np.float32), target, weight, ignore_index, reduction)
+        return np.asarray(loss).astype(x.dtype), p.astype(x.dtype)
+    if x.size == 0:
+        return nll_loss(x, target, weight, ignore_index, reduction), x
+    z = x - np.maximum.reduce(x, axis, None, None, True)
+    p = np.exp(z)
+    total = _add(p, axis, None, None, True)
+    if x.ndim == 2 and weight is None and target.shape == x.shape[:1] and target.size and target.min() >= 0 > ignore_index:
+        try:
+            losses = np.log(total).reshape(-1)
+            losses -= z[np.arange(target.size), target]
+        except IndexError:
+            raise IndexError(f"Target {int(target.max())} is out of bounds.") from None
+        p /= total
+        return reduced(losses, reduction), p
+    z -= np.log(total)
+    p /= total
+    return nll_loss(z, target, weight, ignore_index, reduction), p
+
+
+@quiet
+def cross_entropy_backward(g: Any, p: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
+    """(softmax - one-hot) times each loss's share of g."""
+    if p.ndim == 2 and weight is None and target.size and target.min() >= 0 > ignore_index:
+        share = g / target.size if reduction == "mean" else g
+        out = p * (share if reduction != "none" else share[:, None])
+        out[np.arange(target.size), target] -= share
+        return out
+    axis = 1 if p.ndim > 1 else 0
+    out = nll_loss_grad(g, p.shape, target, weight, ignore_index, reduction)
+    return out - p * _add(out, axis, None, None, True)
+
+
+# margins ---------------------------------------------------------------------------------------------------------------------
+
+
+def multi_margin_loss(x: Any, target: Any, weight: Any, p: int, margin: float, reduction: str) -> Any:
+    """sum over the wrong classes i of max(0, margin - x[t] + x[i])^p weight[t] / C."""
+    z = _margins(x, target, margin)
+    losses = _add(z**p, 1)
+    if weight is not None:
+        losses = losses * weight[target]
+    return reduced(losses / x.shape[1], reduction)
+
+
+def _margins(x: Any, target: Any, margin: float) -> Any:
+    rows = np.arange(x.shape[0])
+    z = np.maximum(margin - x[rows, target][:, None] + x, 0)
+    z[rows, target] = 0
+    return z
+
+
+def multi_margin_backward(
+    g: Any, x: Any, target: Any, weight: Any, p: int, margin: float, reduction: str
+) -> Any:
+    """The gradient of multi_margin_loss, linear in g."""
+    z = _margins(x, target, margin)
+    slope = (z > 0).astype(x.dtype) if p == 1 else 2 * z
+    rows = np.arange(x.shape[0])
+    slope[rows, target] = -_add(slope, 1)
+    if weight is not None:
+        slope *= weight[target][:, None]
+    share = g / x.shape[0] if reduction == "mean" else g
+    return slope / x.shape[1] * (share[:, None] if reduction == "none" else share)
+
+
+def multi_margin_apply(v: Any, x: Any, target: Any, weight: Any, p: int, margin: float, reduction: str) -> Any:
+    """The transpose of multi_margin_backward in g."""
+    rows = _add(multi_margin_backward(np.ones(x.shape[0], x.dtype), x, target, weight, p, margin, "none") * v, 1)
+    return reduced(rows, reduction)
+
+
+def multilabel_targets(target: Any, classes: int) -> Any:
+    """True for the classes that are listed before the first -1 of each row."""
+    listed = np.cumsum(target < 0, 1) == 0
+    if target.size and ((target < -1) | (target >= classes)).any():
+        raise RuntimeError("multilabel_margin_loss: target is out of bounds")
+    out = np.zeros((target.shape[0], classes), bool)
+    rows = np.broadcast_to(np.arange(target.shape[0])[:, None], target.shape)
+    out[rows[listed], target[listed]] = True
+    return out
+
+
+def multilabel_margin_loss(x: Any, target: Any, reduction: str) -> Any:
+    """sum over targets j and other classes i of max(0, 1 - x[j] + x[i]) / C; target lists classes, ended by -1."""
+    losses = _add(_label_margins(x, target)[0], (1, 2)) / max(x.shape[1], 1)
+    return reduced(losses, reduction)
+
+
+def _label_margins(x: Any, target: Any) -> tuple[Any, Any]:
+    is_target = multilabel_targets(target, x.shape[1])
+    z = np.maximum(1 - x[:, :, None] + x[:, None, :], 0)
+    z[~(is_target[:, :, None] & ~is_target[:, None, :])] = 0
+    return z, is_target
+
+
+def multilabel_margin_slope(x: Any, target: Any) -> Any:
+    """The derivative of each row's loss."""
+    active = _label_margins(x, target)[0] > 0
+    return (_add(active, 1, np.float64) - _add(active, 2, np.float64)).astype(x.dtype) / max(x.shape[1], 1)

@@ -1,0 +1,739 @@
+"""Losses, with PyTorch's signatures. The deprecated flags size_average and reduce are read as PyTorch reads them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtorch.autograd.state import wrap
+from microtorch.autograd.table import broadcast_error
+from microtorch.dtypes import of, promoted
+from microtorch.functions.arguments import need_tensor
+from microtorch.nn.functional.checks import not_implemented, reduction_of
+from microtorch.ops import activation as A
+from microtorch.ops import loss as L
+from microtorch.ops import norm as N
+from microtorch.ops import pointwise as P
+from microtorch.ops import reduce as R
+from microtorch.ops import shape as S
+from microtorch.ops import softmax as M
+from microtorch.size import Size
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
+
+
+def _reduced(losses: Any, reduction: str) -> Tensor:
+    if reduction == "mean":
+        return R.mean(losses, None, False)
+    return R.sum(losses, None, False) if reduction == "sum" else losses
+
+
+def _broadcast(*inputs: Any) -> tuple[Any, ...]:
+    """The tensors expanded to their common shape."""
+    shape = inputs[0]._data.shape
+    for t in inputs[1:]:
+        try:
+            shape = np.broadcast_shapes(shape, t._data.shape)
+        except ValueError as error:
+            raise broadcast_error(np.broadcast_to(np.zeros(()), shape), t._data, error) from None
+    return tuple(t if t._data.shape == shape else S.expand(t, shape) for t in inputs)
+
+
+def _pair(input: Any, target: Any, promote: bool = True) -> tuple[Any, Any]:
+    """Input and target in one shape (with PyTorch's warning if they differ) and one dtype."""
+    x, y = input._data, target._data
+    if x.shape != y.shape:
+        warnings.warn(
+            f"Using a target size ({Size(y.shape)}) that is different to the input size ({Size(x.shape)}). This will likely lead "
+            "to incorrect results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=3,
+        )
+        input, target = _broadcast(input, target)
+    if promote and x.dtype != y.dtype:
+        want = promoted(x.dtype, x.ndim == 0, y.dtype, y.ndim == 0)
+        input = input if x.dtype == want else P.cast(input, want)
+        target = target if y.dtype == want else P.cast(target, want)
+    return input, target
+
+
+def _weighted(losses: Any, weight: Any, reduction: str) -> Tensor:
+    """Losses times weights; the mean is over the sum of the weights."""
+    losses = P.mul(losses, weight)
+    if reduction == "mean":
+        return P.div(R.sum(losses, None, False), R.sum(weight, None, False))
+    if reduction in ("none", "sum"):
+        return _reduced(losses, reduction)
+    raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
+
+
+def _check_weight_size(weight: Any, input: Any) -> None:
+    if weight._data.shape != input._data.shape:
+        raise ValueError("Weights and input must have the same size.")
+
+
+# regression ------------------------------------------------------------------------------------------------------------------
+
+
+def mse_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
+) -> Tensor:
+    """The squared differences: their mean, their sum, or each.
+
+    >>> import microtorch as torch
+    >>> torch.nn.functional.mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
+    tensor(2.)
+    """
+    x, y = input._data, target._data
+    if x.shape != y.shape or x.dtype != y.dtype:
+        input, target = _pair(input, target)
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    if weight is not None:
+        _check_weight_size(weight, input)
+        return _weighted(P.square(P.sub(input, target)), weight, reduction)
+    if input._data.dtype.kind != "f":
+        raise not_implemented("mse_cpu", input)
+    if reduction not in ("mean", "sum", "none"):
+        reduction = reduction_of(None, None, reduction)
+    return L.mse_loss(input, target, reduction)
+
+
+def l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Any = None,
+) -> Tensor:
+    """The absolute differences: their mean, their sum, or each."""
+    if size_average is not None or reduce is not None:
+        reduction = reduction_of(size_average, reduce, reduction)
+    input, target = _pair(input, target, promote=False)
+    if weight is not None:
+        _check_weight_size(weight, input)
+        return _weighted(P.abs(P.sub(input, target)), weight, reduction)
+    reduction = reduction_of(None, None, reduction)
+    losses = P.abs(P.sub(input, target))
+    if reduction == "mean" and losses._data.dtype.kind not in "fc":
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
+            f"{of[losses._data.dtype].type_name}"
+        )
+    return _reduced(losses, reduction)
+
+
+def smooth_l1_loss(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """Squared near 0 (differences below beta), absolute beyond (Girshick, 2015)."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    input, target = _pair(input, target)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return _reduced(P.abs(P.sub(input, target)), reduction)
+    return L.smooth_l1_loss(input, target, reduction, beta)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Tensor:
+    """Half the squared difference up to delta, linear beyond (Huber, 1964)."""
+    input, target = _pair(input, target)
+    if weight is not None:
+        _check_weight_size(weight, input)
+        return _weighted(L.huber_loss(input, target, "none", delta), weight, reduction)
+    reduction = reduction_of(None, None, reduction)
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    return L.huber_loss(input, target, reduction, delta)
+
+
+def poisson_nll_loss(
+    input: Any,
+    target: Any,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: bool | None = None,
+    eps: float = 1e-08,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The negative log likelihood of counts `target` under Poisson rates input (log_input: exp(input)).
+
+    full: with Stirling's approximation of log(target!).
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    if log_input:
+        losses = P.sub(P.exp(input), P.mul(target, input))
+    else:
+        losses = P.sub(input, P.mul(target, P.log(P.add(input, eps))))
+    if full:
+        stirling = P.add(P.sub(P.mul(target, P.log(target)), target), P.mul(P.log(P.mul(target, 2 * math.pi)), 0.5))
+        small = target._data <= 1
+        losses = P.add(losses, P.where(small, wrap(np.zeros((), stirling._data.dtype)), stirling))
+    return _reduced(losses, reduction)
+
+
+def gaussian_nll_loss(
+    input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-06, reduction: str = "mean"
+) -> Tensor:
+    """The negative log likelihood of target under normal distributions of mean input and variance var (at least eps).
+
+    full: with the constant log(2 pi) / 2. Raises ValueError for negative variances or shapes that do not fit.
+    """
+    x = input._data
+    if isinstance(var, (int, float)):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = wrap(np.full(x.shape, var, x.dtype))
+    elif (var._data < 0).any():
+        raise ValueError("var has negative entry/entries")
+    if var._data.shape != x.shape:
+        if x.shape[:-1] == var._data.shape:
+            var = S.unsqueeze(var, -1)
+        elif not (x.shape[:-1] == var._data.shape[:-1] and var._data.shape[-1:] == (1,)):
+            raise ValueError("var is of incorrect size")
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(reduction + " is not valid")
+    var = P.clone(var)
+    var._data = np.maximum(var._data, eps)  # the gradient goes through as if nothing was cut off
+    losses = P.mul(P.add(P.log(var), P.div(P.square(P.sub(input, target)), var)), 0.5)
+    if full:
+        losses = P.add(losses, 0.5 * math.log(2 * math.pi))
+    return _reduced(losses, reduction)
+
+
+# classification --------------------------------------------------------------------------------------------------------------
+
+
+def binary_cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-(t log p + (1 - t) log(1 - p)) for probabilities p = input; the logarithms are at least -100.
+
+    Raises ValueError if the sizes differ, RuntimeError for probabilities outside [0, 1].
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    x, t = input._data, target._data
+    if x.shape != t.shape:
+        raise ValueError(
+            f"Using a target size ({Size(t.shape)}) that is different to the input size ({Size(x.shape)}) is deprecated. Please "
+            "ensure they have the same size."
+        )
+    if t.dtype != x.dtype:
+        raise RuntimeError(f"Found dtype {of[t.dtype].type_name} but expected {of[x.dtype].type_name}")
+    if x.dtype.kind != "f":
+        raise not_implemented("binary_cross_entropy", input)
+    if x.size and not (x.min() >= 0 and x.max() <= 1):
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    if weight is not None:
+        weight = _broadcast(weight, target)[0]
+    return L.binary_cross_entropy(input, target, weight, reduction)
+
+
+def binary_cross_entropy_with_logits(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Any = None,
+) -> Tensor:
+    """binary_cross_entropy of sigmoid(input), without overflow; pos_weight: the weight of positive targets."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    x, t = input._data, target._data
+    if x.shape != t.shape:
+        raise ValueError(f"Target size ({Size(t.shape)}) must be the same as input size ({Size(x.shape)})")
+    if t.dtype.kind not in "f":
+        if t.dtype.kind == "b":
+            raise RuntimeError(
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+                "instead."
+            )
+        raise RuntimeError(
+            f"result type {of[x.dtype].type_name} can't be cast to the desired output type {of[t.dtype].type_name}"
+        )
+    if x.dtype != t.dtype:
+        input, target = _pair(input, target)
+    return L.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
+
+
+def _check_classes(input: Any, target: Any, weight: Any, kernel: str) -> None:
+    """PyTorch's errors for class numbers that do not fit the scores; scores (N, C, *d), (C), numbers (N, *d), ()."""
+    x, t = input._data, target._data
+    if x.ndim < 1:
+        raise ValueError(f"Expected 1 or more dimensions (got {x.ndim})")
+    if x.ndim == 1:
+        if t.ndim == 1 and t.shape[0] != 1:
+            raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {t.shape[0]}")
+        if t.ndim > 1:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    elif not t.ndim or x.shape[0] != t.shape[0]:
+        raise ValueError(
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0] if t.ndim else 1})."
+        )
+    if t.dtype not in (np.int64, np.uint8):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {of[t.dtype].type_name}")
+    if x.dtype.kind != "f":
+        raise not_implemented(kernel, input)
+    if x.ndim == 2:
+        if t.ndim != 1:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    elif x.ndim > 2 and t.shape != (x.shape[0], *x.shape[2:]):
+        if x.ndim == 4 and t.ndim != 3:
+            raise RuntimeError(
+                f"only batches of spatial targets supported (3D tensors) but got targets of dimension: {t.ndim}"
+            )
+        if x.ndim == 4:
+            raise RuntimeError(f"size mismatch (got input: {list(x.shape)} , target: {list(t.shape)}")
+        raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(t.shape)}")
+    if weight is not None:
+        classes = x.shape[1 if x.ndim > 1 else 0]
+        if weight._data.shape != (classes,):
+            raise RuntimeError(
+                f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+                f"{list(weight._data.shape)}"
+            )
+        if weight._data.dtype != x.dtype:
+            names = of[x.dtype].type_name, of[weight._data.dtype].type_name
+            raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
+
+
+def _class_numbers(target: Any, x: Any) -> Any:
+    t = target._data
+    if t.dtype != np.int64:
+        t = t.astype(np.int64)
+    return t.reshape(()) if x.ndim == 1 and t.ndim == 1 else t
+
+
+def nll_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-input[i, target[i]], for log probabilities input (N, C, *d) and class numbers target (N, *d).
+
+    weight: of each class; ignore_index: a target that does not count. The mean is weighted.
+    """
+    if size_average is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
+        reduction = reduction_of(size_average, reduce, reduction)
+    need_tensor("nll_loss_nd", input)
+    need_tensor("nll_loss_nd", target, "target", 2)
+    _check_classes(input, target, weight, "nll_loss_out_frame" if input._data.ndim < 3 else "nll_loss2d_forward_out_frame")
+    entry = L.nll_loss2d if input._data.ndim > 2 else L.nll_loss
+    w = None if weight is None else weight._data
+    return entry(input, _class_numbers(target, input._data), w, ignore_index, reduction)
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """-log softmax(input) at the target class; input (N, C, *d) or (C), target class numbers (N, *d) or () or
+    probabilities of input's shape.
+
+    weight: of each class; ignore_index: a class number that does not count; label_smoothing: the part of the target that
+    is spread evenly over all classes.
+
+    >>> import microtorch as torch
+    >>> torch.nn.functional.cross_entropy(torch.zeros(1, 4), torch.tensor([2]))
+    tensor(1.3863)
+    """
+    if size_average is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
+        reduction = reduction_of(size_average, reduce, reduction)
+    try:
+        x, t = input._data, target._data
+    except AttributeError:
+        need_tensor("cross_entropy_loss", input)
+        need_tensor("cross_entropy_loss", target, "target", 2)
+        raise
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
+    if x.ndim == 2 and t.dtype == np.int64 and t.shape == x.shape[:1] and x.dtype.kind == "f" and weight is None:
+        if not label_smoothing:
+            return L.cross_entropy(input, t, None, ignore_index, reduction)
+    elif t.shape == x.shape and t.dtype.kind == "f":
+        return _cross_entropy_of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
+    if x.dtype.kind != "f":
+        raise not_implemented("log_softmax_lastdim_kernel_impl" if x.ndim < 3 else "softmax_kernel_impl", input)
+    _check_classes(input, target, weight, "nll_loss_out_frame")
+    numbers = _class_numbers(target, x)
+    w = None if weight is None else weight._data
+    if label_smoothing:
+        return _smoothed(input, numbers, w, ignore_index, reduction, label_smoothing)
+    return (L.cross_entropy2d if x.ndim > 2 else L.cross_entropy)(input, numbers, w, ignore_index, reduction)
+
+
+def _smoothed(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Tensor:
+    """(1 - s) times the class's loss, plus s times the mean loss of all classes."""
+    x = input._data
+    axis = 1 if x.ndim > 1 else 0
+    log_p = M.log_softmax(input, axis)
+    nll = (L.nll_loss2d if x.ndim > 2 else L.nll_loss)(log_p, target, weight, ignore_index, reduction)
+    scored = log_p
+    if weight is not None:
+        scored = P.mul(log_p, wrap(weight.reshape((-1,) + (1,) * (x.ndim - axis - 1))))
+    smooth = P.neg(R.sum(scored, (axis,), False))
+    ignored = target == ignore_index
+    if np.any(ignored):
+        smooth = P.where(ignored, wrap(np.zeros((), x.dtype)), smooth)
+    if reduction == "mean":
+        if weight is None:
+            count: Any = np.asarray(np.size(ignored) - np.count_nonzero(ignored))
+        else:
+            count = np.asarray(np.where(ignored, 0, weight[np.where(ignored, 0, target)]).sum())
+        smooth = P.div(R.sum(smooth, None, False), wrap(count.astype(x.dtype)))
+    elif reduction == "sum":
+        smooth = R.sum(smooth, None, False)
+    return P.add(P.mul(nll, 1 - smoothing), P.mul(smooth, smoothing / x.shape[axis]))
+
+
+def _cross_entropy_of_probabilities(
+    input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Tensor:
+    x = input._data
+    if x.dtype.kind != "f":
+        raise not_implemented("log_softmax_lastdim_kernel_impl", input)
+    axis = 1 if x.ndim > 1 else 0
+    if ignore_index >= 0:
+        raise RuntimeError("ignore_index is not supported for floating point target")
+    classes = x.shape[axis]
+    if weight is not None and weight._data.shape != (classes,):
+        raise RuntimeError(
+            f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
+            f"of shape: {list(weight._data.shape)}"
+        )
+    if smoothing:
+        target = P.add(P.mul(target, 1 - smoothing), smoothing / classes)
+    scored = P.mul(M.log_softmax(input, axis), target)
+    if weight is not None:
+        scored = P.mul(scored, S.reshape(weight, (classes,) + (1,) * (x.ndim - axis - 1)))
+    if reduction == "none":
+        return P.neg(R.sum(scored, (axis,), False))
+    total = P.neg(R.sum(scored, None, False))
+    return P.div(total, max(x.size // classes, 0) if classes else 0) if reduction == "mean" else total
+
+
+def kl_div(
+    input: Any,
+    target: Any,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """target (log target - input): the divergence of probabilities target from exp(input).
+
+    log_target: the target is given as logarithms. reduction: also "batchmean", the sum over the batch size.
+    """
+    if size_average is not None or reduce is not None:
+        mode = reduction_of(size_average, reduce, reduction)
+    else:
+        if reduction == "mean":
+            warnings.warn(
+                "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by "
+                "the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as "
+                "'batchmean' in the next major release.",
+                stacklevel=2,
+            )
+        mode = "sum" if reduction == "batchmean" else reduction_of(None, None, reduction)
+    if log_target:
+        losses = P.mul(P.exp(target), P.sub(target, input))
+    else:
+        losses = P.sub(L.x_log_x(target), P.mul(target, input))
+    result = _reduced(losses, mode)
+    return P.div(result, input._data.shape[0]) if reduction == "batchmean" and input._data.ndim else result
+
+
+def soft_margin_loss(
+    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+) -> Tensor:
+    """log(1 + exp(-target * input)), for targets 1 and -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    return L.soft_margin_loss(*_broadcast(input, target), reduction)
+
+
+def multilabel_soft_margin_loss(
+    input: Any,
+    target: Any,
+    weight: Any = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean over classes of the binary cross entropy with logits."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    positive = P.mul(target, A.log_sigmoid(input))
+    negative = P.mul(P.sub(1, target), A.log_sigmoid(P.neg(input)))
+    losses = P.neg(P.add(positive, negative))
+    if weight is not None:
+        losses = P.mul(losses, weight)
+    axis = input._data.ndim - 1
+    return _reduced(P.div(R.sum(losses, (axis,), False), input._data.shape[axis]), reduction)
+
+
+def multi_margin_loss(
+    input: Any,
+    target: Any,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Any = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """The mean over wrong classes i of max(0, margin - input[t] + input[i])^p; input (N, C) or (C)."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    if weight is not None and weight._data.ndim != 1:
+        raise ValueError("weight must be one-dimensional")
+    x, t = input._data, target._data
+    if x.ndim > 2 or x.ndim == 0 or 0 in x.shape[-1:]:
+        raise RuntimeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}")
+    count = x.shape[0] if x.ndim == 2 else 1
+    if t.ndim > 1 or t.size != count:
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected "
+            f"target size [{count}], but got {list(t.shape)}. Input has shape {list(x.shape)}."
+        )
+    if weight is not None and weight._data.size != x.shape[-1]:
+        raise RuntimeError(f"inconsistent weight size, expected {x.shape[-1]} but got {list(weight._data.shape)}")
+    if t.size and (t.min() < 0 or t.max() >= x.shape[-1]):
+        raise RuntimeError("target out of range")
+    rows = input if x.ndim == 2 else S.unsqueeze(input, 0)
+    w = None if weight is None else weight._data
+    out = L.multi_margin_loss(rows, t.reshape(-1), w, p, margin, reduction)
+    return S.reshape(out, ()) if x.ndim == 1 and t.ndim == 0 and reduction == "none" else out
+
+
+def multilabel_margin_loss(
+    input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+) -> Tensor:
+    """The mean over target classes j and others i of max(0, 1 - input[j] + input[i]); target lists classes, ended by -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    x, t = input._data, target._data
+    if x.shape != t.shape:
+        raise RuntimeError(f"inconsistent target size: {list(t.shape)} for input of size: {list(x.shape)}")
+    if t.size and t.min() < -1:
+        raise RuntimeError("argument #2 'target' is out of range")
+    if t.size and t.max() >= x.shape[-1]:
+        raise RuntimeError("argument #2 'target' is out of range")
+    if x.ndim == 2:
+        return L.multilabel_margin_loss(input, t, reduction)
+    out = L.multilabel_margin_loss(S.reshape(input, (1, x.size)), t.reshape(1, -1), reduction)
+    return S.reshape(out, ())
+
+
+# distances -------------------------------------------------------------------------------------------------------------------
+
+
+def _float_pair(name: str, x1: Any, x2: Any) -> tuple[Any, Any]:
+    a, b = x1._data, x2._data
+    want = a.dtype if a.dtype == b.dtype else promoted(a.dtype, a.ndim == 0, b.dtype, b.ndim == 0)
+    if want.kind not in "fc":
+        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {of[want].type_name}")
+    pair = [t if t._data.dtype == want else P.cast(t, want) for t in (x1, x2)]
+    return _broadcast(*pair)  # type: ignore[return-value]
+
+
+def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between vectors along `dim`; each norm is at least eps."""
+    need_tensor("cosine_similarity", x1, "x1")
+    need_tensor("cosine_similarity", x2, "x2", 2)
+    x1, x2 = _float_pair("cosine_similarity", x1, x2)
+    from microtorch.functions.arguments import axis_of
+
+    axis = axis_of(dim, x1._data.ndim)
+    units = []
+    for x in (x1, x2):
+        norm = P.clone(N.p_norm(x, 2.0, (axis,) if x._data.ndim else (), True))
+        norm._data = np.maximum(norm._data, eps)  # the gradient goes through as if nothing was cut off
+        units.append(P.div(x, norm))
+    return R.sum(P.mul(*units), (axis,) if x1._data.ndim else None, False)
+
+
+def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """The p-norm of x1 - x2 + eps along the last dimension."""
+    need_tensor("pairwise_distance", x1, "x1")
+    need_tensor("pairwise_distance", x2, "x2", 2)
+    d = P.add(P.sub(x1, x2), eps)
+    return N.p_norm(d, float(p), (d._data.ndim - 1,) if d._data.ndim else (), keepdim)
+
+
+def pdist(input: Any, p: float = 2) -> Tensor:
+    """The p-norm distances of all pairs of rows of a matrix (N, D): N (N - 1) / 2 of them."""
+    if input._data.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input._data.ndim}D")
+    first, second = np.triu_indices(input._data.shape[0], 1)
+    d = P.sub(S.index_select(input, 0, first), S.index_select(input, 0, second))
+    return N.p_norm(d, float(p), (1,), False)
+
+
+def cosine_embedding_loss(
+    input1: Any,
+    input2: Any,
+    target: Any,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """1 - cos for pairs with target 1, max(0, cos - margin) for those with target -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    t = target._data
+    if t.ndim > 1:
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    ranks = input1._data.ndim, input2._data.ndim
+    if t.ndim == 1 and ranks != (2, 2):
+        raise RuntimeError(
+            f"1D target tensor expects 2D input tensors, but found inputs with sizes {list(input1._data.shape)} and "
+            f"{list(input2._data.shape)}."
+        )
+    if t.ndim == 0 and ranks != (1, 1):
+        raise RuntimeError(
+            f"0D target tensor expects 1D input tensors, but found inputs with sizes {list(input1._data.shape)} and "
+            f"{list(input2._data.shape)}."
+        )
+    axis = t.ndim
+    product = R.sum(P.mul(input1, input2), (axis,), False)
+    squares = [P.add(R.sum(P.mul(x, x), (axis,), False), 1e-12) for x in (input1, input2)]
+    cos = P.div(product, P.sqrt(P.mul(*squares)))
+    zeros = wrap(np.zeros((), cos._data.dtype))
+    if cos._data.shape != t.shape and t.ndim:
+        raise broadcast_error(t, cos._data, RuntimeError("shapes differ"))
+    alike = P.where(t == 1, P.sub(1, cos), zeros)
+    unlike = P.where(t == -1, P.clamp(P.sub(cos, margin), 0, None), zeros)
+    return _reduced(P.add(alike, unlike), reduction)
+
+
+def margin_ranking_loss(
+    input1: Any,
+    input2: Any,
+    target: Any,
+    margin: float = 0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, -target * (input1 - input2) + margin), for targets 1 and -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    if not input1._data.ndim == input2._data.ndim == target._data.ndim:
+        raise RuntimeError(
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
+            f"input1: {input1.size()}, input2: {input2.size()}, target: {target.size()} "
+        )
+    losses = P.clamp(P.add(P.mul(P.neg(target), P.sub(input1, input2)), margin), 0, None)
+    return _reduced(losses, reduction)
+
+
+def hinge_embedding_loss(
+    input: Any,
+    target: Any,
+    margin: float = 1.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """input where target is 1, max(0, margin - input) where it is -1."""
+    reduction = reduction_of(size_average, reduce, reduction)
+    input, target = _broadcast(input, target)
+    t = target._data
+    zeros = wrap(np.zeros((), input._data.dtype))
+    margins = P.clamp(P.sub(margin, input), 0, None)
+    losses = P.add(P.where(t != 1, margins, zeros), P.where(t != -1, input, zeros))
+    return _reduced(losses, reduction)
+
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-06,
+    swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the pairwise distance (Balntas et al., 2016).
+
+    swap: the distance of positive and negative counts if it is the smaller.
+    """
+    reduction = reduction_of(size_average, reduce, reduction)
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    ranks = [t._data.ndim for t in (anchor, positive, negative)]
+    if len(set(ranks)) > 1:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor "
+            f"{ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
+        )
+    return _triplet(lambda a, b: pairwise_distance(a, b, p, eps), anchor, positive, negative, margin, swap, reduction)
+
+
+def _triplet(
+    distance: Callable[[Any, Any], Any], anchor: Any, positive: Any, negative: Any, margin: float, swap: bool, reduction: str
+) -> Tensor:
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = P.minimum(far, distance(positive, negative))
+    return _reduced(P.clamp(P.sub(P.add(near, margin), far), 0, None), reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    *,
+    distance_function: Callable[[Any, Any], Any] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Tensor:
+    """`triplet_margin_loss` with any distance function."""
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(reduction + " is not a valid value for reduction")
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    ranks = [t._data.ndim for t in (anchor, positive, negative)]
+    if len(set(ranks)) > 1:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor "
+            f"{ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
+        )
+    return _triplet(distance_function or pairwise_distance, anchor, positive, negative, margin, swap, reduction)
+
+

@@ -1,0 +1,126 @@
+"""Losses. A reduced loss's gradient g is a scalar; `_share` makes of it what falls to each element."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from microtorch.autograd.table import op, unary
+from microtorch.kernels import loss as K
+
+
+def _share(g: Any, x: Any, reduction: str) -> Any:
+    return g / math.prod(x.shape) if reduction == "mean" and 0 not in x.shape else g
+
+
+# regression ------------------------------------------------------------------------------------------------------------------
+
+
+def _mse(xp: Any, g: Any, x: Any, y: Any, reduction: str, sign: float) -> Any:
+    scale = 2 * sign / math.prod(x.shape) if reduction == "mean" and 0 not in x.shape else 2 * sign
+    if not xp.recorded:
+        return K.mse_slope(x, y, g, scale)
+    return (x - y) * (g * scale)
+
+
+mse_loss = op("mse_loss", K.mse_loss,
+              x=lambda xp, g, x, y, reduction: _mse(xp, g, x, y, reduction, 1.0),
+              y=lambda xp, g, x, y, reduction: _mse(xp, g, x, y, reduction, -1.0))  # fmt: skip
+smooth_l1_loss = op("smooth_l1_loss", K.smooth_l1_loss,
+                    x=lambda xp, g, x, y, reduction, beta: _share(g, x, reduction) * xp.clamp((x - y) / beta, -1, 1),
+                    y=lambda xp, g, x, y, reduction, beta: _share(g, x, reduction) * xp.clamp((y - x) / beta, -1, 1))  # fmt: skip
+huber_loss = op("huber_loss", K.huber_loss,
+                x=lambda xp, g, x, y, reduction, delta: _share(g, x, reduction) * xp.clamp(x - y, -delta, delta),
+                y=lambda xp, g, x, y, reduction, delta: _share(g, x, reduction) * xp.clamp(y - x, -delta, delta))  # fmt: skip
+
+# binary classification -------------------------------------------------------------------------------------------------------
+
+
+def _weighted(g: Any, x: Any, weight: Any, reduction: str) -> Any:
+    share = _share(g, x, reduction)
+    return share if weight is None else share * weight
+
+
+binary_cross_entropy = op(
+    "binary_cross_entropy", K.binary_cross_entropy, inputs="x target weight",
+    x=lambda xp, g, x, target, weight, reduction:
+        _weighted(g, x, weight, reduction) * ((x - target) / xp.clamp((1 - x) * x, 1e-12, None)),
+    target=lambda xp, g, x, weight, reduction: _weighted(g, x, weight, reduction) * xp.log_odds_clamped(x),
+)  # fmt: skip
+log_odds_clamped = unary("log_odds_clamped", K.log_odds_clamped,
+                         x=lambda xp, g, x: -g / xp.clamp((1 - x) * x, 1e-12, None))  # fmt: skip
+
+
+def _logits_x(xp: Any, g: Any, x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    """sigmoid(x) - t, with the weight p of positive targets (1 + (p - 1) t) sigmoid(x) - p t."""
+    s = xp.sigmoid(x)
+    slope = s - target if pos_weight is None else ((pos_weight - 1) * target + 1) * s - pos_weight * target
+    return _weighted(g, x, weight, reduction) * slope
+
+
+def _logits_target(xp: Any, g: Any, x: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
+    slope = -x if pos_weight is None else -x - (pos_weight - 1) * xp.log_sigmoid(x)
+    return _weighted(g, x, weight, reduction) * slope
+
+
+binary_cross_entropy_with_logits = op("binary_cross_entropy_with_logits", K.bce_with_logits, x=_logits_x, target=_logits_target,
+                                      inputs="x target weight pos_weight")  # fmt: skip
+soft_margin_loss = op("soft_margin_loss", K.soft_margin_loss, inputs="x y",
+                      x=lambda xp, g, x, y, reduction: _share(g, x, reduction) * (-y * xp.sigmoid(-x * y)))  # fmt: skip
+x_log_x = unary("x_log_x", K.x_log_x, x=lambda xp, g, x: g * (xp.log(x) + 1))
+
+# classes by number -----------------------------------------------------------------------------------------------------------
+
+
+def _nll_loss(name: str, grad_name: str) -> Any:
+    return unary(name, K.nll_loss, grad_name=grad_name,
+                 x=lambda xp, g, x_shape, target, weight, ignore_index, reduction:
+                     xp.nll_loss_grad(g, x_shape, target, weight, ignore_index, reduction))  # fmt: skip
+
+
+nll_loss = _nll_loss("nll_loss", "NllLossBackward0")
+nll_loss2d = _nll_loss("nll_loss2d", "NllLoss2DBackward0")
+nll_loss_grad = unary("nll_loss_grad", K.nll_loss_grad,
+                      x=lambda xp, g, target, weight, ignore_index, reduction:
+                          xp.nll_loss(g, target, weight, ignore_index, reduction))  # fmt: skip
+
+
+def _cross_entropy(
+    xp: Any, g: Any, needs: Any, p: Any, target: Any, weight: Any, ignore_index: int, reduction: str
+) -> list[Any]:
+    """(softmax - one-hot) times each loss's share of g."""
+    if not xp.recorded:
+        return [K.cross_entropy_backward(g, p, target, weight, ignore_index, reduction)]
+    picked = xp.nll_loss_grad(g, p.shape, target, weight, ignore_index, reduction)
+    return [picked - p * xp.sum(picked, (1 if len(p.shape) > 1 else 0,), True)]
+
+
+def _cross_entropy_entry(name: str, grad_name: str) -> Any:
+    return op(name, K.cross_entropy, inputs="x", residuals=["p"], joint=_cross_entropy, grad_name=grad_name,
+              again=lambda xp, x: xp.softmax(x, 1 if len(x.shape) > 1 else 0))  # fmt: skip
+
+
+cross_entropy = _cross_entropy_entry("cross_entropy", "NllLossBackward0")
+cross_entropy2d = _cross_entropy_entry("cross_entropy2d", "NllLoss2DBackward0")
+
+# margins: piecewise linear or quadratic; the slopes count as constant, as in PyTorch ----------------------------------------
+multi_margin_loss = unary("multi_margin_loss", K.multi_margin_loss,
+                          x=lambda xp, g, x, target, weight, p, margin, reduction:
+                              xp.multi_margin_backward(g, x, target, weight, p, margin, reduction))  # fmt: skip
+multi_margin_backward = op("multi_margin_backward", K.multi_margin_backward, inputs="g x",
+                           g=lambda xp, g, x, target, weight, p, margin, reduction:
+                               xp.multi_margin_apply(g, x, target, weight, p, margin, reduction))  # fmt: skip
+multi_margin_apply = op("multi_margin_apply", K.multi_margin_apply, inputs="v x",
+                        v=lambda xp, g, x, target, weight, p, margin, reduction:
+                            xp.multi_margin_backward(g, x, target, weight, p, margin, reduction))  # fmt: skip
+multilabel_margin_slope = unary("multilabel_margin_slope", K.multilabel_margin_slope, x=lambda xp, g: g * 0)
+multilabel_margin_loss = unary("multilabel_margin_loss", K.multilabel_margin_loss,
+                               x=lambda xp, g, x, target, reduction: xp.multilabel_margin_slope(x, target)
+                               * _rows(xp, g, x, reduction))  # fmt: skip
+
+
+def _rows(xp: Any, g: Any, x: Any, reduction: str) -> Any:
+    """Each row's share of g."""
+    if reduction == "none":
+        return xp.reshape(g, (x.shape[0], 1))
+    return g / x.shape[0] if reduction == "mean" else g
