@@ -385,7 +385,7 @@ class Tensor(TensorMethods):
     def __reduce_ex__(self, protocol: Any) -> Any:
         if not self.is_leaf:
             raise RuntimeError("only leaf tensors (not results of recorded operations) can be pickled: use detach()")
-        return _rebuild, (type(self), np.ascontiguousarray(self._data), self.requires_grad, dict(self.__dict__))
+        return _rebuild, (type(self), np.asarray(self._data, order="C"), self.requires_grad, dict(self.__dict__))
 
     # dtypes, devices, copies -------------------------------------------------------------------------------------------
 

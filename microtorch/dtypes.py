@@ -190,6 +190,39 @@ def promoted_with_number(a: Any, number: Any) -> Any:
     return I64 if kind == "b" else a
 
 
+_C_NAMES = {"bool": "bool", "float32": "float", "float64": "double", "float16": "c10::Half",
+            "complex64": "c10::complex<float>", "complex128": "c10::complex<double>"}  # fmt: skip
+
+
+def fill_number(number: Any, dtype: Any) -> Any:
+    """A Python number as a NumPy scalar of the dtype.
+
+    Raises RuntimeError if it does not fit.
+    """
+    kind = dtype.kind
+    if kind in "iu":
+        info = np.iinfo(dtype)
+        if isinstance(number, complex):
+            if number.imag:
+                raise _overflow(dtype)
+            number = number.real
+        least = -info.max if kind == "u" else info.min
+        if number != number or not least <= number <= info.max:
+            raise _overflow(dtype)
+        return np.array(int(number)).astype(dtype)[()]
+    if isinstance(number, complex) and kind in "fb" and number.imag:
+        raise _overflow(dtype)
+    if isinstance(number, complex) and kind in "fb":
+        number = number.real
+    with np.errstate(all="ignore"):
+        return dtype.type(number)
+
+
+def _overflow(dtype: Any) -> RuntimeError:
+    name = of[dtype].name
+    return RuntimeError(f"value cannot be converted to type {_C_NAMES.get(name, name + '_t')} without overflow")
+
+
 class finfo:
     """Machine limits of a floating dtype: eps, max, min, tiny, resolution, bits.
 

@@ -6,26 +6,36 @@ counts a number beside an array as an array, which moves dimensions elsewhere.)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch.autograd.inplace import assign, check_writable, place
+from microtorch import dtypes
+from microtorch.autograd.inplace import check_writable, copy_into, expand_error, write
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.functions.creation import array_from
+from microtorch.kernels.index import put_into
 from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
-_BASIC = (int, slice, type(None), type(Ellipsis), np.integer)
+ndarray = np.ndarray
+_ALL = slice(None)
+_SCALAR = (
+    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+    "tensor to a number"
+)
 
 
 def getitem(x: Any, key: Any) -> Tensor:
     """x[key].
+
+    Raises IndexError for a key that is out of bounds, too long, or no index.
 
     >>> import microtorch as torch
     >>> x = torch.arange(6).reshape(2, 3)
@@ -33,222 +43,290 @@ def getitem(x: Any, key: Any) -> Tensor:
     (tensor([1, 2]), tensor([[2, 0],
             [5, 3]]), tensor([4, 5]))
     """
-    kind = type(key)
-    if kind is int:
-        return _viewed(I.select, x, (key, ...))
-    if kind is slice:
-        return _viewed(I.slice_, x, (_checked_slice(key), ...))
+    if type(key) is int:
+        try:
+            return I.select(x, (key, ...))
+        except IndexError as error:
+            raise index_error(error, x, (key,)) from None
+    if type(key) is slice and x._data.ndim:
+        return I.slice_(x, (checked_slice(key), ...))
     basic, advanced = split(x, key)
     if basic is not None:
-        x = _viewed(_entry_for(basic), x, basic)
+        x = viewed(x, basic)
     elif advanced is None:
         return I.view_alias(x)
     if advanced is None:
         return x  # type: ignore[no-any-return]
+    if x._node is not None and mode.enabled:  # the node keeps the key: a later write to an index must not reach it
+        advanced = tuple([k.copy() if isinstance(k, ndarray) else k for k in advanced])
     try:
         return I.index(x, advanced)  # type: ignore[no-any-return]
     except IndexError as error:
-        raise _index_error(error, x, advanced) from None
+        raise index_error(error, x, advanced) from None
 
 
 def setitem(x: Any, key: Any, value: Any) -> None:
-    """x[key] = value, recorded if x or the value is part of a graph."""
-    check_writable(x)
+    """x[key] = value, recorded if x or the value is part of a graph.
+
+    Raises TypeError for a value that is neither a number nor a tensor.
+    """
+    kind = type(value)
+    is_tensor = isinstance(value, TensorBase)
+    if not is_tensor and kind is not int and kind is not float and not isinstance(value, (int, float, complex, np.integer)):
+        module = "" if kind.__module__ == "builtins" else kind.__module__ + "."
+        raise TypeError(f"can't assign a {module}{kind.__name__} to a torch.{dtypes.of[x._data.dtype].type_name}Tensor")
     basic, advanced = split(x, key)
-    recorded = mode.enabled and (x._node is not None or (isinstance(value, TensorBase) and value._node is not None))
-    target = x._data
-    if not recorded:
-        if basic is not None:
-            target = _sliced(target, basic)
-        raw = value._data if isinstance(value, TensorBase) else value
-        try:
-            with np.errstate(all="ignore"):
-                if advanced is not None:
-                    target[advanced] = _fitted(raw, target.dtype)
-                else:
-                    target[...] = _fitted(raw, target.dtype)
-        except ValueError as error:
-            raise _value_error(error, raw, target, advanced) from None
-        except IndexError as error:
-            raise _index_error(error, x, advanced) from None
-        written(x)
+    recorded = mode.enabled and (x._node is not None or (is_tensor and value._node is not None))
+    if not is_tensor:
+        value = dtypes.fill_number(value if isinstance(value, (int, float, complex)) else int(value), x._data.dtype)
+    elif advanced is not None and value._data.dtype != x._data.dtype:
+        names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and {names[1]} "
+            "for the source."
+        )
+    if recorded:
+        part = x if basic is None else viewed(x, basic)
+        if advanced is not None:
+            advanced = tuple([k.copy() if isinstance(k, ndarray) else k for k in advanced])
+            write(I.index_put, _put_into, part, (value,), (advanced, False))
+        elif not is_tensor or (value._data.ndim == 0 and part._data.ndim):
+            write(I.fill_by, _fill_into, part, (value if is_tensor else wrap(np.asarray(value)),), overlap=True)
+        else:
+            write(I.copy, copy_into, part, (_leading_ones_dropped(value, part._data.shape),))
         return
-    if not isinstance(value, TensorBase):
-        value = wrap(np.asarray(value, target.dtype))
-    elif value._data.dtype != target.dtype:
-        value = P.cast(value, target.dtype)
-    part = _viewed(_entry_for(basic), x, basic) if basic is not None else x
-    if advanced is None:
-        extra = value._data.ndim - part._data.ndim
-        if extra > 0 and value._data.shape[:extra] == (1,) * extra:
-            value = S.reshape(value, value._data.shape[extra:])
-        try:
-            full = S.expand(value, part._data.shape)
-        except RuntimeError as error:
-            raise _value_error(error, value._data, part._data, None) from None
-        np.copyto(part._data, full._data)
-        written(part)
-        place(part, full._node)
+    check_writable(x, overlap=True)
+    target = x._data if basic is None else _sliced(x, basic)
+    raw = value._data if is_tensor else value
+    if advanced is not None:
+        _put_into(target, raw, advanced, False)
+    elif not is_tensor or raw.ndim == 0:
+        _fill_into(target, raw)
     else:
-        assign(part, I.index_put(wrap(part._data.copy(), part._node), value, advanced, False))
+        if 0 in target.strides:
+            check_writable(wrap(target))
+        copy_into(target, _leading_ones_dropped(raw, target.shape))
+    written(x)
+
+
+def _fill_into(target: Any, value: Any) -> None:
+    with np.errstate(all="ignore"):
+        target[...] = value if value.dtype == target.dtype else value.astype(target.dtype)
+
+
+def _put_into(target: Any, value: Any, key: Any, accumulate: bool) -> None:
+    try:
+        put_into(target, value, key, accumulate)
+    except IndexError as error:
+        raise index_error(error, wrap(target), key) from None
+    except ValueError:
+        value = np.asarray(value)
+        result = target[key].shape
+        if value.ndim > len(result) and value.shape[: value.ndim - len(result)] == (1,) * (value.ndim - len(result)):
+            put_into(target, value.reshape(value.shape[value.ndim - len(result) :]), key, accumulate)
+            return
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape "
+            f"{list(result)}"
+        ) from None
+
+
+def _leading_ones_dropped(value: Any, shape: tuple[int, ...]) -> Any:
+    """A value without the dimensions of size 1 in front that its place does not have.
+
+    Raises RuntimeError if it does not broadcast to the place.
+    """
+    have = value.shape if isinstance(value, ndarray) else value._data.shape
+    if have == shape:
+        return value
+    extra = len(have) - len(shape)
+    if extra > 0 and have[:extra] == (1,) * extra:
+        have = have[extra:]
+        value = value.reshape(have) if isinstance(value, ndarray) else S.reshape(value, have)
+    if len(have) > len(shape) or any(n not in (1, m) for n, m in zip(have[::-1], shape[::-1])):
+        raise expand_error(have, shape)
+    return value
 
 
 def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
     """A key as (basic key or None, key of arrays or None). The basic key ends with an Ellipsis."""
-    parts = key if type(key) is tuple else (key,)
+    if type(key) is not tuple:
+        key = tuple(key) if isinstance(key, (list, tuple)) and _is_tuple(key) else (key,)
+    items = []
+    used = 0
+    plain = True
+    for k in key:
+        kind = type(k)
+        if kind is int:
+            used += 1
+        elif kind is slice:
+            step = k.step
+            if (step is not None and not (type(step) is int and step > 0)) or type(k.start) is not int or type(k.stop) is not int:
+                k = checked_slice(k)
+            used += 1
+        elif k is None or k is Ellipsis:
+            plain = plain and k is None
+        else:
+            plain = False
+            k = _read(k)
+            if type(k) is ndarray:
+                used += k.ndim if k.dtype.kind == "b" else 1
+            elif type(k) is int:
+                used += 1
+        items.append(k)
+    ndim = x._data.ndim
+    if used > ndim:
+        if ndim == 0 and any(type(k) is int for k in items):
+            raise IndexError(_SCALAR)
+        raise IndexError(f"too many indices for tensor of dimension {ndim}")
+    if plain:
+        for k in items:
+            if k != _ALL:
+                return (*items, ...), None
+        return None, None
+    return _sorted_out(items, ndim - used)
+
+
+def _sorted_out(items: list[Any], left: int) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
+    """Both keys of `split`; `left` dimensions are not named by any item."""
     basic: list[Any] = []
     arrays: list[Any] = []
-    ndim = x._data.ndim
-    used = 0
-    for k in parts:
-        if (isinstance(k, TensorBase) and k._data.dtype.kind == "b") or (isinstance(k, np.ndarray) and k.dtype.kind == "b"):
-            used += k._data.ndim if isinstance(k, TensorBase) else k.ndim
-        elif isinstance(k, list) and k and np.asarray(k).dtype.kind == "b":
-            used += np.asarray(k).ndim
-        elif k is not None and k is not Ellipsis and not isinstance(k, (bool, np.bool_)):
-            used += 1
-    if used > ndim:
-        raise IndexError(f"too many indices for tensor of dimension {ndim}")
-    ellipsis_seen = False
-    simple = True
-    for k in parts:
-        if type(k) is slice:
-            k = _checked_slice(k)
+    ellipsis_seen = found = False
+    for k in items:
+        if type(k) is int:
             basic.append(k)
-            arrays.append(slice(None))
-            simple = simple and k == slice(None)
+        elif type(k) is slice:
+            basic.append(k)
+            arrays.append(_ALL)
         elif k is None:
             basic.append(None)
-            arrays.append(slice(None))
-            simple = False
+            arrays.append(_ALL)
         elif k is Ellipsis:
-            if ellipsis_seen:
-                raise IndexError("an index can only have a single ellipsis ('...')")
+            if ellipsis_seen:  # a second one counts as a full slice
+                continue
             ellipsis_seen = True
-            fill = [slice(None)] * (ndim - used)
-            basic += fill
-            arrays += fill
-        elif isinstance(k, (bool, np.bool_)):
+            basic += [_ALL] * left
+            arrays += [_ALL] * left
+        elif type(k) is bool:
             basic.append(None)
             arrays.append(np.asarray([k]))
-            simple = False
-        elif isinstance(k, (int, np.integer)):
-            basic.append(int(k))
-            simple = False
-        elif isinstance(k, TensorBase) and k._data.ndim == 0 and k._data.dtype.kind in "iu":
-            basic.append(int(k._data))
-            simple = False
+            found = True
         else:
-            a = _index_array(k)
-            basic += [slice(None)] * (a.ndim if a.dtype.kind == "b" else 1)
-            arrays.append(a)
-    key_arrays = tuple(arrays) if any(isinstance(a, np.ndarray) for a in arrays) else None
-    return (None if simple else (*basic, ...)), key_arrays
+            basic += [_ALL] * (k.ndim if k.dtype.kind == "b" else 1)
+            arrays.append(k)
+            found = True
+    simple = all(type(k) is slice and k == _ALL for k in basic)
+    return (None if simple else (*basic, ...)), (tuple(arrays) if found else None)
 
 
-def _index_array(k: Any) -> Any:
+def _is_tuple(key: Any) -> bool:
+    """PyTorch reads a short list as a tuple if anything in it is no number."""
+    if isinstance(key, tuple):
+        return True
+    return len(key) < 32 and any(k is None or k is Ellipsis or isinstance(k, (TensorBase, slice, list, tuple, ndarray)) for k in key)
+
+
+def _read(k: Any) -> Any:
+    """An item of a key as an int, a bool or an array of integers or bools.
+
+    Raises IndexError for anything else.
+    """
     if isinstance(k, TensorBase):
         a = k._data
-    elif isinstance(k, (list, tuple, range, np.ndarray)):
-        a = np.asarray([int(e) if isinstance(e, TensorBase) else e for e in k] if isinstance(k, list) else k)
-        if a.size == 0 and a.dtype.kind == "f":
-            a = a.astype(np.int64)
-    elif hasattr(k, "__index__"):
-        a = np.asarray(k.__index__())
-    else:
-        a = np.asarray(None)
-    if a.dtype == np.uint8:
-        a = a.astype(bool)
-    if a.dtype.kind not in "iub":
-        if isinstance(k, TensorBase):
+        if a.dtype.kind == "b" or a.dtype == np.uint8:
+            return bool(a) if a.ndim == 0 else a.astype(bool, copy=False)
+        if a.dtype.kind != "i" or a.dtype.itemsize < 4:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        raise IndexError(
-            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-            f"(got {type(k).__name__})"
-        )
-    return a
+        return int(a) if a.ndim == 0 else a
+    if isinstance(k, (bool, np.bool_)):
+        return bool(k)
+    if isinstance(k, (list, tuple, range, ndarray)):
+        if isinstance(k, ndarray):
+            a = k
+        else:
+            a = array_from(k)
+            a = a.astype(np.int64) if a.size == 0 and a.dtype.kind == "f" else a
+        return _read(wrap(a)) if a.ndim or not isinstance(k, ndarray) or a.dtype.kind in "iub" else _refused(k)
+    if hasattr(k, "__index__"):
+        return int(k.__index__())
+    if isinstance(k, str):
+        raise TypeError("new(): invalid data type 'str'")
+    return _refused(k)
 
 
-def _checked_slice(s: slice) -> slice:
-    if s.step is not None and s.step <= 0:
+def _refused(k: Any) -> Any:
+    raise IndexError(
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+        f"(got {type(k).__name__})"
+    )
+
+
+def checked_slice(s: slice) -> slice:
+    """A slice whose bounds are integers.
+
+    Raises ValueError for a step that is not positive, TypeError for bounds that are no integers.
+    """
+    start, stop, step = (v if v is None or type(v) is int else _bound(v) for v in (s.start, s.stop, s.step))
+    if step is not None and step <= 0:
         raise ValueError("step must be greater than zero")
-    if isinstance(s.start, TensorBase) or isinstance(s.stop, TensorBase) or isinstance(s.step, TensorBase):
-        return slice(*(int(v) if isinstance(v, TensorBase) else v for v in (s.start, s.stop, s.step)))
-    return s
+    return slice(start, stop, step)
 
 
-def _entry_for(basic: tuple[Any, ...]) -> Any:
+def _bound(v: Any) -> int:
+    if not hasattr(v, "__index__"):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
+    return int(v)
+
+
+def _entry_for(basic: tuple[Any, ...]) -> Callable[..., Any]:
     """The entry by the last thing that the key does, which names the node as PyTorch does."""
     for k in reversed(basic[:-1]):
         if type(k) is int:
-            return I.select
+            return I.select  # type: ignore[no-any-return]
         if k is None:
-            return I.unsqueezed
-        if k != slice(None):
-            return I.slice_
-    return I.slice_
+            return I.unsqueezed  # type: ignore[no-any-return]
+        if k != _ALL:
+            break
+    return I.slice_  # type: ignore[no-any-return]
 
 
-def _viewed(entry: Any, x: Any, key: tuple[Any, ...]) -> Any:
+def viewed(x: Any, key: tuple[Any, ...]) -> Any:
+    """x at a basic key, as a view."""
     try:
-        return entry(x, key)
+        return _entry_for(key)(x, key)
     except IndexError as error:
-        raise _index_error(error, x, key) from None
+        raise index_error(error, x, key) from None
 
 
-def _sliced(a: Any, key: tuple[Any, ...]) -> Any:
+def _sliced(x: Any, key: tuple[Any, ...]) -> Any:
     try:
-        return a[key]
+        return x._data[key]
     except IndexError as error:
-        raise _index_error(error, wrap(a), key) from None
+        raise index_error(error, x, key) from None
 
 
-def _index_error(error: Exception, x: Any, key: Any) -> IndexError:
+def index_error(error: Exception, x: Any, key: Any) -> IndexError:
+    """PyTorch's words for NumPy's IndexError."""
     data = x._data
     if data.ndim == 0:
-        return IndexError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
-            "tensor to a number"
-        )
+        return IndexError(_SCALAR)
     text = str(error).replace("axis", "dimension")
     if text.startswith("boolean index did not match"):
-        mask = next(k for k in key if isinstance(k, np.ndarray) and k.dtype.kind == "b")
-        at = next((i for i in range(min(mask.ndim, data.ndim)) if mask.shape[i] != data.shape[i]), 0)
-        text = (
-            f"The shape of the mask {list(mask.shape)} at index {at} does not match the shape of the indexed tensor "
-            f"{list(data.shape)} at index {at}"
-        )
+        at = 0
+        for k in key:
+            if isinstance(k, ndarray) and k.dtype.kind == "b":
+                for i, n in enumerate(k.shape):
+                    if n != data.shape[at + i]:
+                        text = (
+                            f"The shape of the mask {list(k.shape)} at index {i} does not match the shape of the indexed tensor "
+                            f"{list(data.shape)} at index {at + i}"
+                        )
+                        return IndexError(text)
+                at += k.ndim
+            else:
+                at += k is not None
     if text.startswith("shape mismatch"):
-        shapes = ", ".join(str(list(k.shape)) for k in key if isinstance(k, np.ndarray))
+        shapes = ", ".join(str(list(k.shape)) for k in key if isinstance(k, ndarray))
         text = f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
     return IndexError(text)
 
-
-def _value_error(error: Exception, raw: Any, target: Any, advanced: Any) -> RuntimeError:
-    shape = list(np.shape(raw))
-    if advanced is not None:
-        return RuntimeError(
-            f"shape mismatch: value tensor of shape {shape} cannot be broadcast to indexing result of shape "
-            f"{list(target[advanced].shape)}"
-        )
-    if len(shape) > target.ndim and any(n != 1 for n in shape[: len(shape) - target.ndim]):
-        return RuntimeError(
-            f"expand(torch.FloatTensor{{{shape}}}, size={list(target.shape)}): the number of sizes provided ({target.ndim}) must "
-            f"be greater or equal to the number of dimensions in the tensor ({len(shape)})"
-        )
-    for i in range(1, min(len(shape), target.ndim) + 1):
-        if shape[-i] not in (1, target.shape[-i]):
-            return RuntimeError(
-                f"The expanded size of the tensor ({target.shape[-i]}) must match the existing size ({shape[-i]}) at "
-                f"non-singleton dimension {target.ndim - i}.  Target sizes: {list(target.shape)}.  Tensor sizes: {shape}"
-            )
-    return RuntimeError(str(error))
-
-
-def _fitted(raw: Any, dtype: Any) -> Any:
-    """A value as it is written into memory of that dtype (floats are cut to integers, as PyTorch's copy does)."""
-    if isinstance(raw, np.ndarray):
-        return raw if raw.dtype == dtype else raw.astype(dtype)
-    if isinstance(raw, (bool, int, float, complex, np.generic)):
-        return np.asarray(raw).astype(dtype)
-    raise TypeError(f"can't assign a {type(raw).__name__} to a torch tensor")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import indexing
+from microtorch.autograd import inplace
 from microtorch.autograd.inplace import assign, check_writable, in_place
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import written
@@ -219,24 +220,7 @@ class TensorMethods(TensorBase):
         """Write `value` where the mask is true."""
         return assign_checked(self, FS.masked_fill(_old(self), mask, value))
 
-    def fill_(self, value: Any) -> Tensor:
-        """Write one number everywhere."""
-        if mode.enabled and (self._node is not None or (isinstance(value, TensorBase) and value._node is not None)):
-            indexing.setitem(self, ..., value)
-            return self  # type: ignore[return-value]
-        check_writable(self)
-        self._data[...] = value._data if isinstance(value, TensorBase) else value
-        written(self)
-        return self  # type: ignore[return-value]
-
-    def zero_(self) -> Tensor:
-        """Write zeros everywhere."""
-        return self.fill_(0)
-
-    def copy_(self, src: Any, non_blocking: Any = False) -> Tensor:
-        """Write another tensor's values, broadcast and cast."""
-        indexing.setitem(self, ..., src)
-        return self  # type: ignore[return-value]
+    fill_, zero_, copy_ = inplace.fill_, inplace.zero_, inplace.copy_
 
     # reductions ------------------------------------------------------------------------------------------------------------
 

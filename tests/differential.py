@@ -91,14 +91,23 @@ def compare_tensors(theirs: Any, ours: Any, strides: bool, exact: bool) -> str |
         return f"shape {tuple(theirs.shape)}, microtorch {tuple(ours.shape)}"
     if theirs.requires_grad != ours.requires_grad:
         return f"requires_grad {theirs.requires_grad}, microtorch {ours.requires_grad}"
-    a, b = theirs.grad_fn, ours.grad_fn
-    if (a is None) != (b is None) or (a is not None and a.name() != b.name()):
-        return f"grad_fn {a and a.name()}, microtorch {b and b.name()}"
+    a, b = grad_fn_name(theirs), grad_fn_name(ours)
+    if a != b:
+        return f"grad_fn {a}, microtorch {b}"
     if strides and theirs.numel() and relevant(theirs) != relevant(ours):
         return f"strides {theirs.stride()}, microtorch {ours.stride()}"
     x, y = theirs.detach().resolve_conj().resolve_neg().numpy(), ours.detach().numpy()
     same = np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") if exact else np.allclose(x, y, 1e-5, 1e-6, equal_nan=True)
     return None if same else f"values {x.tolist()}, microtorch {y.tolist()}"
+
+
+def grad_fn_name(t: Any) -> str | None:
+    """What `print` shows as grad_fn."""
+    try:
+        node = t.grad_fn
+    except RuntimeError:
+        return "Invalid"
+    return None if node is None else node.name().split("::")[-1]
 
 
 def relevant(t: Any) -> list[int]:

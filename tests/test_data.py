@@ -57,7 +57,7 @@ def check(code: str) -> None:
     """The last line's value in both worlds, and the state of the random numbers after it."""
     *lines, last = code.strip().split("\n")
     found = difference("\n".join([START.strip(), *lines, f"after({last})"]))
-    assert found is None, found
+    assert found is None, found.split("after(")[-1]
 
 
 # order and random numbers ------------------------------------------------------------------------------------------------

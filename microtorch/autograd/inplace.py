@@ -65,7 +65,7 @@ def _made_error(x: TensorBase, made: str, what: str) -> str:
     if several and x._node is not None and type(x._node) is not Leaf:
         which = f"Output {made} of {re.sub('Backward[0-9]*$', '', x._node.name())} is a view and"
     else:
-        which = f"{_NO_GRAD} and"
+        which, what = f"{_NO_GRAD} and", what.replace("inplace.", "inplace with grad mode enabled.")
     return f"{which} {what}" + (_SEVERAL if several else _AMBIGUOUS)
 
 
@@ -143,8 +143,7 @@ def place(x: TensorBase, node: Node) -> None:
         if made is None:
             other._node = _region_node(base, other)
         else:
-            what = "its base or another view of its base has been modified inplace"
-            message = _made_error(other, made, what + (" with grad mode enabled." if made == "no_grad" else "."))
+            message = _made_error(other, made, "its base or another view of its base has been modified inplace.")
             other._node = Invalid(other, other._node, message)
 
 
@@ -277,8 +276,12 @@ def fill_(x: Any, value: Any) -> Tensor:
             )
         return write(I.fill_by, _fill_into, x, (value,), overlap=True)
     if not isinstance(value, (int, float, complex, np.generic)):
-        raise TypeError(f"fill_(): argument 'value' (position 1) must be Number, not {type(value).__name__}")
-    return write(I.fill, _fill_into, x, (), (value,), overlap=True)
+        raise TypeError(
+            f"fill_() received an invalid combination of arguments - got ({type(value).__name__}), but expected one of:\n"
+            " * (Tensor value)\n * (Number value)\n"
+        )
+    number = dtypes.fill_number(value.item() if isinstance(value, np.generic) else value, x._data.dtype)
+    return write(I.fill, _fill_into, x, (), (number,), overlap=True)
 
 
 def _fill_into(x: Any, value: Any) -> None:
@@ -292,25 +295,36 @@ def zero_(x: Any) -> Tensor:
 
 def copy_(x: Any, src: Any, non_blocking: Any = False) -> Tensor:
     """Write another tensor's values, broadcast and cast."""
-    if not isinstance(src, TensorBase):
+    if isinstance(src, (int, float, complex)):
+        src = wrap(np.array(src))
+    elif not isinstance(src, TensorBase):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     return write(I.copy, copy_into, x, (src,))
 
 
 def copy_into(x: Any, src: Any) -> None:
     """x[...] = src, with PyTorch's cast and errors."""
+    have, want = src.shape, x.shape
+    if len(have) > len(want):
+        raise RuntimeError(f"output with shape {list(want)} doesn't match the broadcast shape {list(have)}")
     try:
         np.copyto(x, src, casting="unsafe")
     except ValueError:
-        raise expand_error(src.shape, x.shape) from None
+        i = next(i for i in range(1, len(have) + 1) if have[-i] not in (1, want[-i]))
+        if want[-i] == 1:
+            shape = np.broadcast_shapes(have, want)
+            raise RuntimeError(f"output with shape {list(want)} doesn't match the broadcast shape {list(shape)}") from None
+        raise RuntimeError(
+            f"The size of tensor a ({want[-i]}) must match the size of tensor b ({have[-i]}) at non-singleton dimension {len(want) - i}"
+        ) from None
 
 
 def expand_error(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
     """PyTorch's error for a shape that does not broadcast to another."""
     if len(have) > len(want):
         return RuntimeError(
-            f"expand: the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the "
-            f"tensor ({len(have)})"
+            f"expand(torch.FloatTensor{{{list(have)}}}, size={list(want)}): the number of sizes provided ({len(want)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     i = next(i for i in range(1, len(have) + 1) if have[-i] not in (1, want[-i]))
     return RuntimeError(

@@ -393,8 +393,10 @@ def view(name: str, kernel: Callable[..., Any], *, grad_name: str | None = None,
         if base is not a and (base is None or base is not a.base) and out is not a:
             return wrap(out, node)
         result = view_of(input, out, node, a.dtype.kind in "fc")
-        if edge is not None and not recording:
-            result._made, result._node = "no_grad", Leaf(result)  # as in PyTorch it requires a gradient, which ends here
+        if not recording:
+            result._made = "no_grad"
+            if edge is not None:
+                result._node = Leaf(result)  # as in PyTorch it requires a gradient, which ends here
         return result
 
     return _named(call, op)

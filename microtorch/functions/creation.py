@@ -499,42 +499,9 @@ def number_argument(name: str, value: Any, argument: str = "fill_value", positio
     return value
 
 
-_C_NAMES = {"bool": "bool", "float32": "float", "float64": "double", "float16": "c10::Half",
-            "complex64": "c10::complex<float>", "complex128": "c10::complex<double>"}  # fmt: skip
-
-
-def fill_number(number: Any, dtype: Any) -> Any:
-    """A Python number as a NumPy scalar of the dtype.
-
-    Raises RuntimeError if it does not fit.
-    """
-    kind = dtype.kind
-    if kind in "iu":
-        info = np.iinfo(dtype)
-        if isinstance(number, complex):
-            if number.imag:
-                raise _overflow(dtype)
-            number = number.real
-        least = -info.max if kind == "u" else info.min
-        if number != number or not least <= number <= info.max:
-            raise _overflow(dtype)
-        return np.array(int(number)).astype(dtype)[()]
-    if isinstance(number, complex) and kind in "fb" and number.imag:
-        raise _overflow(dtype)
-    if isinstance(number, complex) and kind in "fb":
-        number = number.real
-    with np.errstate(all="ignore"):
-        return dtype.type(number)
-
-
-def _overflow(dtype: Any) -> RuntimeError:
-    name = dtypes.of[dtype].name
-    return RuntimeError(f"value cannot be converted to type {_C_NAMES.get(name, name + '_t')} without overflow")
-
-
 def filled(number: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
     """An array filled with one Python number."""
-    return np.full(shape, fill_number(number_argument("full", number), dtype), dtype)
+    return np.full(shape, dtypes.fill_number(number_argument("full", number), dtype), dtype)
 
 
 def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -548,10 +515,10 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
     require_strided(layout)
     if out is not None:
         out = filled_later("full", (shape,), dtype, layout, device, out)
-        out._data[...] = fill_number(number, out._data.dtype)
+        out._data[...] = dtypes.fill_number(number, out._data.dtype)
         return finish(out, requires_grad)
     want = dtype_argument("full", dtype) or _dtype_of_kind(type(number))
-    return finish(np.full(shape, fill_number(number, want), want), requires_grad, device)
+    return finish(np.full(shape, dtypes.fill_number(number, want), want), requires_grad, device)
 
 
 def like(name: str, input: Any, dtype: Any, layout: Any, device: Any, memory_format: Any) -> Tensor:
@@ -595,7 +562,7 @@ def full_like(input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = N
               requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False) -> Tensor:  # fmt: skip
     """A tensor of the same shape, dtype and order in memory filled with one number."""
     t = like("full_like", input, dtype, layout, device, memory_format)
-    t._data.fill(fill_number(number_argument("full_like", fill_value), t._data.dtype))
+    t._data.fill(dtypes.fill_number(number_argument("full_like", fill_value), t._data.dtype))
     return finish(t, requires_grad)
 
 

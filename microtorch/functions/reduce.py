@@ -12,6 +12,7 @@ from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.pointwise import broadcasting, same_dtype, to_dtype, type_name
+from microtorch.ops import index as I
 from microtorch.ops import pointwise as P
 from microtorch.ops import reduce as R
 from microtorch.ops import shape as S
@@ -479,7 +480,7 @@ def _trapezoids(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, Any,
     """The sums of neighbours of y along `dim`, the distances between them, and the axis."""
     axis = axis_of(dim, y._data.ndim)
     n = y._data.shape[axis]
-    left, right = (S.slice_(y, (slice(None),) * axis + (s, ...)) for s in (slice(None, -1), slice(1, None)))
+    left, right = (I.slice_(y, (slice(None),) * axis + (s, ...)) for s in (slice(None, -1), slice(1, None)))
     if x is None:
         return P.add(left, right), dx, axis
     if x._data.ndim == 0 or y._data.ndim == 0:
@@ -551,20 +552,20 @@ def _gradient_along(y: Any, axis: int, h: Any, edge_order: int) -> Any:
     head, n = (slice(None),) * axis, y._data.shape[axis]
 
     def part(t: Any, start: int | None, stop: int | None) -> Any:
-        return S.slice_(t, (*head, slice(start, stop), ...))
+        return I.slice_(t, (*head, slice(start, stop), ...))
 
     if isinstance(h, TensorBase) and h._data.ndim:  # coordinates: weights from the distances on both sides
         steps = S.reshape(R.diff(h, 0), (n - 1,) + (1,) * (y._data.ndim - axis - 1))
-        a, b = (S.slice_(steps, (s,)) for s in (slice(None, -1), slice(1, None)))
+        a, b = (I.slice_(steps, (s,)) for s in (slice(None, -1), slice(1, None)))
         total = P.add(a, b)
         inner = P.add(P.add(P.mul(part(y, None, -2), P.neg(P.div(b, P.mul(a, total)))), P.mul(part(y, 1, -1), P.div(P.sub(b, a), P.mul(a, b)))),
                       P.mul(part(y, 2, None), P.div(a, P.mul(b, total))))  # fmt: skip
         if edge_order == 1:
-            first = P.div(P.sub(part(y, 1, 2), part(y, 0, 1)), S.slice_(steps, (slice(0, 1),)))
-            last = P.div(P.sub(part(y, -1, None), part(y, -2, -1)), S.slice_(steps, (slice(-1, None),)))
+            first = P.div(P.sub(part(y, 1, 2), part(y, 0, 1)), I.slice_(steps, (slice(0, 1),)))
+            last = P.div(P.sub(part(y, -1, None), part(y, -2, -1)), I.slice_(steps, (slice(-1, None),)))
         else:
-            first = _one_sided(part(y, 0, 1), part(y, 1, 2), part(y, 2, 3), S.slice_(steps, (slice(0, 1),)), S.slice_(steps, (slice(1, 2),)))
-            last = P.neg(_one_sided(part(y, -1, None), part(y, -2, -1), part(y, -3, -2), S.slice_(steps, (slice(-1, None),)), S.slice_(steps, (slice(-2, -1),))))
+            first = _one_sided(part(y, 0, 1), part(y, 1, 2), part(y, 2, 3), I.slice_(steps, (slice(0, 1),)), I.slice_(steps, (slice(1, 2),)))
+            last = P.neg(_one_sided(part(y, -1, None), part(y, -2, -1), part(y, -3, -2), I.slice_(steps, (slice(-1, None),)), I.slice_(steps, (slice(-2, -1),))))
         return S.cat([first, inner, last], axis)
     inner = P.div(P.sub(part(y, 2, None), part(y, None, -2)), P.mul(h, 2) if isinstance(h, TensorBase) else h * 2)
     if edge_order == 1:

@@ -14,6 +14,7 @@ from microtorch.functions.arguments import axis_of, need_tensor, numpy_dtype, ta
 from microtorch.functions.pointwise import type_name
 from microtorch.functions.reduce import nonempty
 from microtorch.kernels import sorting as K
+from microtorch.ops import index as I
 from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 from microtorch.ops import sorting as O
@@ -185,10 +186,10 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
         rank = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}[interpolation](rank)
     below = np.floor(rank).astype(np.int64)
     last = ordered._data.ndim - 1
-    values = S.gather(ordered, last, below)
+    values = I.gather(ordered, wrap(below), last)
     if interpolation in ("linear", "midpoint"):
         weight = np.full(rank.shape, 0.5, kind) if interpolation == "midpoint" else (rank - below).astype(kind)
-        above = S.gather(ordered, last, np.ceil(rank).astype(np.int64))
+        above = I.gather(ordered, wrap(np.ceil(rank).astype(np.int64)), last)
         values = P.lerp(values, above, wrap(weight))
     if q._data.ndim == 0:
         return S.reshape(values, shape if keepdim else values._data.shape[:-1])  # type: ignore[no-any-return]

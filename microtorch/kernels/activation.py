@@ -14,6 +14,7 @@ SQRT_HALF = math.sqrt(0.5)
 INV_SQRT_2PI = 1.0 / math.sqrt(2 * math.pi)
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
+ONE_SIXTH = float(np.float32(1 / 6))  # PyTorch's derivative of hardsigmoid has it in single precision, for float64 too
 
 
 def _narrowed(out: Any, x: Any) -> Any:

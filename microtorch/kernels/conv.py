@@ -37,14 +37,17 @@ def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation:
 class _Plan:
     """Where each tap reads: the geometry of one convolution."""
 
-    def __init__(self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> None:
+    def __init__(
+        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, out: Ints | None = None
+    ) -> None:
         self.n, self.c, self.size = x_shape[0], x_shape[1], x_shape[2:]
         self.o, self.kernel = w_shape[0], w_shape[2:]
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-        self.out = output_size(self.size, self.kernel, stride, padding, dilation)
+        self.out = output_size(self.size, self.kernel, stride, padding, dilation) if out is None else out
         reach = [d * (k - 1) for k, d in zip(self.kernel, dilation)]
         self.phase_size = tuple(o + r // s for o, r, s in zip(self.out, reach, stride))
-        self.direct = all(s == 1 for s in stride) and not any(padding)  # the input is its only phase
+        # the input is its only phase
+        self.direct = self.phase_size == self.size and all(s == 1 for s in stride) and not any(padding)
         # each tap: (phase in each dimension, shift in each dimension)
         self.taps = [
             (tuple(k * d % s for k, d, s in zip(at, dilation, stride)), tuple(k * d // s for k, d, s in zip(at, dilation, stride)))
@@ -177,9 +180,11 @@ def _single_for_half(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @_single_for_half
-def conv(x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
-    """The convolution (cross-correlation) of x with weight, plus bias."""
-    plan = _Plan(x.shape, weight.shape, stride, padding, dilation, groups)
+def conv(
+    x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: Ints | None = None
+) -> Any:
+    """The convolution (cross-correlation) of x with weight, plus bias; `size`: of the result, if it is not all that fits."""
+    plan = _Plan(x.shape, weight.shape, stride, padding, dilation, groups, size)
     out = np.empty((plan.n, plan.o, *plan.out), x.dtype)
     if out.size == 0:
         return out
@@ -225,7 +230,7 @@ def _gradient_matrix(plan: _Plan, g: Any, buffer: Any, i: int, j: int, r: int, e
 @_single_for_half
 def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
     """The gradient of x, given g, that of the result; linear in g and in weight."""
-    plan = _Plan(x_shape, weight.shape, stride, padding, dilation, groups)
+    plan = _Plan(x_shape, weight.shape, stride, padding, dilation, groups, g.shape[2:])
     if 0 in x_shape or g.size == 0 or plan.k == 0:
         return np.zeros(x_shape, g.dtype)
     if plan.direct and len(plan.taps) == 1 and groups == 1 and math.prod(plan.out) >= 64:
@@ -252,7 +257,7 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
 @_single_for_half
 def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
     """The gradient of weight, given g, that of the result; linear in g and in x."""
-    plan = _Plan(x.shape, w_shape, stride, padding, dilation, groups)
+    plan = _Plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:])
     out = np.zeros((groups, plan.o // groups, plan.k), g.dtype)
     if out.size == 0 or g.size == 0:
         return out.reshape(w_shape)

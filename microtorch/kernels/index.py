@@ -43,6 +43,20 @@ def index_embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
     return out
 
 
+def pick(x: Any, key: tuple[Any, ...]) -> Any:
+    """x[key], contiguous (NumPy would leave the result of x[:, rows] in another order)."""
+    at = None
+    for i, k in enumerate(key):
+        if isinstance(k, np.ndarray):
+            if at is not None or k.dtype.kind == "b":
+                break
+            at = i
+    else:
+        return np.take(x, key[at], at)
+    out = x[key]
+    return out if out.flags.c_contiguous else np.ascontiguousarray(out)
+
+
 def put(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> Any:
     """A copy of x with `value` written (or added) at an index."""
     out = x.copy()
@@ -265,22 +279,6 @@ def masked_scatter_backward(g: Any, mask: Any, shape: tuple[int, ...]) -> Any:
 
 
 # memory of a tensor seen through a view of it: geometry = (base shape, base strides, shape, strides, offset), in bytes -------
-
-
-def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
-    """A view of the memory of x with these strides, `offset` bytes from its first element (which may lie before it)."""
-    interface = dict(x.__array_interface__)
-    address, read_only = interface["data"]
-    interface.update(data=(address + offset, read_only), shape=shape, strides=strides)
-    return np.asarray(_Memory(interface, x))
-
-
-class _Memory:
-    """What NumPy makes an array from, keeping its owner alive."""
-
-    def __init__(self, interface: dict[str, Any], owner: Any) -> None:
-        self.__array_interface__ = interface
-        self.owner = owner
 
 
 def _extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:

@@ -99,22 +99,57 @@ def view(x: Any, shape: tuple[int, ...]) -> Any:
 
 
 def expand(x: Any, shape: tuple[int, ...]) -> Any:
-    """x broadcast to shape (a read-only view); -1 keeps a dimension."""
-    extra = len(shape) - x.ndim
-    full = tuple(x.shape[i - extra] if n == -1 and i >= extra else n for i, n in enumerate(shape))
-    if extra >= 0 and min(full, default=0) >= 0:
-        try:
-            return np.broadcast_to(x, full)
-        except ValueError:
-            for i in range(len(full) - 1, extra - 1, -1):
-                if x.shape[i - extra] not in (1, full[i]):
-                    raise RuntimeError(
-                        f"The expanded size of the tensor ({full[i]}) must match the existing size ({x.shape[i - extra]}) at "
-                        f"non-singleton dimension {i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(x.shape)}"
-                    ) from None
+    """x broadcast to shape, as a view whose strides are 0 along what was broadcast; -1 keeps a dimension.
+
+    Elements of the view share memory: whoever writes to it must know.
+    """
+    have, steps = x.shape, x.strides
+    extra = len(shape) - len(have)
     if extra < 0:
         raise RuntimeError(
-            f"expand(torch.tensor{list(x.shape)}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be "
-            f"greater or equal to the number of dimensions in the tensor ({x.ndim})"
+            f"expand(torch.{_type_name(x)}{{{list(have)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) "
+            f"must be greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
-    raise RuntimeError(f"The expanded size of the tensor ({min(full)}) isn't allowed in a leading, non-existing dimension 0")
+    full, strides = list(shape), [0] * len(shape)
+    for i in range(len(shape) - 1, -1, -1):
+        n = shape[i]
+        if i < extra:
+            if n < 0:
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
+                )
+            if n == 1:
+                strides[i] = full[i + 1] * strides[i + 1] if i + 1 < len(shape) else x.itemsize
+            continue
+        m = have[i - extra]
+        if n == m or n == -1:
+            full[i], strides[i] = m, steps[i - extra]
+        elif m != 1 or n < -1:
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({m}) at non-singleton dimension {i}.  "
+                f"Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
+            )
+    if x.flags.c_contiguous:
+        return np.ndarray(full, x.dtype, x, 0, strides)
+    return strided(x, tuple(full), tuple(strides), 0)
+
+
+def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
+    """A view of the memory of x with these strides, `offset` bytes from its first element (which may lie before it)."""
+    interface = dict(x.__array_interface__)
+    address, read_only = interface["data"]
+    interface.update(data=(address + offset, read_only), shape=shape, strides=strides)
+    return np.asarray(_Memory(interface, x))
+
+
+class _Memory:
+    """What NumPy makes an array from, keeping its owner alive."""
+
+    def __init__(self, interface: dict[str, Any], owner: Any) -> None:
+        self.__array_interface__ = interface
+        self.owner = owner
+
+
+def _type_name(x: Any) -> str:
+    return {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char",
+            "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}.get(x.dtype.name, "") + "Tensor"  # fmt: skip

@@ -8,11 +8,12 @@ from microtorch.autograd.table import op, unary
 from microtorch.kernels import activation as K
 from microtorch.ops import pointwise as P
 
-# pieces of formulas: linear in g -------------------------------------------------------------------------------------------
-between = op("between", K.between, inputs="g x", g=lambda xp, g, x, low, high: xp.between(g, x, low, high))
-outside = op("outside", K.outside, inputs="g x", g=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
-above = op("above", K.above, inputs="g x", g=lambda xp, g, x, threshold: xp.above(g, x, threshold))
-leaky_relu_backward = op("leaky_relu_backward", K.leaky_relu_backward, inputs="g x",
+# pieces of formulas: linear in g, and between their corners constant in x ---------------------------------------------------
+_flat = lambda xp, g: g * 0
+between = op("between", K.between, inputs="g x", x=_flat, g=lambda xp, g, x, low, high: xp.between(g, x, low, high))
+outside = op("outside", K.outside, inputs="g x", x=_flat, g=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
+above = op("above", K.above, inputs="g x", x=_flat, g=lambda xp, g, x, threshold: xp.above(g, x, threshold))
+leaky_relu_backward = op("leaky_relu_backward", K.leaky_relu_backward, inputs="g x", x=_flat,
                          g=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope))  # fmt: skip
 
 # rectifiers ----------------------------------------------------------------------------------------------------------------
@@ -24,7 +25,7 @@ rrelu = op("rrelu", lambda x, noise: x * noise, inputs="x noise", grad_name="Rre
            x=lambda xp, g, noise: g * noise)  # fmt: skip
 threshold = unary("threshold", K.threshold, x=lambda xp, g, x, threshold: xp.above(g, x, threshold))
 hardtanh = unary("hardtanh", K.hardtanh, x=lambda xp, g, x, low, high: xp.between(g, x, low, high))
-hardsigmoid = unary("hardsigmoid", K.hardsigmoid, x=lambda xp, g, x: xp.between(g / 6, x, -3, 3))
+hardsigmoid = unary("hardsigmoid", K.hardsigmoid, x=lambda xp, g, x: xp.between(g * K.ONE_SIXTH, x, -3, 3))
 hardswish_slope = unary("hardswish_slope", K.hardswish_slope, x=lambda xp, g, x: xp.between(g / 3, x, -3, 3))
 hardswish = unary("hardswish", K.hardswish, x=lambda xp, g, x: g * xp.hardswish_slope(x))
 hardshrink = unary("hardshrink", K.hardshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))

@@ -21,18 +21,18 @@ conv = op("conv", K.conv, inputs="x weight bias", grad_name="ConvolutionBackward
               xp.conv_weight(g, x, weight_shape, stride, padding, dilation, groups),
           bias=_bias)  # fmt: skip
 conv_input = op("conv_input", K.conv_input, inputs="y weight", grad_name="ConvolutionBackward0",
-                y=lambda xp, g, weight, stride, padding, dilation, groups:
-                    xp.conv(g, weight, None, stride, padding, dilation, groups),
+                y=lambda xp, g, weight, y_shape, stride, padding, dilation, groups:
+                    xp.conv(g, weight, None, stride, padding, dilation, groups, y_shape[2:]),
                 weight=lambda xp, g, y, weight_shape, stride, padding, dilation, groups:
                     xp.conv_weight(y, g, weight_shape, stride, padding, dilation, groups))  # fmt: skip
 conv_weight = op("conv_weight", K.conv_weight, inputs="y x", grad_name="ConvolutionBackward0",
-                 y=lambda xp, g, x, stride, padding, dilation, groups:
-                     xp.conv(x, g, None, stride, padding, dilation, groups),
+                 y=lambda xp, g, x, y_shape, stride, padding, dilation, groups:
+                     xp.conv(x, g, None, stride, padding, dilation, groups, y_shape[2:]),
                  x=lambda xp, g, y, x_shape, stride, padding, dilation, groups:
                      xp.conv_input(y, g, x_shape, stride, padding, dilation, groups))  # fmt: skip
 conv_transpose = op("conv_transpose", K.conv_transpose, inputs="x weight bias", grad_name="ConvolutionBackward0",
-                    x=lambda xp, g, weight, stride, padding, dilation, groups:
-                        xp.conv(g, weight, None, stride, padding, dilation, groups),
+                    x=lambda xp, g, weight, x_shape, stride, padding, dilation, groups:
+                        xp.conv(g, weight, None, stride, padding, dilation, groups, x_shape[2:]),
                     weight=lambda xp, g, x, weight_shape, stride, padding, dilation, groups:
                         xp.conv_weight(x, g, weight_shape, stride, padding, dilation, groups),
                     bias=_bias)  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.table import arrays, op, unary, view
 from microtorch.kernels import index as K
+from microtorch.kernels.shape import strided
 
 
 def _zeros(xp: Any, g: Any) -> Any:
@@ -46,7 +47,7 @@ def _written_slice(name: str) -> Any:
 select_scatter, slice_scatter = _written_slice("select_scatter"), _written_slice("slice_scatter")
 
 # by an advanced key (arrays of numbers or bools): copies --------------------------------------------------------------------------
-index = unary("index", lambda x, key: x[key], x=lambda xp, g, x_shape, key: xp.index_embed(g, x_shape, key))
+index = unary("index", K.pick, x=lambda xp, g, x_shape, key: xp.index_embed(g, x_shape, key))
 index_embed = unary("index_embed", K.index_embed, x=lambda xp, g, key: xp.index(g, key))
 index_without = unary("index_without", K.without, x=lambda xp, g, key: xp.index_without(g, key))
 index_put = op("index_put", K.put, inputs="x value",
@@ -151,7 +152,7 @@ masked_scatter_backward = op("masked_scatter_backward", K.masked_scatter_backwar
                              x=lambda xp, g, mask: xp.masked_scatter(_zeros(xp, xp.cast(mask, g.dtype)), mask, g))  # fmt: skip
 
 # memory seen through a view: geometry = (base shape, base strides, shape, strides, offset), in bytes ----------------------------------------
-as_strided = view("as_strided", lambda x, geometry: K.strided(x, *geometry[2:]), x=lambda xp, g, geometry: xp.region_embed(g, geometry))
+as_strided = view("as_strided", lambda x, geometry: strided(x, *geometry[2:]), x=lambda xp, g, geometry: xp.region_embed(g, geometry))
 region = unary("region", K.region, x=lambda xp, g, geometry: xp.region_embed(g, geometry), grad_name="AsStridedBackward0")
 region_embed = unary("region_embed", K.region_embed, x=lambda xp, g, geometry: xp.region(g, geometry))
 region_without = unary("region_without", K.region_without, x=lambda xp, g, geometry: xp.region_without(g, geometry))

@@ -104,13 +104,19 @@ cross_entropy = _cross_entropy_entry("cross_entropy", "NllLossBackward0")
 cross_entropy2d = _cross_entropy_entry("cross_entropy2d", "NllLoss2DBackward0")
 
 # margins: piecewise linear or quadratic; the slopes count as constant, as in PyTorch ----------------------------------------
+
+
+def _no_slope(xp: Any, g: Any, x: Any) -> Any:
+    return x * 0
+
+
 multi_margin_loss = unary("multi_margin_loss", K.multi_margin_loss,
                           x=lambda xp, g, x, target, weight, p, margin, reduction:
                               xp.multi_margin_backward(g, x, target, weight, p, margin, reduction))  # fmt: skip
-multi_margin_backward = op("multi_margin_backward", K.multi_margin_backward, inputs="g x",
+multi_margin_backward = op("multi_margin_backward", K.multi_margin_backward, inputs="g x", x=_no_slope,
                            g=lambda xp, g, x, target, weight, p, margin, reduction:
                                xp.multi_margin_apply(g, x, target, weight, p, margin, reduction))  # fmt: skip
-multi_margin_apply = op("multi_margin_apply", K.multi_margin_apply, inputs="v x",
+multi_margin_apply = op("multi_margin_apply", K.multi_margin_apply, inputs="v x", x=_no_slope,
                         v=lambda xp, g, x, target, weight, p, margin, reduction:
                             xp.multi_margin_backward(g, x, target, weight, p, margin, reduction))  # fmt: skip
 multilabel_margin_slope = unary("multilabel_margin_slope", K.multilabel_margin_slope, x=lambda xp, g: g * 0)

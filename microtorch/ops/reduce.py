@@ -232,11 +232,13 @@ linear_scan = op("linear_scan", K.linear_scan, inputs="a b",
                  a=lambda xp, g, a, axis, out: _scan_back(xp, g, a, axis) * xp.shift(out, axis, 0.0),
                  b=lambda xp, g, a, axis: _scan_back(xp, g, a, axis))  # fmt: skip
 shift = unary("shift", K.shift, x=lambda xp, g, axis: xp.flip(xp.shift(xp.flip(g, (axis,)), axis, 0.0), (axis,)))
-diff = unary("diff", K.diff, x=lambda xp, g, axis: _diff_x(xp, g, axis), grad_name="SubBackward0")
+diff = unary("diff", K.diff, x=lambda xp, g, x_shape, axis: _diff_x(xp, g, x_shape, axis), grad_name="SubBackward0")
 
 
-def _diff_x(xp: Any, g: Any, axis: int) -> Any:
+def _diff_x(xp: Any, g: Any, x_shape: Any, axis: int) -> Any:
     """Each element is added to the difference before it and taken from the one after it."""
+    if x_shape[axis] == 0:
+        return xp.reshape(g, x_shape)
     edge = list(g.shape)
     edge[axis] = 1
     none = xp.expand(xp.zeros_like(xp.sum(g, None, False)), tuple(edge))

@@ -204,7 +204,31 @@ def as_torch(t: Any) -> torch.Tensor:
     return torch.from_numpy(np.array(t.detach().numpy()))
 
 
-def compare(want: Any, got: Any, what: str = "value", values: bool = True) -> None:
+def close(want: Any, got: Any, truth: Any) -> str:
+    """Empty if two tensors agree to torch.testing's tolerances for their dtype, else what is wrong.
+
+    truth: torch's result in a wider dtype. Where torch itself is off by more than the tolerance, microtorch may be off by twice
+    as much.
+    """
+    want = want.detach().resolve_conj().resolve_neg()
+    try:
+        torch.testing.assert_close(got, want, equal_nan=True, check_stride=False)
+    except AssertionError as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        if isinstance(truth, torch.Tensor) and want.numel() and (want.is_floating_point() or want.is_complex()):
+            exact = truth.detach().resolve_conj().resolve_neg()
+            off = (want.to(exact.dtype) - exact).abs().nan_to_num(0.0, 0.0, 0.0).max().item()
+            try:
+                rtol, atol = torch.testing._comparison.default_tolerances(want, got)
+                torch.testing.assert_close(got.to(exact.dtype), exact, equal_nan=True, rtol=rtol, atol=atol + 2 * off)
+                return ""
+            except AssertionError:
+                pass
+        return "; ".join(lines[1:4] or lines)
+    return ""
+
+
+def compare(want: Any, got: Any, what: str = "value", values: bool = True, truth: Any = None) -> None:
     """Raise Differs unless microtorch's result is torch's."""
     if isinstance(want, torch.Tensor):
         if not isinstance(got, microtorch.Tensor):
@@ -213,20 +237,15 @@ def compare(want: Any, got: Any, what: str = "value", values: bool = True) -> No
             raise Differs(f"{what}: dtype {got.dtype} instead of {want.dtype}")
         if tuple(want.shape) != tuple(got.shape):
             raise Differs(f"{what}: shape {tuple(got.shape)} instead of {tuple(want.shape)}")
-        if values:
-            try:
-                torch.testing.assert_close(
-                    as_torch(got), want.detach().resolve_conj().resolve_neg(), equal_nan=True, check_stride=False
-                )
-            except AssertionError as error:
-                lines = [line for line in str(error).splitlines() if line.strip()]
-                raise Differs(f"{what}: {'; '.join(lines[1:4] or lines)}") from None
+        wrong = close(want, as_torch(got), truth) if values else ""
+        if wrong:
+            raise Differs(f"{what}: {wrong}")
         return
     if isinstance(want, (tuple, list)):
         if not isinstance(got, (tuple, list)) or len(want) != len(got):
             raise Differs(f"{what}: {type(got).__name__} of {len(got) if hasattr(got, '__len__') else '?'}, not {len(want)}")
         for i, (w, g) in enumerate(zip(want, got)):
-            compare(w, g, f"{what}[{i}]", values)
+            compare(w, g, f"{what}[{i}]", values, None if truth is None else truth[i])
         return
     if want is None or isinstance(want, (bool, int, str)):
         if want != got:
@@ -249,48 +268,74 @@ def gradients(module: Any, outputs: list[Any], inputs: list[Any], seeds: list[An
     return list(module.autograd.grad(outputs, inputs, seeds, allow_unused=True, create_graph=create))
 
 
-def compare_gradients(want_out: Any, got_out: Any, want_in: list[Any], got_in: list[Any], second: bool, values: bool) -> None:
-    """Compare the gradients of all floating results (then, if `second`, the gradients of those)."""
-    outputs, outputs_ = float_outputs(want_out, torch.Tensor), float_outputs(got_out, microtorch.Tensor)
-    if len(outputs) != len(outputs_):
-        raise Differs(f"requires_grad: {len(outputs_)} results instead of {len(outputs)}")
-    if not outputs or not want_in:
-        return
+def torch_gradients(result: Any, inputs: list[Any], second: bool) -> list[list[Any]]:
+    """Of all floating results, the gradients for random cotangents; if `second`, the gradients of those, too."""
+    outputs = float_outputs(result, torch.Tensor)
+    if not outputs or not inputs:
+        return []
     generator = torch.Generator().manual_seed(SEED)
     seeds = [cotangent(t, generator) for t in outputs]
-    seeds_ = [to_micro(s, {}) for s in seeds]
     if second:
-        seeds, seeds_ = [s.requires_grad_() for s in seeds], [s.requires_grad_() for s in seeds_]
+        seeds = [s.requires_grad_() for s in seeds]
     try:
-        want = gradients(torch, outputs, want_in, seeds, second)
+        first = gradients(torch, outputs, inputs, seeds, second)
     except RuntimeError as error:
         if re.search("not implemented|not differentiable|does not require grad", str(error)):
-            return
+            return []
         raise Unsupported(str(error)[:100]) from None
-    got = gradients(microtorch, outputs_, got_in, seeds_, second)
-    for i, (w, g) in enumerate(zip(want, got)):
+    again = [g for g in first if g is not None and g.requires_grad] if second else []
+    if not again:
+        return [seeds, first]
+    seeds2 = [cotangent(t, generator) for t in again]
+    sources = inputs + seeds
+    try:
+        found = gradients(torch, again, sources, seeds2)
+    except RuntimeError:
+        return [seeds, first]  # torch has no second derivative here
+    return [seeds, first, seeds2, [torch.zeros_like(s) if g is None else g for g, s in zip(found, sources)]]
+
+
+def compare_gradients(want: list[list[Any]], got_out: Any, inputs: list[Any], values: bool, truth: Any) -> None:
+    """Compare microtorch's gradients with those that `torch_gradients` found."""
+    seeds, first = want[:2]
+    outputs = float_outputs(got_out, microtorch.Tensor)
+    if len(outputs) != len(seeds):
+        raise Differs(f"requires_grad: {len(outputs)} results instead of {len(seeds)}")
+    seeds_ = [to_micro(s, {}) for s in seeds]
+    first_ = gradients(microtorch, outputs, inputs, seeds_, any(s.requires_grad for s in seeds))
+    for i, (w, g) in enumerate(zip(first, first_)):
         if (w is None) != (g is None):
             raise Differs(f"grad[{i}]: {'None' if g is None else 'a tensor'} instead of {'None' if w is None else 'a tensor'}")
-        compare(w, g, f"grad[{i}]", values)
-    if second:
-        want2 = [w for w in want if w is not None and w.requires_grad]
-        got2 = [g for w, g in zip(want, got) if w is not None and w.requires_grad]
-        if not want2:
-            return
-        for i, g in enumerate(got2):
+        compare(w, g, f"grad[{i}]", values, None if truth is None else truth[1][i])
+    if len(want) > 2:
+        again = [g for w, g in zip(first, first_) if w is not None and w.requires_grad]
+        for i, g in enumerate(again):
             if not g.requires_grad:
                 raise Differs(f"grad2: grad[{i}] does not require grad")
-        again = [cotangent(t, generator) for t in want2]
-        sources, sources_ = want_in + seeds, got_in + seeds_
-        try:
-            want = gradients(torch, want2, sources, again)
-        except RuntimeError:
-            return  # torch has no second derivative here
-        got = gradients(microtorch, got2, sources_, [to_micro(s, {}) for s in again])
-        for i, (w, g) in enumerate(zip(want, got)):
-            w = torch.zeros_like(sources[i]) if w is None else w
-            g = microtorch.zeros_like(sources_[i]) if g is None else g
-            compare(w, g, f"grad2[{i}]", values)
+        sources = inputs + seeds_
+        found = gradients(microtorch, again, sources, [to_micro(s, {}) for s in want[2]])
+        for i, (w, g) in enumerate(zip(want[3], found)):
+            g = microtorch.zeros_like(sources[i]) if g is None else g
+            compare(w, g, f"grad2[{i}]", values, None if truth is None else truth[3][i])
+
+
+WIDER = {torch.float16: torch.float64, torch.float32: torch.float64, torch.complex64: torch.complex128}
+
+
+def widened(value: Any, memo: dict[int, Any]) -> Any:
+    """The same arguments in a wider dtype."""
+    if isinstance(value, torch.Tensor):
+        if id(value) not in memo:
+            copy = value.detach().to(WIDER.get(value.dtype, value.dtype), copy=True)
+            memo[id(value)] = copy.requires_grad_() if value.requires_grad else copy
+        return memo[id(value)]
+    if isinstance(value, torch.dtype):
+        return WIDER.get(value, value)
+    if type(value) in (tuple, list):
+        return type(value)(widened(v, memo) for v in value)
+    if isinstance(value, dict):
+        return {k: widened(v, memo) for k, v in value.items()}
+    return value
 
 
 # running -----------------------------------------------------------------------------------------------------------------
@@ -353,7 +398,7 @@ def describe(sample: Any) -> str:
 
 
 def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "function") -> None:
-    """Run one sample on both.
+    """Run one sample on both; where they differ, torch runs again in a wider dtype to see who is right.
 
     Raises Differs where they disagree, Missing, Unsupported, or whatever microtorch raises where torch does not.
     """
@@ -372,32 +417,55 @@ def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "
         function_ = micro_function(op)
     if function_ is None:
         raise Missing(f"no {variant} of {op.name}")
-    inputs = [t for t in tensors_in(mine, torch.Tensor) if t.requires_grad]
-    inputs = list(dict.fromkeys(inputs))
+    inputs = list(dict.fromkeys(t for t in tensors_in(mine, torch.Tensor) if t.requires_grad))
     inputs_ = [memo_[id(t)] for t in inputs]
-    if variant == "inplace" and inputs:
-        first = mine[0][0]
-        mine = ((first.clone(), *mine[0][1:]), mine[1])
-        theirs = ((theirs[0][0].clone(), *theirs[0][1:]), theirs[1])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    process = sample.output_process_fn_grad if op.name in NOT_UNIQUE else None
+
+    def of_torch(args: Any, kwargs: Any, inputs: list[Any]) -> tuple[Any, list[list[Any]]]:
+        if variant == "inplace":
+            args = (args[0].clone(), *args[1:])
         torch.manual_seed(SEED)
         try:
-            want = function(*mine[0], **mine[1])
+            result = function(*args, **kwargs)
+            if isinstance(result, torch.Tensor) and result.is_sparse:
+                raise Unsupported("sparse result")
+            return (result if process is None else process(result)), []
+        except Unsupported:
+            raise
         except Exception as error:
             raise Unsupported(f"torch itself: {error}") from None
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want, _ = of_torch(*mine, inputs)
+        if variant == "inplace":
+            theirs = ((theirs[0][0].clone(), *theirs[0][1:]), theirs[1])
         if hasattr(microtorch, "manual_seed"):
             microtorch.manual_seed(SEED)
         got = function_(*theirs[0], **theirs[1])
-        if isinstance(want, torch.Tensor) and want.is_sparse:
-            raise Unsupported("sparse result")
+        if process is not None:
+            got = rebound(process)(got)
         values = op.name not in UNSET
-        if op.name in NOT_UNIQUE:
-            process = sample.output_process_fn_grad
-            want, got = process(want), rebound(process)(got)
-        compare(want, got, "value", values)
-        if inputs:
-            compare_gradients(want, got, inputs, inputs_, second, values)
+        grads = torch_gradients(want, inputs, second) if inputs else []
+
+        def check(truth: Any = None, true_grads: Any = None) -> None:
+            compare(want, got, "value", values, truth)
+            if grads:
+                compare_gradients(grads, got, inputs_, values, true_grads)
+
+        try:
+            check()
+        except Differs:
+            memo = {}
+            wide = widened(mine, memo)
+            try:
+                truth, _ = of_torch(*wide, [])
+                true_grads = torch_gradients(truth, [memo[id(t)] for t in inputs], second) if grads else None
+            except Unsupported:
+                truth = None
+            if truth is None:
+                raise
+            check(truth, true_grads)
 
 
 def check_error(op: Any, error_input: Any) -> str | None:

@@ -12,9 +12,10 @@ import numpy as np
 from microtorch.autograd.state import wrap
 from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of, promoted
-from microtorch.functions.arguments import need_tensor
+from microtorch.functions.arguments import axis_of, need_tensor
 from microtorch.nn.functional.checks import not_implemented, reduction_of
 from microtorch.ops import activation as A
+from microtorch.ops import index as I
 from microtorch.ops import loss as L
 from microtorch.ops import norm as N
 from microtorch.ops import pointwise as P
@@ -520,7 +521,9 @@ def multi_margin_loss(
     if weight is not None and weight._data.ndim != 1:
         raise ValueError("weight must be one-dimensional")
     x, t = input._data, target._data
-    if x.ndim > 2 or x.ndim == 0 or 0 in x.shape[-1:]:
+    if x.ndim == 0:
+        input, x = S.reshape(input, (1,)), x.reshape(1)
+    if x.ndim > 2 or 0 in x.shape[-1:]:
         raise RuntimeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}")
     count = x.shape[0] if x.ndim == 2 else 1
     if t.ndim > 1 or t.size != count:
@@ -548,8 +551,10 @@ def multilabel_margin_loss(
         raise RuntimeError(f"inconsistent target size: {list(t.shape)} for input of size: {list(x.shape)}")
     if t.size and t.min() < -1:
         raise RuntimeError("argument #2 'target' is out of range")
-    if t.size and t.max() >= x.shape[-1]:
+    if t.size and t.max() >= (x.shape[-1] if x.ndim else 1):
         raise RuntimeError("argument #2 'target' is out of range")
+    if x.ndim > 2 or 0 in x.shape[-1:]:
+        raise RuntimeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}")
     if x.ndim == 2:
         return L.multilabel_margin_loss(input, t, reduction)
     out = L.multilabel_margin_loss(S.reshape(input, (1, x.size)), t.reshape(1, -1), reduction)
@@ -573,8 +578,6 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     need_tensor("cosine_similarity", x1, "x1")
     need_tensor("cosine_similarity", x2, "x2", 2)
     x1, x2 = _float_pair("cosine_similarity", x1, x2)
-    from microtorch.functions.arguments import axis_of
-
     axis = axis_of(dim, x1._data.ndim)
     units = []
     for x in (x1, x2):
@@ -597,7 +600,7 @@ def pdist(input: Any, p: float = 2) -> Tensor:
     if input._data.ndim != 2:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input._data.ndim}D")
     first, second = np.triu_indices(input._data.shape[0], 1)
-    d = P.sub(S.index_select(input, 0, first), S.index_select(input, 0, second))
+    d = P.sub(I.index_select(input, first, 0), I.index_select(input, second, 0))
     return N.p_norm(d, float(p), (1,), False)
 
 

@@ -123,9 +123,13 @@ def batch_norm(
     if not training:
         for word, v in (("running_mean", running_mean), ("running_var", running_var)):
             if v is None:
-                raise RuntimeError(f"Expected {word} to be defined in evaluation mode")
+                raise RuntimeError(f"{word} must be defined in evaluation mode")
+    if x.ndim == 1 and x.size == 0:
+        return P.mul(input, 1)
     if x.ndim < 2:
         raise IndexError(f"Dimension out of range (expected to be in range of [-{x.ndim or 1}, {(x.ndim or 1) - 1}], but got 1)")
+    if x.dtype.kind != "f":
+        raise not_implemented("batch_norm", input)
     _check_channels("batch_norm", x.shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     mean, var = None if running_mean is None else running_mean._data, None if running_var is None else running_var._data
     out = N.batch_norm(input, weight, bias, mean, var, training, momentum, eps)
