@@ -149,10 +149,18 @@ class Op:
         missing = len(self.parameters) - len(args)
         return (*args, *self.defaults[len(self.defaults) - missing :]) if missing else tuple(args)
 
-    def collect(self, args: Sequence[Any], outs: Sequence[Any], residuals: Sequence[Any]) -> tuple[Any, ...]:
-        """All that could be saved, in the order of `_names`."""
-        shapes = [a._data.shape if isinstance(a, TensorBase) else () for a in args[: len(self.inputs)]]
-        return (None, *self.complete(args), *outs, *residuals, *shapes)
+    def collect(
+        self, args: Sequence[Any], outs: Sequence[Any], residuals: Sequence[Any], data: Sequence[Any] | None = None
+    ) -> tuple[Any, ...]:
+        """All that could be saved, in the order of `_names`; `data` are the arguments with arrays for tensors."""
+        if len(args) != len(self.parameters):
+            args = self.complete(args)
+        if not self.saves_shapes:
+            return (None, *args, *outs, *residuals)
+        if data is None:
+            data = [a._data if isinstance(a, TensorBase) else a for a in args[: len(self.inputs)]]
+        shapes = [a.shape if isinstance(a, ndarray) else () for a in data[: len(self.inputs)]]
+        return (None, *args, *outs, *residuals, *shapes)
 
     def _joint(self, xp: Namespace, g: Any, edges: Sequence[Node | None], values: Sequence[Any]) -> Sequence[Any]:
         named = dict(zip(self.saved_names, values))
@@ -428,24 +436,24 @@ def op(
     """
     names = tuple(inputs.split()) if inputs is not None else tuple(formulas)
     entry = Op(name, kernel, formulas, names, grad_name, joint, residuals, again, outputs)
-    count, differentiable, extra = len(names), entry.differentiable, len(residuals)
+    places, differentiable, extra, plans = range(len(names)), entry.differentiable, len(residuals), entry._plans
 
     def call(*args: Any) -> Any:
-        edges = []
-        inputs_ = []
-        mask = 0
-        for i in range(count):
+        edges: list[Node | None] = []
+        data = list(args)
+        mask, bit = 0, 1
+        for i in places:
             t = args[i]
             if isinstance(t, TensorBase):
+                data[i] = t._data
                 edge = t._node
                 if edge is not None:
-                    mask |= 1 << i
+                    mask |= bit
                 edges.append(edge)
-                inputs_.append(t._data)
             else:
                 edges.append(None)
-                inputs_.append(t)
-        result = kernel(*inputs_, *args[count:])
+            bit <<= 1
+        result = kernel(*data)
         rest: Sequence[Any] = ()
         if extra:
             result, rest = (result[0], result[1:]) if outputs == 1 else (result[:-extra], result[-extra:])
@@ -454,13 +462,13 @@ def op(
             if type(result) is not ndarray:
                 result = np.asarray(result)
             if recording:
-                values = entry.collect(args, (result,), rest)
-                return wrap(result, OpNode(entry, edges, entry.plan(mask)(values), result))
+                values = entry.collect(args, (result,), rest, data)
+                return record(entry, edges, (plans.get(mask) or entry.plan(mask))(values), result)
             return wrap(result)
         results = [r if type(r) is ndarray else np.asarray(r) for r in result]
         if not recording:
             return tuple([wrap(r) for r in results])
-        saved = entry.plan(mask)(entry.collect(args, results if outputs else (), rest))
+        saved = entry.plan(mask)(entry.collect(args, results if outputs else (), rest, data))
         return record_several(entry, edges, saved, results)
 
     return _named(call, entry)

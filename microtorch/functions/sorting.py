@@ -175,27 +175,26 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
     data = ordered._data
     n = data.shape[-1]
     with_nan = np.isnan(data)
-    points = np.atleast_1d(q._data)
+    points = S.reshape(q, (-1,))
     if ignore_nan:
         count = n - np.count_nonzero(with_nan, -1, keepdims=True)
-        rank = points * np.maximum(count - 1, 0).astype(kind)
+        rank = P.mul(points, wrap(np.maximum(count - 1, 0).astype(kind)))
     else:
-        rank = np.broadcast_to(points * kind.type(n - 1), (*data.shape[:-1], len(points)))
-        rank = np.where(with_nan.any(-1, keepdims=True), kind.type(n - 1), rank)
+        rank = P.where(wrap(with_nan.any(-1, keepdims=True)), float(n - 1), P.mul(points, n - 1))
     if interpolation in ("lower", "higher", "nearest"):
-        rank = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}[interpolation](rank)
-    below = np.floor(rank).astype(np.int64)
-    last = ordered._data.ndim - 1
-    values = I.gather(ordered, wrap(below), last)
+        rank = {"lower": P.floor, "higher": P.ceil, "nearest": P.round}[interpolation](rank)
+    below = np.floor(rank._data)
+    last = data.ndim - 1
+    values = I.gather(ordered, wrap(below.astype(np.int64)), last)
     if interpolation in ("linear", "midpoint"):
-        weight = np.full(rank.shape, 0.5, kind) if interpolation == "midpoint" else (rank - below).astype(kind)
-        above = I.gather(ordered, wrap(np.ceil(rank).astype(np.int64)), last)
-        values = P.lerp(values, above, wrap(weight))
+        weight = wrap(np.full(rank._data.shape, 0.5, kind)) if interpolation == "midpoint" else P.sub(rank, wrap(below))
+        above = I.gather(ordered, wrap(np.ceil(rank._data).astype(np.int64)), last)
+        values = P.lerp(values, above, weight)
     if q._data.ndim == 0:
         return S.reshape(values, shape if keepdim else values._data.shape[:-1])  # type: ignore[no-any-return]
     m = values._data.ndim
     values = S.permute(values, (m - 1, *range(m - 1)))
-    return S.reshape(values, (len(points), *shape)) if keepdim else values  # type: ignore[no-any-return]
+    return S.reshape(values, (q._data.size, *shape)) if keepdim else values  # type: ignore[no-any-return]
 
 
 # searching -------------------------------------------------------------------------------------------------------------------

@@ -243,30 +243,30 @@ def multi_margin_apply(v: Any, x: Any, target: Any, weight: Any, p: int, margin:
 
 
 def multilabel_targets(target: Any, classes: int) -> Any:
-    """True for the classes that are listed before the first -1 of each row."""
+    """How often each class is listed before the first -1 of each row."""
     listed = np.cumsum(target < 0, 1) == 0
-    if target.size and ((target < -1) | (target >= classes)).any():
-        raise RuntimeError("multilabel_margin_loss: target is out of bounds")
-    out = np.zeros((target.shape[0], classes), bool)
+    counts = np.zeros((target.shape[0], classes), np.int64)
     rows = np.broadcast_to(np.arange(target.shape[0])[:, None], target.shape)
-    out[rows[listed], target[listed]] = True
-    return out
+    np.add.at(counts, (rows[listed], target[listed]), 1)
+    return counts
 
 
 def multilabel_margin_loss(x: Any, target: Any, reduction: str) -> Any:
     """sum over targets j and other classes i of max(0, 1 - x[j] + x[i]) / C; target lists classes, ended by -1."""
-    losses = _add(_label_margins(x, target)[0], (1, 2)) / max(x.shape[1], 1)
-    return reduced(losses, reduction)
+    z, pairs = _label_margins(x, target)
+    losses = _add(z * pairs, (1, 2)) / max(x.shape[1], 1)
+    return reduced(losses.astype(x.dtype), reduction)
 
 
 def _label_margins(x: Any, target: Any) -> tuple[Any, Any]:
-    is_target = multilabel_targets(target, x.shape[1])
-    z = np.maximum(1 - x[:, :, None] + x[:, None, :], 0)
-    z[~(is_target[:, :, None] & ~is_target[:, None, :])] = 0
-    return z, is_target
+    """The margin of each target over each other class, (N, C, C), and how often each pair counts."""
+    counts = multilabel_targets(target, x.shape[1])
+    pairs = counts[:, :, None] * (counts == 0)[:, None, :]
+    return np.maximum(1 - x[:, :, None] + x[:, None, :], 0), pairs
 
 
 def multilabel_margin_slope(x: Any, target: Any) -> Any:
     """The derivative of each row's loss."""
-    active = _label_margins(x, target)[0] > 0
-    return (_add(active, 1, np.float64) - _add(active, 2, np.float64)).astype(x.dtype) / max(x.shape[1], 1)
+    z, pairs = _label_margins(x, target)
+    active = (z > 0) * pairs
+    return (_add(active, 1) - _add(active, 2)).astype(x.dtype) / max(x.shape[1], 1)

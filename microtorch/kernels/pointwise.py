@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.select import kept
+
 from microtorch.dtypes import of
 
 quiet = np.errstate(all="ignore")
@@ -162,7 +164,7 @@ def sigmoid(x: Any) -> Any:
 
 def relu_backward(g: Any, out: Any) -> Any:
     """g where the output is positive, else 0."""
-    return np.where(out > 0, g, np.zeros((), g.dtype))
+    return kept(g, np.greater(out, 0))
 
 
 # scaled and combined ------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 The rows of all time steps lie one after another in x (total, features): `sizes[t]` rows of step t, never more than of step
 t - 1. So sequences of one length are `sizes = (batch,) * length`, and those of several lengths, longest first, are a
-PackedSequence. What does not depend on the step before (the product with the input weights, the gradients of all weights) is
+PackedSequence. (x may also be (length, batch, features), and the result is then shaped alike.) What does not depend on the step before (the product with the input weights, the gradients of all weights) is
 one big matrix product; the loop over time does the rest.
 
 `gates` are the values after their nonlinearities, as PyTorch orders their weights: i, f, g, o for the LSTM, r, z, n for the GRU.
@@ -42,6 +42,11 @@ def before(states: Array, initial: Array, sizes: Sequence[int], reverse: bool) -
     return result
 
 
+def _rows(x: Any) -> Any:
+    """(length, batch, features) as (total, features); None as None."""
+    return x if x is None or x.ndim == 2 else x.reshape(-1, x.shape[-1])
+
+
 def _sigmoid(z: Array) -> None:
     """1 / (1 + exp(-z)), in place."""
     np.negative(z, out=z)
@@ -66,7 +71,7 @@ def rnn_layer(
     x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, sizes: Sequence[int], reverse: bool, relu: bool
 ) -> tuple[Array, Array]:  # fmt: skip
     """All hidden states (total, H), and the last of each sequence (batch, H)."""
-    out = _affine(x, w_ih, b_ih, b_hh)
+    out = _affine(_rows(x), w_ih, b_ih, b_hh)
     state, product, weight = h.copy(), np.empty_like(h), w_hh.T
     for rows, n in steps(sizes, reverse):
         z = out[rows]
@@ -76,7 +81,7 @@ def rnn_layer(
         else:
             np.tanh(z, out=z)
         state[:n] = z
-    return out, state
+    return out.reshape(*x.shape[:-1], -1), state
 
 
 def rnn_layer_backward(
@@ -84,7 +89,8 @@ def rnn_layer_backward(
     reverse: bool, relu: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, w_ih, w_hh, b_ih, b_hh, given those of the two results (None: zeros)."""
-    g_out, g_last = g
+    g_out, g_last = _rows(g[0]), g[1]
+    out = _rows(out)
     gz = np.empty_like(out)
     slope = (out > 0) if relu else 1 - out * out
     gh = np.zeros_like(h) if g_last is None else g_last.copy()
@@ -95,7 +101,11 @@ def rnn_layer_backward(
         np.multiply(state, slope[rows], out=gz[rows])
         np.matmul(gz[rows], w_hh, out=state)
     previous = before(out, h, sizes, reverse) if needs[3] else None
-    return [gz @ w_ih if needs[0] else None, gh, *_weight_grads(needs[2:], gz, gz, x, previous)]
+    return [_input_grad(needs, gz, w_ih, x), gh, *_weight_grads(needs[2:], gz, gz, x, previous)]
+
+
+def _input_grad(needs: Sequence[bool], gz: Array, w_ih: Array, x: Array) -> Any:
+    return np.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None
 
 
 def _weight_grads(needs: Sequence[bool], gz_x: Array, gz_h: Array, x: Array, previous: Any) -> list[Any]:
@@ -103,7 +113,7 @@ def _weight_grads(needs: Sequence[bool], gz_x: Array, gz_h: Array, x: Array, pre
     bias = gz_x.sum(0) if needs[2] or (needs[3] and gz_h is gz_x) else None
     bias_h = bias if gz_h is gz_x else gz_h.sum(0) if needs[3] else None
     return [
-        gz_x.T @ x if needs[0] else None,
+        gz_x.T @ _rows(x) if needs[0] else None,
         gz_h.T @ previous if needs[1] else None,
         bias if needs[2] else None,
         # each leaf owns its gradient, so the second bias gets an array of its own
@@ -120,8 +130,8 @@ def lstm_layer(
 ) -> tuple[Array, Array, Array, Array, Array]:  # fmt: skip
     """All hidden states (total, P), the last ones (batch, P), the last cells (batch, H); and all gates and cells."""
     size = c.shape[1]
-    gates = _affine(x, w_ih, b_ih, b_hh)
-    cells, out = np.empty((len(x), size), x.dtype), np.empty((len(x), h.shape[1]), x.dtype)
+    gates = _affine(_rows(x), w_ih, b_ih, b_hh)
+    cells, out = np.empty((len(gates), size), x.dtype), np.empty((len(gates), h.shape[1]), x.dtype)
     state, cell, weight = h.copy(), c.copy(), w_hh.T
     product, scratch = np.empty((len(h), 4 * size), x.dtype), np.empty_like(c)
     with np.errstate(over="ignore"):  # exp of a very negative gate is infinite, the gate then 0
@@ -141,7 +151,7 @@ def lstm_layer(
                 t *= z[:, 3 * size :]
                 np.matmul(t, w_hr.T, out=out[rows])
             state[:n] = out[rows]
-    return out, state, cell, gates, cells
+    return out.reshape(*x.shape[:-1], -1), state, cell, gates, cells
 
 
 def lstm_layer_backward(
@@ -149,8 +159,8 @@ def lstm_layer_backward(
     gates: Array, cells: Array, sizes: Sequence[int], reverse: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, given those of the three results (None: zeros)."""
-    g_out, g_last, g_cell = g
-    size = c.shape[1]
+    g_out, g_last, g_cell = _rows(g[0]), g[1], g[2]
+    size, out = c.shape[1], _rows(out)
     gz, squashed, previous_cells = np.empty_like(gates), np.tanh(cells), before(cells, c, sizes, reverse)
     gh = np.zeros_like(h) if g_last is None else g_last.copy()
     gc = np.zeros_like(c) if g_cell is None else g_cell.copy()
@@ -185,7 +195,7 @@ def lstm_layer_backward(
         cell *= f
         np.matmul(gz[rows], w_hh, out=state)
     previous = before(out, h, sizes, reverse) if needs[4] else None
-    grads = [gz @ w_ih if needs[0] else None, gh, gc, *_weight_grads(needs[3:7], gz, gz, x, previous)]
+    grads = [_input_grad(needs, gz, w_ih, x), gh, gc, *_weight_grads(needs[3:7], gz, gz, x, previous)]
     if g_projected is None:
         return [*grads, None]
     return [*grads, g_projected.T @ (gates[:, 3 * size :] * squashed) if needs[7] else None]
@@ -199,8 +209,8 @@ def gru_layer(
 ) -> tuple[Array, Array, Array, Array]:
     """All hidden states (total, H), the last ones (batch, H); all gates, and W_hn h + b_hn."""
     size = h.shape[1]
-    gates = _affine(x, w_ih, b_ih)
-    out, inner = np.empty((len(x), size), x.dtype), np.empty((len(x), size), x.dtype)
+    gates = _affine(_rows(x), w_ih, b_ih)
+    out, inner = np.empty((len(gates), size), x.dtype), np.empty((len(gates), size), x.dtype)
     state, weight, product = h.copy(), w_hh.T, np.empty((len(h), 3 * size), x.dtype)
     with np.errstate(over="ignore"):  # exp of a very negative gate is infinite, the gate then 0
         for rows, n in steps(sizes, reverse):
@@ -218,7 +228,7 @@ def gru_layer(
             new *= z[:, size : 2 * size]
             new += candidate
             state[:n] = new
-    return out, state, gates, inner
+    return out.reshape(*x.shape[:-1], -1), state, gates, inner
 
 
 def gru_layer_backward(
@@ -226,8 +236,8 @@ def gru_layer_backward(
     inner: Array, sizes: Sequence[int], reverse: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, w_ih, w_hh, b_ih, b_hh, given those of the two results (None: zeros)."""
-    g_out, g_last = g
-    size = h.shape[1]
+    g_out, g_last = _rows(g[0]), g[1]
+    size, out = h.shape[1], _rows(out)
     gz_x, gz_h, previous = np.empty_like(gates), np.empty_like(gates), before(out, h, sizes, reverse)
     gh = np.zeros_like(h) if g_last is None else g_last.copy()
     scratch, product = np.empty_like(h), np.empty_like(h)
@@ -253,4 +263,4 @@ def gru_layer_backward(
         np.multiply(g_candidate, r, out=own[:, 2 * size :])
         state *= z
         state += np.matmul(own, w_hh, out=product[:n])
-    return [gz_x @ w_ih if needs[0] else None, gh, *_weight_grads(needs[2:], gz_x, gz_h, x, previous)]
+    return [_input_grad(needs, gz_x, w_ih, x), gh, *_weight_grads(needs[2:], gz_x, gz_h, x, previous)]

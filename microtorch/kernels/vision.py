@@ -63,3 +63,268 @@ def replicated(n: int, before: int, after: int) -> Any:
 def circular(n: int, before: int, after: int) -> Any:
     """Indices that go around a dimension."""
     return np.arange(-before, n + after) % n
+
+
+# resizing: the source of each output place, as PyTorch computes it ------------------------------------------------------------
+
+
+def nearest_index(size: int, out: int, scale: float | None, exact: bool) -> Any:
+    """The input place that each output place copies; in float32, as PyTorch. scale: the factor asked for, if it counts."""
+    step = np.float32(1 / scale) if scale is not None and scale > 0 else np.float32(size) / np.float32(out)
+    at = np.arange(out, dtype=np.float32)
+    if exact:
+        at = at + np.float32(0.5)
+    return np.minimum(np.floor(at * step).astype(np.int64), size - 1)
+
+
+def _step(size: int, out: int, align_corners: bool, scale: float | None, dtype: Any) -> Any:
+    if align_corners:
+        return dtype.type(size - 1) / dtype.type(out - 1) if out > 1 else dtype.type(0)
+    return dtype.type(1 / scale) if scale is not None and scale > 0 else dtype.type(size) / dtype.type(out)
+
+
+def _sources(size: int, out: int, align_corners: bool, scale: float | None, dtype: Any, cut: bool) -> tuple[Any, Any]:
+    """The whole part and the rest of each output place's source."""
+    step, at = _step(size, out, align_corners, scale, dtype), np.arange(out, dtype=dtype)
+    source = at * step if align_corners else (at + dtype.type(0.5)) * step - dtype.type(0.5)
+    if cut:
+        source = np.maximum(source, 0)
+    low = np.minimum(np.floor(source).astype(np.int64), size - 1)
+    return low, np.clip(source - low.astype(dtype), 0, 1)
+
+
+def linear_map(size: int, out: int, align_corners: bool, scale: float | None, dtype: Any) -> tuple[Any, Any, int]:
+    """Linear interpolation between the two nearest places, as a map of `pool.map_axes`."""
+    low, rest = _sources(size, out, align_corners, scale, dtype, True)
+    return np.stack([low, np.minimum(low + 1, size - 1)]), np.stack([1 - rest, rest]), size
+
+
+def _cubic_near(x: Any, a: float) -> Any:
+    return ((a + 2) * x - (a + 3)) * x * x + 1
+
+
+def _cubic_far(x: Any, a: float) -> Any:
+    return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+
+
+def cubic_weights(t: Any, a: float = -0.75) -> list[Any]:
+    """The weights of the four places around, t beyond the second (Keys, 1981)."""
+    return [_cubic_far(t + 1, a), _cubic_near(t, a), _cubic_near(1 - t, a), _cubic_far(2 - t, a)]
+
+
+def cubic_map(size: int, out: int, align_corners: bool, scale: float | None, dtype: Any) -> tuple[Any, Any, int]:
+    """Cubic interpolation between the four nearest places, as a map of `pool.map_axes`."""
+    low, rest = _sources(size, out, align_corners, scale, dtype, False)
+    index = np.stack([np.clip(low + k, 0, size - 1) for k in (-1, 0, 1, 2)])
+    return index, np.stack(cubic_weights(rest)), size
+
+
+def _triangle(x: Any) -> Any:
+    return np.maximum(1 - np.abs(x), 0)
+
+
+def _keys(x: Any) -> Any:
+    x, a = np.abs(x), -0.5
+    return np.where(x < 1, _cubic_near(x, a), np.where(x < 2, _cubic_far(x, a), 0))
+
+
+def _lanczos(x: Any) -> Any:
+    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
+
+
+FILTERS = {"bilinear": (_triangle, 2), "bicubic": (_keys, 4), "lanczos": (_lanczos, 6)}
+"""Antialiasing filters and their widths, in output places."""
+
+
+def filter_map(size: int, out: int, align_corners: bool, scale: float | None, dtype: Any, mode: str) -> tuple[Any, Any, int]:
+    """Interpolation with a filter as wide as an output place, when it is shrunk; as a map of `pool.map_axes`."""
+    kernel, width = FILTERS[mode]
+    step = float(_step(size, out, align_corners, scale, dtype))
+    support = width * 0.5 * max(step, 1.0)
+    center = step * (np.arange(out) + 0.5)
+    first = np.maximum((center - support + 0.5).astype(np.int64), 0)
+    end = np.minimum((center + support + 0.5).astype(np.int64), size)
+    taps = np.arange(int((end - first).max(initial=1)))[:, None]
+    weight = kernel((taps + first - center + 0.5) / max(step, 1.0))
+    weight = np.where(taps < end - first, weight, 0)
+    total = weight.sum(0)
+    return np.minimum(taps + first, size - 1), weight / np.where(total == 0, 1, total), size
+
+
+# sampling at points ----------------------------------------------------------------------------------------------------------
+
+
+def _reflect(c: Any, low: float, high: float) -> tuple[Any, Any]:
+    """Coordinates mirrored into [low, high], and the derivative, 1 or -1."""
+    span = high - low
+    if span == 0:
+        return np.zeros_like(c), np.zeros_like(c)
+    d = c - low
+    sign = np.where(d < 0, -1, 1).astype(c.dtype)
+    d = np.abs(d)
+    turns, rest = np.floor(d / span), np.fmod(d, span)
+    even = turns % 2 == 0
+    return np.where(even, rest, span - rest) + low, np.where(even, sign, -sign)
+
+
+def _inside(c: Any, n: int, padding: str, align: bool) -> tuple[Any, Any]:
+    """Coordinates brought into the image as the padding mode says, and the derivative."""
+    slope = np.ones_like(c)
+    if padding == "reflection":
+        c, slope = _reflect(c, 0, n - 1) if align else _reflect(c, -0.5, n - 0.5)
+    if padding != "zeros":
+        slope = np.where((c <= 0) | (c >= n - 1), 0, slope)
+        c = np.clip(c, 0, n - 1)
+    return c, slope.astype(c.dtype)
+
+
+def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool) -> list[tuple[Any, Any, Any]]:
+    """What one coordinate in [-1, 1] reads of n places: for each tap (place, weight, derivative of the weight)."""
+    scale = (n - 1) / 2 if align else n / 2
+    c = (c + 1) / 2 * (n - 1) if align else ((c + 1) * n - 1) / 2
+    if mode != "bicubic":
+        c, slope = _inside(c, n, padding, align)
+        c = np.where(np.isfinite(c), c, -100)
+    taps = []
+    if mode == "nearest":
+        taps = [(np.rint(c), np.ones_like(c), np.zeros_like(c))]
+    elif mode == "bilinear":
+        low = np.floor(c)
+        slope = slope * scale
+        taps = [(low, low + 1 - c, -slope), (low + 1, c - low, slope)]
+    else:
+        low = np.floor(c)
+        t, a = c - low, -0.75
+        slopes = [
+            (3 * a * (t + 1) - 10 * a) * (t + 1) + 8 * a,
+            (3 * (a + 2) * t - 2 * (a + 3)) * t,
+            -(3 * (a + 2) * (1 - t) - 2 * (a + 3)) * (1 - t),
+            -((3 * a * (2 - t) - 10 * a) * (2 - t) + 8 * a),
+        ]
+        for k, (w, d) in enumerate(zip(cubic_weights(t, a), slopes)):
+            taps.append((np.rint(_inside(low + (k - 1), n, padding, align)[0]), w, d * scale))
+    found = []
+    for place, w, d in taps:
+        index = place.astype(np.int64)
+        outside = (index < 0) | (index >= n)
+        found.append((np.clip(index, 0, n - 1), np.where(outside, 0, w).astype(c.dtype), np.where(outside, 0, d).astype(c.dtype)))
+    return found
+
+
+def _corners(grid: Any, size: Ints, mode: str, padding: str, align: bool) -> Any:
+    """For each combination of taps: (flat place (N, P), the taps of each dimension)."""
+    count = len(size)
+    flat = grid.reshape(grid.shape[0], -1, count)
+    axes = [_axis_taps(flat[..., count - 1 - i], n, mode, padding, align) for i, n in enumerate(size)]
+    for at in np.ndindex(*(len(a) for a in axes)):
+        taps = [axis[k] for axis, k in zip(axes, at)]
+        index: Any = 0
+        for (place, _, _), n in zip(taps, size):
+            index = index * n + place
+        yield index, taps
+
+
+def _product(values: Any) -> Any:
+    result = None
+    for v in values:
+        result = v if result is None else result * v
+    return result
+
+
+def grid_sample(x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
+    """x (N, C, *S) at the points of grid (N, *out, len(S)), last dimension first, in [-1, 1]: (N, C, *out)."""
+    size = x.shape[2:]
+    flat = x.reshape(x.shape[0], x.shape[1], -1)
+    out = np.zeros((x.shape[0], x.shape[1], grid.size // max(grid.shape[0] * len(size), 1)), x.dtype)
+    if x.size and out.size:
+        for index, taps in _corners(grid, size, mode, padding, align):
+            out += np.take_along_axis(flat, index[:, None], 2) * _product(w for _, w, _ in taps)[:, None]
+    return out.reshape(x.shape[0], x.shape[1], *grid.shape[1:-1])
+
+
+def grid_sample_input(g: Any, grid: Any, shape: Ints, mode: str, padding: str, align: bool) -> Any:
+    """The gradient of x, linear in g."""
+    out = np.zeros((shape[0] * shape[1], int(np.prod(shape[2:]))), g.dtype)
+    g = g.reshape(shape[0], shape[1], -1)
+    rows = np.arange(shape[0] * shape[1])[:, None]
+    if g.size and out.size:
+        for index, taps in _corners(grid, shape[2:], mode, padding, align):
+            values = g * _product(w for _, w, _ in taps)[:, None]
+            places = np.repeat(index, shape[1], 0)
+            np.add.at(out, (rows, places), values.reshape(out.shape[0], -1))
+    return out.reshape(shape)
+
+
+def grid_sample_grid(g: Any, x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
+    """The gradient of grid, linear in g and in x."""
+    size = x.shape[2:]
+    count = len(size)
+    flat, g = x.reshape(x.shape[0], x.shape[1], -1), g.reshape(x.shape[0], x.shape[1], -1)
+    out = np.zeros((grid.shape[0], g.shape[2], count), grid.dtype)
+    if x.size and g.size:
+        for index, taps in _corners(grid, size, mode, padding, align):
+            values = np.einsum("ncp,ncp->np", np.take_along_axis(flat, index[:, None], 2), g)
+            for e in range(count):
+                slope = _product(d if i == e else w for i, (_, w, d) in enumerate(taps))
+                out[..., count - 1 - e] += values * slope
+    return out.reshape(grid.shape)
+
+
+# patches ---------------------------------------------------------------------------------------------------------------------
+
+
+def patches_size(size: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Ints:
+    """How many patches there are along each dimension."""
+    return tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in zip(size, kernel, dilation, padding, stride)
+    )
+
+
+def _patch_slices(at: Ints, out: Ints, dilation: Ints, stride: Ints) -> list[slice]:
+    return [slice(k * d, k * d + (o - 1) * s + 1, s) for k, o, d, s in zip(at, out, dilation, stride)]
+
+
+def im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
+    """All patches of x (N, C, H, W) as columns: (N, C * kh * kw, number of patches)."""
+    n, c, size = x.shape[0], x.shape[1], x.shape[2:]
+    out = patches_size(size, kernel, dilation, padding, stride)
+    if any(padding):
+        x = pad_constant(x, ((0, 0), (0, 0), *((p, p) for p in padding)), 0)
+    cols = np.empty((n, c, *kernel, *out), x.dtype)
+    for at in np.ndindex(*kernel):
+        cols[(slice(None), slice(None), *at)] = x[(..., *_patch_slices(at, out, dilation, stride))]
+    return cols.reshape(n, c * int(np.prod(kernel)), int(np.prod(out)))
+
+
+def col2im(cols: Any, size: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
+    """The transpose of im2col: columns added back to where they were cut, (N, C, *size)."""
+    out = patches_size(size, kernel, dilation, padding, stride)
+    n, c = cols.shape[0], cols.shape[1] // int(np.prod(kernel))
+    cols = cols.reshape(n, c, *kernel, *out)
+    wide = np.zeros((n, c, *(m + 2 * p for m, p in zip(size, padding))), cols.dtype)
+    for at in np.ndindex(*kernel):
+        wide[(..., *_patch_slices(at, out, dilation, stride))] += cols[(slice(None), slice(None), *at)]
+    if any(padding):
+        wide = np.ascontiguousarray(wide[(..., *(slice(p, p + m) for m, p in zip(size, padding)))])
+    return wide
+
+
+def pixel_shuffle(x: Any, r: int) -> Any:
+    """(*, C r^2, H, W) -> (*, C, H r, W r)."""
+    *lead, c, h, w = x.shape
+    blocks = x.reshape(*lead, c // (r * r), r, r, h, w)
+    k = len(lead)
+    return blocks.transpose(*range(k + 1), k + 3, k + 1, k + 4, k + 2).reshape(*lead, c // (r * r), h * r, w * r)
+
+
+def pixel_unshuffle(x: Any, r: int) -> Any:
+    """(*, C, H r, W r) -> (*, C r^2, H, W)."""
+    *lead, c, h, w = x.shape
+    blocks = x.reshape(*lead, c, h // r, r, w // r, r)
+    k = len(lead)
+    return blocks.transpose(*range(k + 1), k + 2, k + 4, k + 1, k + 3).reshape(*lead, c * r * r, h // r, w // r)
+
+
+def channel_shuffle(x: Any, groups: int) -> Any:
+    """Channels (g, C / g) in the order (C / g, g)."""
+    return x.reshape(x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]).swapaxes(1, 2).reshape(x.shape).copy()

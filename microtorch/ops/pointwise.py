@@ -13,6 +13,7 @@ import numpy as np
 
 from microtorch.autograd.table import arrays, binary, locally_constant, op, tensors, unary, view
 from microtorch.kernels import pointwise as K
+from microtorch.kernels import select
 
 arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
 tensors.is_complex = lambda x: x._data.dtype.kind == "c"  # type: ignore[attr-defined]
@@ -230,7 +231,7 @@ clamp_min_tensor = binary("clamp_min_tensor", np.maximum, grad_name="ClampMinBac
                           x=lambda xp, g, x, y: xp.where(x >= y, g, 0), y=lambda xp, g, x, y: xp.where(x < y, g, 0))  # fmt: skip
 clamp_max_tensor = binary("clamp_max_tensor", np.minimum, grad_name="ClampMaxBackward1",
                           x=lambda xp, g, x, y: xp.where(x <= y, g, 0), y=lambda xp, g, x, y: xp.where(x > y, g, 0))  # fmt: skip
-where = op("where", lambda condition, x, y: np.where(condition, x, y), inputs="condition x y",
+where = op("where", select.where, inputs="condition x y",
            x=lambda xp, g, condition: xp.where(condition, g, 0),
            y=lambda xp, g, condition: xp.where(condition, 0, g))  # fmt: skip
 lerp_number = op("lerp_number", K.lerp, inputs="x end", grad_name="LerpBackward0",

@@ -30,8 +30,15 @@ def _replaced(xp: Any, state: Any, new: Any) -> Any:
     return new if n == state.shape[0] else xp.cat([new, xp.slice(state, (slice(n, None),))], 0)
 
 
-def _in_order(xp: Any, outs: list[Any], reverse: bool) -> Any:
-    return xp.cat(outs[::-1] if reverse else outs, 0)
+def _rows(xp: Any, x: Any) -> Any:
+    """(length, batch, features) as (total, features)."""
+    return x if len(x.shape) == 2 else xp.reshape(x, (-1, x.shape[-1]))
+
+
+def _joined(xp: Any, outs: list[Any], reverse: bool, x: Any) -> Any:
+    """The results of all steps, in the order of time, shaped as x is."""
+    out = xp.cat(outs[::-1] if reverse else outs, 0)
+    return out if len(x.shape) == 2 else xp.reshape(out, (*x.shape[:-1], -1))
 
 
 def rnn_steps(
@@ -39,12 +46,13 @@ def rnn_steps(
 ) -> tuple[Any, ...]:  # fmt: skip
     """h' = tanh or relu of (W_ih x + b_ih + W_hh h + b_hh): all hidden states, and the last ones."""
     nonlinearity = xp.relu if relu else xp.tanh
-    outs = []
+    outs: list[Any] = []
+    inputs = _rows(xp, x)
     for rows, n in K.steps(sizes, reverse):
-        z = _linear(xp, xp.slice(x, (rows,)), w_ih, b_ih)
+        z = _linear(xp, xp.slice(inputs, (rows,)), w_ih, b_ih)
         outs.append(nonlinearity(z + _linear(xp, xp.slice(h, (slice(n),)), w_hh, b_hh)))
         h = _replaced(xp, h, outs[-1])
-    return _in_order(xp, outs, reverse), h
+    return _joined(xp, outs, reverse, x), h
 
 
 def lstm_steps(
@@ -55,15 +63,16 @@ def lstm_steps(
 
     i, f, o are sigmoids and g the tanh of the four parts of W_ih x + b_ih + W_hh h + b_hh.
     """
-    outs = []
+    outs: list[Any] = []
+    inputs = _rows(xp, x)
     for rows, n in K.steps(sizes, reverse):
-        z = _linear(xp, xp.slice(x, (rows,)), w_ih, b_ih) + _linear(xp, xp.slice(h, (slice(n),)), w_hh, b_hh)
+        z = _linear(xp, xp.slice(inputs, (rows,)), w_ih, b_ih) + _linear(xp, xp.slice(h, (slice(n),)), w_hh, b_hh)
         i, f, g, o = _parts(xp, z, 4)
         new = xp.sigmoid(f) * xp.slice(c, (slice(n),)) + xp.sigmoid(i) * xp.tanh(g)
         hidden = xp.sigmoid(o) * xp.tanh(new)
         outs.append(hidden if w_hr is None else xp.matmul(hidden, xp.t(w_hr)))
         h, c = _replaced(xp, h, outs[-1]), _replaced(xp, c, new)
-    return _in_order(xp, outs, reverse), h, c
+    return _joined(xp, outs, reverse, x), h, c
 
 
 def gru_steps(
@@ -73,15 +82,16 @@ def gru_steps(
 
     r and z are sigmoids of the first two parts of W_ih x + b_ih + W_hh h + b_hh.
     """
-    outs = []
+    outs: list[Any] = []
+    inputs = _rows(xp, x)
     for rows, n in K.steps(sizes, reverse):
         old = xp.slice(h, (slice(n),))
-        x_r, x_z, x_n = _parts(xp, _linear(xp, xp.slice(x, (rows,)), w_ih, b_ih), 3)
+        x_r, x_z, x_n = _parts(xp, _linear(xp, xp.slice(inputs, (rows,)), w_ih, b_ih), 3)
         h_r, h_z, h_n = _parts(xp, _linear(xp, old, w_hh, b_hh), 3)
         candidate = xp.tanh(x_n + xp.sigmoid(x_r + h_r) * h_n)
         outs.append(candidate + xp.sigmoid(x_z + h_z) * (old - candidate))
         h = _replaced(xp, h, outs[-1])
-    return _in_order(xp, outs, reverse), h
+    return _joined(xp, outs, reverse, x), h
 
 
 def _parts(xp: Any, z: Any, count: int) -> list[Any]:

@@ -265,16 +265,20 @@ def float_outputs(result: Any, kind: type) -> list[Any]:
 
 
 def gradients(module: Any, outputs: list[Any], inputs: list[Any], seeds: list[Any], create: bool = False) -> list[Any]:
-    return list(module.autograd.grad(outputs, inputs, seeds, allow_unused=True, create_graph=create))
+    return list(module.autograd.grad(outputs, inputs, seeds, retain_graph=True, allow_unused=True, create_graph=create))
 
 
-def torch_gradients(result: Any, inputs: list[Any], second: bool) -> list[list[Any]]:
-    """Of all floating results, the gradients for random cotangents; if `second`, the gradients of those, too."""
+def torch_gradients(result: Any, inputs: list[Any], second: bool, like: list[list[Any]] | None = None) -> list[list[Any]]:
+    """Of all floating results, the gradients for random cotangents; if `second`, the gradients of those, too.
+
+    Returns cotangents and gradients, [seeds, first] or [seeds, first, seeds2, second]. like: an earlier answer, whose
+    cotangents are taken.
+    """
     outputs = float_outputs(result, torch.Tensor)
     if not outputs or not inputs:
         return []
     generator = torch.Generator().manual_seed(SEED)
-    seeds = [cotangent(t, generator) for t in outputs]
+    seeds = [cotangent(t, generator) for t in outputs] if like is None else [s.detach().to(t.dtype) for s, t in zip(like[0], outputs)]
     if second:
         seeds = [s.requires_grad_() for s in seeds]
     try:
@@ -286,7 +290,7 @@ def torch_gradients(result: Any, inputs: list[Any], second: bool) -> list[list[A
     again = [g for g in first if g is not None and g.requires_grad] if second else []
     if not again:
         return [seeds, first]
-    seeds2 = [cotangent(t, generator) for t in again]
+    seeds2 = [cotangent(t, generator) for t in again] if like is None else [s.to(t.dtype) for s, t in zip(like[2], again)]
     sources = inputs + seeds
     try:
         found = gradients(torch, again, sources, seeds2)
@@ -421,23 +425,22 @@ def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "
     inputs_ = [memo_[id(t)] for t in inputs]
     process = sample.output_process_fn_grad if op.name in NOT_UNIQUE else None
 
-    def of_torch(args: Any, kwargs: Any, inputs: list[Any]) -> tuple[Any, list[list[Any]]]:
+    def of_torch(args: Any, kwargs: Any) -> Any:
         if variant == "inplace":
             args = (args[0].clone(), *args[1:])
         torch.manual_seed(SEED)
         try:
             result = function(*args, **kwargs)
-            if isinstance(result, torch.Tensor) and result.is_sparse:
-                raise Unsupported("sparse result")
-            return (result if process is None else process(result)), []
-        except Unsupported:
-            raise
         except Exception as error:
             raise Unsupported(f"torch itself: {error}") from None
+        if isinstance(result, torch.Tensor) and result.is_sparse:
+            raise Unsupported("sparse result")
+        return result if process is None else process(result)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        want, _ = of_torch(*mine, inputs)
+        want = of_torch(*mine)
+        grads = torch_gradients(want, inputs, second)
         if variant == "inplace":
             theirs = ((theirs[0][0].clone(), *theirs[0][1:]), theirs[1])
         if hasattr(microtorch, "manual_seed"):
@@ -446,7 +449,6 @@ def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "
         if process is not None:
             got = rebound(process)(got)
         values = op.name not in UNSET
-        grads = torch_gradients(want, inputs, second) if inputs else []
 
         def check(truth: Any = None, true_grads: Any = None) -> None:
             compare(want, got, "value", values, truth)
@@ -455,16 +457,14 @@ def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "
 
         try:
             check()
-        except Differs:
+        except Differs as error:
             memo = {}
             wide = widened(mine, memo)
             try:
-                truth, _ = of_torch(*wide, [])
-                true_grads = torch_gradients(truth, [memo[id(t)] for t in inputs], second) if grads else None
+                truth = of_torch(*wide)
+                true_grads = torch_gradients(truth, [memo[id(t)] for t in inputs], second, grads) if grads else None
             except Unsupported:
-                truth = None
-            if truth is None:
-                raise
+                raise error from None
             check(truth, true_grads)
 
 

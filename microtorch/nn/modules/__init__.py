@@ -162,6 +162,16 @@ from microtorch.nn.modules.pooling import (
     MaxUnpool2d as MaxUnpool2d,
     MaxUnpool3d as MaxUnpool3d,
 )
+from microtorch.nn.modules.rnn import (
+    GRU as GRU,
+    LSTM as LSTM,
+    RNN as RNN,
+    GRUCell as GRUCell,
+    LSTMCell as LSTMCell,
+    RNNBase as RNNBase,
+    RNNCell as RNNCell,
+    RNNCellBase as RNNCellBase,
+)
 from microtorch.nn.modules.sparse import Embedding as Embedding, EmbeddingBag as EmbeddingBag
 from microtorch.nn.modules.upsampling import (
     Upsample as Upsample,

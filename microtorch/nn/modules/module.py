@@ -398,7 +398,11 @@ class Module(StatefulModule, CallableModule):
 
     def __getattr__(self, name: str) -> Any:
         members = self.__dict__
-        for kind in ("_parameters", "_buffers", "_modules"):
+        try:
+            return members["_parameters"][name]
+        except KeyError:
+            pass
+        for kind in ("_buffers", "_modules"):
             if kind in members and name in members[kind]:
                 return members[kind][name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from microtorch._missing import missing_name as _missing_name
+from microtorch.nn.utils import rnn as rnn
 from microtorch.nn.utils.clip_grad import (
     clip_grad_norm as clip_grad_norm,
     clip_grad_norm_ as clip_grad_norm_,

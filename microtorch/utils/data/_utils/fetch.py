@@ -71,4 +71,7 @@ def rows(dataset: Any, indices: list[int]) -> list[Any] | None:
         return None  # a batch sampler's own kind of index
     if at.ndim != 1:
         return None
-    return [wrap(t._data.take(at, 0)) for t in dataset.tensors]
+    try:
+        return [wrap(t._data.take(at, 0)) for t in dataset.tensors]
+    except IndexError:
+        return None  # the slow way raises the error of the dataset's own indexing
