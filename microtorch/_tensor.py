@@ -16,8 +16,8 @@ from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, requir
 from microtorch.autograd.state import TensorBase, join, storage_of, wrap
 from microtorch.functions import creation
 from microtorch.functions import pointwise as FP
-from microtorch.functions import shape as FS
-from microtorch.functions.arguments import numpy_dtype, size_of
+from microtorch.functions.join import unbind
+from microtorch.functions.arguments import axis_of, numpy_dtype, size_of
 from microtorch.methods import TensorMethods
 from microtorch.ops import pointwise as P
 from microtorch.size import Size, cpu, device, require_cpu
@@ -63,7 +63,7 @@ class Tensor(TensorMethods):
         """The shape, or the size of one dimension."""
         if dim is None:
             return Size(self._data.shape)
-        return self._data.shape[FS.axis_of(dim, self._data.ndim)]
+        return self._data.shape[axis_of(dim, self._data.ndim)]
 
     @property
     def dtype(self) -> dtypes.dtype:
@@ -109,7 +109,7 @@ class Tensor(TensorMethods):
     def stride(self, dim: int | None = None) -> Any:
         """Elements from one index to the next, for each dimension or one."""
         steps = tuple([s // self._data.itemsize for s in _torch_strides(self._data)])
-        return steps if dim is None else steps[FS.axis_of(dim, self._data.ndim)]
+        return steps if dim is None else steps[axis_of(dim, self._data.ndim)]
 
     def storage_offset(self) -> int:
         """Where in its storage it begins, in elements."""
@@ -336,7 +336,7 @@ class Tensor(TensorMethods):
     def __iter__(self) -> Iterator[Tensor]:
         if not self._data.ndim:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(FS.unbind(self, 0))
+        return iter(unbind(self, 0))
 
     def __contains__(self, element: Any) -> bool:
         return bool((self == element).any())

@@ -13,12 +13,15 @@ from microtorch.autograd.inplace import assign, check_writable, in_place
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.functions import index as FI
+from microtorch.functions import join as FJ
 from microtorch.functions import linalg as FL
 from microtorch.functions import pointwise as FP
 from microtorch.functions import random as FRand
 from microtorch.functions import reduce as FR
 from microtorch.functions import shape as FS
 from microtorch.functions import sorting as FO
+from microtorch.functions import special as FSp
 from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 
@@ -149,6 +152,8 @@ class TensorMethods(TensorBase):
     bitwise_and, bitwise_or, bitwise_xor, bitwise_not = FP.bitwise_and, FP.bitwise_or, FP.bitwise_xor, FP.bitwise_not
     bitwise_left_shift, bitwise_right_shift = FP.bitwise_left_shift, FP.bitwise_right_shift
     isnan, isinf, isfinite, isposinf, isneginf, isreal = P.isnan, P.isinf, P.isfinite, P.isposinf, P.isneginf, P.isreal
+    erf, erfc, erfinv, lgamma, digamma, mvlgamma, polygamma = FSp.erf, FSp.erfc, FSp.erfinv, FSp.lgamma, FSp.digamma, FSp.mvlgamma, FSp.polygamma
+    i0, igamma, igammac = FSp.i0, FSp.igamma, FSp.igammac
     isclose, allclose, equal, isin = FP.isclose, FP.allclose, FP.equal, FP.isin
 
     def where(self, condition: Any, other: Any) -> Tensor:
@@ -200,6 +205,8 @@ class TensorMethods(TensorBase):
     arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_
     sigmoid_, relu_, deg2rad_, rad2deg_, sinc_ = in_place(P.sigmoid), in_place(P.relu), in_place(P.deg2rad), in_place(P.rad2deg), in_place(P.sinc)
     logit_, nan_to_num_, conj_physical_ = _written(FP.logit), _written(FP.nan_to_num), _written(FP.conj_physical)
+    erf_, erfc_, erfinv_, lgamma_, digamma_ = (_written(f) for f in (FSp.erf, FSp.erfc, FSp.erfinv, FSp.lgamma, FSp.digamma))
+    mvlgamma_, polygamma_, i0_, igamma_, igammac_ = (_written(f) for f in (FSp.mvlgamma, FSp.polygamma, FSp.i0, FSp.igamma, FSp.igammac))
     floor_, ceil_, trunc_, frac_ = (in_place(f) for f in (P.floor, P.ceil, P.trunc, P.frac))
     fix_, round_ = trunc_, _written(FP.round)
     eq_, ne_, lt_, le_, gt_, ge_ = (in_place(f) for f in (P.eq, P.ne, P.lt, P.le, P.gt, P.ge))
@@ -216,10 +223,6 @@ class TensorMethods(TensorBase):
     clamp_min_, clamp_max_ = _written(FP.clamp_min), _written(FP.clamp_max)
     lerp_, addcmul_, addcdiv_ = _written(FP.lerp), _written(FP.addcmul), _written(FP.addcdiv)
 
-    def masked_fill_(self, mask: Any, value: Any) -> Tensor:
-        """Write `value` where the mask is true."""
-        return assign_checked(self, FS.masked_fill(_old(self), mask, value))
-
     fill_, zero_, copy_ = inplace.fill_, inplace.zero_, inplace.copy_
 
     # reductions ------------------------------------------------------------------------------------------------------------
@@ -235,14 +238,17 @@ class TensorMethods(TensorBase):
 
     # shape -----------------------------------------------------------------------------------------------------------------
 
-    reshape, view, flatten, transpose, permute = FS.reshape, FS.view, FS.flatten, FS.transpose, FS.permute
+    reshape, view, flatten, unflatten, ravel = FS.reshape, FS.view, FS.flatten, FS.unflatten, FS.ravel
+    transpose, permute, t, adjoint = FS.transpose, FS.permute, FS.t, FS.adjoint
     swapaxes = swapdims = FS.transpose
-    t, squeeze, unsqueeze, expand, repeat = FS.t, FS.squeeze, FS.unsqueeze, FS.expand, FS.repeat
     movedim = moveaxis = FS.movedim
-    split, chunk, unbind, select, narrow = FS.split, FS.chunk, FS.unbind, FS.select, FS.narrow
-    gather, index_select, masked_fill, masked_select = FS.gather, FS.index_select, FS.masked_fill, FS.masked_select
-    tril, triu, flip, roll = FS.tril, FS.triu, FS.flip, FS.roll
-    broadcast_to = FS.broadcast_to
+    squeeze, unsqueeze, expand, broadcast_to = FS.squeeze, FS.unsqueeze, FS.expand, FS.broadcast_to
+    split, split_with_sizes, chunk, unbind = FJ.split, FJ.split_with_sizes, FJ.chunk, FJ.unbind
+    tensor_split, hsplit, vsplit, dsplit = FJ.tensor_split, FJ.hsplit, FJ.vsplit, FJ.dsplit
+    select, narrow, narrow_copy, diagonal, unfold = FS.select, FS.narrow, FS.narrow_copy, FS.diagonal, FS.unfold
+    diag, diag_embed, diagflat, as_strided = FS.diag, FS.diag_embed, FS.diagflat, FS.as_strided
+    tril, triu, flip, fliplr, flipud, rot90, roll = FS.tril, FS.triu, FS.flip, FS.fliplr, FS.flipud, FS.rot90, FS.roll
+    repeat, tile, repeat_interleave = FS.repeat, FS.tile, FS.repeat_interleave
 
     def view_as(self, other: Any) -> Tensor:
         """A view in the shape of another tensor."""
@@ -256,10 +262,6 @@ class TensorMethods(TensorBase):
         """Broadcast to the shape of another tensor."""
         return S.expand(self, other._data.shape)  # type: ignore[no-any-return]
 
-    def ravel(self) -> Tensor:
-        """All elements in one dimension."""
-        return FS.reshape(self, -1)
-
     @property
     def T(self) -> Tensor:
         """The dimensions in reverse order."""
@@ -268,7 +270,38 @@ class TensorMethods(TensorBase):
     @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
+        if self._data.ndim < 2:
+            raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor.")
         return FS.transpose(self, -2, -1)
+
+    @property
+    def H(self) -> Tensor:
+        """A matrix transposed, and conjugated if complex."""
+        ndim = self._data.ndim
+        if ndim not in (0, 2):
+            more = " For batches of matrices, consider using tensor.mH" if ndim > 2 else ""
+            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor.{more}")
+        return FS.adjoint(self) if ndim else self  # type: ignore[return-value]
+
+    @property
+    def mH(self) -> Tensor:
+        """The last two dimensions exchanged, and conjugated if complex."""
+        if self._data.ndim < 2:
+            raise RuntimeError(f"tensor.mH is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor.")
+        return FS.adjoint(self)
+
+    # by index --------------------------------------------------------------------------------------------------------------
+
+    gather, take_along_dim, scatter, scatter_ = FI.gather, FI.take_along_dim, FI.scatter, FI.scatter_
+    scatter_add, scatter_add_, scatter_reduce, scatter_reduce_ = FI.scatter_add, FI.scatter_add_, FI.scatter_reduce, FI.scatter_reduce_
+    index_select, index_add, index_add_, index_copy, index_copy_ = FI.index_select, FI.index_add, FI.index_add_, FI.index_copy, FI.index_copy_
+    index_fill, index_fill_, index_reduce, index_reduce_ = FI.index_fill, FI.index_fill_, FI.index_reduce, FI.index_reduce_
+    index_put, index_put_, take, put, put_ = FI.index_put, FI.index_put_, FI.take, FI.put, FI.put_
+    masked_fill, masked_fill_, masked_select = FI.masked_fill, FI.masked_fill_, FI.masked_select
+    masked_scatter, masked_scatter_ = FI.masked_scatter, FI.masked_scatter_
+    nonzero, argwhere, nonzero_static = FI.nonzero, FI.argwhere, FI.nonzero_static
+    select_scatter, slice_scatter, diagonal_scatter = FI.select_scatter, FI.slice_scatter, FI.diagonal_scatter
+    as_strided_scatter = FI.as_strided_scatter
 
     # random ----------------------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,9 @@ from microtorch import dtypes
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import bad_call, number_of
 from microtorch.functions.creation import dtype_argument, filled_later, finish, number_argument
-from microtorch.functions.shape import expand, index_select, reshape, stack, transpose
+from microtorch.functions.index import index_select
+from microtorch.functions.join import stack
+from microtorch.functions.shape import expand, reshape
 from microtorch.kernels import ranges as K
 from microtorch.size import require_cpu
 
@@ -221,7 +223,6 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     shape = tuple(p._data.size for p in parts)
     grids = [expand(reshape(p, (1,) * i + (-1,) + (1,) * (len(parts) - i - 1)), shape) for i, p in enumerate(parts)]
     if swap:
-        grids = [transpose(g, 0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

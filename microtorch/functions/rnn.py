@@ -78,7 +78,7 @@ def _layers(
         if train and dropout and i < num_layers - 1:
             x = _dropped(x, dropout)
     if batch_first:
-        x = transpose(x, 0, 1) if layer is R.lstm_layer else R.batch_first(x)
+        x = transpose(x, 0, 1) if len(states) == 2 else R.batch_first(x)  # as PyTorch names the two
     return (x, *[stack(list(parts), 0) for parts in zip(*finals)])
 
 

@@ -1,13 +1,24 @@
-"""Shape and place, with PyTorch's signatures."""
+"""Shapes and views, with PyTorch's signatures. Joining and splitting are in functions/join.py, indexing in functions/index.py."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch.autograd.state import TensorBase, wrap
-from microtorch.functions.arguments import axis_of, infer_size, need_tensor, size_of, takes_out
+from microtorch import dtypes
+from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
+from microtorch.functions.arguments import axis_of, bad_call, infer_size, need_tensor, number_of, size_of, takes_out
+from microtorch.functions.join import (
+    cat as cat,
+    chunk as chunk,
+    split as split,
+    stack as stack,
+    unbind as unbind,
+)
+from microtorch.kernels import shape as K
 from microtorch.ops import index as I
 from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
@@ -16,28 +27,111 @@ if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
 
-def reshape(input: Any, *shape: Any) -> Tensor:
-    """The elements in another shape (one -1 is inferred): a view if possible, else a copy."""
-    need_tensor("reshape", input)
-    return S.reshape(input, infer_size(size_of(shape), input._data.size))  # type: ignore[no-any-return]
+# one shape into another ----------------------------------------------------------------------------------------------------
 
 
-def view(input: Any, *shape: Any) -> Any:
-    """The same memory in another shape; given a dtype, the same bytes in that dtype.
+def view(input: Any, *shape: Any, size: Any = None, dtype: Any = None) -> Any:
+    """The same memory in another shape (one -1 is inferred); given a dtype, the same bytes in that dtype.
 
     Raises RuntimeError if the strides do not allow it.
     """
-    if len(shape) == 1 and hasattr(shape[0], "numpy"):
-        return _view_dtype(input, shape[0].numpy)
-    return S.view_as(input, infer_size(size_of(shape), input._data.size))
+    if len(shape) == 1:
+        first = shape[0]
+        kind = type(first)
+        if kind is not int:
+            if isinstance(first, (tuple, list)):
+                shape = first  # type: ignore[assignment]
+            elif isinstance(first, dtypes.dtype):
+                return view_dtype(input, first.numpy)
+            elif not hasattr(first, "__index__") or kind is bool:
+                raise bad_call("view", shape, {}, ["torch.dtype dtype", "tuple of ints size"])
+    elif not shape:
+        if dtype is not None:
+            return view_dtype(input, dtype.numpy)
+        if size is None:
+            raise bad_call("view", shape, {}, ["torch.dtype dtype", "tuple of ints size"])
+        shape = size_of((size,), "view")
+    for n in shape:
+        if type(n) is not int or n < -1:
+            return S.view_as(input, infer_size(size_of(shape, "view"), input._data.size))
+    try:
+        return S.view_as(input, shape)
+    except RuntimeError:
+        infer_size(tuple(shape), input._data.size)  # raises if the number of elements is the reason
+        raise
 
 
-def _view_dtype(input: Any, dtype: Any) -> Any:
-    if input._data.dtype == dtype:
+def view_dtype(input: Any, dtype: Any) -> Any:
+    """The same bytes read as another dtype; the last dimension grows or shrinks with the size of an element."""
+    data = input._data
+    if data.dtype == dtype:
         return I.view_alias(input)
-    from microtorch.autograd.state import view_of
+    have, want = data.dtype.itemsize, dtype.itemsize
+    if have != want:
+        ratio = max(have, want) // min(have, want)
+        where = "self.dim() cannot be 0 to view"
+        names = dtypes.of[data.dtype].type_name, dtypes.of[dtype].type_name
+        if data.ndim == 0:
+            raise RuntimeError(f"{where} {names[0]} as {names[1]} (different element sizes)")
+        if data.strides[-1] != have and data.shape[-1] != 1:
+            raise RuntimeError(
+                f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got "
+                f"{data.strides[-1] // have}"
+            )
+        if want > have:
+            if data.shape[-1] % ratio:
+                raise RuntimeError(
+                    f"self.size(-1) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element sizes), but "
+                    f"got {data.shape[-1]}"
+                )
+            for i, s in enumerate(data.strides[:-1]):
+                if s % want:
+                    raise RuntimeError(
+                        f"self.stride({i}) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element "
+                        f"sizes), but got {s // have}"
+                    )
+        shape = (*data.shape[:-1], data.shape[-1] * have // want)
+        out = np.zeros(shape, dtype) if 0 in shape else K.reinterpreted(data, shape, dtype)
+    else:
+        out = data.view(dtype)
+    if input._node is not None and dtype.kind in "fc":
+        raise NotImplementedError("microtorch: the derivative of Tensor.view(dtype) is not supported")
+    return view_of(input, out, None, False)
 
-    return view_of(input, input._data.view(dtype), None, False)
+
+def reshape(input: Any, *shape: Any, **named: Any) -> Tensor:
+    """The elements in another shape (one -1 is inferred): a view if possible, else a copy.
+
+    >>> import microtorch as torch
+    >>> torch.arange(6).reshape(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    if not isinstance(input, TensorBase):
+        need_tensor("reshape", input)
+    if named:
+        shape = (named.pop("shape"),)
+    if len(shape) == 1 and type(shape[0]) is not int:
+        shape = size_of(shape, "reshape", "shape")
+    for n in shape:
+        if type(n) is not int or n < -1:
+            shape = infer_size(size_of(shape, "reshape", "shape"), input._data.size)
+            break
+    try:
+        if input._data.flags.c_contiguous:
+            return S.view_as(input, shape)  # type: ignore[no-any-return]
+        return S.reshape_alias(input, shape)  # type: ignore[no-any-return]
+    except RuntimeError:
+        shape = infer_size(tuple(shape), input._data.size)
+    return S.unsafe_view(P.contiguous(input), shape)  # type: ignore[no-any-return]
+
+
+def torch_reshape(input: Any, shape: Any) -> Tensor:
+    """The elements in another shape (one -1 is inferred): a view if possible, else a copy."""
+    if not isinstance(shape, (tuple, list)):
+        need_tensor("reshape", input)
+        raise TypeError(f"reshape(): argument 'shape' (position 2) must be tuple of ints, not {type(shape).__name__}")
+    return reshape(input, shape)
 
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -48,21 +142,50 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if not shape:
-        return S.reshape(input, (1,))  # type: ignore[no-any-return]
+        return reshape(input, 1)
     if first == last:
         return input  # type: ignore[no-any-return]
-    n = 1
-    for i in shape[first : last + 1]:
-        n *= i
-    return S.reshape(input, (*shape[:first], n, *shape[last + 1 :]))  # type: ignore[no-any-return]
+    return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+def unflatten(input: Any, dim: int, sizes: Any) -> Tensor:
+    """A dimension as several, of these sizes (one -1 is inferred): a view."""
+    need_tensor("unflatten", input)
+    axis = axis_of(dim, input._data.ndim)
+    parts = size_of((sizes,), "unflatten", "sizes")
+    if not parts:
+        raise RuntimeError("unflatten: sizes must be non-empty")
+    shape = input._data.shape
+    try:
+        full = infer_size(parts, shape[axis])
+    except RuntimeError as error:
+        if "is invalid for input" not in str(error):
+            raise
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {axis} ({shape[axis]}) in the input tensor"
+        ) from None
+    return view(input, (*shape[:axis], *full, *shape[axis + 1 :]))  # type: ignore[no-any-return]
+
+
+def ravel(input: Any) -> Tensor:
+    """All elements in one dimension."""
+    need_tensor("ravel", input)
+    return view(input if input._data.flags.c_contiguous else P.contiguous(input), -1)  # type: ignore[no-any-return]
+
+
+# the order of dimensions -----------------------------------------------------------------------------------------------------
 
 
 def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
     """A view with two dimensions exchanged."""
-    need_tensor("transpose", input)
+    if not isinstance(input, TensorBase):
+        need_tensor("transpose", input)
     ndim = input._data.ndim
     i, j = axis_of(dim0, ndim), axis_of(dim1, ndim)
     return S.transpose(input, i, j) if ndim else I.view_alias(input)  # type: ignore[no-any-return]
+
+
+swapaxes = swapdims = transpose
 
 
 def t(input: Any) -> Tensor:
@@ -73,10 +196,21 @@ def t(input: Any) -> Tensor:
     return S.t(input)  # type: ignore[no-any-return]
 
 
-def permute(input: Any, *dims: Any) -> Tensor:
+def adjoint(input: Any) -> Tensor:
+    """The last two dimensions exchanged, and conjugated if complex."""
+    if input._data.ndim < 2:
+        raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input._data.ndim}-D tensor.")
+    out = transpose(input, -2, -1)
+    return P.conj(out) if input._data.dtype.kind == "c" else out  # type: ignore[no-any-return]
+
+
+def permute(input: Any, *dims: Any, **named: Any) -> Tensor:
     """A view with the dimensions in the order given."""
-    need_tensor("permute", input)
-    order = size_of(dims)
+    if not isinstance(input, TensorBase):
+        need_tensor("permute", input)
+    if named:
+        dims = (named.pop("dims"),)
+    order = size_of(dims, "permute", "dims")
     ndim = input._data.ndim
     if len(order) != ndim:
         raise RuntimeError(
@@ -91,302 +225,430 @@ def permute(input: Any, *dims: Any) -> Tensor:
 
 def movedim(input: Any, source: Any, destination: Any) -> Tensor:
     """A view with dimensions moved to other places, the rest in order."""
+    need_tensor("movedim", input)
     ndim = input._data.ndim
-    one = isinstance(source, int)
-    src = [axis_of(d, ndim) for d in ([source] if one else source)]
-    dst = [axis_of(d, ndim) for d in ([destination] if one else destination)]
+    frm, to = ([d] if isinstance(d, int) else list(d) for d in (source, destination))
+    if len(frm) != len(to):
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({frm} dims) should contain the same number of dims as "
+            f"destination ({to} dims)"
+        )
+    src, dst = [axis_of(d, ndim) for d in frm], [axis_of(d, ndim) for d in to]
+    for what, given, axes in (("source", frm, src), ("destination", to, dst)):
+        if len(set(axes)) != len(axes):
+            raise RuntimeError(f"movedim: repeated dim in `{what}` ({given})")
     order = [n for n in range(ndim) if n not in src]
-    for to, frm in sorted(zip(dst, src)):
-        order.insert(to, frm)
-    return S.permute(input, tuple(order))  # type: ignore[no-any-return]
+    for at, axis in sorted(zip(dst, src)):
+        order.insert(at, axis)
+    return S.permute(input, tuple(order)) if ndim else I.view_alias(input)  # type: ignore[no-any-return]
+
+
+moveaxis = movedim
+
+
+# dimensions of size 1, and broadcasting -----------------------------------------------------------------------------------------
 
 
 def squeeze(input: Any, dim: Any = None) -> Tensor:
     """A view without the dimensions of size 1 (all of them, or those among `dim`)."""
-    need_tensor("squeeze", input)
+    if not isinstance(input, TensorBase):
+        need_tensor("squeeze", input)
     shape = input._data.shape
-    wanted = range(len(shape)) if dim is None else [axis_of(d, len(shape)) for d in ((dim,) if isinstance(dim, int) else dim)]
-    return S.squeeze(input, tuple([i for i in wanted if i < len(shape) and shape[i] == 1]))  # type: ignore[no-any-return]
+    if dim is None:
+        return S.squeeze(input, tuple([i for i, n in enumerate(shape) if n == 1]))  # type: ignore[no-any-return]
+    if type(dim) is int:
+        axis = axis_of(dim, len(shape))
+        return S.squeeze_one(input, (axis,) if shape and shape[axis] == 1 else ())  # type: ignore[no-any-return]
+    axes = [axis_of(d, len(shape)) for d in dim]
+    check_repeats(axes)
+    return S.squeeze_several(input, tuple([i for i in axes if i < len(shape) and shape[i] == 1]))  # type: ignore[no-any-return]
+
+
+def check_repeats(axes: Sequence[int]) -> None:
+    """Raise RuntimeError if an axis is listed twice."""
+    if len(set(axes)) != len(axes):
+        twice = next(a for a in axes if axes.count(a) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
 
 
 def unsqueeze(input: Any, dim: int) -> Tensor:
     """A view with a dimension of size 1 put in at `dim`."""
-    need_tensor("unsqueeze", input)
+    if not isinstance(input, TensorBase):
+        need_tensor("unsqueeze", input)
     return S.unsqueeze(input, axis_of(dim, input._data.ndim + 1))  # type: ignore[no-any-return]
 
 
-def expand(input: Any, *sizes: Any) -> Tensor:
+def expand(input: Any, *sizes: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """A view broadcast to a larger shape; -1 keeps a size."""
-    return S.expand(input, size_of(sizes))  # type: ignore[no-any-return]
+    return S.expand(input, size_of(sizes if size is None else (size,), "expand"))  # type: ignore[no-any-return]
 
 
 def broadcast_to(input: Any, size: Any) -> Tensor:
     """A view broadcast to `size`."""
-    return S.expand(input, size_of((size,)))  # type: ignore[no-any-return]
+    need_tensor("broadcast_to", input)
+    return S.expand(input, size_of((size,), "broadcast_to"))  # type: ignore[no-any-return]
 
 
-@takes_out
-def cat(tensors: Any, dim: int = 0) -> Tensor:
-    """Tensors joined along a dimension that they have.
+def broadcast_shapes(*shapes: Any) -> Any:
+    """The shape that these broadcast to together.
 
-    Raises RuntimeError if their other sizes differ.
+    Raises RuntimeError if they do not.
     """
-    parts = _list_of_tensors("cat", tensors)
-    real = [t for t in parts if t._data.shape != (0,)] or parts
-    axis = axis_of(dim, real[0]._data.ndim)
-    if any(t._data.ndim == 0 for t in parts):
-        at = next(i for i, t in enumerate(parts) if t._data.ndim == 0)
-        raise RuntimeError(f"zero-dimensional tensor (at position {at}) cannot be concatenated")
-    first = real[0]._data.shape
-    for i, p in enumerate(parts):
-        shape = p._data.shape
-        if shape == (0,):
-            continue
-        if len(shape) != len(first):
-            raise RuntimeError(f"Tensors must have same number of dimensions: got {len(first)} and {len(shape)}")
-        for d, (m, n) in enumerate(zip(first, shape)):
-            if m != n and d != axis:
+    from microtorch.size import Size
+
+    given = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    out = [1] * max((len(s) for s in given), default=0)
+    for shape in given:
+        for i in range(-1, -1 - len(shape), -1):
+            if shape[i] < 0:
+                raise ValueError("Attempting to broadcast a dimension with negative length!")
+            if shape[i] in (1, out[i]):
+                continue
+            if out[i] != 1:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {axis}. Expected size {m} but got size {n} for tensor "
-                    f"number {i} in the list."
+                    f"Attempting to broadcast a dimension of length {shape[i]} at {i}! Mismatching argument at index "
+                    f"{given.index(shape)} had {shape}; but expected shape should be broadcastable to {out}"
                 )
-    return S.cat(_one_dtype([p for p in parts if p._data.shape != (0,)] or parts, parts), axis)  # type: ignore[no-any-return]
+            out[i] = shape[i]
+    return Size(out)
 
 
-concat = concatenate = cat
+def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
+    """Views of all tensors in the shape that they broadcast to."""
+    parts = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else list(tensors)
+    shape: tuple[int, ...] = ()
+    for p in parts:
+        have = p._data.shape
+        for i in range(1, min(len(shape), len(have)) + 1):
+            if shape[-i] != have[-i] and 1 not in (shape[-i], have[-i]):
+                raise RuntimeError(
+                    f"The size of tensor a ({shape[-i]}) must match the size of tensor b ({have[-i]}) at non-singleton dimension "
+                    f"{max(len(shape), len(have)) - i}"
+                )
+        shape = np.broadcast_shapes(shape, have)
+    return tuple([S.expand(p, shape) for p in parts])
 
 
-@takes_out
-def stack(tensors: Any, dim: int = 0) -> Tensor:
-    """Tensors of one shape joined along a new dimension."""
-    parts = _list_of_tensors("stack", tensors)
-    first = parts[0]._data.shape
-    for i, p in enumerate(parts):
-        if p._data.shape != first:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(p._data.shape)} at entry {i}"
-            )
-    return S.stack(_one_dtype(parts, parts), axis_of(dim, len(first) + 1))  # type: ignore[no-any-return]
+def _atleast(name: str, ndim: int, tensors: tuple[Any, ...]) -> Any:
+    if len(tensors) == 1:
+        if isinstance(tensors[0], (list, tuple)):
+            return tuple(_atleast(name, ndim, (p,)) for p in tensors[0])
+        (x,) = tensors
+        need_tensor(name, x)
+        have = x._data.ndim
+        if have >= ndim:
+            return x
+        if ndim == 3 and have == 2:
+            return unsqueeze(x, -1)
+        if ndim == 3 and have == 1:
+            return unsqueeze(unsqueeze(x, 0), -1)
+        if ndim == 2 and have == 1:
+            return unsqueeze(x, 0)
+        return reshape(x, (1,) * ndim)
+    return tuple(_atleast(name, ndim, (p,)) for p in tensors)
 
 
-def _list_of_tensors(name: str, tensors: Any) -> list[Any]:
-    if isinstance(tensors, TensorBase) or not isinstance(tensors, (list, tuple)):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
-    if not tensors:
-        raise RuntimeError(f"{name} expects a non-empty TensorList" if name == "stack" else
-                           "torch.cat(): expected a non-empty list of Tensors")  # fmt: skip
-    for i, t in enumerate(tensors):
-        if not isinstance(t, TensorBase):
-            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}")
-    return list(tensors)
+def atleast_1d(*tensors: Any) -> Any:
+    """The tensors with at least one dimension."""
+    return _atleast("atleast_1d", 1, tensors)
 
 
-def _one_dtype(parts: list[Any], all_parts: list[Any]) -> list[Any]:
-    from microtorch.dtypes import promoted
-
-    want = all_parts[0]._data.dtype
-    for p in all_parts[1:]:
-        if p._data.dtype != want:
-            want = promoted(want, False, p._data.dtype, False)
-    return [p if p._data.dtype == want else P.cast(p, want) for p in parts]
+def atleast_2d(*tensors: Any) -> Any:
+    """The tensors with at least two dimensions; vectors become rows."""
+    return _atleast("atleast_2d", 2, tensors)
 
 
-def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Any, ...]:
-    """Views of pieces along a dimension: of one size (the last may be smaller), or of the sizes listed."""
-    need_tensor("split", tensor)
-    axis = axis_of(dim, tensor._data.ndim)
-    n = tensor._data.shape[axis]
-    sizes = split_size_or_sections
-    if isinstance(sizes, int):
-        if sizes < 0 or (sizes == 0 and n):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={sizes}")
-        sizes = [min(sizes, n - i) for i in range(0, n, sizes)] if n else [0]
-    elif sum(sizes) != n:
-        raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {axis}), but got "
-            f"split_sizes={list(sizes)}"
-        )
-    return pieces(tensor, sizes, axis, "SplitBackward0")
+def atleast_3d(*tensors: Any) -> Any:
+    """The tensors with at least three dimensions; vectors become (1, n, 1), matrices (m, n, 1)."""
+    return _atleast("atleast_3d", 3, tensors)
 
 
-def pieces(tensor: Any, sizes: Any, axis: int, name: str) -> tuple[Any, ...]:
-    """Consecutive views of the sizes given along an axis."""
-    head = (slice(None),) * axis
-    out, start = [], 0
-    for i, n in enumerate(sizes):
-        part = I.split_part(tensor, (*head, slice(start, start + n), ...))
-        if part._node is not None or True:
-            part._made = str(i)
-        out.append(part)
-        start += n
-    return tuple(out)
+# parts -----------------------------------------------------------------------------------------------------------------------
 
 
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """At most `chunks` views of equal size along a dimension (the last may be smaller)."""
-    need_tensor("chunk", input)
-    if chunks <= 0:
-        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
-    n = input._data.shape[axis_of(dim, input._data.ndim)]
-    size = -(-n // chunks)
-    return split(input, size, dim) if size else pieces(input, [0] * chunks, axis_of(dim, input._data.ndim), "SplitBackward0")
-
-
-def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
-    """A view for each index along a dimension."""
-    need_tensor("unbind", input)
-    axis = axis_of(dim, input._data.ndim)
-    head = (slice(None),) * axis
-    out = []
-    for i in range(input._data.shape[axis]):
-        part = I.unbind_part(input, (*head, i, ...))
-        if part._node is not None or True:
-            part._made = str(i)
-        out.append(part)
-    return tuple(out)
-
-
-def select(input: Any, dim: int, index: int) -> Tensor:
+def select(input: Any, dim: int, index: Any) -> Tensor:
     """A view of one index along a dimension."""
+    need_tensor("select", input)
+    if not input._data.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
     axis = axis_of(dim, input._data.ndim)
-    n = input._data.shape[axis]
+    n, index = input._data.shape[axis], int(index)
     if not -n <= index < n:
         raise IndexError(f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {axis}")
-    return I.select(input, (slice(None),) * axis + (int(index), ...))  # type: ignore[no-any-return]
+    return I.select(input, (slice(None),) * axis + (index, ...))  # type: ignore[no-any-return]
 
 
 def narrow(input: Any, dim: int, start: Any, length: int) -> Tensor:
     """A view of `length` indices from `start` along a dimension."""
+    need_tensor("narrow", input)
+    return I.slice_(input, _narrow_key(input, dim, start, length))  # type: ignore[no-any-return]
+
+
+def _narrow_key(input: Any, dim: int, start: Any, length: int) -> tuple[Any, ...]:
+    if not input._data.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     axis = axis_of(dim, input._data.ndim)
     n, start = input._data.shape[axis], int(start)
-    if not -n <= start <= n:
-        raise IndexError(f"Dimension out of range (expected to be in range of [{-n}, {n}], but got {start})")
-    start = start + n if start < 0 else start
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
+    if not -n <= start <= n:
+        raise IndexError(f"start out of range (expected to be in range of [{-n}, {n}], but got {start})")
+    start = start + n if start < 0 else start
     if start + length > n:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
-    return I.slice_(input, (slice(None),) * axis + (slice(start, start + length), ...))  # type: ignore[no-any-return]
-
-
-def _index_data(name: str, index: Any) -> Any:
-    need_tensor(name, index, "index", 3)
-    if index._data.dtype not in (np.int64, np.int32):
-        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
-    return index._data
-
-
-def _checked_index(index: Any, axis: int, n: int) -> Any:
-    if index.size and (index.min() < 0 or index.max() >= n):
-        bad = int(index[(index < 0) | (index >= n)].flat[0])
-        raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {n}")
-    return index
+    return (slice(None),) * axis + (slice(start, start + length), ...)
 
 
 @takes_out
-def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Tensor:
-    """out[i][j] = input[index[i][j]][j] (for dim 0): elements picked along a dimension."""
-    axis = axis_of(dim, input._data.ndim)
-    data = _index_data("gather", index)
-    if data.ndim != input._data.ndim and data.size and not (data.ndim <= 1 and input._data.ndim <= 1):
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
-    for d in range(min(data.ndim, input._data.ndim)):
-        if d != axis and data.shape[d] > input._data.shape[d]:
-            raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(data.shape)} to be no larger than self "
-                f"{list(input._data.shape)} apart from dimension {axis}"
-            )
-    if input._data.ndim == 0 or data.ndim == 0:
-        return S.reshape(I.index_select(S.reshape(input, (-1,)), data.reshape(-1), 0), data.shape)  # type: ignore[no-any-return]
-    return I.gather(input, _checked_index(data, axis, input._data.shape[axis]), axis)  # type: ignore[no-any-return]
+def narrow_copy(input: Any, dim: int, start: Any, length: int) -> Tensor:
+    """`narrow` as a copy."""
+    return S.narrow_copy(input, _narrow_key(input, dim, start, length))  # type: ignore[no-any-return]
+
+
+def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A view of the diagonal of two dimensions, as the last dimension."""
+    need_tensor("diagonal", input)
+    ndim = input._data.ndim
+    i, j = axis_of(dim1, ndim), axis_of(dim2, ndim)
+    if i == j:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return S.diagonal(input, offset, i, j)  # type: ignore[no-any-return]
+
+
+def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    """The last dimension as the diagonal of two dimensions, zeros elsewhere."""
+    need_tensor("diag_embed", input)
+    shape = input._data.shape
+    if not shape:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
+    i, j = axis_of(dim1, len(shape) + 1), axis_of(dim2, len(shape) + 1)
+    if i == j:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    n = shape[-1] + abs(offset)
+    full = list(shape[:-1])
+    for axis in sorted((i, j)):
+        full.insert(axis, n)
+    return S.diag_embed(input, tuple(full), offset, i, j)  # type: ignore[no-any-return]
 
 
 @takes_out
-def index_select(input: Any, dim: int, index: Any) -> Tensor:
-    """The indices listed, along a dimension."""
-    axis = axis_of(dim, input._data.ndim)
-    data = _index_data("index_select", index)
-    if data.ndim > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
-    n = input._data.shape[axis] if input._data.ndim else 1
-    if data.size and (data.min() < 0 or data.max() >= n):
-        raise IndexError("index out of range in self")
-    if input._data.ndim == 0:
-        return S.reshape(I.index_select(S.reshape(input, (1,)), data.reshape(-1), 0), ())  # type: ignore[no-any-return]
-    return I.index_select(input, data.reshape(-1), axis)  # type: ignore[no-any-return]
+def diag(input: Any, diagonal: int = 0) -> Tensor:
+    """A vector as a diagonal matrix; of a matrix, its diagonal (a copy)."""
+    need_tensor("diag", input)
+    ndim = input._data.ndim
+    if ndim not in (1, 2):
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
+    if ndim == 1:
+        return diag_embed(input, diagonal)
+    return S.diagonal_copy(input, diagonal, 0, 1)  # type: ignore[no-any-return]
 
 
-def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
-    """The input with `value` where the mask is true, broadcast."""
-    if not isinstance(mask, TensorBase) or mask._data.dtype.kind != "b":
-        raise RuntimeError("masked_fill_ only supports boolean masks, but got mask with dtype " + str(getattr(mask, "dtype", type(mask))))
-    if isinstance(value, TensorBase):
-        if value._data.ndim:
-            raise RuntimeError(
-                f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._data.ndim} dimension(s)."
-            )
-        filler: Any = value if value._data.dtype == input._data.dtype else P.cast(value, input._data.dtype)
-    else:
-        if isinstance(value, float) and input._data.dtype.kind in "iub" and not value.is_integer():
-            raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without overflow")
-        filler = wrap(np.asarray(value).astype(input._data.dtype))
-    return P.where(mask._data, filler, input)  # type: ignore[no-any-return]
+def diagflat(input: Any, offset: int = 0) -> Tensor:
+    """The flattened tensor as a diagonal matrix."""
+    return diag_embed(P.contiguous(input).view(-1), offset)
 
 
-@takes_out
-def masked_select(input: Any, mask: Any) -> Tensor:
-    """The elements where the mask is true, as a vector."""
-    if mask._data.dtype.kind != "b":
-        raise RuntimeError("masked_select: expected BoolTensor for mask")
-    shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
-    source = input if shape == input._data.shape else S.expand(input, shape)
-    return I.index(source, (np.broadcast_to(mask._data, shape),))  # type: ignore[no-any-return]
+def unfold(input: Any, dimension: int, size: int, step: int) -> Tensor:
+    """A view of all slices of length `size` along a dimension, `step` apart, as a new last dimension."""
+    ndim = input._data.ndim
+    axis = axis_of(dimension, ndim)
+    n = input._data.shape[axis] if ndim else 1
+    if size > n:
+        raise RuntimeError(f"maximum size for tensor at dimension {axis} is {n} but size is {size}")
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    if not ndim:
+        return reshape(input, 1) if size else reshape(input, 1)[:0]
+    return S.unfold(input, axis, size, step)  # type: ignore[no-any-return]
+
+
+def as_strided(input: Any, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
+    """A view of the storage with these sizes and strides, from `storage_offset` on (all in elements).
+
+    Raises RuntimeError if that reaches beyond the storage.
+    """
+    need_tensor("as_strided", input)
+    shape, steps = size_of((size,), "as_strided"), size_of((stride,), "as_strided", "stride")
+    if len(shape) != len(steps):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if steps and min(steps) < 0:
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(steps)}")
+    data = input._data
+    offset = element_offset(input) if storage_offset is None else number_of("as_strided", storage_offset, "storage_offset", 4, "int")
+    needed = (1 + sum((n - 1) * s for n, s in zip(shape, steps)) + offset if 0 not in shape else 0) * data.itemsize
+    whole = storage_bytes(input)
+    if needed > whole:
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset}, and itemsize {data.itemsize} requiring "
+            f"a storage size of {needed} are out of bounds for storage of size {whole}"
+        )
+    strides = tuple(s * data.itemsize for s in steps)
+    geometry = (data.shape, data.strides, shape, strides, (offset - element_offset(input)) * data.itemsize)
+    return I.as_strided(input, geometry)  # type: ignore[no-any-return]
+
+
+def element_offset(t: Any) -> int:
+    """Where in its storage a tensor begins, in elements."""
+    storage = t._storage
+    if storage is None or storage.memory is t._data:
+        return 0
+    mine, start = (a.__array_interface__["data"][0] for a in (t._data, storage.memory))
+    return int((mine - start) // t._data.itemsize)
+
+
+def storage_bytes(t: Any) -> int:
+    """The size of a tensor's storage."""
+    memory = storage_of(t).memory
+    if 0 in memory.shape:
+        return 0
+    return int(sum((n - 1) * s for n, s in zip(memory.shape, memory.strides)) + memory.itemsize)
+
+
+# copies in another order --------------------------------------------------------------------------------------------------------
 
 
 @takes_out
 def tril(input: Any, diagonal: int = 0) -> Tensor:
     """The lower triangle of the last two dimensions, zeros above."""
+    _need_matrix("tril", input)
     return S.tril(input, diagonal)  # type: ignore[no-any-return]
 
 
 @takes_out
 def triu(input: Any, diagonal: int = 0) -> Tensor:
     """The upper triangle of the last two dimensions, zeros below."""
+    _need_matrix("triu", input)
     return S.triu(input, diagonal)  # type: ignore[no-any-return]
 
 
-def flip(input: Any, *dims: Any) -> Tensor:
+def _need_matrix(name: str, input: Any) -> None:
+    need_tensor(name, input)
+    if input._data.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+
+
+def flip(input: Any, *dims: Any, **named: Any) -> Tensor:
     """The order reversed along dimensions (a copy)."""
-    return S.flip(input, tuple(axis_of(d, input._data.ndim) for d in size_of(dims)))  # type: ignore[no-any-return]
+    need_tensor("flip", input)
+    axes = tuple(axis_of(d, input._data.ndim) for d in size_of((named["dims"],) if named else dims, "flip", "dims"))
+    check_repeats(axes)
+    return S.flip(input, axes if input._data.ndim else ())  # type: ignore[no-any-return]
+
+
+def fliplr(input: Any) -> Tensor:
+    """The columns in reverse order (a copy)."""
+    if input._data.ndim < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip(input, 1)
+
+
+def flipud(input: Any) -> Tensor:
+    """The rows in reverse order (a copy)."""
+    if input._data.ndim < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip(input, 0)
+
+
+def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Tensor:
+    """Turned k times by 90 degrees in the plane of two dimensions, from the first to the second (a copy)."""
+    need_tensor("rot90", input)
+    ndim = input._data.ndim
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    if ndim < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {ndim}")
+    if dims[0] == dims[1] or abs(dims[0] - dims[1]) == ndim:
+        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
+    for name, d in zip(("0", "1"), dims):
+        if not -ndim <= d < ndim:
+            raise RuntimeError(f"Rotation dim{name} out of range, dim{name} = {d}")
+    return S.rot90(input, k % 4, (axis_of(dims[0], ndim), axis_of(dims[1], ndim)))  # type: ignore[no-any-return]
 
 
 def roll(input: Any, shifts: Any, dims: Any = None) -> Tensor:
     """Elements shifted around along dimensions; without dims, of the flattened tensor."""
-    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
-    if dims is None or dims == ():
-        return S.reshape(S.roll(S.reshape(input, (-1,)), shifts, (0,)), input._data.shape)  # type: ignore[no-any-return]
-    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    need_tensor("roll", input)
+    shifts = (shifts,) if isinstance(shifts, int) else size_of((shifts,), "roll", "shifts")
+    dims = () if dims is None else (dims,) if isinstance(dims, int) else tuple(dims)
+    if not shifts:
+        raise RuntimeError("`shifts` required")
+    if not dims and len(shifts) == 1:
+        return reshape(S.roll(reshape(input, -1), shifts, (0,)), input._data.shape)
     if len(dims) != len(shifts):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     return S.roll(input, shifts, tuple(axis_of(d, input._data.ndim) for d in dims))  # type: ignore[no-any-return]
 
 
-def repeat(input: Any, *sizes: Any) -> Tensor:
-    """The tensor tiled so many times along each dimension (new ones in front)."""
-    times = size_of(sizes)
-    shape = input._data.shape
-    if len(times) < len(shape):
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
-    shape = (1,) * (len(times) - len(shape)) + shape
-    pairs = tuple(n for pair in zip(times, shape) for n in pair)
-    wide = S.expand(S.reshape(input, tuple(n for s in shape for n in (1, s))), pairs)
-    return P.contiguous(wide).reshape(tuple(r * s for r, s in zip(times, shape)))  # type: ignore[no-any-return]
+def repeat(input: Any, *sizes: Any, **named: Any) -> Tensor:
+    """The tensor tiled so many times along each dimension (new ones in front): a copy."""
+    times = size_of((named["repeats"],) if named else sizes, "repeat", "repeats")
+    if len(times) < input._data.ndim:
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    if times and min(times) < 0:
+        full = [a * b for a, b in zip(times, (1,) * (len(times) - input._data.ndim) + input._data.shape)]
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(full)}: {full}")
+    return S.repeat(input, times)  # type: ignore[no-any-return]
+
+
+def tile(input: Any, *dims: Any, **named: Any) -> Tensor:
+    """`repeat`, with ones put in front if fewer numbers than dimensions are given."""
+    need_tensor("tile", input)
+    times = size_of((named["dims"],) if named else dims, "tile", "dims")
+    return repeat(input, (1,) * (input._data.ndim - len(times)) + times)
+
+
+def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+    """Each element (or slice along `dim`) repeated; `repeats` is a number or one for each.
+
+    repeat_interleave(repeats) lists each index as often as its number says.
+    """
+    need_tensor("repeat_interleave", input)
+    if repeats is None:
+        counts = input._data
+        if counts.ndim != 1:
+            raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
+        if counts.dtype not in (np.int64, np.int32):
+            raise RuntimeError("repeats has to be Long or Int tensor")
+        _need_counts(counts)
+        return wrap(np.repeat(np.arange(counts.size, dtype=counts.dtype), counts))
+    x = input
+    if dim is None:
+        x, dim = reshape(input, -1), 0
+    axis = axis_of(dim, x._data.ndim)
+    if not x._data.ndim:
+        x = reshape(x, 1)
+    n = x._data.shape[axis]
+    if isinstance(repeats, TensorBase):
+        counts = repeats._data
+        if counts.dtype not in (np.int64, np.int32):
+            raise RuntimeError("repeats has to be Long or Int tensor")
+        if counts.ndim == 0 or counts.shape == (1,):
+            counts = np.broadcast_to(counts.reshape(-1), (n,))
+        elif counts.ndim != 1:
+            raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
+        elif counts.size != n:
+            raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and input.size({axis}) = {n}")
+    else:
+        count = number_of("repeat_interleave", repeats, "repeats", 2, "int")
+        if count < 0:
+            raise RuntimeError("Repeats must be non-negative")
+        counts = np.broadcast_to(np.int64(count), (n,))
+    _need_counts(counts)
+    if output_size is not None and int(counts.sum()) != output_size:
+        raise RuntimeError("allocated size does not match required size")
+    return I.index_select(x, np.repeat(np.arange(n), counts), axis)  # type: ignore[no-any-return]
+
+
+def _need_counts(counts: Any) -> None:
+    if counts.size and counts.min() < 0:
+        raise RuntimeError("repeats can not be negative")
 
 
 def numel(input: Any) -> int:
     """The number of elements."""
+    need_tensor("numel", input)
     return int(input._data.size)
 
 

@@ -68,3 +68,44 @@ def one_hot(index: Any, classes: int) -> Any:
     out = np.zeros((*index.shape, classes), np.int64)
     np.put_along_axis(out, index[..., None], 1, -1)
     return out
+
+
+# bags: sums of rows ----------------------------------------------------------------------------------------------------------
+
+
+def bag_sum(weight: Any, scale: Any, index: Any, bag: Any, count: int, by_frequency: bool) -> Any:
+    """For each of `count` bags the sum of scale[i] times row index[i] of weight, over the i with bag[i] that bag.
+
+    by_frequency: only for the gradient (see embedding_backward).
+    """
+    rows = np.take(weight, index, 0)
+    if scale is not None:
+        rows *= scale[:, None]
+    out = np.zeros((count, *weight.shape[1:]), weight.dtype)
+    return add_rows(out, bag, rows)
+
+
+def bag_largest(weight: Any, index: Any, bag: Any, count: int) -> Any:
+    """For each bag and column, the row of weight with the largest element; -1 for an empty bag."""
+    out = np.full((count, weight.shape[1]), -1, np.int64)
+    if index.size:
+        rows = np.take(weight, index, 0)
+        starts = np.flatnonzero(np.concatenate(([True], bag[1:] != bag[:-1])))
+        best = np.maximum.reduceat(rows, starts, axis=0)
+        sizes = np.diff(np.append(starts, index.size))
+        position = np.where(rows == np.repeat(best, sizes, 0), np.arange(index.size)[:, None], index.size)
+        out[bag[starts]] = index[np.minimum(np.minimum.reduceat(position, starts, axis=0), index.size - 1)]
+    return out
+
+
+def take_columns(weight: Any, rows: Any) -> Any:
+    """weight[rows[b, d], d]; 0 where rows is -1."""
+    return np.where(rows < 0, 0, np.take_along_axis(weight, np.maximum(rows, 0), 0)).astype(weight.dtype)
+
+
+def put_columns(g: Any, shape: tuple[int, ...], rows: Any) -> Any:
+    """The transpose of take_columns."""
+    out = np.zeros(shape, g.dtype)
+    at = np.nonzero(rows >= 0)
+    np.add.at(out, (rows[at], at[1]), g[at])
+    return out

@@ -150,15 +150,15 @@ def polygamma(x: Any, n: int) -> Any:
 
 
 def _bessel_i(x: Any, n: int) -> Any:
-    """exp(-|x|) I_n(x), n = 0 or 1: the integral (9.6.19) of exp(|x| (cos t - 1)) cos(n t), whose trapezoidal sums converge
-    exponentially since it is periodic; beyond 30 the asymptotic series (9.7.1)."""
+    """exp(-|x|) I_n(x), n = 0 or 1: the integral (9.6.19), 2 / pi times that of cosh(x cos t) or sinh(x cos t) cos t from 0 to
+    pi / 2, whose trapezoidal sums converge exponentially since it is periodic; beyond 30 the asymptotic series (9.7.1)."""
     a = np.abs(x)
-    near, points = np.minimum(a, 30.0), 64
+    near, points = np.minimum(a, 30.0), 32
     total = np.zeros_like(near)
     for k in range(points):
-        t = (k + 0.5) * math.pi / points
-        total += np.exp(near * (math.cos(t) - 1)) * math.cos(n * t)
-    total /= points
+        cosine = math.cos((k + 0.5) * math.pi / (2 * points))
+        total += np.sinh(near * cosine) * cosine if n else np.cosh(near * cosine)
+    total *= np.exp(-near) / points
     far = np.maximum(a, 30.0)
     term = np.ones_like(far)
     series = np.ones_like(far)
@@ -166,7 +166,8 @@ def _bessel_i(x: Any, n: int) -> Any:
         term = term * -(4 * n * n - (2 * k - 1) ** 2) / (k * 8 * far)
         series += term
     out = np.where(a <= 30, total, series / np.sqrt(2 * math.pi * far))
-    return np.where(np.isinf(a), 0.0, np.copysign(out, x) if n else out) + 0 * np.where(np.isnan(x), x, 0)
+    out = np.where(np.isinf(a), 0.0, np.where(np.isnan(x), x, out))
+    return np.copysign(out, x) if n else out
 
 
 def i0(x: Any) -> Any:

@@ -1,8 +1,9 @@
-"""The updates of the optimizers, on flat arrays: `p` (parameters) and the state arrays are changed in place, `g` (gradients) is not.
+"""The updates of the optimizers, on flat arrays: `p` (parameters) and the state arrays are changed in place, `g`
+(gradients) is not.
 
-All arrays of a call are one-dimensional, of one length and one real floating dtype; `s` and `t` are scratch arrays of that
-kind, written over. The order of the operations is PyTorch's single-tensor one (torch/optim/*.py), so results agree to the
-last bit or the one beside it (PyTorch's kernels fuse some products and sums into one rounding).
+All arrays of a call are one-dimensional, of one length and one real floating dtype; `s` and `t` are scratch arrays of
+that kind, written over. The order of the operations is PyTorch's single-tensor one (torch/optim/*.py), so results
+agree to the last bit or the one beside it (PyTorch's kernels fuse some products and sums into one rounding).
 
 `direction` is what all have in common: the gradient to descend along, after `maximize` and L2 weight decay.
 """
@@ -20,7 +21,9 @@ add, subtract, multiply, divide, sqrt = np.add, np.subtract, np.multiply, np.div
 
 
 def direction(p: Array, g: Array, weight_decay: float, maximize: bool, s: Array, t: Array) -> Array:
-    """g (negated to maximize) + weight_decay p: `g` itself if there is nothing to do, else in `s`; `t` is written over."""
+    """g (negated to maximize) + weight_decay p: `g` itself if there is nothing to do, else in `s`; `t` is written
+    over.
+    """
     if maximize:
         g = np.negative(g, s)
     if weight_decay != 0:
@@ -90,7 +93,8 @@ def adam(
     maximize: bool,
     decoupled: bool,
 ) -> None:
-    """Adam (Kingma and Ba 2015, algorithm 1); `decoupled`: AdamW (Loshchilov and Hutter 2019); `largest_v`: AMSGrad (Reddi 2018).
+    """Adam (Kingma and Ba 2015, algorithm 1); `decoupled`: AdamW (Loshchilov and Hutter 2019); `largest_v`: AMSGrad
+    (Reddi 2018).
 
     m, v: running means of the gradient and its square. step: counted from 1.
     """
@@ -124,7 +128,9 @@ def rmsprop(
     momentum: float,
     maximize: bool,
 ) -> None:
-    """RMSprop (Hinton, lecture 6e of "Neural Networks for Machine Learning"); `mean`: centered (Graves 2013, equations 38 to 45)."""
+    """RMSprop (Hinton, lecture 6e of "Neural Networks for Machine Learning"); `mean`: centered (Graves 2013, equations
+    38 to 45).
+    """
     g = direction(p, g, weight_decay, maximize, s, t)
     decay_square(square_mean, g, alpha, t)
     if mean is None:
@@ -155,7 +161,9 @@ def adagrad(
     weight_decay: float,
     maximize: bool,
 ) -> None:
-    """Adagrad (Duchi, Hazan and Singer 2011): each step divided by the root of the sum of all squared gradients so far."""
+    """Adagrad (Duchi, Hazan and Singer 2011): each step divided by the root of the sum of all squared gradients so
+    far.
+    """
     g = direction(p, g, weight_decay, maximize, s, t)
     add(total, multiply(g, g, t), total)
     add(sqrt(total, t), eps, t)

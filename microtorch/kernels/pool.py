@@ -153,13 +153,17 @@ def max_pool_with_indices(
 def take_flat(x: Any, index: Any) -> Any:
     """x (*lead, *S) at places of its flattened S: index (*lead, *out)."""
     lead = _lead(x.shape, index)
+    if not index.size:
+        return np.zeros(index.shape, x.dtype)
     return np.take_along_axis(x.reshape(lead, -1), index.reshape(lead, -1), 1).reshape(index.shape)
 
 
 def put_flat(g: Any, shape: Ints, index: Any) -> Any:
     """Zeros of `shape` with g added at the places: the transpose of take_flat."""
     lead = _lead(shape, index)
-    size = math.prod(shape) // lead if lead else 0
+    if not index.size:
+        return np.zeros(shape, g.dtype)
+    size = math.prod(shape) // lead
     out = np.zeros(lead * size, g.dtype)
     rows = np.arange(lead).reshape(-1, 1) * size + index.reshape(lead, -1)
     np.add.at(out, rows.reshape(-1), g.reshape(-1))
@@ -175,6 +179,8 @@ def unpool(x: Any, index: Any, size: Ints) -> Any:
     """Zeros (N, C, *size) with x written at the places."""
     shape = (*x.shape[: x.ndim - len(size)], *size)
     lead = _lead(shape, index)
+    if not index.size:
+        return np.zeros(shape, x.dtype)
     out = np.zeros((lead, math.prod(size)), x.dtype)
     np.put_along_axis(out, index.reshape(lead, -1), x.reshape(lead, -1), 1)
     return out.reshape(shape)
@@ -356,3 +362,41 @@ def _mapped(x: Any, m: Map, axis: int, transposed: bool) -> Any:
             np.add.at(np.moveaxis(result, axis, 0), at, np.moveaxis(x * w.astype(x.dtype).reshape(by_tap), axis, 0))
         return result
     return sum(np.take(x, at, axis) * w.astype(x.dtype).reshape(by_tap) for at, w in zip(index, weight))
+
+
+# fractional max pooling (Graham, 2014) ---------------------------------------------------------------------------------------
+
+
+def fractional_starts(sample: Any, size: int, out: int, kernel: int) -> Any:
+    """Where the windows begin, given a random number in [0, 1) for each image: (images, out)."""
+    if out == 1:
+        return np.full((sample.size, 1), size - kernel, np.int64)
+    u = sample.reshape(-1, 1)
+    alpha = u.dtype.type(size - kernel) / u.dtype.type(out - 1)
+    at = np.arange(out, dtype=u.dtype)
+    starts = ((at + u) * alpha).astype(np.int64) - (u * alpha).astype(np.int64)
+    starts[:, -1] = size - kernel
+    return starts
+
+
+def fractional_max_pool(x: Any, kernel: Ints, out: Ints, samples: Any) -> tuple[Any, Any]:
+    """The largest element of each randomly placed window, and its place; samples (N, C, dimensions): x before y in two
+    dimensions, z, y, x in three, as in PyTorch."""
+    n = len(kernel)
+    size = x.shape[2:]
+    images = x.shape[0] * x.shape[1]
+    if not images:
+        return np.zeros((*x.shape[:2], *out), x.dtype), np.zeros((*x.shape[:2], *out), np.int64)
+    flat = x.reshape(images, -1)
+    index: Any = np.zeros((images,) + (1,) * (2 * n), np.int64)
+    for i in range(n):
+        starts = fractional_starts(samples.reshape(images, n)[:, 1 - i if n == 2 else i], size[i], out[i], kernel[i])
+        at = starts[:, :, None] + np.arange(kernel[i])
+        shape = [images] + [1] * (2 * n)
+        shape[1 + i], shape[1 + n + i] = out[i], kernel[i]
+        index = index * size[i] + at.reshape(shape)
+    index = index.reshape(images, math.prod(out), math.prod(kernel))
+    values = flat[np.arange(images)[:, None, None], index]
+    best = np.argmax(values, 2)[..., None]
+    shape = (*x.shape[:2], *out)
+    return np.take_along_axis(values, best, 2).reshape(shape), np.take_along_axis(index, best, 2).reshape(shape)

@@ -142,6 +142,13 @@ def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: in
     return np.asarray(_Memory(interface, x))
 
 
+def reinterpreted(x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """A view of the bytes of x as another dtype; only the last dimension may differ."""
+    interface = {**x.__array_interface__, "typestr": dtype.str, "shape": shape, "strides": (*x.strides[:-1], dtype.itemsize)}
+    interface["descr"] = [("", dtype.str)]
+    return np.asarray(_Memory(interface, x))
+
+
 class _Memory:
     """What NumPy makes an array from, keeping its owner alive."""
 
@@ -153,3 +160,70 @@ class _Memory:
 def _type_name(x: Any) -> str:
     return {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char",
             "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}.get(x.dtype.name, "") + "Tensor"  # fmt: skip
+
+
+def cat(arrays: list[Any], axis: int) -> Any:
+    """The arrays joined along an axis; among arrays of more dimensions, empty vectors are left out."""
+    try:
+        return np.concatenate(arrays, axis)
+    except ValueError:
+        rest = [a for a in arrays if a.shape != (0,)]
+        if len(rest) in (0, len(arrays)):
+            raise
+    return np.concatenate(rest, axis)
+
+
+def block_diag(blocks: list[Any]) -> Any:
+    """Matrices along the diagonal of one, zeros elsewhere."""
+    out = np.zeros((sum(b.shape[0] for b in blocks), sum(b.shape[1] for b in blocks)), blocks[0].dtype)
+    i = j = 0
+    for b in blocks:
+        out[i : i + b.shape[0], j : j + b.shape[1]] = b
+        i, j = i + b.shape[0], j + b.shape[1]
+    return out
+
+
+def sum_of_tiles(g: Any, shape: tuple[int, ...], times: tuple[int, ...]) -> Any:
+    """Undo np.tile: the sum of all tiles."""
+    shape = (1,) * (len(times) - len(shape)) + shape
+    if 0 in times:
+        return np.zeros(shape, g.dtype)
+    return g.reshape([n for pair in zip(times, shape) for n in pair]).sum(tuple(range(0, 2 * len(times), 2)), dtype=g.dtype)
+
+
+def windows(x: Any, axis: int, size: int, step: int) -> Any:
+    """All slices of length `size` along an axis, `step` apart, as a new last axis: a view."""
+    count = (x.shape[axis] - size) // step + 1
+    shape = (*x.shape[:axis], count, *x.shape[axis + 1 :], size)
+    strides = (*x.strides[:axis], x.strides[axis] * step, *x.strides[axis + 1 :], x.strides[axis])
+    return strided(x, shape, strides, 0)
+
+
+def fold_windows(x: Any, shape: tuple[int, ...], axis: int, size: int, step: int) -> Any:
+    """Windows added back to where they were taken from; `size` slices, whatever their number."""
+    out = np.zeros(shape, x.dtype)
+    count = x.shape[axis]
+    for k in range(size):
+        out[(slice(None),) * axis + (slice(k, k + (count - 1) * step + 1, step),)] += x[..., k]
+    return out
+
+
+def diagonal(x: Any, offset: int, i: int, j: int) -> Any:
+    """A writable view of the diagonal of two axes, as the last axis."""
+    out = x.diagonal(offset, i, j)
+    out.flags.writeable = x.flags.writeable
+    return out
+
+
+def diag_embed(x: Any, shape: tuple[int, ...], offset: int, i: int, j: int) -> Any:
+    """Zeros of `shape` with x on the diagonal of two axes."""
+    out = np.zeros(shape, x.dtype)
+    diagonal(out, offset, i, j)[...] = x
+    return out
+
+
+def diagonal_scatter(x: Any, src: Any, offset: int, i: int, j: int) -> Any:
+    """A copy of x with src on the diagonal of two axes."""
+    out = x.copy()
+    diagonal(out, offset, i, j)[...] = src
+    return out

@@ -171,13 +171,18 @@ def _horner(x: Any, coefficients: tuple[float, ...]) -> Any:
 
 
 def _erfinv64(x: Any) -> Any:
-    """Giles' approximation, exact to 1e-6, then one step of Halley's method, which triples the exact digits."""
+    """Giles' approximation (far out erfc(y) = exp(-y^2) / (y sqrt(pi)), solved roughly), then two steps of Halley's method, each
+    of which triples the exact digits."""
     a = np.abs(x)
-    w = -np.log1p(-a * a)
+    w = -np.log((1 - a) * (1 + a))
+    far = -np.log(1 - a)
+    far = np.sqrt(far - 0.5 * np.log(math.pi * np.maximum(far, 1)))
     y = a * np.where(w < 5, _horner(w - 2.5, _GILES_CENTRE), _horner(np.sqrt(w) - 3, _GILES_TAIL))
-    miss = np.where(a < 0.5, _erf64(y) - a, (1 - a) - _erfc64(y))
-    u = miss * (math.sqrt(math.pi) / 2) * np.exp(y * y)
-    y -= u / (1 + y * u)
+    y = np.where(w > 15, far, y)
+    for _ in range(2):
+        miss = np.where(a < 0.5, _erf64(y) - a, (1 - a) - _erfc64(y))
+        u = miss * (math.sqrt(math.pi) / 2) * np.exp(y * y)
+        y -= u / (1 + y * u)
     return np.copysign(np.where(a < 1, y, np.where(a == 1, np.inf, np.nan)), x)
 
 

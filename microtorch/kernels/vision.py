@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,9 @@ def replicated(n: int, before: int, after: int) -> Any:
 
 
 def circular(n: int, before: int, after: int) -> Any:
-    """Indices that go around a dimension."""
-    return np.arange(-before, n + after) % n
+    """Indices that go around a dimension (what is left of it, if an amount is negative)."""
+    left = np.arange(max(-before, 0), n - max(-after, 0))
+    return left[np.arange(-max(before, 0), left.size + max(after, 0)) % max(left.size, 1)]
 
 
 # resizing: the source of each output place, as PyTorch computes it ------------------------------------------------------------
@@ -178,96 +180,85 @@ def _inside(c: Any, n: int, padding: str, align: bool) -> tuple[Any, Any]:
     return c, slope.astype(c.dtype)
 
 
-def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool) -> list[tuple[Any, Any, Any]]:
-    """What one coordinate in [-1, 1] reads of n places: for each tap (place, weight, derivative of the weight)."""
-    scale = (n - 1) / 2 if align else n / 2
-    c = (c + 1) / 2 * (n - 1) if align else ((c + 1) * n - 1) / 2
-    if mode != "bicubic":
-        c, slope = _inside(c, n, padding, align)
-        c = np.where(np.isfinite(c), c, -100)
-    taps = []
-    if mode == "nearest":
-        taps = [(np.rint(c), np.ones_like(c), np.zeros_like(c))]
-    elif mode == "bilinear":
-        low = np.floor(c)
-        slope = slope * scale
-        taps = [(low, low + 1 - c, -slope), (low + 1, c - low, slope)]
-    else:
-        low = np.floor(c)
-        t, a = c - low, -0.75
-        slopes = [
-            (3 * a * (t + 1) - 10 * a) * (t + 1) + 8 * a,
-            (3 * (a + 2) * t - 2 * (a + 3)) * t,
-            -(3 * (a + 2) * (1 - t) - 2 * (a + 3)) * (1 - t),
-            -((3 * a * (2 - t) - 10 * a) * (2 - t) + 8 * a),
-        ]
-        for k, (w, d) in enumerate(zip(cubic_weights(t, a), slopes)):
-            taps.append((np.rint(_inside(low + (k - 1), n, padding, align)[0]), w, d * scale))
-    found = []
-    for place, w, d in taps:
-        index = place.astype(np.int64)
-        outside = (index < 0) | (index >= n)
-        found.append((np.clip(index, 0, n - 1), np.where(outside, 0, w).astype(c.dtype), np.where(outside, 0, d).astype(c.dtype)))
-    return found
-
-
-def _corners(grid: Any, size: Ints, mode: str, padding: str, align: bool) -> Any:
-    """For each combination of taps: (flat place (N, P), the taps of each dimension)."""
-    count = len(size)
-    flat = grid.reshape(grid.shape[0], -1, count)
-    axes = [_axis_taps(flat[..., count - 1 - i], n, mode, padding, align) for i, n in enumerate(size)]
-    for at in np.ndindex(*(len(a) for a in axes)):
-        taps = [axis[k] for axis, k in zip(axes, at)]
-        index: Any = 0
-        for (place, _, _), n in zip(taps, size):
-            index = index * n + place
-        yield index, taps
-
-
-def _product(values: Any) -> Any:
-    result = None
-    for v in values:
-        result = v if result is None else result * v
+def _polynomial(coefficients: tuple[float, ...], t: Any, order: int) -> Any:
+    """The derivative of some order of a polynomial, highest power first, at t."""
+    result = np.zeros_like(t)
+    for c in np.polyder(np.array(coefficients), order) if order < len(coefficients) else ():
+        result = result * t + t.dtype.type(c)
     return result
 
 
-def grid_sample(x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
-    """x (N, C, *S) at the points of grid (N, *out, len(S)), last dimension first, in [-1, 1]: (N, C, *out)."""
+def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool, order: int) -> list[tuple[Any, Any]]:
+    """What one coordinate in [-1, 1] reads of n places: for each tap (place, derivative of its weight of some order)."""
+    scale = c.dtype.type((n - 1) / 2 if align else n / 2)
+    c = (c + 1) / 2 * (n - 1) if align else ((c + 1) * n - 1) / 2
+    slope: Any = np.ones_like(c)
+    if mode != "bicubic":
+        c, slope = _inside(c, n, padding, align)
+        c = np.where(np.isfinite(c), c, -100)
+    low = np.floor(c)
+    if mode == "nearest":
+        taps = [(np.rint(c), np.full_like(c, order == 0))]
+    elif mode == "bilinear":
+        taps = [(low, _polynomial((-1.0, 1.0), c - low, order)), (low + 1, _polynomial((1.0, 0.0), c - low, order))]
+    else:
+        t, a = c - low, -0.75  # as in cubic_weights, each a polynomial of the distance from the tap
+        near, far = (a + 2, -(a + 3), 0.0, 1.0), (a, -5 * a, 8 * a, -4 * a)
+        sign = (-1) ** order
+        weights = [_polynomial(far, t + 1, order), _polynomial(near, t, order),
+                   sign * _polynomial(near, 1 - t, order), sign * _polynomial(far, 2 - t, order)]  # fmt: skip
+        taps = [(np.rint(_inside(low + (k - 1), n, padding, align)[0]), w) for k, w in enumerate(weights)]
+    factor = (slope * scale) ** order if order else None
+    found = []
+    for place, w in taps:
+        index = place.astype(np.int64)
+        weight = np.where((index < 0) | (index >= n), 0, w if factor is None else w * factor)
+        found.append((np.clip(index, 0, n - 1), weight.astype(c.dtype)))
+    return found
+
+
+def _corners(grid: Any, size: Ints, orders: Ints, mode: str, padding: str, align: bool) -> Any:
+    """For each combination of taps: (flat place, weight), each (N, P)."""
+    count = len(size)
+    flat = grid.reshape(grid.shape[0], -1, count)
+    axes = [
+        _axis_taps(flat[..., count - 1 - i], n, mode, padding, align, orders[i]) for i, n in enumerate(size)
+    ]
+    for at in np.ndindex(*(len(a) for a in axes)):
+        index: Any = 0
+        weight: Any = None
+        for axis, k, n in zip(axes, at, size):
+            index = index * n + axis[k][0]
+            weight = axis[k][1] if weight is None else weight * axis[k][1]
+        yield index, weight
+
+
+def grid_sample(x: Any, grid: Any, mode: str, padding: str, align: bool, orders: Ints | None = None) -> Any:
+    """x (N, C, *S) at the points of grid (N, *out, len(S)), last dimension first, in [-1, 1]: (N, C, *out).
+
+    orders: derive so often by the coordinate of each of the dimensions S.
+    """
     size = x.shape[2:]
     flat = x.reshape(x.shape[0], x.shape[1], -1)
     out = np.zeros((x.shape[0], x.shape[1], grid.size // max(grid.shape[0] * len(size), 1)), x.dtype)
     if x.size and out.size:
-        for index, taps in _corners(grid, size, mode, padding, align):
-            out += np.take_along_axis(flat, index[:, None], 2) * _product(w for _, w, _ in taps)[:, None]
+        for index, weight in _corners(grid, size, orders or (0,) * len(size), mode, padding, align):
+            out += np.take_along_axis(flat, index[:, None], 2) * weight[:, None]
     return out.reshape(x.shape[0], x.shape[1], *grid.shape[1:-1])
 
 
-def grid_sample_input(g: Any, grid: Any, shape: Ints, mode: str, padding: str, align: bool) -> Any:
-    """The gradient of x, linear in g."""
-    out = np.zeros((shape[0] * shape[1], int(np.prod(shape[2:]))), g.dtype)
+def grid_sample_input(
+    g: Any, grid: Any, shape: Ints, mode: str, padding: str, align: bool, orders: Ints | None = None
+) -> Any:
+    """The transpose of grid_sample in x: zeros of `shape` with g added where it was read."""
+    out = np.zeros((shape[0] * shape[1], math.prod(shape[2:])), g.dtype)
     g = g.reshape(shape[0], shape[1], -1)
     rows = np.arange(shape[0] * shape[1])[:, None]
     if g.size and out.size:
-        for index, taps in _corners(grid, shape[2:], mode, padding, align):
-            values = g * _product(w for _, w, _ in taps)[:, None]
+        for index, weight in _corners(grid, shape[2:], orders or (0,) * (len(shape) - 2), mode, padding, align):
             places = np.repeat(index, shape[1], 0)
-            np.add.at(out, (rows, places), values.reshape(out.shape[0], -1))
+            np.add.at(out, (rows, places), (g * weight[:, None]).reshape(out.shape[0], -1))
     return out.reshape(shape)
-
-
-def grid_sample_grid(g: Any, x: Any, grid: Any, mode: str, padding: str, align: bool) -> Any:
-    """The gradient of grid, linear in g and in x."""
-    size = x.shape[2:]
-    count = len(size)
-    flat, g = x.reshape(x.shape[0], x.shape[1], -1), g.reshape(x.shape[0], x.shape[1], -1)
-    out = np.zeros((grid.shape[0], g.shape[2], count), grid.dtype)
-    if x.size and g.size:
-        for index, taps in _corners(grid, size, mode, padding, align):
-            values = np.einsum("ncp,ncp->np", np.take_along_axis(flat, index[:, None], 2), g)
-            for e in range(count):
-                slope = _product(d if i == e else w for i, (_, w, d) in enumerate(taps))
-                out[..., count - 1 - e] += values * slope
-    return out.reshape(grid.shape)
 
 
 # patches ---------------------------------------------------------------------------------------------------------------------
@@ -293,13 +284,13 @@ def im2col(x: Any, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) ->
     cols = np.empty((n, c, *kernel, *out), x.dtype)
     for at in np.ndindex(*kernel):
         cols[(slice(None), slice(None), *at)] = x[(..., *_patch_slices(at, out, dilation, stride))]
-    return cols.reshape(n, c * int(np.prod(kernel)), int(np.prod(out)))
+    return cols.reshape(n, c * math.prod(kernel), math.prod(out))
 
 
 def col2im(cols: Any, size: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Any:
     """The transpose of im2col: columns added back to where they were cut, (N, C, *size)."""
     out = patches_size(size, kernel, dilation, padding, stride)
-    n, c = cols.shape[0], cols.shape[1] // int(np.prod(kernel))
+    n, c = cols.shape[0], cols.shape[1] // math.prod(kernel)
     cols = cols.reshape(n, c, *kernel, *out)
     wide = np.zeros((n, c, *(m + 2 * p for m, p in zip(size, padding))), cols.dtype)
     for at in np.ndindex(*kernel):

@@ -1,8 +1,10 @@
-"""Embedding: rows looked up in a table."""
+"""Embedding: rows looked up in a table, alone or summed in bags."""
 
 from __future__ import annotations
 
-from microtorch.autograd.table import unary
+from typing import Any
+
+from microtorch.autograd.table import op, unary
 from microtorch.kernels import embedding as K
 
 embedding = unary("embedding", K.embedding,
@@ -12,3 +14,20 @@ embedding_backward = unary("embedding_backward", K.embedding_backward, grad_name
 embedding_spread = unary("embedding_spread", K.embedding_spread,
                          x=lambda xp, g, x_shape, index, padding_idx, scale: xp.embedding_backward(g, x_shape, index, padding_idx, scale))  # fmt: skip
 one_hot = unary("one_hot", K.one_hot)
+
+# bags ------------------------------------------------------------------------------------------------------------------------
+
+
+def _bag_weight(xp: Any, g: Any, scale: Any, weight_shape: Any, index: Any, bag: Any, by_frequency: bool) -> Any:
+    rows = xp.index_select(g, bag, 0)
+    if scale is not None:
+        rows = rows * xp.unsqueeze(scale, 1)
+    return xp.embedding_backward(rows, weight_shape, index, -1, by_frequency)
+
+
+bag_sum = op("bag_sum", K.bag_sum, inputs="weight scale", grad_name="EmbeddingBagBackward0", weight=_bag_weight,
+             scale=lambda xp, g, weight, index, bag:
+                 xp.sum(xp.index_select(g, bag, 0) * xp.index_select(weight, index, 0), (1,), False))  # fmt: skip
+bag_max = unary("bag_max", K.take_columns, grad_name="EmbeddingBagBackward0",
+                x=lambda xp, g, x_shape, rows: xp.bag_max_backward(g, x_shape, rows))  # fmt: skip
+bag_max_backward = unary("bag_max_backward", K.put_columns, x=lambda xp, g, rows: xp.bag_max(g, rows))

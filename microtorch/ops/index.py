@@ -65,6 +65,9 @@ copy = op("copy", lambda x, src: np.broadcast_to(src, x.shape).astype(x.dtype), 
 # gather and scatter along one dimension; `index` is an input, so that a later write to it is noticed --------------------------------------
 gather = op("gather", K.gather, inputs="x index", x=lambda xp, g, x_shape, index, axis: xp.gather_backward(g, index, x_shape, axis))
 gather_backward = op("gather_backward", K.gather_backward, inputs="x index", x=lambda xp, g, index, axis: xp.gather(g, index, axis))
+gather_nothing = unary("gather_nothing", lambda x, shape: np.empty(shape, x.dtype), grad_name="GatherBackward0",
+                       x=lambda xp, g, x_shape: xp.embed(xp.reshape(g, (-1,))[:0], x_shape, (slice(0),) * len(x_shape)) if 0 in x_shape
+                       else xp.spread(xp.sum(g, None, False), x_shape, None, False))  # fmt: skip
 gather_embed = unary("gather_embed", lambda x, shape, axis, index: K.gather_backward(x, index, shape, axis),
                      x=lambda xp, g, axis, index: xp.gather(g, index, axis))  # fmt: skip
 
@@ -119,6 +122,8 @@ def _scatter_reduce(xp: Any, g: Any, needs: Any, x: Any, index: Any, src: Any, o
 
 scatter_reduce = op("scatter_reduce", K.scatter_reduce, inputs="x index src", joint=_scatter_reduce)
 
+index_reduce = op("index_reduce", K.scatter_reduce, inputs="x index src", joint=_scatter_reduce)
+
 # whole slices along one dimension --------------------------------------------------------------------------------------------------
 index_select = op("index_select", K.index_select, inputs="x index",
                   x=lambda xp, g, x_shape, index, axis: xp.index_select_backward(g, index, x_shape, axis))  # fmt: skip
@@ -132,7 +137,7 @@ index_copy = op("index_copy", K.index_copy, inputs="x index source",
 index_fill = op("index_fill", K.index_fill, inputs="x index", x=lambda xp, g, index, axis: xp.index_fill(g, index, 0, axis))
 index_fill_by = op("index_fill_by", K.index_fill, inputs="x index value", grad_name="IndexFillBackward1",
                    x=lambda xp, g, index, axis: xp.index_fill(g, index, 0, axis),
-                   value=lambda xp, g, index, axis: xp.sum(xp.index_select(g, index, axis), None, False))  # fmt: skip
+                   value=lambda xp, g, index, axis: xp.sum(g - xp.index_fill(g, index, 0, axis), None, False))  # fmt: skip
 
 # over the flattened tensor ------------------------------------------------------------------------------------------------------------
 take = op("take", K.take, inputs="x index", x=lambda xp, g, x_shape, index: xp.take_backward(g, index, x_shape))

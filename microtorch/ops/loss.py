@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from microtorch.autograd.table import op, unary
+from microtorch.kernels import ctc as KC
 from microtorch.kernels import loss as K
 
 
@@ -130,3 +131,11 @@ def _rows(xp: Any, g: Any, x: Any, reduction: str) -> Any:
     if reduction == "none":
         return xp.reshape(g, (x.shape[0], 1))
     return g / x.shape[0] if reduction == "mean" else g
+
+
+# sequences -------------------------------------------------------------------------------------------------------------------
+ctc_loss = op("ctc_loss", KC.ctc_loss, inputs="log_probs", residuals=["alpha"], grad_name="CtcLossBackward0",
+              log_probs=lambda xp, g, log_probs, out, alpha, targets, input_lengths, target_lengths, blank, zero_infinity:
+                  xp.ctc_loss_backward(g, log_probs, out, alpha, targets, input_lengths, target_lengths, blank,
+                                       zero_infinity))  # fmt: skip
+ctc_loss_backward = op("ctc_loss_backward", KC.ctc_loss_backward, inputs="g log_probs losses")  # not differentiable, as in PyTorch

@@ -47,6 +47,14 @@ def _adaptive_max_pool(name: str, grad_name: str) -> Callable[..., Any]:
               x=lambda xp, g, x_shape, places: xp.put_flat(g, x_shape, places))  # fmt: skip
 
 
+def _fractional_max_pool(name: str, grad_name: str) -> Callable[..., Any]:
+    return op(name, lambda x, kernel, out, samples: (lambda v, i: (v, i, i))(*K.fractional_max_pool(x, kernel, out, samples)),
+              inputs="x", outputs=2, residuals=["places"], grad_name=grad_name,
+              x=lambda xp, g, x_shape, places: xp.put_flat(g, x_shape, places))  # fmt: skip
+
+
+fractional_max_pool2d = _fractional_max_pool("fractional_max_pool2d", "FractionalMaxPool2DBackward0")
+fractional_max_pool3d = _fractional_max_pool("fractional_max_pool3d", "FractionalMaxPool3DBackward0")
 adaptive_max_pool1d = _adaptive_max_pool("adaptive_max_pool1d", "SqueezeBackward1")
 adaptive_max_pool2d = _adaptive_max_pool("adaptive_max_pool2d", "AdaptiveMaxPool2DBackward0")
 adaptive_max_pool3d = _adaptive_max_pool("adaptive_max_pool3d", "AdaptiveMaxPool3DBackward0")

@@ -52,20 +52,33 @@ resizing = {
 }
 """The ways to resize, by mode and number of dimensions: elements taken, or a linear map along each dimension."""
 
-# sampling at points: differentiable once in the grid, as in PyTorch -----------------------------------------------------------
+# sampling at points: derivatives by the grid's coordinates are samples with derived weights ------------------------------------
 
 
-def _grid_sample(name: str, grad_name: str) -> Callable[..., Any]:
-    return op(name, K.grid_sample, inputs="x grid", grad_name=grad_name,
-              x=lambda xp, g, grid, x_shape, mode, padding, align: xp.grid_sample_input(g, grid, x_shape, mode, padding, align),
-              grid=lambda xp, g, x, grid, mode, padding, align: xp.grid_sample_grid(g, x, grid, mode, padding, align))  # fmt: skip
+def _by_grid(xp: Any, g: Any, x: Any, grid: Any, mode: str, padding: str, align: bool, orders: Any) -> Any:
+    """The gradient of the grid: for each coordinate (the last dimension's first) the sum over channels of g dsample."""
+    count = len(x.shape) - 2
+    orders = orders or (0,) * count
+    parts = []
+    for e in reversed(range(count)):
+        raised = tuple(o + (i == e) for i, o in enumerate(orders))
+        parts.append(xp.sum(g * xp.grid_sample_derived(x, grid, mode, padding, align, raised), (1,), False))
+    return xp.stack(parts, count + 1)
 
 
-grid_sample2d = _grid_sample("grid_sample2d", "GridSampler2DBackward0")
-grid_sample3d = _grid_sample("grid_sample3d", "GridSampler3DBackward0")
-grid_sample_input = op("grid_sample_input", K.grid_sample_input, inputs="y grid",
-                       y=lambda xp, g, grid, mode, padding, align: xp.grid_sample2d(g, grid, mode, padding, align))  # fmt: skip
-grid_sample_grid = op("grid_sample_grid", K.grid_sample_grid, inputs="y x grid")
+_sampling = {
+    "x": lambda xp, g, grid, x_shape, mode, padding, align, orders:
+        xp.grid_sample_input(g, grid, x_shape, mode, padding, align, orders),
+    "grid": lambda xp, g, x, grid, mode, padding, align, orders: _by_grid(xp, g, x, grid, mode, padding, align, orders),
+}  # fmt: skip
+grid_sample2d = op("grid_sample2d", K.grid_sample, inputs="x grid", grad_name="GridSampler2DBackward0", **_sampling)
+grid_sample3d = op("grid_sample3d", K.grid_sample, inputs="x grid", grad_name="GridSampler3DBackward0", **_sampling)
+grid_sample_derived = op("grid_sample_derived", K.grid_sample, inputs="x grid", **_sampling)
+grid_sample_input = op(
+    "grid_sample_input", K.grid_sample_input, inputs="y grid", grad_name="GridSampler2DBackwardBackward0",
+    y=lambda xp, g, grid, mode, padding, align, orders: xp.grid_sample_derived(g, grid, mode, padding, align, orders),
+    grid=lambda xp, g, y, grid, mode, padding, align, orders: _by_grid(xp, y, g, grid, mode, padding, align, orders),
+)  # fmt: skip
 affine_grid = op("affine_grid", lambda theta, base: np.matmul(base, theta.swapaxes(1, 2)), inputs="theta base",
                  grad_name="AffineGridGeneratorBackward0",
                  theta=lambda xp, g, base: xp.matmul(xp.transpose(g, 1, 2), base))  # fmt: skip

@@ -1,8 +1,7 @@
 """Optimizers and learning-rate schedules, as in `torch.optim`."""
 
 from microtorch._missing import missing_name as _missing_name
-from microtorch.optim import lr_scheduler as lr_scheduler
-from microtorch.optim import optimizer as optimizer
+from microtorch.optim import lr_scheduler as lr_scheduler, optimizer as optimizer
 from microtorch.optim.adagrad import Adagrad as Adagrad
 from microtorch.optim.adam import Adam as Adam
 from microtorch.optim.adamw import AdamW as AdamW

@@ -10,7 +10,8 @@ from microtorch.optim.optimizer import ParamsT
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): p -= lr weight_decay p, apart from the gradient's step.
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019): p -= lr weight_decay p, apart from the gradient's
+    step.
 
     Options and errors as in Adam.
     """

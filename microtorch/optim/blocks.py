@@ -1,8 +1,9 @@
 """How an optimizer sees its parameters: as a few flat blocks, each updated by one call of a kernel.
 
-NumPy's calls cost about the same for 1 and for 1,000 numbers, so small parameters (biases, small layers) are gathered into
-one flat block, updated together and scattered back; a large parameter is updated piece by piece, each piece small enough
-that it and its state stay in the processor's cache through the update. The optimizer's state (`exp_avg` and the like) is
+NumPy's calls cost about the same for 1 and for 1,000 numbers, so small parameters (biases, small layers) are gathered
+into one flat block, updated together and scattered back; a large parameter is updated piece by piece, each piece small
+enough that it and its state stay in the processor's cache through the update. The optimizer's state (`exp_avg` and the
+like) is
 laid out to match: the state tensors of gathered parameters are views of one array.
 """
 
@@ -73,8 +74,8 @@ def _shaped(flat: Array, like: Array) -> Array:
 class Plan:
     """The blocks of a group of parameters, and what they were made from: they hold as long as that is the same.
 
-    names: of the state tensors that are shaped like the parameter. fresh: whether each state was made for this very step.
-    Parameters share a block if they are of one dtype, have taken as many steps, and are equally fresh.
+    names: of the state tensors that are shaped like the parameter. fresh: whether each state was made for this very
+    step. Parameters share a block if they are of one dtype, have taken as many steps, and are equally fresh.
     """
 
     def __init__(
@@ -148,7 +149,7 @@ class Plan:
         dtype = _flat(arrays[0]).dtype
 
         def joined(name: str, shapes: Sequence[Array], ends: Sequence[int]) -> Array | None:
-            tensors = [s.get(name) for s in states]
+            tensors: list[Any] = [s.get(name) for s in states]
             if not isinstance(tensors[0], Tensor):
                 return None
             flat = np.empty(ends[-1], dtype if shapes is arrays else tensors[0]._data.dtype)

@@ -41,8 +41,8 @@ class _Cycling(LRScheduler):
 class CyclicLR(_Cycling):
     """Up and down between `base_lr` and `max_lr` (Smith 2017), the momentum down and up.
 
-    mode: "triangular" (as it is), "triangular2" (half as high each cycle), "exp_range" (times gamma^iterations); or scale_fn,
-    of the cycle's number or of the iterations' (`scale_mode`).
+    mode: "triangular" (as it is), "triangular2" (half as high each cycle), "exp_range" (times gamma^iterations); or
+    scale_fn, of the cycle's number or of the iterations' (`scale_mode`).
     """
 
     def __init__(
@@ -131,8 +131,8 @@ class CyclicLR(_Cycling):
 class OneCycleLR(_Cycling):
     """Up from max_lr / div_factor to `max_lr`, then down to 1 / final_div_factor of the start (Smith and Topin 2019).
 
-    Length: total_steps, or epochs times steps_per_epoch; the rise takes the part `pct_start` of it. three_phase: down to the
-    start first, at the pace of the rise, then to the end. anneal_strategy: "cos" or "linear".
+    Length: total_steps, or epochs times steps_per_epoch; the rise takes the part `pct_start` of it. three_phase: down
+    to the start first, at the pace of the rise, then to the end. anneal_strategy: "cos" or "linear".
     Raises ValueError from `step` after total_steps.
     """
 

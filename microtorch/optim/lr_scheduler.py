@@ -1,8 +1,9 @@
-"""Learning-rate schedules, as in `torch.optim.lr_scheduler`: after each epoch (or step) `scheduler.step()` sets the groups' lr.
+"""Learning-rate schedules, as in `torch.optim.lr_scheduler`: after each epoch (or step) `scheduler.step()` sets the
+groups' lr.
 
-Most schedules are written as what the present learning rate is multiplied by (`get_lr`), so that several of them can be used
-at once; `_get_closed_form_lr` gives the same from the initial rate and the epoch's number. The base class is in lr_base.py,
-CyclicLR and OneCycleLR are in lr_cyclic.py.
+Most schedules are written as what the present learning rate is multiplied by (`get_lr`), so that several of them can
+be used at once; `_get_closed_form_lr` gives the same from the initial rate and the epoch's number. The base class is
+in lr_base.py, CyclicLR and OneCycleLR are in lr_cyclic.py.
 """
 
 from __future__ import annotations
@@ -17,19 +18,14 @@ from typing import Any, Literal, SupportsFloat
 from microtorch._missing import missing_name as _missing_name
 from microtorch.optim.lr_base import (
     EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING,
-)
-from microtorch.optim.lr_base import (
     LRScheduler as LRScheduler,
-)
-from microtorch.optim.lr_base import (
     Rate,
     check_optimizer,
     set_option,
     values_of,
     warn,
 )
-from microtorch.optim.lr_cyclic import CyclicLR as CyclicLR
-from microtorch.optim.lr_cyclic import OneCycleLR as OneCycleLR
+from microtorch.optim.lr_cyclic import CyclicLR as CyclicLR, OneCycleLR as OneCycleLR
 from microtorch.optim.optimizer import Optimizer as Optimizer
 
 __all__ = [
@@ -254,7 +250,8 @@ class PolynomialLR(LRScheduler):
 
 
 class CosineAnnealingLR(LRScheduler):
-    """Down to `eta_min` along half a cosine over `T_max` epochs (Loshchilov and Hutter 2017, without restarts), and up again.
+    """Down to `eta_min` along half a cosine over `T_max` epochs (Loshchilov and Hutter 2017, without restarts), and up
+    again.
 
     eta_min + (initial - eta_min) (1 + cos(pi epoch / T_max)) / 2
     """
@@ -352,7 +349,8 @@ class _Several(LRScheduler):
                 raise TypeError(f"{name} at index {i} should have `optimizer` as its attribute.")
             if isinstance(scheduler, ReduceLROnPlateau):
                 raise ValueError(
-                    f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be specified "
+                    f"{name} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
+                    f"specified "
                     f"when calling `step`, but got one at index {i} in the given schedulers sequence."
                 )
             if optimizer != scheduler.optimizer:
@@ -385,7 +383,8 @@ class SequentialLR(_Several):
         self._check(schedulers, optimizer, "")
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(
-                "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
+                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                "milestone "
                 f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
                 f"{len(milestones)}"
             )
@@ -523,8 +522,10 @@ class ReduceLROnPlateau(LRScheduler):
         if len(groups) != len(self.min_lrs):  # a group was added since
             if self.default_min_lr is None:
                 raise RuntimeError(
-                    f"The number of param groups in the `optimizer` ({len(groups)}) differs from when `ReduceLROnPlateau` was "
-                    f"initialized ({len(self.min_lrs)}), usually due to a new param group being added to the optimizer. Please "
+                    f"The number of param groups in the `optimizer` ({len(groups)}) differs from when "
+                    f"`ReduceLROnPlateau` was "
+                    f"initialized ({len(self.min_lrs)}), usually due to a new param group being added to the "
+                    f"optimizer. Please "
                     "modify the `min_lrs` field to match the length of the `optimizer` param groups."
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)

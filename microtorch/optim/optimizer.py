@@ -1,4 +1,6 @@
-"""The base of all optimizers: parameter groups, state, hooks, `state_dict`; and of those whose update is an array kernel."""
+"""The base of all optimizers: parameter groups, state, hooks, `state_dict`; and of those whose update is an array
+kernel.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,7 @@ class Optimizer:
         for group in groups:
             self.add_param_group(group)
 
-    # hooks ---------------------------------------------------------------------------------------------------------------
+    # hooks ------------------------------------------------------------------------------------------------------------
 
     def _make_hooks(self) -> None:
         """The dictionaries of hooks, where they are missing, and the step that calls them."""
@@ -160,7 +162,7 @@ class Optimizer:
         """Call `hook(optimizer)` after each `load_state_dict`."""
         return _register(self.__dict__["_optimizer_load_state_dict_post_hooks"], hook, prepend)
 
-    # groups --------------------------------------------------------------------------------------------------------------
+    # groups -----------------------------------------------------------------------------------------------------------
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with options of their own: `{"params": [...], "lr": 0.1}`; options not given are the defaults.
@@ -172,7 +174,8 @@ class Optimizer:
         params = param_group["params"]
         if isinstance(params, set):
             raise TypeError(
-                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets will "
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
+                "will "
                 "change between runs. Please use a list instead."
             )
         given = [params] if isinstance(params, Tensor) else list(params)
@@ -225,10 +228,12 @@ class Optimizer:
                         grad.zero_()
 
     def step(self, closure: Closure = None) -> Any:
-        """Change the parameters along their gradients. closure: computes the loss and its gradients anew, and returns it."""
+        """Change the parameters along their gradients. closure: computes the loss and its gradients anew, and returns
+        it.
+        """
         raise NotImplementedError
 
-    # state ---------------------------------------------------------------------------------------------------------------
+    # state ------------------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> StateDict:
         """The state and the options, with numbers in the parameters' places:
@@ -273,7 +278,8 @@ class Optimizer:
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
-        params, groups_of = {}, {}
+        params: dict[Any, Tensor] = {}
+        groups_of: dict[Any, dict[str, Any]] = {}
         for new, old in zip(saved, self.param_groups):
             for number, p in zip(new["params"], old["params"]):
                 params[number] = p
@@ -434,7 +440,8 @@ def check_dense(name: str, p: Tensor) -> None:
         raise RuntimeError(f"{name} does not support sparse gradients")
     if grad._data.shape != p._data.shape or grad._data.dtype != p._data.dtype:
         raise RuntimeError(
-            f"{name}: the gradient is {grad.dtype} of shape {tuple(grad.shape)}, its parameter {p.dtype} of shape {tuple(p.shape)}"
+            f"{name}: the gradient is {grad.dtype} of shape {tuple(grad.shape)}, its parameter {p.dtype} of shape "
+            f"{tuple(p.shape)}"
         )
 
 
@@ -449,7 +456,7 @@ def _check_modes(name: str, options: dict[str, Any]) -> None:
         raise NotImplementedError(f"microtorch has no {name}(differentiable=True): steps are not recorded")
 
 
-# what subclasses use -----------------------------------------------------------------------------------------------------
+# what subclasses use --------------------------------------------------------------------------------------------------
 
 
 def check_lr(lr: Any) -> None:

@@ -43,6 +43,7 @@ from microtorch.nn.functional.activation import (
     threshold_ as threshold_,
 )
 from microtorch.nn.functional.convolution import (
+    bilinear as bilinear,
     conv1d as conv1d,
     conv2d as conv2d,
     conv3d as conv3d,
@@ -65,6 +66,10 @@ from microtorch.nn.functional.pooling import (
     avg_pool1d as avg_pool1d,
     avg_pool2d as avg_pool2d,
     avg_pool3d as avg_pool3d,
+    fractional_max_pool2d as fractional_max_pool2d,
+    fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices,
+    fractional_max_pool3d as fractional_max_pool3d,
+    fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
     lp_pool1d as lp_pool1d,
     lp_pool2d as lp_pool2d,
     lp_pool3d as lp_pool3d,
@@ -96,6 +101,7 @@ from microtorch.nn.functional.normalization import (
 )
 from microtorch.nn.functional.sparse import (
     embedding as embedding,
+    embedding_bag as embedding_bag,
     one_hot as one_hot,
 )
 from microtorch.nn.functional.losses import (
@@ -104,11 +110,13 @@ from microtorch.nn.functional.losses import (
     cosine_embedding_loss as cosine_embedding_loss,
     cosine_similarity as cosine_similarity,
     cross_entropy as cross_entropy,
+    ctc_loss as ctc_loss,
     gaussian_nll_loss as gaussian_nll_loss,
     hinge_embedding_loss as hinge_embedding_loss,
     huber_loss as huber_loss,
     kl_div as kl_div,
     l1_loss as l1_loss,
+    linear_cross_entropy as linear_cross_entropy,
     margin_ranking_loss as margin_ranking_loss,
     mse_loss as mse_loss,
     multi_margin_loss as multi_margin_loss,
@@ -122,6 +130,25 @@ from microtorch.nn.functional.losses import (
     soft_margin_loss as soft_margin_loss,
     triplet_margin_loss as triplet_margin_loss,
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
+)
+from microtorch.nn.functional.vision import (
+    affine_grid as affine_grid,
+    channel_shuffle as channel_shuffle,
+    fold as fold,
+    grid_sample as grid_sample,
+    interpolate as interpolate,
+    pad as pad,
+    pixel_shuffle as pixel_shuffle,
+    pixel_unshuffle as pixel_unshuffle,
+    unfold as unfold,
+    upsample as upsample,
+    upsample_bilinear as upsample_bilinear,
+    upsample_nearest as upsample_nearest,
+    native_channel_shuffle as native_channel_shuffle,
+)
+from microtorch.nn.functional.attention import (
+    multi_head_attention_forward as multi_head_attention_forward,
+    scaled_dot_product_attention as scaled_dot_product_attention,
 )
 
 

@@ -9,6 +9,7 @@ from microtorch.functions.arguments import need_tensor
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.ops import conv as C
 from microtorch.ops import linalg as L
+from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 from microtorch.ops import vision as V
 
@@ -51,6 +52,33 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
     if rank == 1:
         return input.matmul(weight)
     raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D")
+
+
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
+    """input1 weight[o] input2 + bias[o] for each o; input1 (*, I1), input2 (*, I2), weight (O, I1, I2) -> (*, O).
+
+    Raises RuntimeError if the shapes do not fit.
+    """
+    for argument, t, position in (("input1", input1, 1), ("input2", input2, 2), ("weight", weight, 3)):
+        need_tensor("bilinear", t, argument, position)
+    a, b, w = input1._data.shape, input2._data.shape, weight._data.shape
+    if len(a) != len(b):
+        raise RuntimeError(f"bilinear(): input dimensions do not match: got {len(a)} and {len(b)}")
+    for i, (m, n) in enumerate(zip(a[:-1], b[:-1])):
+        if m != n:
+            raise RuntimeError(f"bilinear(): input batch dimensions do not match at dim {i}: got {m} and {n}")
+    for i, size in ((1, a[-1]), (2, b[-1])):
+        if size != w[i]:
+            raise RuntimeError(f"bilinear(): input{i} size does not match weight size: got {size} but expected {w[i]}")
+    if bias is not None and bias._data.shape[0] != w[0]:
+        raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias._data.shape[0]} but expected {w[0]}")
+    left, right = S.reshape(input1, (-1, w[1])), S.reshape(input2, (-1, w[2], 1))
+    # (rows, I1) @ (I1, O * I2), then each (O, I2) @ (I2, 1)
+    product = L.matmul(left, S.reshape(S.permute(weight, (1, 0, 2)), (w[1], w[0] * w[2])))
+    rows = left._data.shape[0]
+    out = L.matmul_batched(S.reshape(product, (rows, w[0], w[2])), right)
+    out = S.reshape(out, (*a[:-1], w[0]))
+    return out if bias is None else P.add(out, bias)
 
 
 def _ints(value: Any, count: int, name: str, argument: str) -> Ints:

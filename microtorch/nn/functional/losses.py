@@ -14,6 +14,7 @@ from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import axis_of, need_tensor
 from microtorch.nn.functional.checks import not_implemented, reduction_of
+from microtorch.nn.functional.convolution import linear
 from microtorch.ops import activation as A
 from microtorch.ops import index as I
 from microtorch.ops import loss as L
@@ -740,3 +741,112 @@ def triplet_margin_with_distance_loss(
     return _triplet(distance_function or pairwise_distance, anchor, positive, negative, margin, swap, reduction)
 
 
+
+
+def ctc_loss(
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
+    """-log probability of label sequences, summed over all alignments (Graves et al., 2006).
+
+    log_probs (T, N, C) or (T, C); targets (N, S), or all in one dimension; lengths (N), tensors or sequences.
+    The mean divides each loss by its target's length first. zero_infinity: losses of targets that cannot be aligned are 0.
+    """
+    mode = reduction_of(None, None, reduction)
+    need_tensor("ctc_loss", log_probs, "log_probs", 1)
+    need_tensor("ctc_loss", targets, "targets", 2)
+    x = log_probs._data
+    if x.dtype not in (np.float32, np.float64):
+        raise not_implemented("ctc_loss_cpu", log_probs)
+    batched = x.ndim == 3
+    if not batched:
+        log_probs = S.unsqueeze(log_probs, 1)
+        x = log_probs._data
+    lengths = []
+    for argument, values in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
+        array = values._data if hasattr(values, "_data") else np.asarray(values)
+        if array.dtype.kind not in "iu":
+            raise RuntimeError(f"{argument} must be integral")
+        array = array.reshape(-1).astype(np.int64)
+        if array.size != x.shape[1]:
+            raise RuntimeError(f"{argument} must be of size batch_size")
+        lengths.append(array)
+    steps, sizes = lengths
+    if steps.size and steps.max() > x.shape[0]:
+        raise RuntimeError(
+            f"Expected input_lengths to have value at most {x.shape[0]}, but got value {int(steps.max())} (while checking arguments "
+            "for ctc_loss_cpu)"
+        )
+    if not 0 <= blank < x.shape[2]:
+        raise RuntimeError("blank must be in label range")
+    t = targets._data.astype(np.int64)
+    if t.ndim == 1 and batched:  # one after the other: spread them over rows
+        rows = np.full((sizes.size, int(sizes.max(initial=0))), blank, np.int64)
+        rows[np.arange(rows.shape[1]) < sizes[:, None]] = t[: int(sizes.sum())]
+        t = rows
+    elif t.ndim == 1:
+        t = t[None]
+    elif sizes.size and t.shape[1] < sizes.max():
+        raise RuntimeError(
+            f"Expected tensor to have size at least {int(sizes.max())} at dimension 1, but got size {t.shape[1]} for argument #2 "
+            "'targets' (while checking arguments for ctc_loss_cpu)"
+        )
+    t = np.where(np.arange(t.shape[1]) < sizes[:, None], t, blank)
+    losses = L.ctc_loss(log_probs, t, steps, sizes, blank, zero_infinity)
+    if zero_infinity:
+        losses = P.where(np.isinf(losses._data), wrap(np.zeros((), x.dtype)), losses)
+    if mode == "mean":
+        return R.mean(P.div(losses, wrap(np.maximum(sizes, 1).astype(x.dtype))), None, False)
+    if mode == "none":
+        return losses if batched else S.squeeze(losses, (0,))
+    return R.sum(losses, None, False)
+
+
+def linear_cross_entropy(
+    input: Any,
+    linear_weight: Any,
+    target: Any,
+    *,
+    linear_bias: Any = None,
+    weight: Any = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """cross_entropy of linear(input, linear_weight, linear_bias); input (N, in) or (in), linear_weight (C, in) or (C, *d, in).
+
+    options, which in PyTorch choose how the product is cut into chunks, change nothing here.
+    """
+    x, w = input._data, linear_weight._data
+    if x.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {x.ndim}")
+    if w.ndim < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {w.ndim}")
+    if x.shape[-1] != w.shape[-1]:
+        raise RuntimeError(
+            f"expected equal input and linear_weight last dimensions (in_features), got {x.shape[-1]} and {w.shape[-1]}, respectively"
+        )
+    if linear_bias is not None and linear_bias._data.shape != w.shape[:-1]:
+        raise RuntimeError(f"expected linear_bias shape {w.shape[:-1]}, got {linear_bias._data.shape}")
+    if w.ndim > 2 and x.ndim == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {w.shape} requires batched input, (N, {w.shape[-1]}), got unbatched "
+            f"input with shape {x.shape}"
+        )
+    if ignore_index is not None and target._data.dtype.kind == "f":
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    rows = S.reshape(linear_weight, (-1, w.shape[-1]))
+    shift = None if linear_bias is None else S.reshape(linear_bias, (-1,))
+    scores = linear(input, rows, shift)
+    if w.ndim > 2:
+        scores = S.reshape(scores, (x.shape[0], *w.shape[:-1]))
+    return cross_entropy(
+        scores, target, weight, ignore_index=-100 if ignore_index is None else ignore_index, reduction=reduction,
+        label_smoothing=label_smoothing,
+    )  # fmt: skip

@@ -16,6 +16,7 @@ from microtorch.ops import activation as A
 from microtorch.ops import pointwise as P
 from microtorch.ops import pool as O
 from microtorch.ops import shape as S
+from microtorch.random import default_generator
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -528,3 +529,83 @@ def max_unpool3d(
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 
+
+
+# fractional ------------------------------------------------------------------------------------------------------------------
+
+
+def _fractional_max_pool(
+    count: int, input: Any, kernel_size: Any, output_size: Any, output_ratio: Any, return_indices: bool, samples: Any
+) -> Any:
+    name = f"fractional_max_pool{count}d"
+    need_tensor(name, input)
+    x = input._data
+    if output_size is None and output_ratio is None:
+        raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+    if output_size is None:
+        ratios = (output_ratio,) * count if isinstance(output_ratio, (int, float)) else tuple(output_ratio)
+        if count == 2 and len(ratios) > 2:
+            raise ValueError(f"{name} requires output_ratio to either be a single Int or tuple of Ints.")
+        output_size = [int(n * r) for n, r in zip(x.shape[-count:], ratios)]
+    kernel, out = _ints(kernel_size, count, name, "kernel_size"), _ints(output_size, count, name, "output_size")
+    if x.ndim not in (count + 1, count + 2):
+        raise RuntimeError(f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got: {list(x.shape)}")
+    for n, k, o in zip(x.shape[-count:], kernel, out):
+        if o + k - 1 > n:
+            raise RuntimeError(f"{name}(): pool size ({k}) too large relative to input size ({n})")
+    if samples is None:
+        lead = (x.shape[0] if x.ndim == count + 2 else 1, x.shape[-count - 1])
+        draws = default_generator.stream.uniform((*lead, count), dtype=x.dtype)
+    else:
+        draws = samples._data
+    entry = O.fractional_max_pool2d if count == 2 else O.fractional_max_pool3d
+    both = _batched(input, count, lambda t: entry(t, kernel, out, draws))
+    return both if return_indices else both[0]
+
+
+def fractional_max_pool2d(
+    input: Any,
+    kernel_size: Any,
+    output_size: Any = None,
+    output_ratio: Any = None,
+    return_indices: bool = False,
+    _random_samples: Any = None,
+) -> Any:
+    """The largest elements of windows whose places are drawn at random so that the output has the size asked for (Graham, 2014)."""
+    return _fractional_max_pool(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
+
+
+def fractional_max_pool3d(
+    input: Any,
+    kernel_size: Any,
+    output_size: Any = None,
+    output_ratio: Any = None,
+    return_indices: bool = False,
+    _random_samples: Any = None,
+) -> Any:
+    """As `fractional_max_pool2d`, for (N, C, D, H, W)."""
+    return _fractional_max_pool(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
+
+
+def fractional_max_pool2d_with_indices(
+    input: Any,
+    kernel_size: Any,
+    output_size: Any = None,
+    output_ratio: Any = None,
+    return_indices: bool = False,
+    _random_samples: Any = None,
+) -> Any:
+    """`fractional_max_pool2d`, and the places."""
+    return _fractional_max_pool(2, input, kernel_size, output_size, output_ratio, True, _random_samples)
+
+
+def fractional_max_pool3d_with_indices(
+    input: Any,
+    kernel_size: Any,
+    output_size: Any = None,
+    output_ratio: Any = None,
+    return_indices: bool = False,
+    _random_samples: Any = None,
+) -> Any:
+    """`fractional_max_pool3d`, and the places."""
+    return _fractional_max_pool(3, input, kernel_size, output_size, output_ratio, True, _random_samples)

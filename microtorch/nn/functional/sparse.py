@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microtorch.autograd.node import written
+from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.ops import embedding as E
+from microtorch.ops import index as I
+from microtorch.ops import shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -96,3 +100,105 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
     elif index.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
     return E.one_hot(tensor, num_classes)
+
+
+def embedding_bag(
+    input: Any,
+    weight: Any,
+    offsets: Any = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Any = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Tensor:
+    """Rows of weight (V, D) looked up and, in each bag, summed, averaged or maximised: (bags, D).
+
+    input: (bags, n), or one dimension with `offsets`, where each bag begins. per_sample_weights: factors, for "sum" only.
+    padding_idx: a row that does not count. Empty bags give zeros.
+    """
+    need_tensor("embedding_bag", weight, "weight", 1)
+    if weight._data.dtype == np.int64 and input._data.dtype.kind == "f":
+        warnings.warn(
+            "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is deprecated, and "
+            "should now be `embedding_bag(input, weight, ...)`.",
+            stacklevel=2,
+        )
+        weight, input = input, weight
+    index, table = input._data, weight._data
+    if per_sample_weights is not None and per_sample_weights._data.shape != index.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same shape as "
+            f"the input ({input.shape})"
+        )
+    if table.ndim != 2:
+        raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {table.ndim}")
+    starts = _bag_starts(input, offsets)
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    if mode == "max" and scale_grad_by_freq:
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
+    if sparse:
+        if mode == "max":
+            raise ValueError("max mode does not support sparse weights")
+        raise NotImplementedError("embedding_bag: sparse gradients (sparse=True) are not supported by microtorch")
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode="
+            f"'{mode}'). Please open a feature request on GitHub."
+        )
+    index = index.reshape(-1).astype(np.int64)
+    if max_norm is not None:
+        renorm(weight, index, max_norm, norm_type)
+    bad = np.flatnonzero((index < 0) | (index >= table.shape[0]))
+    if bad.size:
+        raise RuntimeError(
+            f"Index {bad[0]} of input takes value {index[bad[0]]} which is not in the valid range [0, {table.shape[0]})"
+        )
+    if starts.size and starts[0] != 0:
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
+            f"{starts[0]}"
+        )
+    if starts.size and starts[-1] > index.size:
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length({index.size}) but got offsets[-1] of {starts[-1]}"
+        )
+    if include_last_offset:
+        if starts.size < 1:
+            raise RuntimeError("include_last_offset: number of offset should be at least 1")
+        starts = starts[:-1]
+    bag = np.searchsorted(starts, np.arange(index.size), side="right") - 1
+    scale = None if per_sample_weights is None else S.reshape(per_sample_weights, (-1,))
+    if padding_idx is not None:
+        kept = np.flatnonzero(index != (padding_idx + table.shape[0] if padding_idx < 0 else padding_idx))
+        index, bag = index[kept], bag[kept]
+        scale = None if scale is None else I.index_select(scale, kept, 0)
+    if mode == "max":
+        return E.bag_max(weight, E.K.bag_largest(table, index, bag, starts.size))
+    if mode == "mean":
+        sizes = np.bincount(bag, minlength=starts.size)
+        scale = wrap((1 / sizes[bag]).astype(table.dtype))
+    return E.bag_sum(weight, scale, index, bag, starts.size, scale_grad_by_freq)
+
+
+def _bag_starts(input: Any, offsets: Any) -> Any:
+    """Where each bag begins in the flattened input."""
+    index = input._data
+    if index.ndim == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                f"However, found offsets of type {type(offsets)}"
+            )
+        return np.arange(0, index.size, index.shape[1]) if index.shape[1] else np.zeros(index.shape[0], np.int64)
+    if index.ndim != 1:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {index.ndim}")
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets._data.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    return offsets._data.astype(np.int64)

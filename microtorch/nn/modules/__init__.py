@@ -33,6 +33,7 @@ from microtorch.nn.modules.activation import (
     Tanhshrink as Tanhshrink,
     Threshold as Threshold,
 )
+from microtorch.nn.modules.adaptive import AdaptiveLogSoftmaxWithLoss as AdaptiveLogSoftmaxWithLoss
 from microtorch.nn.modules.batchnorm import (
     BatchNorm1d as BatchNorm1d,
     BatchNorm2d as BatchNorm2d,
@@ -173,6 +174,13 @@ from microtorch.nn.modules.rnn import (
     RNNCellBase as RNNCellBase,
 )
 from microtorch.nn.modules.sparse import Embedding as Embedding, EmbeddingBag as EmbeddingBag
+from microtorch.nn.modules.transformer import (
+    Transformer as Transformer,
+    TransformerDecoder as TransformerDecoder,
+    TransformerDecoderLayer as TransformerDecoderLayer,
+    TransformerEncoder as TransformerEncoder,
+    TransformerEncoderLayer as TransformerEncoderLayer,
+)
 from microtorch.nn.modules.upsampling import (
     Upsample as Upsample,
     UpsamplingBilinear2d as UpsamplingBilinear2d,

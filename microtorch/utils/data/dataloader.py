@@ -1,4 +1,6 @@
-"""DataLoader, as in `torch.utils.data.dataloader`: batches of a dataset, in PyTorch's order and with its random numbers."""
+"""DataLoader, as in `torch.utils.data.dataloader`: batches of a dataset, in PyTorch's order and with its random
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -13,35 +15,23 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from microtorch.random import Generator
-from microtorch.utils.data._utils.collate import default_collate as default_collate
-from microtorch.utils.data._utils.collate import default_convert as default_convert
+from microtorch.utils.data._utils.collate import default_collate as default_collate, default_convert as default_convert
 from microtorch.utils.data._utils.fetch import IterableFetcher, MapFetcher
 from microtorch.utils.data._utils.worker import (
     ExceptionWrapper,
     Resume,
     StreamEnded,
+    get_worker_info as get_worker_info,
     receive,
     run_worker,
     send,
 )
-from microtorch.utils.data._utils.worker import (
-    get_worker_info as get_worker_info,
-)
-from microtorch.utils.data.dataset import Dataset as Dataset
-from microtorch.utils.data.dataset import IterableDataset as IterableDataset
+from microtorch.utils.data.dataset import Dataset as Dataset, IterableDataset as IterableDataset
 from microtorch.utils.data.sampler import (
     BatchSampler as BatchSampler,
-)
-from microtorch.utils.data.sampler import (
     RandomSampler as RandomSampler,
-)
-from microtorch.utils.data.sampler import (
     Sampler as Sampler,
-)
-from microtorch.utils.data.sampler import (
     SequentialSampler as SequentialSampler,
-)
-from microtorch.utils.data.sampler import (
     stream_of,
 )
 
@@ -67,14 +57,16 @@ class DataLoader(Generic[T_co]):
 
     batch_size: None for single samples. shuffle: in a new random order each time. sampler: gives the indices instead;
     batch_sampler: gives lists of them. drop_last: leave out a last batch that is not full.
-    collate_fn: makes a batch from a list of samples (`default_collate`; with batch_size=None from a sample, `default_convert`).
+    collate_fn: makes a batch from a list of samples (`default_collate`; with batch_size=None from a sample,
+    `default_convert`).
     generator: draws the order and the workers' seeds (the default generator if None).
-    num_workers: processes that load ahead, prefetch_factor batches each (2); 0: load here. worker_init_fn(worker_id) runs first
-    in each. persistent_workers: keep them for the next time. timeout: seconds to wait for a batch, 0 for ever.
+    num_workers: processes that load ahead, prefetch_factor batches each (2); 0: load here. worker_init_fn(worker_id)
+    runs first in each. persistent_workers: keep them for the next time. timeout: seconds to wait for a batch, 0 for
+    ever.
     in_order: False gives the batches as they come. pin_memory: for accelerators; does nothing here but warn.
 
-    Raises ValueError for arguments that exclude each other, RuntimeError if a worker dies or takes too long; an exception in
-    a worker is raised here with its traceback in the message.
+    Raises ValueError for arguments that exclude each other, RuntimeError if a worker dies or takes too long; an
+    exception in a worker is raised here with its traceback in the message.
 
     >>> for batch in DataLoader(range(5), batch_size=2):
     ...     print(batch)
@@ -202,7 +194,8 @@ class DataLoader(Generic[T_co]):
                 context = multiprocessing.get_context(context)
             if not isinstance(context, multiprocessing.context.BaseContext):
                 raise TypeError(
-                    "multiprocessing_context option should be a valid context object or a string specifying the start method, "
+                    "multiprocessing_context option should be a valid context object or a string specifying the start "
+                    "method, "
                     f"but got multiprocessing_context={context}"
                 )
         self.__multiprocessing_context = context
@@ -254,12 +247,15 @@ class DataLoader(Generic[T_co]):
         else:
             suggested = (
                 f"Our suggested max number of worker in current system is {processors}"
-                f"{'' if affinity else ' (`cpuset` is not taken into account)'}, which is smaller than what this DataLoader is "
+                f"{'' if affinity else ' (`cpuset` is not taken into account)'}, which is smaller than what this "
+                f"DataLoader is "
                 "going to create."
             )
         warnings.warn(
-            f"This DataLoader will create {self.num_workers} worker processes in total. {suggested} Please be aware that "
-            "excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to avoid "
+            f"This DataLoader will create {self.num_workers} worker processes in total. {suggested} Please be aware "
+            f"that "
+            "excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to "
+            "avoid "
             "potential slowness/freeze if necessary.",
             stacklevel=2,
         )
@@ -282,7 +278,8 @@ class _BaseDataLoaderIter:
                     stacklevel=2,
                 )
             warnings.warn(
-                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be "
+                "used.",
                 stacklevel=2,
             )
         self._timeout = loader.timeout
@@ -312,12 +309,14 @@ class _BaseDataLoaderIter:
         expected = self._IterableDataset_len_called
         if expected is not None and self._num_yielded > expected and self._dataset_kind == _DatasetKind.Iterable:
             message = (
-                f"Length of IterableDataset {self._dataset} was reported to be {expected}(when accessing len(dataloader)), but "
+                f"Length of IterableDataset {self._dataset} was reported to be {expected}(when accessing "
+                f"len(dataloader)), but "
                 f"{self._num_yielded} samples have been fetched. "
             )
             if self._num_workers > 0:
                 message += (
-                    "For multiprocessing data-loading, this could be caused by not properly configuring the IterableDataset "
+                    "For multiprocessing data-loading, this could be caused by not properly configuring the "
+                    "IterableDataset "
                     "replica at each worker. Please see "
                     "https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
                 )
@@ -375,7 +374,9 @@ class _Worker:
 
 
 class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
-    """Has worker processes load batches ahead: task number i goes to the next worker in turn, results are put in order."""
+    """Has worker processes load batches ahead: task number i goes to the next worker in turn, results are put in
+    order.
+    """
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         super().__init__(loader)
@@ -384,7 +385,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._pid = os.getpid()
         self._prefetch_factor: Any = loader.prefetch_factor
         self._in_order = loader.in_order
-        if self._prefetch_factor <= 0:
+        if loader.prefetch_factor <= 0:  # type: ignore[operator]
             raise AssertionError("prefetch_factor must be greater than 0 for MultiProcessingDataLoaderIter")
         context = loader.multiprocessing_context
         if context is None:

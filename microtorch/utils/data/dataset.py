@@ -1,4 +1,6 @@
-"""Datasets, as in `torch.utils.data.dataset`: by index (`Dataset`) or as a stream (`IterableDataset`), and combinations."""
+"""Datasets, as in `torch.utils.data.dataset`: by index (`Dataset`) or as a stream (`IterableDataset`), and
+combinations.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ T_co = TypeVar("T_co", covariant=True)
 class Dataset(Generic[T_co]):
     """The base class of datasets with numbered samples: a subclass defines `__getitem__`, and `__len__` for most uses.
 
-    `__getitems__(indices)`, if defined, gives the list of several samples at once. `a + b` is one dataset after the other.
+    `__getitems__(indices)`, if defined, gives the list of several samples at once. `a + b` is one dataset after the
+    other.
     """
 
     def __getitem__(self, index: Any) -> T_co:
@@ -77,7 +80,8 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
 
 
 class StackDataset(Dataset[Any]):
-    """Datasets of one length side by side: a sample is the tuple of theirs, or the dictionary if they are given by name.
+    """Datasets of one length side by side: a sample is the tuple of theirs, or the dictionary if they are given by
+    name.
 
     Raises ValueError if the lengths differ, or for both kinds of arguments, or none.
     """
@@ -87,7 +91,8 @@ class StackDataset(Dataset[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args and kwargs:
             raise ValueError(
-                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both types are "
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both "
+                "types are "
                 "given."
             )
         if not args and not kwargs:
@@ -196,9 +201,12 @@ class Subset(Dataset[T_co]):
         cls = type(self)
         if cls.__getitem__ is not Subset.__getitem__ and cls.__getitems__ is Subset.__getitems__:
             raise NotImplementedError(
-                f"{cls.__name__} overrides __getitem__ but not __getitems__. When subclassing Subset and overriding __getitem__, "
-                "you must also override __getitems__ to ensure DataLoader works correctly with your custom logic. A simple "
-                "implementation:\n\ndef __getitems__(self, indices):\n    return [self.__getitem__(idx) for idx in indices]"
+                f"{cls.__name__} overrides __getitem__ but not __getitems__. When subclassing Subset and overriding "
+                f"__getitem__, "
+                "you must also override __getitems__ to ensure DataLoader works correctly with your custom logic. A "
+                "simple "
+                "implementation:\n\ndef __getitems__(self, indices):\n    return [self.__getitem__(idx) for idx in "
+                "indices]"
             )
 
     def __getitem__(self, idx: Any) -> Any:

@@ -14,8 +14,8 @@ __all__ = ["DistributedSampler"]
 class DistributedSampler(Sampler[int]):
     """The indices of one of several processes: of the order that all share, each takes every num_replicas-th.
 
-    The order is made from `seed` plus the epoch (`set_epoch`). If the numbers do not divide, the first indices are used twice,
-    or the last ones left out with `drop_last`.
+    The order is made from `seed` plus the epoch (`set_epoch`). If the numbers do not divide, the first indices are
+    used twice, or the last ones left out with `drop_last`.
     Raises ValueError for a rank out of range, RuntimeError without `num_replicas` or `rank` outside of a process group.
     """
 

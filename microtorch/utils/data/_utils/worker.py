@@ -1,7 +1,8 @@
 """Worker processes: what runs in them, and how batches travel.
 
 A worker has two pipes of its own: indices come in by one, batches go out by the other. Arrays travel beside the pickled
-message, not in it, so that they are copied once. With pipes of its own a worker that dies leaves an end of file, and nobody waits.
+message, not in it, so that they are copied once. With pipes of its own a worker that dies leaves an end of file, and
+nobody waits.
 """
 
 from __future__ import annotations
@@ -71,13 +72,14 @@ class ExceptionWrapper:
     """An exception in a worker, to be raised again in the main process."""
 
     def __init__(self, where: str) -> None:
-        self.exc_type, error, _ = sys.exc_info()
+        error: Any = sys.exc_info()[1]
+        self.exc_type: Any = type(error)
         self.exc_msg = "".join(traceback.format_exception(error))
         self.where = where
 
     def reraise(self) -> None:
         """Raise an exception of the same class with the worker's traceback in its message."""
-        kind: Any = self.exc_type
+        kind = self.exc_type
         message = f"Caught {kind.__name__} {self.where}.\nOriginal {self.exc_msg}"
         if kind is KeyError:
             message = _KeyErrorMessage(message)

@@ -1,0 +1,49 @@
+"""Functions of PyTorch that are views elsewhere, here as copies (view_copy, permute_copy, ...)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from microtorch.functions import join, shape
+from microtorch.functions.arguments import takes_out
+from microtorch.ops import index as I
+from microtorch.ops import pointwise as P
+
+
+def _copying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function with its result, or its results, copied."""
+
+    @takes_out
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        if isinstance(result, tuple):
+            return tuple([P.contiguous(r) for r in result])
+        return P.contiguous(result)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`{name.removesuffix('_copy')}` as a copy."
+    return call
+
+
+alias_copy = _copying("alias_copy", I.view_alias)
+as_strided_copy = _copying("as_strided_copy", shape.as_strided)
+diagonal_copy = _copying("diagonal_copy", shape.diagonal)
+expand_copy = _copying("expand_copy", shape.expand)
+permute_copy = _copying("permute_copy", shape.permute)
+split_copy = _copying("split_copy", join.split)
+split_with_sizes_copy = _copying("split_with_sizes_copy", join.split_with_sizes)
+squeeze_copy = _copying("squeeze_copy", shape.squeeze)
+t_copy = _copying("t_copy", shape.t)
+transpose_copy = _copying("transpose_copy", shape.transpose)
+unbind_copy = _copying("unbind_copy", join.unbind)
+unfold_copy = _copying("unfold_copy", shape.unfold)
+unsqueeze_copy = _copying("unsqueeze_copy", shape.unsqueeze)
+view_copy = _copying("view_copy", shape.view)
+unsafe_chunk, unsafe_split, unsafe_split_with_sizes = (
+    _copying("unsafe_chunk", join.chunk),
+    _copying("unsafe_split", join.split),
+    _copying("unsafe_split_with_sizes", join.split_with_sizes),
+)

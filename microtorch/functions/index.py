@@ -1,0 +1,614 @@
+"""Picking and writing by index, with PyTorch's signatures: gather, scatter, index_*, masked_*, take; also in place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtorch import dtypes, indexing
+from microtorch.autograd.inplace import assign, check_writable, write
+from microtorch.autograd.modes import mode
+from microtorch.autograd.state import TensorBase, wrap
+from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out
+from microtorch.kernels import index as K
+from microtorch.ops import index as I
+from microtorch.ops import pointwise as P
+from microtorch.ops import shape as S
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
+
+
+def _index_of(name: str, index: Any, position: int = 3) -> Any:
+    need_tensor(name, index, "index", position)
+    if not index._data.size:
+        return index._data
+    if index._data.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
+    return index._data
+
+
+def _in_range(data: Any, axis: int, n: int) -> None:
+    if data.size and (data.min() < 0 or data.max() >= n):
+        bad = int(data[(data < 0) | (data >= n)].flat[0])
+        raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {n}")
+
+
+def _as_vector(t: Any) -> Any:
+    """A 0-d tensor with a dimension."""
+    return S.reshape(t, (1,)) if t._data.ndim == 0 else t
+
+
+def _like(result: Any, shape: tuple[int, ...]) -> Any:
+    return result if result._data.shape == shape else S.reshape(result, shape)
+
+
+# gather and scatter ----------------------------------------------------------------------------------------------------------
+
+
+def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
+    """out[i][j] = input[index[i][j]][j] (for dim 0): elements picked along a dimension."""
+    need_tensor("gather", input)
+    axis = axis_of(dim, input._data.ndim)
+    data = _index_of("gather", index)
+    _check_dims("Index tensor", data, input._data, axis, "input")
+    if not data.size:
+        result = I.gather_nothing(input, data.shape)
+    elif input._data.ndim == 0 or data.ndim == 0:
+        x, i = _as_vector(input), _as_vector(index)
+        _in_range(i._data, 0, x._data.shape[0])
+        result = _like(I.gather(x, i, 0), data.shape)
+    else:
+        _in_range(data, axis, input._data.shape[axis])
+        result = I.gather(input, index, axis)
+    return _out(result, out=out)
+
+
+_out = takes_out(lambda result: result)
+
+
+def _check_dims(what: str, data: Any, x: Any, axis: int, name: str) -> None:
+    if not data.size:
+        return
+    if max(data.ndim, 1) != max(x.ndim, 1):
+        raise RuntimeError(f"{what} must have the same number of dimensions as {name} tensor")
+    for d in range(data.ndim):
+        if d != axis and data.shape[d] > x.shape[d]:
+            raise RuntimeError(
+                f"Size does not match at dimension {d} expected index {list(data.shape)} to be no larger than self "
+                f"{list(x.shape)} apart from dimension {axis}"
+            )
+
+
+def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Tensor:
+    """Elements picked along a dimension; index and input broadcast in the others (without dim: of the flattened input)."""
+    need_tensor("take_along_dim", input)
+    if indices._data.dtype != np.int64:
+        raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype.type_name}")
+    if dim is None:
+        return gather(S.reshape(input, (-1,)), 0, S.reshape(indices, (-1,)), out=out)
+    if input._data.ndim != indices._data.ndim:
+        raise RuntimeError(
+            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {input._data.ndim} "
+            f"dimensions for input, and {indices._data.ndim} dimensions for indices"
+        )
+    axis = axis_of(dim, input._data.ndim)
+    a, b = list(input._data.shape), list(indices._data.shape)
+    shape = list(_broadcast(tuple(n for d, n in enumerate(a) if d != axis), tuple(n for d, n in enumerate(b) if d != axis)))
+    x = S.expand(input, (*shape[:axis], a[axis], *shape[axis:]))
+    data = indices._data
+    if data.size and data.min() < 0:
+        indices = wrap(np.where(data < 0, data + a[axis], data))
+    return gather(x, axis, S.expand(indices, (*shape[:axis], b[axis], *shape[axis:])), out=out)
+
+
+def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(a, b)
+    except ValueError:
+        i = next(i for i in range(1, min(len(a), len(b)) + 1) if a[-i] != b[-i] and 1 not in (a[-i], b[-i]))
+        raise RuntimeError(
+            f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at non-singleton dimension "
+            f"{max(len(a), len(b)) - i}"
+        ) from None
+
+
+def _scatter_arguments(name: str, x: Any, dim: int, index: Any, src: Any) -> tuple[Any, Any, Any, int]:
+    """(x, index, src, axis), checked; 0-d tensors get a dimension."""
+    need_tensor(name, x)
+    axis = axis_of(dim, x._data.ndim)
+    data = _index_of(name, index)
+    _check_dims("Index tensor", data, x._data, axis, "self")
+    if isinstance(src, TensorBase):
+        if data.size:
+            if max(data.ndim, 1) != max(src._data.ndim, 1):
+                raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+            for m, n in zip(data.shape, src._data.shape):
+                if m > n:
+                    raise RuntimeError(
+                        f"Expected index {list(data.shape)} to be no larger than self {list(x._data.shape)} apart from dimension "
+                        f"{axis} and to be no larger size than src {list(src._data.shape)}"
+                    )
+        if src._data.dtype != x._data.dtype:
+            raise RuntimeError(f"{name.rstrip('_')}(): Expected self.dtype to be equal to src.dtype")
+        src = _as_vector(src)
+    x, index = _as_vector(x), _as_vector(index)
+    if not data.size:
+        index = wrap(np.zeros(data.shape if data.ndim == x._data.ndim else (0,) * x._data.ndim, np.int64))
+    _in_range(data, axis, x._data.shape[axis])
+    return x, index, src, axis
+
+
+def _scattered(name: str, x: Any, dim: int, index: Any, src: Any, value: Any, reduce: Any, in_place: bool) -> Any:
+    """scatter and scatter_ in all their forms."""
+    if src is None and value is None:
+        raise TypeError(f'{name}() missing 1 required positional arguments: "src"')
+    if src is not None and not isinstance(src, TensorBase):
+        src, value = None, src
+    shape, own = x._data.shape, x
+    x, index, src, axis = _scatter_arguments(name, x, dim, index, src)
+    if reduce is not None:
+        if reduce not in ("add", "multiply"):
+            raise RuntimeError("reduce argument must be either add or multiply.")
+        if mode.enabled and (x._node is not None or (src is not None and src._node is not None)):
+            raise NotImplementedError("the derivative for 'scatter' with reduce= is not implemented (use scatter_reduce)")
+        brought = src if src is not None else wrap(np.full(index._data.shape, value).astype(x._data.dtype))
+        result = I.scatter_reduce(x, index, brought, axis, "sum" if reduce == "add" else "prod", True)
+    elif src is not None:
+        if in_place:
+            return write(I.scatter, K.scatter_into, own if own._data.ndim else x, (index, src), (axis,))
+        result = I.scatter(x, index, src, axis)
+    else:
+        number = dtypes.fill_number(value, x._data.dtype)
+        if in_place:
+            return write(I.scatter_value, K.scatter_into, own if own._data.ndim else x, (index,), (number, axis))
+        result = I.scatter_value(x, index, number, axis)
+    result = _like(result, shape)
+    if in_place:
+        check_writable(own)
+        assign(own, result)
+        return own
+    return result
+
+
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None, out: Any = None) -> Tensor:
+    """A copy with src[i][j] (or one number) at [index[i][j]][j] (for dim 0); reduce "add" or "multiply" combines."""
+    return _out(_scattered("scatter", input, dim, index, src, value, reduce, False), out=out)
+
+
+def scatter_(self: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+    """`scatter`, in place."""
+    return _returned(self, _scattered("scatter_", self, dim, index, src, value, reduce, True))
+
+
+def _returned(self: Any, result: Any) -> Tensor:
+    return self  # type: ignore[no-any-return]
+
+
+def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) -> Tensor:
+    """A copy with src[i][j] added at [index[i][j]][j] (for dim 0)."""
+    need_tensor("scatter_add", src, "src", 4)
+    shape = input._data.shape
+    x, index, src, axis = _scatter_arguments("scatter", input, dim, index, src)
+    return _out(_like(I.scatter_add(x, index, src, axis), shape), out=out)
+
+
+def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Tensor:
+    """`scatter_add`, in place."""
+    need_tensor("scatter_add_", src, "src", 4)
+    x, index, src, axis = _scatter_arguments("scatter", self, dim, index, src)
+    write(I.scatter_add, K.scatter_add_into, x, (index, src), (axis,))
+    return self  # type: ignore[no-any-return]
+
+
+_REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
+
+
+def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True, out: Any = None) -> Tensor:
+    """A copy where each place named holds the "sum", "prod", "mean", "amax" or "amin" of what src brings it.
+
+    The place's own value counts unless include_self is False.
+    """
+    if reduce not in _REDUCTIONS:
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+    shape = input._data.shape
+    x, index, src, axis = _scatter_arguments("scatter", input, dim, index, src)
+    return _out(_like(I.scatter_reduce(x, index, src, axis, reduce, include_self), shape), out=out)
+
+
+def _old(x: Any) -> Any:
+    """The tensor as an operand of its own in-place operation: with a copy of its value if a node may save it."""
+    check_writable(x)
+    return wrap(x._data.copy(), x._node) if x._node is not None and mode.enabled else wrap(x._data)
+
+
+def _assigned(x: Any, result: Any) -> Tensor:
+    assign(x, result)
+    return x  # type: ignore[no-any-return]
+
+
+def scatter_reduce_(self: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Tensor:
+    """`scatter_reduce`, in place."""
+    return _assigned(self, scatter_reduce(_old(self), dim, index, src, reduce, include_self=include_self))
+
+
+# whole slices along one dimension --------------------------------------------------------------------------------------------
+
+
+def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor:
+    """The indices listed, along a dimension."""
+    need_tensor("index_select", input)
+    axis = axis_of(dim, input._data.ndim)
+    data = _index_of("index_select", index)
+    if data.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    x, index = _as_vector(input), _as_vector(index)
+    n = x._data.shape[axis]
+    if data.size and (data.min() < 0 or data.max() >= n):
+        raise IndexError("index out of range in self")
+    result = I.index_select(x, index, axis)
+    return _out(_like(result, ()) if input._data.ndim == 0 and data.size == 1 else result, out=out)
+
+
+def _slices(name: str, x: Any, dim: int, index: Any, source: Any) -> tuple[Any, Any, Any, int]:
+    """(x, index, source, axis) of index_add and index_copy, checked."""
+    need_tensor(name, x)
+    axis = axis_of(dim, x._data.ndim)
+    data = _index_of(name, index)
+    if data.ndim > 1:
+        raise IndexError(f"{name}(): Index is supposed to be a vector")
+    if source is not None:
+        if x._data.dtype != source._data.dtype:
+            raise RuntimeError(f"{name}(): self ({dtypes.of[x._data.dtype].type_name}) and source ({dtypes.of[source._data.dtype].type_name}) must have the same scalar type")
+        have, want = list(source._data.shape), list(x._data.shape)
+        if len(have) and len(want) and (len(have) != len(want) or have[:axis] + have[axis + 1 :] != want[:axis] + want[axis + 1 :]):
+            raise RuntimeError(
+                "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+                f"{want} source.shape = {have}"
+            )
+        count = have[axis] if have else 1
+        if count != data.size:
+            raise RuntimeError(f"{name}(): Number of indices ({data.size}) should be equal to source.size(dim): ({count}), for dim: {axis}")
+        source = _as_vector(source)
+    x, index = _as_vector(x), _as_vector(index)
+    n = x._data.shape[axis]
+    if data.size and (data.min() < -n or data.max() >= n):
+        bad = int(data[(data < -n) | (data >= n)].flat[0])
+        raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {n}")
+    return x, index, source, axis
+
+
+def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
+    """A copy with alpha * source's slices added at those listed."""
+    shape = input._data.shape
+    x, index, source, axis = _slices("index_add", input, dim, index, source)
+    if index._data.size and index._data.min() < 0:
+        raise IndexError("index out of range in self")
+    return _out(_like(I.index_add(x, index, source, axis, alpha), shape), out=out)
+
+
+def index_add_(self: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
+    """`index_add`, in place."""
+    x, index, source, axis = _slices("index_add_", self, dim, index, source)
+    if index._data.size and index._data.min() < 0:
+        raise IndexError("index out of range in self")
+    write(I.index_add, K.index_add_into, self if self._data.ndim else x, (index, source), (axis, alpha))
+    return self  # type: ignore[no-any-return]
+
+
+def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None) -> Tensor:
+    """A copy with source's slices at those listed."""
+    shape = input._data.shape
+    x, index, source, axis = _slices("index_copy", input, dim, index, source)
+    return _out(_like(I.index_copy(x, index, source, axis), shape), out=out)
+
+
+def index_copy_(self: Any, dim: int, index: Any, source: Any) -> Tensor:
+    """`index_copy`, in place."""
+    x, index, source, axis = _slices("index_copy_", self, dim, index, source)
+    write(I.index_copy, K.index_copy_into, self if self._data.ndim else x, (index, source), (axis,))
+    return self  # type: ignore[no-any-return]
+
+
+def _filling(value: Any, dtype: Any) -> Any:
+    """A number for index_fill and masked_fill, as a NumPy scalar; a 0-d tensor as it is, in the dtype."""
+    if not isinstance(value, TensorBase):
+        return dtypes.fill_number(value, dtype)
+    return value if value._data.dtype == dtype else P.cast(value, dtype)
+
+
+def index_fill(input: Any, dim: int, index: Any, value: Any) -> Tensor:
+    """A copy with one number in the slices listed."""
+    shape = input._data.shape
+    _need_scalar("index_fill_", value)
+    x, index, _, axis = _slices("index_fill", input, dim, index, None)
+    filler = _filling(value, x._data.dtype)
+    entry = I.index_fill_by if isinstance(filler, TensorBase) else I.index_fill
+    return _like(entry(x, index, filler, axis), shape)  # type: ignore[no-any-return]
+
+
+def _need_scalar(name: str, value: Any) -> None:
+    if isinstance(value, TensorBase) and value._data.ndim:
+        raise RuntimeError(
+            f"{name} only supports a 0-dimensional value tensor, but got tensor with {value._data.ndim} dimension(s)."
+        )
+
+
+def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Tensor:
+    """`index_fill`, in place."""
+    _need_scalar("index_fill_", value)
+    x, index, _, axis = _slices("index_fill_", self, dim, index, None)
+    filler = _filling(value, x._data.dtype)
+    target = self if self._data.ndim else x
+    if isinstance(filler, TensorBase):
+        write(I.index_fill_by, K.index_copy_into, target, (index, filler), (axis,))
+    else:
+        write(I.index_fill, K.index_copy_into, target, (index,), (filler, axis))
+    return self  # type: ignore[no-any-return]
+
+
+def index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True, out: Any = None) -> Tensor:
+    """A copy where the slices listed hold the "prod", "mean", "amax" or "amin" of what source brings them."""
+    if reduce not in ("prod", "mean", "amax", "amin"):
+        raise RuntimeError(f"reduce argument must be either prod, mean, amax or amin, got {reduce}.")
+    shape = input._data.shape
+    x, index, source, axis = _slices("index_reduce", input, dim, index, source)
+    wide = wrap(np.broadcast_to(index._data.reshape((-1,) + (1,) * (x._data.ndim - axis - 1)), source._data.shape))
+    return _out(_like(I.index_reduce(x, wide, source, axis, reduce, include_self), shape), out=out)
+
+
+def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Tensor:
+    """`index_reduce`, in place."""
+    return _assigned(self, index_reduce(_old(self), dim, index, source, reduce, include_self=include_self))
+
+
+# by several indices at once --------------------------------------------------------------------------------------------------
+
+
+def _key(x: Any, indices: Any) -> tuple[Any, ...]:
+    """The advanced key of index_put: a tensor (or None) for each dimension."""
+    key: list[Any] = []
+    for k in indices:
+        key.append(slice(None) if k is None else k)
+    _, advanced = indexing.split(x, tuple(key))
+    if advanced is None:
+        raise IndexError("at least one index must be provided")
+    return tuple([k.copy() if isinstance(k, np.ndarray) else k for k in advanced])
+
+
+def _need_one_dtype(x: Any, values: Any) -> None:
+    if values._data.dtype != x._data.dtype:
+        names = dtypes.of[x._data.dtype].type_name, dtypes.of[values._data.dtype].type_name
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and {names[1]} "
+            "for the source."
+        )
+
+
+def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """A copy with `values` written (or added, repeated places adding up) at x[indices]."""
+    _need_one_dtype(input, values)
+    try:
+        return I.index_put(input, values, _key(input, indices), accumulate)  # type: ignore[no-any-return]
+    except ValueError:
+        raise _put_error(input, values, indices) from None
+
+
+def _put_error(x: Any, values: Any, indices: Any) -> RuntimeError:
+    return RuntimeError(
+        f"shape mismatch: value tensor of shape {list(values._data.shape)} cannot be broadcast to indexing result of shape "
+        f"{list(x._data[_key(x, indices)].shape)}"
+    )
+
+
+def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
+    """`index_put`, in place."""
+    _need_one_dtype(self, values)
+    try:
+        return write(I.index_put, K.put_into, self, (values,), (_key(self, indices), accumulate))
+    except ValueError:
+        raise _put_error(self, values, indices) from None
+
+
+# over the flattened tensor -----------------------------------------------------------------------------------------------------
+
+
+def take(input: Any, index: Any, *, out: Any = None) -> Tensor:
+    """The elements at these places of the flattened input, in the shape of index."""
+    need_tensor("take", input)
+    if index._data.dtype != np.int64:
+        raise RuntimeError(f"take(): Expected a long tensor for index, but got {dtypes.of[index._data.dtype].type_name}")
+    _flat_in_range("take", input, index)
+    return _out(I.take(input, index), out=out)
+
+
+def _flat_in_range(name: str, x: Any, index: Any) -> None:
+    n, data = x._data.size, index._data
+    if data.size and n == 0:
+        raise IndexError(f"{name}(): tried to take from an empty tensor")
+    if data.size and (data.min() < -n or data.max() >= n):
+        bad = int(data[(data < -n) | (data >= n)].flat[0])
+        raise IndexError(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
+
+
+def _check_put(x: Any, index: Any, source: Any) -> None:
+    if index._data.dtype != np.int64:
+        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {dtypes.of[index._data.dtype].type_name}")
+    if x._data.dtype != source._data.dtype:
+        names = dtypes.of[x._data.dtype].type_name, dtypes.of[source._data.dtype].type_name
+        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {names[0]} and source.dtype = {names[1]}")
+    if index._data.size != source._data.size:
+        raise RuntimeError(
+            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source._data.size}, "
+            f"index.numel() = {index._data.size}"
+        )
+    _flat_in_range("put_", x, index)
+
+
+def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor:
+    """A copy with the elements of source written (or added) at these places of the flattened input."""
+    _check_put(input, index, source)
+    return I.put(input, index, source, accumulate)  # type: ignore[no-any-return]
+
+
+def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor:
+    """`put`, in place."""
+    _check_put(self, index, source)
+    return _assigned(self, I.put(_old(self), index, source, accumulate))
+
+
+# by masks ------------------------------------------------------------------------------------------------------------------------
+
+
+def _need_mask(name: str, mask: Any) -> Any:
+    need_tensor(name, mask, "mask", 2)
+    if mask._data.dtype.kind != "b":
+        raise RuntimeError(f"{name}_ only supports boolean masks, but got mask with dtype {dtypes.of[mask._data.dtype].name}")
+    return mask
+
+
+def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
+    """The input with `value` where the mask is true, broadcast."""
+    need_tensor("masked_fill", input)
+    _need_mask("masked_fill", mask)
+    _need_scalar("masked_fill_", value)
+    _broadcast(input._data.shape, mask._data.shape)
+    filler = _filling(value, input._data.dtype)
+    if isinstance(filler, TensorBase):
+        return I.masked_fill_by(input, mask, filler)  # type: ignore[no-any-return]
+    return I.masked_fill(input, mask, filler)  # type: ignore[no-any-return]
+
+
+def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
+    """`masked_fill`, in place."""
+    _need_mask("masked_fill", mask)
+    _need_scalar("masked_fill_", value)
+    shape = _broadcast(self._data.shape, mask._data.shape)
+    if shape != self._data.shape:
+        raise RuntimeError(f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}")
+    filler = _filling(value, self._data.dtype)
+    if isinstance(filler, TensorBase):
+        return write(I.masked_fill_by, _fill_masked, self, (mask, filler), overlap=True)
+    return write(I.masked_fill, _fill_masked, self, (mask,), (filler,), overlap=True)
+
+
+def _fill_masked(x: Any, mask: Any, value: Any) -> None:
+    np.copyto(x, value, where=mask)
+
+
+def masked_scatter(input: Any, mask: Any, source: Any) -> Tensor:
+    """A copy with the elements of source, in order, where the mask (broadcast) is true."""
+    _check_masked_scatter(input, mask, source)
+    shape = _broadcast(input._data.shape, mask._data.shape)
+    return I.masked_scatter(input if input._data.shape == shape else S.expand(input, shape), mask, source)  # type: ignore[no-any-return]
+
+
+def _check_masked_scatter(x: Any, mask: Any, source: Any) -> None:
+    if x._data.dtype != source._data.dtype:
+        names = dtypes.of[x._data.dtype].type_name, dtypes.of[source._data.dtype].type_name
+        raise RuntimeError(f"masked_scatter_: expected self and source to have same dtypes but got {names[0]} and {names[1]}")
+    if mask._data.dtype.kind != "b":
+        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {dtypes.of[mask._data.dtype].type_name}")
+    shape = _broadcast(x._data.shape, mask._data.shape)
+    if int(np.count_nonzero(np.broadcast_to(mask._data, shape))) > source._data.size:
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+
+
+def masked_scatter_(self: Any, mask: Any, source: Any) -> Tensor:
+    """`masked_scatter`, in place."""
+    _check_masked_scatter(self, mask, source)
+    shape = _broadcast(self._data.shape, mask._data.shape)
+    if shape != self._data.shape:
+        raise RuntimeError(f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}")
+    return write(I.masked_scatter, K.masked_scatter_into, self, (mask, source))
+
+
+def masked_select(input: Any, mask: Any, *, out: Any = None) -> Tensor:
+    """The elements where the mask is true (both broadcast), as a vector."""
+    need_tensor("masked_select", input)
+    need_tensor("masked_select", mask, "mask", 2)
+    if mask._data.dtype.kind != "b":
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    shape = _broadcast(input._data.shape, mask._data.shape)
+    source = input if shape == input._data.shape else S.expand(input, shape)
+    keep = mask._data if mask._data.shape == shape else np.broadcast_to(mask._data, shape)
+    if source._node is not None:
+        keep = keep.copy()
+    return _out(I.masked_select(source, keep), out=out)
+
+
+def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
+    """The places of all nonzero elements: (n, dimensions), or a tuple of vectors, one for each dimension."""
+    need_tensor("nonzero", input)
+    data = input._data
+    if as_tuple:
+        return tuple([wrap(a) for a in np.nonzero(data if data.ndim else data.reshape(1))])
+    return _out(wrap(np.argwhere(data)), out=out)
+
+
+def argwhere(input: Any) -> Tensor:
+    """The places of all nonzero elements: (n, dimensions)."""
+    need_tensor("argwhere", input)
+    return wrap(np.argwhere(input._data))
+
+
+def nonzero_static(input: Any, *, size: int, fill_value: int = -1, out: Any = None) -> Tensor:
+    """`nonzero` cut or filled up to `size` rows."""
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    found = np.argwhere(input._data)[:size]
+    rows = np.full((size, input._data.ndim), fill_value, np.int64)
+    rows[: len(found)] = found
+    return _out(wrap(rows), out=out)
+
+
+# a part of a tensor replaced: copies ---------------------------------------------------------------------------------------------
+
+
+def _need_shape(src: Any, shape: tuple[int, ...]) -> None:
+    if src._data.shape != shape:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src._data.shape)}, slice size = {list(shape)}"
+        )
+
+
+def select_scatter(input: Any, src: Any, dim: int, index: int) -> Tensor:
+    """A copy with src at one index of a dimension."""
+    axis = axis_of(dim, input._data.ndim)
+    n = input._data.shape[axis]
+    if not -n <= index < n:
+        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {axis}")
+    key = (slice(None),) * axis + (index, ...)
+    _need_shape(src, input._data[key].shape)
+    return I.select_scatter(input, src, key)  # type: ignore[no-any-return]
+
+
+def slice_scatter(input: Any, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+    """A copy with src at a slice of a dimension."""
+    axis = axis_of(dim, input._data.ndim)
+    if step <= 0:
+        raise RuntimeError("slice step must be positive")
+    key = (slice(None),) * axis + (slice(start, end, step), ...)
+    shape = input._data[key].shape
+    if src._data.shape != shape:
+        src = S.expand(src, shape)
+    return I.slice_scatter(input, src, key)  # type: ignore[no-any-return]
+
+
+def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    """A copy with src on a diagonal."""
+    i, j = axis_of(dim1, input._data.ndim), axis_of(dim2, input._data.ndim)
+    _need_shape(src, input._data.diagonal(offset, i, j).shape)
+    return S.diagonal_scatter(input, src, offset, i, j)  # type: ignore[no-any-return]
+
+
+def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
+    """A copy with src where `as_strided` would see it."""
+    shape, steps = size_of((size,), "as_strided_scatter"), size_of((stride,), "as_strided_scatter", "stride")
+    offset = 0 if storage_offset is None else number_of("as_strided_scatter", storage_offset, "storage_offset", 5, "int")
+    _need_shape(src, shape)
+    item = input._data.itemsize
+    geometry = (input._data.shape, input._data.strides, shape, tuple(s * item for s in steps), offset * item)
+    return I.as_strided_scatter(input, src, geometry)  # type: ignore[no-any-return]

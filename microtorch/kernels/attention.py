@@ -1,0 +1,67 @@
+"""Scaled dot-product attention (Vaswani et al., 2017): softmax(q k^T scale + mask) v, over the last two dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microtorch.kernels.pointwise import quiet
+from microtorch.kernels.softmax import softmax_backward
+
+
+def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
+    """softmax(q k^T scale + mask) along the keys; a query that may see no key gets zeros.
+
+    mask: None, True where a key may be seen, or added numbers. causal: query i sees the keys up to i only.
+    """
+    with np.errstate(all="ignore"):
+        scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
+        if causal:
+            mask = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
+        if mask is not None:
+            if mask.dtype.kind == "b":
+                scores = np.where(mask, scores, scores.dtype.type(-np.inf))
+            else:
+                scores = scores + mask
+        if scores.size == 0:
+            return scores
+        top = np.maximum.reduce(scores, -1, None, None, True)
+        if mask is not None:
+            top = np.where(top == -np.inf, 0, top).astype(scores.dtype)
+        scores -= top
+        np.exp(scores, out=scores)
+        total = np.add.reduce(scores, -1, None, None, True)
+        if mask is not None:
+            total[total == 0] = 1
+        scores /= total
+        return scores
+
+
+@quiet
+def attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> tuple[Any, Any]:
+    """The result, and the weights before dropout; noise: what dropout multiplies them by, or None."""
+    if q.dtype == np.float16:
+        wide = [a.astype(np.float32) if a is not None and a.dtype == np.float16 else a for a in (q, k, v, mask, noise)]
+        out, p = attention(*wide, scale, causal)
+        return out.astype(np.float16), p.astype(np.float16)
+    p = attention_weights(q, k, mask, scale, causal)
+    return np.matmul(p if noise is None else p * noise, v), p
+
+
+def attention_backward(g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any) -> list[Any]:
+    """The gradients of q, k, v and mask."""
+    dropped = p if noise is None else p * noise
+    gv = np.matmul(dropped.swapaxes(-1, -2), g) if needs[2] else None
+    if not (needs[0] or needs[1] or needs[3]):
+        return [None, None, gv, None, None]
+    gp = np.matmul(g, v.swapaxes(-1, -2))
+    if noise is not None:
+        gp *= noise
+    scores = softmax_backward(gp, p, p.ndim - 1)
+    gq = np.matmul(scores, k) if needs[0] else None
+    gk = np.matmul(scores.swapaxes(-1, -2), q) if needs[1] else None
+    for part in (gq, gk):
+        if part is not None:
+            part *= part.dtype.type(scale)
+    return [gq, gk, gv, scores if needs[3] else None, None]

@@ -1,0 +1,298 @@
+"""Attention, with PyTorch's signatures."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from microtorch.autograd.state import wrap
+from microtorch.dtypes import of
+from microtorch.functions.arguments import need_tensor
+from microtorch.functions.shape import cat
+from microtorch.nn.functional.convolution import linear
+from microtorch.nn.functional.noise import dropout
+from microtorch.nn.functional.vision import pad
+from microtorch.ops import attention as A
+from microtorch.ops import pointwise as P
+from microtorch.ops import reduce as R
+from microtorch.ops import shape as S
+from microtorch.random import default_generator
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
+
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """softmax(query key^T scale + mask) value; query (*, L, E), key (*, S, E), value (*, S, Ev) -> (*, L, Ev).
+
+    attn_mask: True where a key may be seen, or numbers that are added, broadcast to (*, L, S). dropout_p: of the weights.
+    is_causal: query i sees the keys up to i. scale: 1 / sqrt(E) by default. enable_gqa: fewer heads of keys and values.
+    A query that may see no key gets zeros.
+    """
+    for argument, t, position in (("query", query, 1), ("key", key, 2), ("value", value, 3)):
+        need_tensor("scaled_dot_product_attention", t, argument, position)
+    q, k, v = query._data, key._data, value._data
+    if not q.dtype == k.dtype == v.dtype:
+        words = [of[a.dtype].type_name.lower() for a in (q, k, v)]
+        raise RuntimeError(
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {words[0]} key.dtype: {words[1]} and "
+            f"value.dtype: {words[2]} instead."
+        )
+    if min(q.ndim, k.ndim, v.ndim) < 2:
+        raise RuntimeError(
+            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {q.ndim} key.dim: {k.ndim} and "
+            f"value.dim: {v.ndim} instead."
+        )
+    if attn_mask is not None:
+        m = attn_mask._data
+        if m.dtype.kind not in "b" and m.dtype != q.dtype and m.dtype != np.float32:
+            raise RuntimeError(
+                "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
+                f"{'long int' if m.dtype == np.int64 else of[m.dtype].type_name.lower()} and  query.dtype: "
+                f"{of[q.dtype].type_name.lower()} instead."
+            )
+        if is_causal:
+            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if enable_gqa and q.ndim >= 3 and k.shape[-3] != q.shape[-3]:
+        key, value = (S.reshape(_repeat_heads(t, q.shape[-3]), (*t._data.shape[:-3], q.shape[-3], *t._data.shape[-2:])) for t in (key, value))
+        k, v = key._data, value._data
+    if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        _misfit(q, k, v)
+    scale = 1 / math.sqrt(q.shape[-1]) if scale is None and q.shape[-1] else 1.0 if scale is None else scale
+    noise = None
+    if dropout_p > 0:
+        lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2])
+        noise = wrap(np.empty((*lead, q.shape[-2], k.shape[-2]), q.dtype))
+        if dropout_p == 1:
+            noise._data[...] = 0
+        else:
+            default_generator.stream.fill(noise._data, "dropout", dropout_p)
+    fits = q.ndim == k.ndim == v.ndim == 4 and q.shape[-1] == v.shape[-1] and noise is None
+    fits = fits and q.shape[:2] == k.shape[:2] == v.shape[:2] and (attn_mask is None or attn_mask._node is None)
+    return (A.flash_attention if fits else A.attention)(query, key, value, attn_mask, noise, scale, is_causal)
+
+
+def _repeat_heads(t: Any, heads: int) -> Any:
+    """Each head of (*, h, S, E) repeated, so that there are `heads`."""
+    shape = t._data.shape
+    times = heads // shape[-3]
+    wide = S.unsqueeze(t, len(shape) - 2)
+    return S.expand(wide, (*shape[:-2], times, *shape[-2:]))
+
+
+def _misfit(q: Any, k: Any, v: Any) -> None:
+    batch = math.prod(q.shape[:-2])
+    if q.shape[-1] != k.shape[-1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {q.shape[-1]}] but got: [{batch}, {k.shape[-1]}]."
+        )
+    raise RuntimeError(
+        f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {k.shape[-2]}] but got: [{batch}, {v.shape[-2]}]."
+    )
+
+
+# multi-head attention --------------------------------------------------------------------------------------------------------
+
+
+def _check_shapes(query: Any, key: Any, value: Any, key_padding_mask: Any, attn_mask: Any, num_heads: int) -> bool:
+    """True for batched input; raises AssertionError for shapes that do not fit."""
+    ndim = query.dim()
+    if ndim not in (2, 3):
+        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {ndim}-D query tensor")
+    word = "3-D" if ndim == 3 else "2-D"
+    kind = "batched" if ndim == 3 else "unbatched"
+    if key.dim() != ndim or value.dim() != ndim:
+        raise AssertionError(
+            f"For {kind} ({word}) `query`, expected `key` and `value` to be {word} but found {key.dim()}-D and {value.dim()}-D "
+            "tensors respectively"
+        )
+    if key_padding_mask is not None and key_padding_mask.dim() != ndim - 1:
+        raise AssertionError(
+            f"For {kind} ({word}) `query`, expected `key_padding_mask` to be `None` or {ndim - 1}-D but found "
+            f"{key_padding_mask.dim()}-D tensor instead"
+        )
+    if attn_mask is not None and attn_mask.dim() not in (2, 3):
+        raise AssertionError(
+            f"For {kind} ({word}) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {attn_mask.dim()}-D tensor instead"
+        )
+    if attn_mask is not None and ndim == 2 and attn_mask.dim() == 3:
+        expected = (num_heads, query.shape[0], key.shape[0])
+        if tuple(attn_mask.shape) != expected:
+            raise AssertionError(f"Expected `attn_mask` shape to be {expected} but got {attn_mask.shape}")
+    return ndim == 3
+
+
+def _added(mask: Any, name: str, other: Any, other_name: str, dtype: Any, check_other: bool = True) -> Any:
+    """A mask as numbers to add: -inf where a bool mask is True."""
+    if mask is None:
+        return None
+    kind = mask._data.dtype.kind
+    if kind not in "bf":
+        raise AssertionError(f"only bool and floating types of {name} are supported")
+    if kind == "b":
+        return wrap(np.where(mask._data, dtype.type(-np.inf), dtype.type(0)))
+    return mask
+
+
+def _projected(query: Any, key: Any, value: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
+    """q, k and v by the packed weight (3E, E): one product if they are the same tensor."""
+    size = query.shape[-1]
+    if key is value and query is key:
+        q, k, v = linear(query, weight, bias).split(size, -1)
+        return q, k, v
+    weights = weight.split(size, 0)
+    biases = (None,) * 3 if bias is None else bias.split(size, 0)
+    return tuple(linear(t, w, b) for t, w, b in zip((query, key, value), weights, biases))  # type: ignore[return-value]
+
+
+def multi_head_attention_forward(
+    query: Any,
+    key: Any,
+    value: Any,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight: Any,
+    in_proj_bias: Any,
+    bias_k: Any,
+    bias_v: Any,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight: Any,
+    out_proj_bias: Any,
+    training: bool = True,
+    key_padding_mask: Any = None,
+    need_weights: bool = True,
+    attn_mask: Any = None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight: Any = None,
+    k_proj_weight: Any = None,
+    v_proj_weight: Any = None,
+    static_k: Any = None,
+    static_v: Any = None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+) -> tuple[Any, Any]:
+    """Attention in several heads between projections (Vaswani et al., 2017); query (L, N, E) or (L, E), key and value (S, N, E).
+
+    Returns the output, of query's shape, and the weights (N, L, S), averaged over the heads, or None.
+    key_padding_mask (N, S), attn_mask (L, S) or (N * heads, L, S): True, or -inf added, where a key must not be seen.
+    """
+    batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
+    if not batched:
+        same_kv, same_qk = key is value, query is key
+        query = query.unsqueeze(1)
+        key = query if same_qk else key.unsqueeze(1)
+        value = key if same_kv else value.unsqueeze(1)
+        if key_padding_mask is not None:
+            key_padding_mask = key_padding_mask.unsqueeze(0)
+    length, batch, size = query.shape
+    sources = key.shape[0]
+    dtype = query._data.dtype
+    key_padding_mask = _added(key_padding_mask, "key_padding_mask", attn_mask, "attn_mask", dtype)
+    if is_causal and attn_mask is None:
+        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    if is_causal and key_padding_mask is None and not need_weights:
+        attn_mask = None  # is_causal says it all
+    else:
+        attn_mask = _added(attn_mask, "attn_mask", None, "", dtype, False)
+        if key_padding_mask is not None:
+            is_causal = False
+    if size != embed_dim_to_check:
+        raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {size}")
+    head = size // num_heads
+    if head * num_heads != size:
+        raise AssertionError(f"embed_dim {size} not divisible by num_heads {num_heads}")
+    if use_separate_proj_weight:
+        if tuple(key.shape[:2]) != tuple(value.shape[:2]):
+            raise AssertionError(
+                f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
+            )
+        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+        biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
+        q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), weights, biases))
+    else:
+        if key.shape != value.shape:
+            raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
+        q, k, v = _projected(query, key, value, in_proj_weight, in_proj_bias)
+    if attn_mask is not None:
+        attn_mask = _checked_mask(attn_mask, length, sources, batch, num_heads)
+    if bias_k is not None and bias_v is not None:
+        if static_k is not None or static_v is not None:
+            raise AssertionError("bias cannot be added to static key or value.")
+        k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
+        attn_mask = None if attn_mask is None else pad(attn_mask, (0, 1))
+        key_padding_mask = None if key_padding_mask is None else pad(key_padding_mask, (0, 1))
+    q = q.reshape(length, batch * num_heads, head).transpose(0, 1)
+    k = static_k if static_k is not None else k.reshape(k.shape[0], batch * num_heads, head).transpose(0, 1)
+    v = static_v if static_v is not None else v.reshape(v.shape[0], batch * num_heads, head).transpose(0, 1)
+    if add_zero_attn:
+        zeros = wrap(np.zeros((batch * num_heads, 1, head), dtype))
+        k, v = cat([k, zeros], 1), cat([v, zeros], 1)
+        attn_mask = None if attn_mask is None else pad(attn_mask, (0, 1))
+        key_padding_mask = None if key_padding_mask is None else pad(key_padding_mask, (0, 1))
+    sources = k.shape[1]
+    if key_padding_mask is not None:
+        if tuple(key_padding_mask.shape) != (batch, sources):
+            raise AssertionError(f"expecting key_padding_mask shape of {(batch, sources)}, but got {key_padding_mask.shape}")
+        wide = key_padding_mask.view(batch, 1, 1, sources).expand(-1, num_heads, -1, -1)
+        wide = wide.reshape(batch * num_heads, 1, sources)
+        attn_mask = wide if attn_mask is None else attn_mask + wide
+    p = dropout_p if training else 0.0
+    weights = None
+    if need_weights:
+        scores = P.mul(q, math.sqrt(1.0 / head)).matmul(k.transpose(-2, -1))
+        weights = softmax_of(scores if attn_mask is None else scores + attn_mask)
+        if p > 0:
+            weights = dropout(weights, p)
+        out = weights.matmul(v)
+    else:
+        if attn_mask is not None:
+            attn_mask = attn_mask.unsqueeze(0) if attn_mask.shape[0] == 1 and attn_mask.dim() == 3 else attn_mask.reshape(
+                batch, num_heads, -1, sources
+            )
+        parts = [t.reshape(batch, num_heads, -1, head) for t in (q, k, v)]
+        out = scaled_dot_product_attention(*parts, attn_mask, p, is_causal and attn_mask is None)
+        out = out.reshape(batch * num_heads, length, head)
+    out = out.transpose(0, 1).reshape(length * batch, size)
+    out = linear(out, out_proj_weight, out_proj_bias).reshape(length, batch, -1)
+    if weights is not None:
+        weights = weights.reshape(batch, num_heads, length, sources)
+        if average_attn_weights:
+            weights = R.mean(weights, (1,), False)
+        if not batched:
+            weights = weights.squeeze(0)
+    return (out if batched else out.squeeze(1)), weights
+
+
+def softmax_of(scores: Any) -> Any:
+    """softmax along the last dimension."""
+    from microtorch.nn.functional.activation import softmax
+
+    return softmax(scores, dim=-1)
+
+
+def _checked_mask(mask: Any, length: int, sources: int, batch: int, heads: int) -> Any:
+    if mask.dim() == 2:
+        if tuple(mask.shape) != (length, sources):
+            raise RuntimeError(
+                f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, sources)}."
+            )
+        return mask.unsqueeze(0)
+    if mask.dim() == 3:
+        if tuple(mask.shape) != (batch * heads, length, sources):
+            raise RuntimeError(
+                f"The shape of the 3D attn_mask is {mask.shape}, but should be {(batch * heads, length, sources)}."
+            )
+        return mask
+    raise RuntimeError(f"attn_mask's dimension {mask.dim()} is not supported")

@@ -1,0 +1,45 @@
+"""Scaled dot-product attention as one entry: what is kept for the backward pass are the weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch.autograd.table import op
+from microtorch.kernels import attention as K
+
+
+def _attention(
+    xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any
+) -> list[Any]:
+    """With d = (g v^T) noise, the gradient of the weights: of the scores it is p (d - sum(d p))."""
+    if not xp.recorded:
+        return K.attention_backward(g, needs, q, k, v, noise, scale, p)
+    dropped = p if noise is None else p * noise
+    d = xp.matmul(g, xp.transpose(v, -1, -2))
+    if noise is not None:
+        d = d * noise
+    product = d * p
+    scores = product - p * xp.sum(product, (len(p.shape) - 1,), True)
+    return [
+        xp.matmul(scores, k) * scale,
+        xp.matmul(xp.transpose(scores, -1, -2), q) * scale,
+        xp.matmul(xp.transpose(dropped, -1, -2), g),
+        scores if needs[3] else None,
+        None,
+    ]
+
+
+def _weights_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, out: Any, scale: float) -> list[Any]:
+    product = g * out
+    scores = product - out * xp.sum(product, (len(out.shape) - 1,), True)
+    return [xp.matmul(scores, k) * scale, xp.matmul(xp.transpose(scores, -1, -2), q) * scale, scores if needs[2] else None]
+
+
+attention_weights = op("attention_weights", K.attention_weights, inputs="q k mask", joint=_weights_backward,
+                       grad_name="SoftmaxBackward0")  # fmt: skip
+attention = op("attention", K.attention, inputs="q k v mask noise", joint=_attention, residuals=["p"],
+               again=lambda xp, q, k, mask, scale, causal: xp.attention_weights(q, k, mask, scale, causal),
+               grad_name="UnsafeViewBackward0")  # fmt: skip
+flash_attention = op("flash_attention", K.attention, inputs="q k v mask noise", joint=_attention, residuals=["p"],
+                     again=lambda xp, q, k, mask, scale, causal: xp.attention_weights(q, k, mask, scale, causal),
+                     grad_name="ScaledDotProductFlashAttentionForCpuBackward0")  # fmt: skip
