@@ -435,7 +435,37 @@ from microtorch.size import (
 )
 from microtorch._tensor import Tensor as Tensor
 
+from microtorch.functions.softmax import log_softmax as log_softmax, softmax as softmax
 from microtorch import nn as nn
+from microtorch.nn.functional import (
+    adaptive_avg_pool1d as adaptive_avg_pool1d,
+    alpha_dropout as alpha_dropout,
+    avg_pool1d as avg_pool1d,
+    batch_norm as batch_norm,
+    bilinear as bilinear,
+    celu as celu,
+    conv1d as conv1d,
+    conv2d as conv2d,
+    conv3d as conv3d,
+    conv_transpose1d as conv_transpose1d,
+    conv_transpose2d as conv_transpose2d,
+    conv_transpose3d as conv_transpose3d,
+    cosine_similarity as cosine_similarity,
+    dropout as dropout,
+    group_norm as group_norm,
+    hardshrink as hardshrink,
+    instance_norm as instance_norm,
+    layer_norm as layer_norm,
+    max_pool1d as max_pool1d,
+    max_pool2d as max_pool2d,
+    max_pool3d as max_pool3d,
+    pairwise_distance as pairwise_distance,
+    prelu as prelu,
+    rms_norm as rms_norm,
+    rrelu as rrelu,
+    selu as selu,
+    threshold as threshold,
+)
 from microtorch import return_types as return_types
 from microtorch import special as special
 from microtorch import optim as optim, utils as utils

@@ -22,6 +22,7 @@ from microtorch.functions import reduce as FR
 from microtorch.functions import shape as FS
 from microtorch.functions import sorting as FO
 from microtorch.functions import special as FSp
+from microtorch.functions import softmax as FSoft
 from microtorch.ops import pointwise as P
 from microtorch.ops import shape as S
 
@@ -308,6 +309,8 @@ class TensorMethods(TensorBase):
     uniform_, normal_, random_, bernoulli_ = FRand.uniform_, FRand.normal_, FRand.random_, FRand.bernoulli_
     exponential_, cauchy_, geometric_, log_normal_ = FRand.exponential_, FRand.cauchy_, FRand.geometric_, FRand.log_normal_
     bernoulli, multinomial = FRand.bernoulli, FRand.multinomial
+
+    softmax, log_softmax = FSoft.softmax, FSoft.log_softmax
 
     # matrices -------------------------------------------------------------------------------------------------------------
 

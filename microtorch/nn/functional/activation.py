@@ -11,6 +11,7 @@ from microtorch.autograd.inplace import in_place
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, write_out
+from microtorch.functions.softmax import softmax_along
 from microtorch.nn.functional.checks import floating, not_implemented
 from microtorch.ops import activation as A
 from microtorch.ops import norm as N
@@ -327,18 +328,9 @@ def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
 
 def _softmax_of(name: str, entry: Any, input: Any, dim: Any, stacklevel: int, dtype: Any) -> Tensor:
     need_tensor(name, input)
-    x = input._data
     if dim is None:
-        dim = _implicit_dim(name, x.ndim, stacklevel + 1)
-    axis = axis_of(dim, x.ndim)
-    if dtype is not None:
-        want = numpy_dtype(dtype)
-        if want != x.dtype:
-            input = P.cast(input, want)
-            x = input._data
-    if x.dtype.kind != "f":
-        raise not_implemented(f"{name}_lastdim_kernel_impl" if axis == x.ndim - 1 or not x.ndim else f"{name}_kernel_impl", input)
-    return entry(input, axis)
+        dim = _implicit_dim(name, input._data.ndim, stacklevel + 1)
+    return softmax_along(name, entry, input, dim, dtype)
 
 
 def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:
