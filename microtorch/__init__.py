@@ -470,6 +470,8 @@ from microtorch import return_types as return_types
 from microtorch import special as special
 from microtorch import optim as optim, utils as utils
 
+from microtorch import serialization as serialization
+from microtorch.serialization import load as load, save as save
 from microtorch.version import __version__ as __version__
 
 

@@ -1,13 +1,14 @@
 """Convolution in any number of dimensions, by matrix products (BLAS) over unfolded blocks of the input.
 
-x (N, C, *S), weight (O, C / groups, *K), result (N, O, *out). A *tap* is one place of the kernel. The input is cut, for
-stride s, into s phases per dimension (x[a::s]); in its phase a tap then reads the output's places one after the other,
-from a fixed shift on. So the unfolded matrix (C * taps, places) is filled tap by tap, a few long copies each, never
-element by element. Two ways to lay out the places:
+x (N, C, *S), weight (O, C / groups, *K), result (N, O, *out). A *tap* is one place of the kernel. For stride s the input
+is cut into s *phases* per dimension (x[a::s]); in its phase a tap reads the output's places one after the other, from some
+shift on. The unfolded matrix (C * taps, places) of a few images is so a strided view of a phase, copied at once.
+
+Two ways to lay out the places:
 
 - exact: the output's places, row by row;
-- flat: rows as long as the phase's rows. Every tap is then one contiguous piece of memory, at the price of computing some
-  places too many at each row's end, which are cut off. It is chosen where copying costs more than computing (few channels).
+- flat: rows as long as the phase's rows. What a tap reads is then one contiguous piece of memory an image, at the price of
+  computing some places too many at each row's end, which are cut off.
 
 The three functions are each other's derivatives: forward, its transpose in x, its transpose in weight.
 """
@@ -15,16 +16,18 @@ The three functions are each other's derivatives: forward, its transpose in x, i
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from collections.abc import Callable
-from typing import Any
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 1 << 21  # of the unfolded matrix: larger ones leave the cache, smaller ones are many short copies
-_COPY_COST = 40.0  # output channels for which multiplying one unfolded element costs as much as copying it in short rows
+_ROW, _MULTIPLY, _COPY = 6.0, 0.022, 0.08  # nanoseconds: to begin a row, to multiply an element by one channel, to copy it
 
 
 def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
@@ -34,136 +37,207 @@ def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation:
     )
 
 
+_memory = threading.local()
+
+
+def _scratch(use: str, count: int, dtype: Any) -> Any:
+    """Memory for so many elements that is there until the next call for the same use: fresh memory costs page faults."""
+    held = getattr(_memory, use, None)
+    size = count * dtype.itemsize
+    if held is None or held.nbytes < size:
+        held = np.empty(size, np.uint8)
+        if size <= 4 * _BLOCK_BYTES:
+            setattr(_memory, use, held)
+    return held[:size].view(dtype)
+
+
+class _Phase(NamedTuple):
+    """One phase, and the taps that read it: a grid of them, `step` apart, from `shift` on."""
+
+    start: Ints  # it is x[start::stride], in each dimension
+    grid: Ints
+    shift: Ints
+    step: Ints
+    inner: tuple[slice, ...]  # its elements that lie inside the input,
+    outer: tuple[slice, ...]  # and where there
+
+
 class _Plan:
-    """Where each tap reads: the geometry of one convolution."""
+    """The geometry of one convolution."""
 
     def __init__(
-        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, out: Ints | None = None
+        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, out: Ints | None
     ) -> None:
-        self.n, self.c, self.size = x_shape[0], x_shape[1], x_shape[2:]
-        self.o, self.kernel = w_shape[0], w_shape[2:]
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-        self.out = output_size(self.size, self.kernel, stride, padding, dilation) if out is None else out
-        reach = [d * (k - 1) for k, d in zip(self.kernel, dilation)]
-        self.phase_size = tuple(o + r // s for o, r, s in zip(self.out, reach, stride))
+        self.n, self.c, size = x_shape[0], x_shape[1], x_shape[2:]
+        self.o, kernel, self.groups = w_shape[0], w_shape[2:], groups
+        self.out = output_size(size, kernel, stride, padding, dilation) if out is None else out
+        self.phase_size = tuple(
+            o + d * (k - 1) // s for o, k, d, s in zip(self.out, kernel, dilation, stride)
+        )
+        self.taps = math.prod(kernel)
+        self.k = self.c // groups * self.taps  # rows of the unfolded matrix, in each group
+        self.phases, self.order = _phases(size, kernel, stride, padding, dilation, self.phase_size)
+        inside = sum(math.prod(len(range(*s.indices(n))) for s, n in zip(p.outer, size)) for p in self.phases)
+        self.covers = inside == math.prod(size)  # every element of the input is in some phase
         # the input is its only phase
-        self.direct = self.phase_size == self.size and all(s == 1 for s in stride) and not any(padding)
-        # each tap: (phase in each dimension, shift in each dimension)
-        self.taps = [
-            (tuple(k * d % s for k, d, s in zip(at, dilation, stride)), tuple(k * d // s for k, d, s in zip(at, dilation, stride)))
-            for at in np.ndindex(*self.kernel)
-        ]
-        self.phases = sorted({phase for phase, _ in self.taps})
-        self.k = self.c // groups * len(self.taps)  # rows of the unfolded matrix, for each group
-        waste = math.prod(self.phase_size[1:]) / max(math.prod(self.out[1:]), 1) - 1
-        self.flat = waste * self.o / groups < _COPY_COST and waste < 1
-        self.row = math.prod(self.phase_size[1:]) if self.flat else math.prod(self.out[1:])  # places in one row
-        one_row = 4 * self.k * groups * self.row
-        self.rows = max(1, min(self.out[0], _BLOCK_BYTES // max(one_row, 1)))  # rows at a time
-        per_image = one_row * self.rows
-        self.images = max(1, _BLOCK_BYTES // max(per_image, 1)) if self.rows == self.out[0] else 1  # images at a time
+        self.direct = self.phase_size == size and all(s == 1 for s in stride) and not any(padding)
+        self.pointwise = self.direct and self.taps == 1 and groups == 1 and math.prod(self.out) >= 64
+        self.flat = self.out[-1:] != self.phase_size[-1:] and self._flat_is_faster()
+        inner = self.phase_size[1:] if self.flat else self.out[1:]
+        self.row = math.prod(inner)  # places in one row
+        self.strides = tuple(math.prod(self.phase_size[i + 1 :]) for i in range(len(size)))  # of a phase, in elements
+        row_bytes = 4 * self.k * groups * self.row
+        self.rows = max(1, min(self.out[0], _BLOCK_BYTES // max(row_bytes, 1)))  # rows of the output at a time
+        whole = self.rows == self.out[0]
+        self.images = max(1, min(self.n, _BLOCK_BYTES // max(row_bytes * self.rows, 1))) if whole else 1  # and images
+        self.places = self.images * self.rows * self.row
 
-    def blocks(self) -> Any:
+    def _flat_is_faster(self) -> bool:
+        """Whether the places too many cost less than short rows, by the times of each."""
+        if len(self.out) == 1:
+            return False
+        o = self.o // self.groups
+        waste = math.prod(self.phase_size[1:]) / math.prod(self.out[1:]) - 1
+        return self.out[-1] * waste * (_COPY + _MULTIPLY * o) < _ROW * (1 - o / self.k)
+
+    def blocks(self) -> Iterator[tuple[int, int, int, int]]:
         """(first image, end, first row, end) of each block."""
         for i in range(0, self.n, self.images):
             for r in range(0, self.out[0], self.rows):
                 yield i, min(i + self.images, self.n), r, min(r + self.rows, self.out[0])
 
-    def split(self, x: Any) -> dict[Ints, Any]:
-        """The phases of some images, each (n, C, *phase_size)."""
+    # phases -----------------------------------------------------------------------------------------------------------------
+
+    def empty_phases(self, n: int, dtype: Any, zero: bool) -> list[Any]:
+        """Memory for the phases of n images."""
+        shape = (len(self.phases), n, self.c, *self.phase_size)
+        memory = _scratch("phases", math.prod(shape), dtype).reshape(shape)
+        if zero:
+            memory[...] = 0
+        return list(memory)
+
+    def split(self, x: Any, again: bool) -> list[Any]:
+        """The phases of some images, zero where the padding is; `again`: the memory has zeros there already."""
         if self.direct:
-            return {self.phases[0]: x}
-        found = {}
-        for phase in self.phases:
-            part = np.zeros((x.shape[0], x.shape[1], *self.phase_size), x.dtype)
-            inner, outer = self._overlap(phase)
-            part[(..., *inner)] = x[(..., *outer)]
-            found[phase] = part
-        return found
+            return [x]
+        parts = self.empty_phases(x.shape[0], x.dtype, zero=not again)
+        for phase, part in zip(self.phases, parts):
+            part[(..., *phase.inner)] = x[(..., *phase.outer)]
+        return parts
 
-    def _overlap(self, phase: Ints) -> tuple[list[slice], list[slice]]:
-        """Which elements of a phase lie inside the input, and where there."""
-        inner, outer = [], []
-        for a, s, p, n, f in zip(phase, self.stride, self.padding, self.size, self.phase_size):
-            first = max(0, -((a - p) // s))  # the smallest i with i * s + a - p >= 0
-            last = min(f, (n - 1 + p - a) // s + 1)
-            last = max(last, first)
-            inner.append(slice(first, last))
-            outer.append(slice(first * s + a - p, max((last - 1) * s + a - p + 1, 0), s) if last > first else slice(0, 0))
-        return inner, outer
-
-    def join(self, parts: dict[Ints, Any], out: Any) -> None:
-        """The transpose of `split`: phases added back into `out` (their elements do not overlap)."""
-        out[...] = 0
-        for phase, part in parts.items():
-            inner, outer = self._overlap(phase)
-            out[(..., *outer)] = part[(..., *inner)]
-
-    def windows(self, parts: dict[Ints, Any], first: int, end: int) -> Any:
-        """For each tap, what it reads for the rows first..end of the output: (C, n, places) or (C, n, *places)."""
-        rows = end - first
-        for phase, shift in self.taps:
-            part = parts[phase]
-            if self.flat:
-                offset = first * self.row
-                offset += _flat_index(shift, self.phase_size)
-                length = self.length(rows)
-                yield part.reshape(part.shape[0], part.shape[1], -1)[:, :, offset : offset + length].swapaxes(0, 1)
-            else:
-                key = [slice(shift[0] + first, shift[0] + end)]
-                key += [slice(s, s + o) for s, o in zip(shift[1:], self.out[1:])]
-                yield part[(..., *key)].swapaxes(0, 1)
+    def join(self, parts: list[Any], out: Any) -> None:
+        """The transpose of `split`: phases put back into `out` (their elements do not overlap)."""
+        if not self.covers:
+            out[...] = 0
+        for phase, part in zip(self.phases, parts):
+            out[(..., *phase.outer)] = part[(..., *phase.inner)]
 
     def length(self, rows: int) -> int:
         """In the flat layout: places from the first to the last of some rows, without the tail of the last."""
-        return (rows - 1) * self.row + _flat_index(tuple(o - 1 for o in self.out[1:]), self.phase_size[1:]) + 1
+        return (rows - 1) * self.row + sum((o - 1) * s for o, s in zip(self.out[1:], self.strides[1:])) + 1
 
-    def unfold(self, parts: dict[Ints, Any], first: int, end: int, buffer: Any) -> Any:
+    def unfold(self, parts: list[Any], first: int, end: int) -> Any:
         """The unfolded matrix of a block: (groups, C / groups * taps, n * places)."""
-        n = next(iter(parts.values())).shape[0]
-        places = (end - first) * self.row
-        cols = buffer[: self.c * len(self.taps) * n * places].reshape(self.c, len(self.taps), n, places)
+        n, rows = parts[0].shape[0], end - first
+        count = n * rows * self.row
+        dtype, size = parts[0].dtype, parts[0].dtype.itemsize
+        image = math.prod(self.phase_size) * size
+        cols = _scratch("cols", self.c * self.taps * count, dtype).reshape(self.c, self.taps, n, rows * self.row)
         if self.flat:
-            length = self.length(end - first)
-            for t, source in enumerate(self.windows(parts, first, end)):
-                cols[:, t, :, :length] = source
-            if length < places:
-                cols[..., length:] = 0
+            length = self.length(rows)
+            cols[..., length:] = 0
+            shape, strides = (length,), (size,)
         else:
-            spread = cols.reshape(self.c, len(self.taps), n, end - first, *self.out[1:])
-            for t, source in enumerate(self.windows(parts, first, end)):
-                spread[:, t] = source
-        return cols.reshape(self.groups, self.k, n * places)
+            shape = (rows, *self.out[1:])
+            strides = tuple(s * size for s in self.strides)
+        t = 0
+        for phase, part in zip(self.phases, parts):
+            taps = math.prod(phase.grid)
+            offset = sum((s + (first if i == 0 else 0)) * e for i, (s, e) in enumerate(zip(phase.shift, self.strides)))
+            steps = [p * e * size for p, e in zip(phase.step, self.strides)]
+            source = np.ndarray(
+                (self.c, *phase.grid, n, *shape), dtype, part, offset * size, (image, *steps, image * self.c, *strides)
+            )
+            target = cols[:, t : t + taps]
+            if self.flat:
+                target.reshape(self.c, *phase.grid, n, -1)[..., : shape[0]] = source
+            else:
+                target.reshape(source.shape)[...] = source
+            t += taps
+        return cols.reshape(self.groups, self.k, count)
 
-    def fold(self, cols: Any, parts: dict[Ints, Any], first: int, end: int) -> None:
+    def fold(self, cols: Any, parts: list[Any], first: int, end: int) -> None:
         """The transpose of `unfold`: the matrix added into the phases."""
-        n = next(iter(parts.values())).shape[0]
-        cols = cols.reshape(self.c, len(self.taps), n, -1)
-        if self.flat:
-            length = self.length(end - first)
-            for t, target in enumerate(self.windows(parts, first, end)):
-                target += cols[:, t, :, :length]
-        else:
-            cols = cols.reshape(self.c, len(self.taps), n, end - first, *self.out[1:])
-            for t, target in enumerate(self.windows(parts, first, end)):
-                target += cols[:, t]
+        n, rows = parts[0].shape[0], end - first
+        cols = cols.reshape(self.c, self.taps, n, rows * self.row)
+        length = self.length(rows) if self.flat else 0
+        t = 0
+        for phase, part in zip(self.phases, parts):
+            flat = part.reshape(n, self.c, -1)
+            for at in np.ndindex(*phase.grid):
+                shift = [s + a * p for s, a, p in zip(phase.shift, at, phase.step)]
+                shift[0] += first
+                if self.flat:
+                    offset = sum(s * e for s, e in zip(shift, self.strides))
+                    target = flat[:, :, offset : offset + length].swapaxes(0, 1)
+                    target += cols[:, t, :, :length]
+                else:
+                    key = [slice(s, s + o) for s, o in zip(shift, (rows, *self.out[1:]))]
+                    target = part[(..., *key)].swapaxes(0, 1)
+                    target += cols[:, t].reshape(target.shape)
+                t += 1
 
     def placed(self, a: Any, first: int, end: int) -> Any:
         """Values (O, n * places) seen as (n, O, rows, *out[1:]), without what the flat layout computes too much."""
-        wide = self.phase_size[1:] if self.flat else self.out[1:]
-        seen = a.reshape(self.o, -1, end - first, *wide).swapaxes(0, 1)
-        return seen[(..., *(slice(o) for o in self.out[1:]))] if self.flat else seen
+        if not self.flat:
+            return a.reshape(self.o, -1, end - first, *self.out[1:]).swapaxes(0, 1)
+        seen = a.reshape(self.o, -1, end - first, *self.phase_size[1:]).swapaxes(0, 1)
+        return seen[(..., *(slice(o) for o in self.out[1:]))]
 
-    def buffer(self, rows_of_matrix: int, dtype: Any) -> Any:
-        """Memory for the largest block."""
-        return np.empty(rows_of_matrix * min(self.images, self.n) * self.rows * self.row, dtype)
+    # weights ----------------------------------------------------------------------------------------------------------------
+
+    def matrix_of(self, weight: Any) -> Any:
+        """The weight as (groups, O / groups, C / groups * taps), the taps in the order of the phases."""
+        if self.order is None:
+            return weight.reshape(self.groups, self.o // self.groups, self.k)
+        return weight.reshape(self.o, -1, self.taps)[:, :, self.order].reshape(self.groups, -1, self.k)
+
+    def weight_of(self, matrix: Any, shape: Ints) -> Any:
+        """The transpose of `matrix_of`."""
+        if self.order is None:
+            return matrix.reshape(shape)
+        out = np.empty((self.o, shape[1], self.taps), matrix.dtype)
+        out[:, :, self.order] = matrix.reshape(out.shape)
+        return out.reshape(shape)
 
 
-def _flat_index(at: Ints, shape: Ints) -> int:
-    index = 0
-    for i, n in zip(at, shape):
-        index = index * n + i
-    return index
+def _phases(
+    size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, phase_size: Ints
+) -> tuple[list[_Phase], Any]:
+    """The phases, and the number of the tap at each place of their order (None: the kernel's own order)."""
+    classes = []  # for each dimension: (start, taps, shift, step, inner, outer) of each phase that a tap reads
+    for n, k, s, p, d, f in zip(size, kernel, stride, padding, dilation, phase_size):
+        by_start: dict[int, list[int]] = {}
+        for tap in range(k):
+            by_start.setdefault(tap * d % s, []).append(tap)
+        found = []
+        for start, taps in by_start.items():
+            shifts = [tap * d // s for tap in taps]
+            low = max(0, -((start - p) // s))  # the first element that lies inside
+            high = max(low, min(f, (n - 1 + p - start) // s + 1))
+            at = low * s + start - p
+            outer = slice(at, at + (high - low - 1) * s + 1, s) if high > low else slice(0, 0)
+            found.append((start, taps, shifts[0], shifts[1] - shifts[0] if len(shifts) > 1 else 1, slice(low, high), outer))
+        classes.append(found)
+    phases, order = [], []
+    for choice in itertools.product(*classes):
+        start, taps, shift, step, inner, outer = zip(*choice)
+        phases.append(_Phase(start, tuple(len(t) for t in taps), shift, step, inner, outer))
+        order += [int(np.ravel_multi_index(at, kernel)) for at in itertools.product(*taps)]
+    return phases, None if order == list(range(len(order))) else np.array(order)
+
+
+_plan = functools.lru_cache(maxsize=512)(_Plan)
 
 
 def _single_for_half(kernel: Callable[..., Any]) -> Callable[..., Any]:
@@ -184,30 +258,30 @@ def conv(
     x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: Ints | None = None
 ) -> Any:
     """The convolution (cross-correlation) of x with weight, plus bias; `size`: of the result, if it is not all that fits."""
-    plan = _Plan(x.shape, weight.shape, stride, padding, dilation, groups, size)
+    plan = _plan(x.shape, weight.shape, stride, padding, dilation, groups, size)
     out = np.empty((plan.n, plan.o, *plan.out), x.dtype)
     if out.size == 0:
         return out
     if plan.k == 0:
-        out[...] = 0
-    elif plan.direct and len(plan.taps) == 1 and groups == 1 and math.prod(plan.out) >= 64:
+        out[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
+        return out
+    if not x.flags.c_contiguous:
+        x = np.ascontiguousarray(x)
+    if plan.pointwise:
         flat = out.reshape(plan.n, plan.o, -1)
         np.matmul(weight.reshape(plan.o, plan.c), x.reshape(plan.n, plan.c, -1), out=flat)
         if bias is not None:
             flat += bias[:, None]
         return out
-    x = np.ascontiguousarray(x)
     # transposed in memory: BLAS is a fifth faster so
-    w = np.ascontiguousarray(weight.reshape(groups, plan.o // groups, plan.k).swapaxes(1, 2)).swapaxes(1, 2)
-    cols_buffer, y_buffer = plan.buffer(plan.k * groups, x.dtype), plan.buffer(plan.o, x.dtype)
-    parts: dict[Ints, Any] = {}
-    at = -1
+    w = np.ascontiguousarray(plan.matrix_of(weight).swapaxes(1, 2)).swapaxes(1, 2)
     shift = None if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
+    parts: list[Any] = []
     for i, j, r, e in plan.blocks():
-        if at != i:
-            parts, at = plan.split(x[i:j]), i
-        cols = plan.unfold(parts, r, e, cols_buffer)
-        y = y_buffer[: plan.o * cols.shape[2]].reshape(groups, plan.o // groups, cols.shape[2])
+        if r == 0:
+            parts = plan.split(x[i:j], again=i > 0 and j - i == plan.images)
+        cols = plan.unfold(parts, r, e)
+        y = _scratch("y", plan.o * cols.shape[2], x.dtype).reshape(groups, plan.o // groups, cols.shape[2])
         np.matmul(w, cols, out=y)
         target = out[i:j, :, r:e]
         if shift is None:
@@ -217,11 +291,11 @@ def conv(
     return out
 
 
-def _gradient_matrix(plan: _Plan, g: Any, buffer: Any, i: int, j: int, r: int, e: int) -> Any:
+def _gradient_matrix(plan: _Plan, g: Any, i: int, j: int, r: int, e: int) -> Any:
     """g's block as (groups, O / groups, n * places), zero where the flat layout has places too many."""
     places = (j - i) * (e - r) * plan.row
-    matrix = buffer[: plan.o * places].reshape(plan.o, places)
-    if plan.flat and plan.row != math.prod(plan.out[1:]):
+    matrix = _scratch("y", plan.o * places, g.dtype).reshape(plan.o, places)
+    if plan.flat:
         matrix[...] = 0
     plan.placed(matrix, r, e)[...] = g[i:j, :, r:e]
     return matrix.reshape(plan.groups, plan.o // plan.groups, places)
@@ -230,23 +304,19 @@ def _gradient_matrix(plan: _Plan, g: Any, buffer: Any, i: int, j: int, r: int, e
 @_single_for_half
 def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
     """The gradient of x, given g, that of the result; linear in g and in weight."""
-    plan = _Plan(x_shape, weight.shape, stride, padding, dilation, groups, g.shape[2:])
+    plan = _plan(x_shape, weight.shape, stride, padding, dilation, groups, g.shape[2:])
     if 0 in x_shape or g.size == 0 or plan.k == 0:
         return np.zeros(x_shape, g.dtype)
-    if plan.direct and len(plan.taps) == 1 and groups == 1 and math.prod(plan.out) >= 64:
+    if plan.pointwise:
         return np.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
-    w = weight.reshape(groups, plan.o // groups, plan.k).swapaxes(1, 2)
+    w = plan.matrix_of(weight).swapaxes(1, 2)
     out = np.zeros(x_shape, g.dtype) if plan.direct else np.empty(x_shape, g.dtype)
-    g_buffer, cols_buffer = plan.buffer(plan.o, g.dtype), plan.buffer(plan.k * groups, g.dtype)
-    parts: dict[Ints, Any] = {}
+    parts: list[Any] = []
     for i, j, r, e in plan.blocks():
         if r == 0:
-            if plan.direct:
-                parts = {plan.phases[0]: out[i:j]}
-            else:
-                parts = {phase: np.zeros((j - i, plan.c, *plan.phase_size), g.dtype) for phase in plan.phases}
-        matrix = _gradient_matrix(plan, g, g_buffer, i, j, r, e)
-        cols = cols_buffer[: groups * plan.k * matrix.shape[2]].reshape(groups, plan.k, matrix.shape[2])
+            parts = [out[i:j]] if plan.direct else plan.empty_phases(j - i, g.dtype, zero=True)
+        matrix = _gradient_matrix(plan, g, i, j, r, e)
+        cols = _scratch("cols", groups * plan.k * matrix.shape[2], g.dtype).reshape(groups, plan.k, matrix.shape[2])
         np.matmul(w, matrix, out=cols)
         plan.fold(cols, parts, r, e)
         if e == plan.out[0] and not plan.direct:
@@ -257,22 +327,22 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
 @_single_for_half
 def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
     """The gradient of weight, given g, that of the result; linear in g and in x."""
-    plan = _Plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:])
+    plan = _plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:])
     out = np.zeros((groups, plan.o // groups, plan.k), g.dtype)
     if out.size == 0 or g.size == 0:
-        return out.reshape(w_shape)
-    x = np.ascontiguousarray(x)
-    g_buffer, cols_buffer = plan.buffer(plan.o, g.dtype), plan.buffer(plan.k * groups, g.dtype)
+        return np.zeros(w_shape, g.dtype)
+    if not x.flags.c_contiguous:
+        x = np.ascontiguousarray(x)
     part = np.empty_like(out)
-    parts: dict[Ints, Any] = {}
+    parts: list[Any] = []
     for i, j, r, e in plan.blocks():
         if r == 0:
-            parts = plan.split(x[i:j])
-        matrix = _gradient_matrix(plan, g, g_buffer, i, j, r, e)
-        cols = plan.unfold(parts, r, e, cols_buffer)
+            parts = plan.split(x[i:j], again=i > 0 and j - i == plan.images)
+        matrix = _gradient_matrix(plan, g, i, j, r, e)
+        cols = plan.unfold(parts, r, e)
         np.matmul(matrix, cols.swapaxes(1, 2), out=part)
         out += part
-    return out.reshape(w_shape)
+    return plan.weight_of(out, w_shape)
 
 
 def conv_transpose(

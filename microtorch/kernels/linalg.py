@@ -6,14 +6,26 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.dtypes import of
+from microtorch.kernels.pointwise import unsupported
+
+_C_NAMES = {"Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long int", "Int": "int", "Short": "short int",
+            "Byte": "unsigned char", "Char": "signed char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
+            "ComplexDouble": "c10::complex<double>"}  # fmt: skip
+
+
+def c_name(dtype: Any) -> str:
+    """What PyTorch calls a dtype in some messages: the C++ type."""
+    return _C_NAMES[of[dtype].type_name]
+
 
 def matmul(x: Any, y: Any) -> Any:
     """x @ y by NumPy's rules, which are PyTorch's: vectors, matrices, broadcast batches."""
     if x.dtype is not y.dtype and x.dtype != y.dtype:
-        from microtorch.dtypes import of
-
-        kinds = of[x.dtype].type_name.lower(), of[y.dtype].type_name.lower()
+        kinds = c_name(x.dtype), c_name(y.dtype)
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {kinds[0]} != {kinds[1]}")
+    if x.dtype.kind == "b":
+        raise unsupported("addmm_impl_cpu_", x.dtype)
     try:
         return np.matmul(x, y)
     except ValueError:
@@ -65,3 +77,87 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         else:
             out = out + bias
     return out
+
+
+# sums of products ------------------------------------------------------------------------------------------------------------
+
+
+def _scaled(product: Any, factor: Any) -> Any:
+    """A fresh product times a number, in place."""
+    if factor == 1:
+        return product
+    if type(product) is np.ndarray and (product.dtype.kind in "fc" or isinstance(factor, int)):
+        return np.multiply(product, factor, out=product)
+    return product * factor
+
+
+def _onto(x: Any, product: Any, beta: Any) -> Any:
+    """beta x + product, in place of the product; with beta 0 even NaN in x counts for nothing."""
+    if beta == 0:
+        return product
+    part = x if beta == 1 else x * beta
+    if type(product) is np.ndarray and np.broadcast_shapes(x.shape, product.shape) == product.shape:
+        return np.add(product, part, out=product)
+    return product + part
+
+
+def addmm(x: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+    """beta x + alpha a @ b."""
+    return _onto(x, _scaled(matmul(a, b), alpha), beta)
+
+
+def addbmm(x: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+    """beta x + alpha times the sum of the products of two batches of matrices."""
+    n, m, k = a.shape
+    long_a, long_b = a.transpose(1, 0, 2).reshape(m, n * k), b.reshape(n * k, b.shape[-1])
+    return _onto(x, _scaled(matmul(long_a, long_b), alpha), beta)
+
+
+def addr(x: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+    """beta x + alpha times the outer product of two vectors."""
+    return _onto(x, _scaled(np.multiply.outer(a, b), alpha), beta)
+
+
+def contract(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> Any:
+    """The sum of products over the axes that x and y share and that are not in the result, as `einsum` of two does it.
+
+    Every axis has a letter; one that only x or only y has is in the result. Done as one batched matrix product.
+    """
+    both = [c for c in x_labels if c in y_labels]
+    batch = [c for c in both if c in out_labels]
+    summed = [c for c in both if c not in out_labels]
+    of_x = [c for c in x_labels if c not in y_labels]
+    of_y = [c for c in y_labels if c not in x_labels]
+    size = dict(zip(x_labels + y_labels, x.shape + y.shape))
+
+    def count(labels: list[str]) -> int:
+        n = 1
+        for c in labels:
+            n *= size[c]
+        return n
+
+    a = x.transpose([x_labels.index(c) for c in batch + of_x + summed])
+    b = y.transpose([y_labels.index(c) for c in batch + summed + of_y])
+    if summed:
+        a = a.reshape(count(batch), count(of_x), count(summed))
+        b = b.reshape(count(batch), count(summed), count(of_y))
+        product = matmul(a, b).reshape([size[c] for c in batch + of_x + of_y])
+    else:
+        product = a.reshape([*a.shape, *(1 for _ in of_y)]) * b.reshape([*b.shape[: len(batch)], *(1 for _ in of_x), *b.shape[len(batch) :]])
+    have = batch + of_x + of_y
+    return product.transpose([have.index(c) for c in out_labels])
+
+
+def cross(x: Any, y: Any, axis: int) -> Any:
+    """The vector product along an axis of length 3."""
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape), x.dtype)
+    xs, ys, o = (np.moveaxis(a, axis, 0) for a in (np.broadcast_to(x, out.shape), np.broadcast_to(y, out.shape), out))
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        o[i] = xs[j] * ys[k] - xs[k] * ys[j]
+    return out
+
+
+def trace(x: Any) -> Any:
+    """The sum of the diagonal; of integers in int64."""
+    return np.trace(x, dtype=np.int64 if x.dtype.kind in "iub" else None)

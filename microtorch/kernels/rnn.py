@@ -47,12 +47,17 @@ def _rows(x: Any) -> Any:
     return x if x is None or x.ndim == 2 else x.reshape(-1, x.shape[-1])
 
 
-def _sigmoid(z: Array) -> None:
-    """1 / (1 + exp(-z)), in place."""
-    np.negative(z, out=z)
-    np.exp(z, out=z)
-    z += 1
-    np.reciprocal(z, out=z)
+def _activate(z: Array, scale: Array, shift: Array) -> None:
+    """Sigmoid where scale and shift are 1/2, tanh where they are 1 and 0, in place: sigmoid(z) = tanh(z / 2) / 2 + 1 / 2."""
+    z *= scale
+    np.tanh(z, out=z)
+    z *= scale
+    z += shift
+
+
+def _replaced(state: Array, new: Array) -> Array:
+    """The state with its first rows replaced: the other sequences have ended, or not yet begun."""
+    return new if len(new) == len(state) else np.concatenate([new, state[len(new) :]])
 
 
 def _affine(x: Array, weight: Array, *biases: Array | None) -> Array:
@@ -72,7 +77,7 @@ def rnn_layer(
 ) -> tuple[Array, Array]:  # fmt: skip
     """All hidden states (total, H), and the last of each sequence (batch, H)."""
     out = _affine(_rows(x), w_ih, b_ih, b_hh)
-    state, product, weight = h.copy(), np.empty_like(h), w_hh.T
+    state, product, weight = h, np.empty_like(h), w_hh.T
     for rows, n in steps(sizes, reverse):
         z = out[rows]
         z += np.matmul(state[:n], weight, out=product[:n])
@@ -80,8 +85,8 @@ def rnn_layer(
             np.maximum(z, 0, out=z)
         else:
             np.tanh(z, out=z)
-        state[:n] = z
-    return out.reshape(*x.shape[:-1], -1), state
+        state = _replaced(state, z)
+    return out.reshape(*x.shape[:-1], -1), state.copy()
 
 
 def rnn_layer_backward(
@@ -132,26 +137,25 @@ def lstm_layer(
     size = c.shape[1]
     gates = _affine(_rows(x), w_ih, b_ih, b_hh)
     cells, out = np.empty((len(gates), size), x.dtype), np.empty((len(gates), h.shape[1]), x.dtype)
-    state, cell, weight = h.copy(), c.copy(), w_hh.T
+    state, cell, weight = h, c, w_hh.T
     product, scratch = np.empty((len(h), 4 * size), x.dtype), np.empty_like(c)
-    with np.errstate(over="ignore"):  # exp of a very negative gate is infinite, the gate then 0
-        for rows, n in steps(sizes, reverse):
-            z, new, t = gates[rows], cells[rows], scratch[:n]
-            z += np.matmul(state[:n], weight, out=product[:n])
-            _sigmoid(z[:, : 2 * size])
-            np.tanh(z[:, 2 * size : 3 * size], out=z[:, 2 * size : 3 * size])
-            _sigmoid(z[:, 3 * size :])
-            np.multiply(z[:, size : 2 * size], cell[:n], out=new)
-            new += np.multiply(z[:, :size], z[:, 2 * size : 3 * size], out=t)
-            cell[:n] = new
-            np.tanh(new, out=t)
-            if w_hr is None:
-                np.multiply(z[:, 3 * size :], t, out=out[rows])
-            else:
-                t *= z[:, 3 * size :]
-                np.matmul(t, w_hr.T, out=out[rows])
-            state[:n] = out[rows]
-    return out.reshape(*x.shape[:-1], -1), state, cell, gates, cells
+    scale = np.repeat(np.array([0.5, 0.5, 1, 0.5], x.dtype), size)
+    shift = np.repeat(np.array([0.5, 0.5, 0, 0.5], x.dtype), size)
+    for rows, n in steps(sizes, reverse):
+        z, new, t, hidden = gates[rows], cells[rows], scratch[:n], out[rows]
+        z += np.matmul(state[:n], weight, out=product[:n])
+        _activate(z, scale, shift)
+        i, f, candidate, o = (z[:, k * size : (k + 1) * size] for k in range(4))
+        np.multiply(f, cell[:n], out=new)
+        new += np.multiply(i, candidate, out=t)
+        np.tanh(new, out=t)
+        if w_hr is None:
+            np.multiply(o, t, out=hidden)
+        else:
+            t *= o
+            np.matmul(t, w_hr.T, out=hidden)
+        state, cell = _replaced(state, hidden), _replaced(cell, new)
+    return out.reshape(*x.shape[:-1], -1), state.copy(), cell.copy(), gates, cells
 
 
 def lstm_layer_backward(
@@ -161,44 +165,84 @@ def lstm_layer_backward(
     """The gradients of x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, given those of the three results (None: zeros)."""
     g_out, g_last, g_cell = _rows(g[0]), g[1], g[2]
     size, out = c.shape[1], _rows(out)
-    gz, squashed, previous_cells = np.empty_like(gates), np.tanh(cells), before(cells, c, sizes, reverse)
+    gz, previous_cells = np.empty_like(gates), before(cells, c, sizes, reverse)
     gh = np.zeros_like(h) if g_last is None else g_last.copy()
     gc = np.zeros_like(c) if g_cell is None else g_cell.copy()
-    g_projected = None if w_hr is None else np.empty_like(out)
+    g_out_projected = None if w_hr is None else np.empty_like(out)
+    hidden = None if w_hr is None else np.empty_like(cells)
     scratch = np.empty_like(c)
-    for rows, n in steps(sizes, not reverse):
-        state, cell, t, tanh_c = gh[:n], gc[:n], scratch[:n], squashed[rows]
-        i, f, candidate, o = np.split(gates[rows], 4, axis=1)
-        g_i, g_f, g_candidate, g_o = np.split(gz[rows], 4, axis=1)
-        if g_out is not None:
-            state += g_out[rows]
-        if g_projected is None:
+    for block in _blocks(steps(sizes, not reverse), gates[:1].nbytes):
+        part = slice(min(rows.start for rows, _ in block), max(rows.stop for rows, _ in block))
+        slopes, cell_slope, squashed = _lstm_slopes(gates[part], np.tanh(cells[part]), previous_cells[part])
+        if hidden is not None:
+            np.multiply(gates[part, 3 * size :], squashed, out=hidden[part])
+        for rows, n in block:
+            state, cell, t = gh[:n], gc[:n], scratch[:n]
+            local = slice(rows.start - part.start, rows.stop - part.start)
+            if g_out is not None:
+                state += g_out[rows]
             g_hidden = state
-        else:
-            g_projected[rows] = state
-            g_hidden = state @ w_hr
-        # c' reaches the output through h' = o tanh(c'), and the next step
-        np.multiply(tanh_c, tanh_c, out=t)
-        np.subtract(1, t, out=t)
-        t *= o
-        t *= g_hidden
-        cell += t
-        np.multiply(g_hidden, tanh_c, out=g_o)
-        np.multiply(cell, candidate, out=g_i)
-        np.multiply(cell, previous_cells[rows], out=g_f)
-        np.multiply(cell, i, out=g_candidate)
-        for g_gate, gate in ((g_i, i), (g_f, f), (g_o, o)):  # the derivative of a sigmoid s is s (1 - s)
-            g_gate *= gate
-            g_gate *= np.subtract(1, gate, out=t)
-        np.multiply(candidate, candidate, out=t)
-        g_candidate *= np.subtract(1, t, out=t)
-        cell *= f
-        np.matmul(gz[rows], w_hh, out=state)
+            if g_out_projected is not None:
+                g_out_projected[rows] = state
+                g_hidden = state @ w_hr
+            cell += np.multiply(g_hidden, cell_slope[local], out=t)
+            g_gates, slope = gz[rows].reshape(n, 4, size), slopes[local]
+            np.multiply(slope[:, :3], cell[:, None], out=g_gates[:, :3])
+            np.multiply(slope[:, 3], g_hidden, out=g_gates[:, 3])
+            cell *= gates[rows, size : 2 * size]
+            np.matmul(gz[rows], w_hh, out=state)
     previous = before(out, h, sizes, reverse) if needs[4] else None
     grads = [_input_grad(needs, gz, w_ih, x), gh, gc, *_weight_grads(needs[3:7], gz, gz, x, previous)]
-    if g_projected is None:
-        return [*grads, None]
-    return [*grads, g_projected.T @ (gates[:, 3 * size :] * squashed) if needs[7] else None]
+    return [*grads, g_out_projected.T @ hidden if g_out_projected is not None and needs[7] else None]
+
+
+def _lstm_slopes(gates: Array, squashed: Array, previous_cells: Array) -> tuple[Array, Array, Array]:
+    """By how much c' changes with each gate before its nonlinearity, and h' with o (rows, 4, H); and h' with c'."""
+    rows = len(gates)
+    z = gates.reshape(rows, 4, -1)
+    i, candidate, o = z[:, 0], z[:, 2], z[:, 3]
+    slopes = np.subtract(1, z)
+    slopes *= z  # of a sigmoid s: s (1 - s)
+    slopes[:, 0] *= candidate
+    slopes[:, 1] *= previous_cells
+    slopes[:, 3] *= squashed
+    tanh_slope = slopes[:, 2]
+    np.multiply(candidate, candidate, out=tanh_slope)
+    np.subtract(1, tanh_slope, out=tanh_slope)
+    tanh_slope *= i
+    cell_slope = squashed * squashed
+    np.subtract(1, cell_slope, out=cell_slope)
+    cell_slope *= o
+    return slopes, cell_slope, squashed
+
+
+def _gru_slopes(gates: Array, previous: Array, inner: Array) -> Array:
+    """By how much h' changes with each of r, z, n before its nonlinearity (rows, 3, H)."""
+    z = gates.reshape(len(gates), 3, -1)
+    r, update, candidate = z[:, 0], z[:, 1], z[:, 2]
+    slopes = np.subtract(1, z)
+    slopes *= z  # of a sigmoid s: s (1 - s)
+    slopes[:, 1] *= previous - candidate
+    tanh_slope = slopes[:, 2]
+    np.multiply(candidate, candidate, out=tanh_slope)
+    np.subtract(1, tanh_slope, out=tanh_slope)
+    tanh_slope *= 1 - update
+    slopes[:, 0] *= inner  # r reaches n through r (W_hn h + b_hn)
+    slopes[:, 0] *= tanh_slope
+    return slopes
+
+
+def _blocks(all_steps: list[tuple[slice, int]], row_bytes: int) -> list[list[tuple[slice, int]]]:
+    """The steps in runs whose rows fill about 128 KB, so that what is computed for a run at once stays in the cache."""
+    blocks: list[list[tuple[slice, int]]] = []
+    filled = 0
+    for step in all_steps:
+        if not blocks or filled + step[1] * row_bytes > 1 << 17:
+            blocks.append([])
+            filled = 0
+        blocks[-1].append(step)
+        filled += step[1] * row_bytes
+    return blocks
 
 
 # GRU: Cho et al., https://arxiv.org/abs/1406.1078, the reset gate after the product as in cuDNN ---------------------------
@@ -211,24 +255,24 @@ def gru_layer(
     size = h.shape[1]
     gates = _affine(_rows(x), w_ih, b_ih)
     out, inner = np.empty((len(gates), size), x.dtype), np.empty((len(gates), size), x.dtype)
-    state, weight, product = h.copy(), w_hh.T, np.empty((len(h), 3 * size), x.dtype)
-    with np.errstate(over="ignore"):  # exp of a very negative gate is infinite, the gate then 0
-        for rows, n in steps(sizes, reverse):
-            z, old, new = gates[rows], state[:n], out[rows]
-            p = np.matmul(old, weight, out=product[:n])
-            if b_hh is not None:
-                p += b_hh
-            z[:, : 2 * size] += p[:, : 2 * size]
-            _sigmoid(z[:, : 2 * size])
-            inner[rows] = p[:, 2 * size :]
-            candidate = z[:, 2 * size :]
-            candidate += np.multiply(z[:, :size], p[:, 2 * size :], out=new)
-            np.tanh(candidate, out=candidate)
-            np.subtract(old, candidate, out=new)  # h' = n + z (h - n)
-            new *= z[:, size : 2 * size]
-            new += candidate
-            state[:n] = new
-    return out.reshape(*x.shape[:-1], -1), state, gates, inner
+    state, weight, product = h, w_hh.T, np.empty((len(h), 3 * size), x.dtype)
+    half = x.dtype.type(0.5)
+    for rows, n in steps(sizes, reverse):
+        z, old, new = gates[rows], state[:n], out[rows]
+        p = np.matmul(old, weight, out=product[:n])
+        if b_hh is not None:
+            p += b_hh
+        both, candidate, update = z[:, : 2 * size], z[:, 2 * size :], z[:, size : 2 * size]
+        both += p[:, : 2 * size]
+        _activate(both, half, half)
+        inner[rows] = p[:, 2 * size :]
+        candidate += np.multiply(z[:, :size], p[:, 2 * size :], out=new)
+        np.tanh(candidate, out=candidate)
+        np.subtract(old, candidate, out=new)  # h' = n + z (h - n)
+        new *= update
+        new += candidate
+        state = _replaced(state, new)
+    return out.reshape(*x.shape[:-1], -1), state.copy(), gates, inner
 
 
 def gru_layer_backward(
@@ -240,27 +284,20 @@ def gru_layer_backward(
     size, out = h.shape[1], _rows(out)
     gz_x, gz_h, previous = np.empty_like(gates), np.empty_like(gates), before(out, h, sizes, reverse)
     gh = np.zeros_like(h) if g_last is None else g_last.copy()
-    scratch, product = np.empty_like(h), np.empty_like(h)
-    for rows, n in steps(sizes, not reverse):
-        state, t = gh[:n], scratch[:n]
-        r, z, candidate = np.split(gates[rows], 3, axis=1)
-        g_r, g_z, g_candidate = np.split(gz_x[rows], 3, axis=1)
-        if g_out is not None:
-            state += g_out[rows]
-        np.subtract(previous[rows], candidate, out=g_z)
-        g_z *= state
-        np.subtract(1, z, out=t)
-        np.multiply(state, t, out=g_candidate)
-        g_z *= z
-        g_z *= t
-        np.multiply(candidate, candidate, out=t)
-        g_candidate *= np.subtract(1, t, out=t)
-        np.multiply(g_candidate, inner[rows], out=g_r)
-        g_r *= r
-        g_r *= np.subtract(1, r, out=t)
-        own = gz_h[rows]
-        own[:, : 2 * size] = gz_x[rows, : 2 * size]
-        np.multiply(g_candidate, r, out=own[:, 2 * size :])
-        state *= z
-        state += np.matmul(own, w_hh, out=product[:n])
+    product, kept = np.empty_like(h), np.empty_like(h)
+    for block in _blocks(steps(sizes, not reverse), gates[:1].nbytes):
+        part = slice(min(rows.start for rows, _ in block), max(rows.stop for rows, _ in block))
+        slopes = _gru_slopes(gates[part], previous[part], inner[part])
+        for rows, n in block:
+            state = gh[:n]
+            local = slice(rows.start - part.start, rows.stop - part.start)
+            if g_out is not None:
+                state += g_out[rows]
+            own = gz_h[rows]
+            np.multiply(slopes[local], state[:, None], out=gz_x[rows].reshape(n, 3, size))
+            own[:, : 2 * size] = gz_x[rows, : 2 * size]
+            np.multiply(gz_x[rows, 2 * size :], gates[rows, :size], out=own[:, 2 * size :])
+            np.multiply(state, gates[rows, size : 2 * size], out=kept[:n])
+            np.matmul(own, w_hh, out=product[:n])
+            np.add(kept[:n], product[:n], out=state)
     return [_input_grad(needs, gz_x, w_ih, x), gh, *_weight_grads(needs[2:], gz_x, gz_h, x, previous)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from microtorch.autograd.table import op
+from microtorch.autograd.table import op, unary
 from microtorch.kernels import linalg as K
 
 
@@ -24,7 +25,8 @@ def _matmul_y(xp: Any, g: Any, x: Any, y: Any) -> Any:
     if len(y.shape) == 1:
         return xp.reshape(xp.matmul(xp.transpose(x, -1, -2), xp.unsqueeze(g, -1)), (*x.shape[:-2], x.shape[-1]))
     if len(y.shape) == 2 and len(x.shape) > 2:  # the batch is one long matrix
-        return xp.matmul(xp.t(xp.reshape(x, (-1, x.shape[-1]))), xp.reshape(g, (-1, g.shape[-1])))
+        rows = math.prod(x.shape[:-1])
+        return xp.matmul(xp.t(xp.reshape(x, (rows, x.shape[-1]))), xp.reshape(g, (rows, g.shape[-1])))
     return xp.matmul(xp.transpose(x, -1, -2), g)
 
 
@@ -32,6 +34,7 @@ matmul = op("matmul", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="MmBackward0
 matmul_batched = op("matmul_batched", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="BmmBackward0")
 matvec = op("matvec", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="MvBackward0")
 dot = op("dot", K.matmul, x=_matmul_x, y=_matmul_y)
+vdot = op("vdot", K.matmul, x=_matmul_x, y=_matmul_y)
 matmul_viewed = op("matmul_viewed", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="UnsafeViewBackward0")
 
 
@@ -51,3 +54,29 @@ linear = op("linear", K.linear, inputs="x weight bias", grad_name="AddmmBackward
 linear_no_bias = op("linear_no_bias", K.linear, grad_name="MmBackward0", x=_linear["x"], weight=_linear["weight"])
 linear_batched = op("linear_batched", K.linear, inputs="x weight bias", grad_name="ViewBackward0", **_linear)
 linear_batched_no_bias = op("linear_batched_no_bias", K.linear, grad_name="UnsafeViewBackward0", x=_linear["x"], weight=_linear["weight"])
+
+# sums of products ------------------------------------------------------------------------------------------------------------
+
+_add_product = {
+    "x": lambda xp, g, beta: g * beta,
+    "a": lambda xp, g, a, b, alpha: _matmul_x(xp, g * alpha, a, b),
+    "b": lambda xp, g, a, b, alpha: _matmul_y(xp, g * alpha, a, b),
+}
+addmm = op("addmm", K.addmm, **_add_product)
+addmv = op("addmv", K.addmm, **_add_product)
+baddbmm = op("baddbmm", K.addmm, **_add_product)
+addbmm = op("addbmm", K.addbmm, x=_add_product["x"],
+            a=lambda xp, g, b, alpha: xp.matmul(g * alpha, xp.transpose(b, -1, -2)),
+            b=lambda xp, g, a, alpha: xp.matmul(xp.transpose(a, -1, -2), g * alpha))  # fmt: skip
+addr = op("addr", K.addr, x=_add_product["x"],
+          a=lambda xp, g, b, alpha: xp.matmul(g, b) * alpha,
+          b=lambda xp, g, a, alpha: xp.matmul(xp.t(g), a) * alpha)  # fmt: skip
+contract = op("contract", K.contract, grad_name="ViewBackward0",
+              x=lambda xp, g, y, x_labels, y_labels, out_labels: xp.contract(g, y, out_labels, y_labels, x_labels),
+              y=lambda xp, g, x, x_labels, y_labels, out_labels: xp.contract(g, x, out_labels, x_labels, y_labels))  # fmt: skip
+multiply = op("multiply", K.contract, grad_name="MulBackward0",  # without sums, as PyTorch names it
+              x=lambda xp, g, y, x_labels, y_labels, out_labels: xp.contract(g, y, out_labels, y_labels, x_labels),
+              y=lambda xp, g, x, x_labels, y_labels, out_labels: xp.contract(g, x, out_labels, x_labels, y_labels))  # fmt: skip
+cross = op("cross", K.cross, x=lambda xp, g, y, axis: xp.cross(y, g, axis), y=lambda xp, g, x, axis: xp.cross(g, x, axis),
+           grad_name="LinalgCrossBackward0")  # fmt: skip
+trace = unary("trace", lambda x: K.trace(x), x=lambda xp, g, x_shape: xp.diag_embed(xp.expand(g, (min(x_shape),)), x_shape, 0, 0, 1))

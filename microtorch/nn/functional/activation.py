@@ -10,7 +10,7 @@ import numpy as np
 from microtorch.autograd.inplace import in_place
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
-from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, write_out
+from microtorch.functions.arguments import axes_of, axis_of, need_tensor, write_out
 from microtorch.functions.softmax import softmax_along
 from microtorch.nn.functional.checks import floating, not_implemented
 from microtorch.ops import activation as A

@@ -1,0 +1,184 @@
+"""Einstein's summation convention, as `torch.einsum`: any sum of products over named dimensions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from microtorch.autograd.state import TensorBase
+from microtorch.functions.pointwise import same_dtype
+from microtorch.ops import linalg as L
+from microtorch.ops import pointwise as P
+from microtorch.ops import reduce as R
+from microtorch.ops import shape as S
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ELLIPSIS = "0123456789"  # the dimensions that an ellipsis stands for, in order, aligned at the last
+
+
+def einsum(*args: Any) -> Tensor:
+    """The sum of the products of the operands over all subscripts that the result lacks.
+
+    einsum("ij,jk->ik", a, b), or with lists of numbers: einsum(a, [0, 1], b, [1, 2], [0, 2]). A subscript that is repeated
+    within an operand takes its diagonal; "..." stands for any dimensions; without "->" the result has the subscripts that
+    occur once, in alphabetical order.
+
+    >>> import microtorch as torch
+    >>> torch.einsum("ij,kj->ik", torch.eye(2), torch.tensor([[1., 2.], [3., 4.]]))
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    terms, result, operands = _parsed(args)
+    labels = [_with_ellipsis(i, term, t._data.ndim) for i, (term, t) in enumerate(zip(terms, operands))]
+    sizes = _sizes(labels, operands)
+    dots = sorted((c for c in sizes if c in _ELLIPSIS), reverse=True)
+    if result is None:
+        once = [c for c in _LETTERS if sum(label.count(c) for label in labels) == 1]
+        out = "".join(dots + once)
+    else:
+        out = _output(result, "".join(dots), sizes)
+    if len(operands) > 1:
+        operands = same_dtype(*operands)
+    # every operand without its repeated subscripts, its dimensions of size 1, and what it alone sums over
+    ready = [_simple(t, label, sizes) for t, label in zip(operands, labels)]
+    wanted = "".join(c for c in out if sizes[c] != 1)
+    ready = [_summed(t, label, wanted + "".join(other for j, (_, other) in enumerate(ready) if j != i)) for i, (t, label) in enumerate(ready)]
+    while len(ready) > 1:
+        i, j = _cheapest(ready, wanted, sizes) if len(ready) > 2 else (0, 1)
+        (a, la), (b, lb) = ready[i], ready[j]
+        rest = [ready[k] for k in range(len(ready)) if k not in (i, j)]
+        needed = wanted + "".join(label for _, label in rest)
+        both = [c for c in la if c in lb and c in needed]
+        lo = "".join(both + [c for c in la if c not in lb] + [c for c in lb if c not in la])
+        entry = L.contract if any(c in lb and c not in needed for c in la) else L.multiply
+        ready = [(entry(a, b, la, lb, lo), lo), *rest]
+    t, label = ready[0]
+    if label != wanted:
+        t = S.permute(t, tuple(label.index(c) for c in wanted))
+    shape = tuple(sizes[c] for c in out)
+    return t if t._data.shape == shape else S.reshape(t, shape)  # type: ignore[no-any-return]
+
+
+def _parsed(args: tuple[Any, ...]) -> tuple[list[str], str | None, list[Any]]:
+    """The operands' subscripts, the result's (None if not given), and the operands."""
+    if len(args) < 2:
+        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list")
+    if isinstance(args[0], TensorBase):
+
+        def letter(s: Any) -> str:
+            if s is Ellipsis:
+                return "..."
+            if not 0 <= s < len(_LETTERS):
+                raise ValueError("einsum(): subscript in subscript list is not within the valid range [0, 52)")
+            return _LETTERS[s]
+
+        terms = ["".join(letter(s) for s in label) for label in args[1::2]]
+        result = "".join(letter(s) for s in args[-1]) if len(args) % 2 else None
+        return terms, result, list(args[::2][: len(terms)])
+    equation, operands = args[0], list(args[1:])
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = list(operands[0])
+    if not operands:
+        raise RuntimeError("einsum(): must provide at least one operand")
+    equation = equation.replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    for i, c in enumerate(left):
+        if c not in _LETTERS and c not in ".,":
+            raise RuntimeError(
+                f"einsum(): invalid subscript given at index {i} in the equation string, subscripts must be in [a-zA-Z]"
+            )
+    terms = left.split(",")
+    if len(terms) < len(operands):
+        raise RuntimeError("einsum(): more operands were provided than specified in the equation")
+    if len(terms) > len(operands):
+        raise RuntimeError("einsum(): fewer operands were provided than specified in the equation")
+    return terms, right if arrow else None, operands
+
+
+def _with_ellipsis(i: int, term: str, ndim: int) -> str:
+    """The subscripts of an operand, one for each of its dimensions."""
+    letters, dots = term.replace("...", "", 1), "..." in term
+    if "." in letters:
+        raise RuntimeError(
+            f"einsum(): found '.' for operand {i} for which an ellipsis was already found" if dots
+            else f"einsum(): found '.' for operand {i} that is not part of any ellipsis"
+        )  # fmt: skip
+    if (len(letters) > ndim) if dots else (len(letters) != ndim):
+        raise RuntimeError(
+            f"einsum(): the number of subscripts in the equation ({len(letters)}) "
+            + ("is more than the number of dimensions" if dots else "does not match the number of dimensions")
+            + f" ({ndim}) for operand {i}" + ("" if dots else " and no ellipsis was given")
+        )  # fmt: skip
+    return term.replace("...", _ELLIPSIS[: ndim - len(letters)][::-1])
+
+
+def _sizes(labels: list[str], operands: list[Any]) -> dict[str, int]:
+    """The size of every subscript; 1 gives way to another size."""
+    sizes: dict[str, int] = {}
+    for i, (label, t) in enumerate(zip(labels, operands)):
+        seen: dict[str, int] = {}
+        for c, n in zip(label, t._data.shape):
+            if seen.setdefault(c, n) != n:
+                raise RuntimeError(
+                    f"einsum(): subscript {c} is repeated for operand {i} but the sizes don't match, {n} != {seen[c]}"
+                )
+            if sizes.get(c, 1) == 1:
+                sizes[c] = n
+            elif n not in (1, sizes[c]):
+                raise RuntimeError(
+                    f"einsum(): subscript {c} has size {n} for operand {i} which does not broadcast with previously seen size {sizes[c]}"
+                )
+    return sizes
+
+
+def _output(result: str, dots: str, sizes: dict[str, int]) -> str:
+    out = result.replace("...", dots, 1)
+    for c in out:
+        if c == ".":
+            raise RuntimeError("einsum(): found '.' for output but an ellipsis (...) was already found")
+        if c not in sizes:
+            raise RuntimeError(f"einsum(): output subscript {c} does not appear in the equation for any input operand")
+        if out.count(c) > 1:
+            raise RuntimeError(f"einsum(): output subscript {c} appears more than once in the output")
+    return out
+
+
+def _simple(t: Any, label: str, sizes: dict[str, int]) -> tuple[Any, str]:
+    """An operand with each subscript once, and none of size 1."""
+    for c in dict.fromkeys(label):
+        while label.count(c) > 1:
+            i = label.index(c)
+            j = label.index(c, i + 1)
+            t = S.diagonal(t, 0, i, j)
+            label = label[:i] + label[i + 1 : j] + label[j + 1 :] + c
+    flat = tuple(i for i, n in enumerate(t._data.shape) if n == 1)
+    if flat:
+        t = S.squeeze(t, flat)
+        label = "".join(c for i, c in enumerate(label) if i not in flat)
+    return t, label
+
+
+def _summed(t: Any, label: str, needed: str) -> tuple[Any, str]:
+    """An operand summed over the subscripts that nothing else has."""
+    alone = tuple(i for i, c in enumerate(label) if c not in needed)
+    if not alone:
+        return t, label
+    total = R.sum(t, alone, False)
+    if total._data.dtype != t._data.dtype:
+        total = P.cast(total, t._data.dtype)
+    return total, "".join(c for c in label if c in needed)
+
+
+def _cheapest(ready: list[tuple[Any, str]], wanted: str, sizes: dict[str, int]) -> tuple[int, int]:
+    """The pair of operands whose product costs the fewest multiplications."""
+    best, found = None, (0, 1)
+    for i in range(len(ready)):
+        for j in range(i + 1, len(ready)):
+            cost = 1
+            for c in set(ready[i][1] + ready[j][1]):
+                cost *= sizes[c]
+            if best is None or cost < best:
+                best, found = cost, (i, j)
+    return found
