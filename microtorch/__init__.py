@@ -24,6 +24,7 @@ from microtorch.autograd.modes import (
 )
 from microtorch.dtypes import (
     bool_ as bool,
+    can_cast as can_cast,
     cdouble as cdouble,
     cfloat as cfloat,
     complex64 as complex64,
@@ -51,6 +52,25 @@ from microtorch.dtypes import (
     uint16 as uint16,
     uint32 as uint32,
     uint64 as uint64,
+)
+from microtorch.functions.copies import (
+    alias_copy as alias_copy,
+    as_strided_copy as as_strided_copy,
+    diagonal_copy as diagonal_copy,
+    expand_copy as expand_copy,
+    permute_copy as permute_copy,
+    split_copy as split_copy,
+    split_with_sizes_copy as split_with_sizes_copy,
+    squeeze_copy as squeeze_copy,
+    t_copy as t_copy,
+    transpose_copy as transpose_copy,
+    unbind_copy as unbind_copy,
+    unfold_copy as unfold_copy,
+    unsafe_chunk as unsafe_chunk,
+    unsafe_split as unsafe_split,
+    unsafe_split_with_sizes as unsafe_split_with_sizes,
+    unsqueeze_copy as unsqueeze_copy,
+    view_copy as view_copy,
 )
 from microtorch.functions.creation import (
     BoolTensor as BoolTensor,
@@ -131,15 +151,52 @@ from microtorch.functions.join import (
     vstack as vstack,
 )
 from microtorch.functions.linalg import (
+    addbmm as addbmm,
     addmm as addmm,
+    addmv as addmv,
+    addr as addr,
+    baddbmm as baddbmm,
     bmm as bmm,
+    chain_matmul as chain_matmul,
+    corrcoef as corrcoef,
+    cov as cov,
+    cross as cross,
     dot as dot,
     ger as ger,
+    inner as inner,
+    kron as kron,
     matmul as matmul,
     mm as mm,
     mv as mv,
     outer as outer,
+    tensordot as tensordot,
+    trace as trace,
+    vander as vander,
+    vdot as vdot,
 )
+from microtorch.functions.decompositions import (
+    cholesky_inverse as cholesky_inverse,
+    cholesky_solve as cholesky_solve,
+    det as det,
+    geqrf as geqrf,
+    inverse as inverse,
+    logdet as logdet,
+    lu_unpack as lu_unpack,
+    matrix_exp as matrix_exp,
+    matrix_power as matrix_power,
+    old_cholesky as cholesky,
+    old_lu as lu,
+    old_lu_solve as lu_solve,
+    old_qr as qr,
+    old_svd as svd,
+    orgqr as orgqr,
+    ormqr as ormqr,
+    pinverse as pinverse,
+    slogdet as slogdet,
+    triangular_solve as triangular_solve,
+)
+from microtorch.functions.einsum import einsum as einsum
+from microtorch.functions.norms import norm as norm
 from microtorch.functions.pointwise import (
     abs as abs,
     absolute as absolute,
@@ -369,6 +426,16 @@ from microtorch.functions.special import (
     mvlgamma as mvlgamma,
     polygamma as polygamma,
 )
+from microtorch.functions.rnn import (
+    gru as gru,
+    gru_cell as gru_cell,
+    lstm as lstm,
+    lstm_cell as lstm_cell,
+    rnn_relu as rnn_relu,
+    rnn_relu_cell as rnn_relu_cell,
+    rnn_tanh as rnn_tanh,
+    rnn_tanh_cell as rnn_tanh_cell,
+)
 from microtorch.functions.shape import (
     adjoint as adjoint,
     as_strided as as_strided,
@@ -412,6 +479,7 @@ from microtorch.functions.shape import (
 )
 from microtorch.printing import set_printoptions as set_printoptions
 from microtorch import random as random
+from microtorch.storage import TypedStorage as TypedStorage, UntypedStorage as UntypedStorage, is_storage as is_storage
 from microtorch.random import (
     Generator as Generator,
     default_generator as default_generator,
@@ -466,6 +534,7 @@ from microtorch.nn.functional import (
     selu as selu,
     threshold as threshold,
 )
+from microtorch import linalg as linalg
 from microtorch import return_types as return_types
 from microtorch import special as special
 from microtorch import optim as optim, utils as utils

@@ -1,7 +1,9 @@
-"""Writing PyTorch's .pt files: a zip archive with a pickle of the object and one record of raw numbers for each storage.
+"""Writing PyTorch's .pt files: a zip archive with a pickle of the object and one record of raw numbers for each
+storage.
 
-The pickle is protocol 2, made opcode by opcode, so that it can name PyTorch's own functions (`torch._utils._rebuild_tensor_v2`)
-with no PyTorch there, and holds nothing that `torch.load(weights_only=True)` refuses, unless the object itself does.
+The pickle is protocol 2, made opcode by opcode, so that it can name PyTorch's own functions
+(`torch._utils._rebuild_tensor_v2`) with no PyTorch there, and holds nothing that `torch.load(weights_only=True)`
+refuses, unless the object itself does.
 Format: https://github.com/pytorch/pytorch/blob/main/docs/source/notes/serialization.rst and torch/serialization.py.
 """
 
@@ -17,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from itertools import islice
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -31,6 +33,7 @@ from microtorch.size import Size, device
 
 Array = NDArray[Any]
 
+LOCAL_HEADER = 30  # bytes that stand before a record, less its name and comment
 ALIGNMENT = 64  # bytes; records begin at multiples, so that they can be mapped into memory
 _BATCH = 1000  # items of a list or dictionary that are written at once, as pickle does
 _RENAMED = {"builtins": "__builtin__", "copyreg": "copy_reg"}  # protocol 2 uses Python 2's names
@@ -53,7 +56,9 @@ def _extent(a: Array) -> tuple[int, int]:
 
 
 def _memory(a: Array, low: int, high: int) -> Array | None:
-    """The bytes from address `low` to `high`, through the array that owns `a`'s memory; None if that is not to be had."""
+    """The bytes from address `low` to `high`, through the array that owns `a`'s memory; None if that is not to be
+    had.
+    """
     owner = a
     while isinstance(owner.base, np.ndarray):
         owner = owner.base
@@ -74,9 +79,9 @@ class Storages:
     def __init__(self, tensors: Iterable[Tensor]) -> None:
         extents: list[tuple[int, int, Array]] = []
         for t in tensors:
-            whole = t._data if t._base is None else t._base._data
-            if t._data.size:
-                extents.append((*_extent(whole), whole))
+            for a in (t._data,) if t._base is None else (t._data, t._base._data):
+                if a.size:
+                    extents.append((*_extent(a), a))
         extents.sort(key=lambda e: e[:2])
         self.merged: list[tuple[int, int, Array]] = []
         for low, high, a in extents:
@@ -153,7 +158,9 @@ class Writer:
         self.tensors: list[Tensor] = []
         self.out = BytesIO()
         self.write = self.out.write
-        self.memo: dict[Any, tuple[int, Any]] = {}  # what was written before; the objects are kept, so that ids stay unique
+        self.memo: dict[
+            Any, tuple[int, Any]
+        ] = {}  # what was written before; the objects are kept, so that ids stay unique
 
     def dump(self, obj: Any) -> bytes:
         """The pickle of the object."""
@@ -318,15 +325,15 @@ class Writer:
         plain = self.plain_tensor(t, t.requires_grad and not isinstance(t, Parameter))
         hooks = Reduced(_ORDERED_DICT, ())
         if isinstance(t, Parameter):
-            function, args = _REBUILD_PARAMETER, (plain, t.requires_grad, hooks)
             if attributes:
-                function, args = _REBUILD_PARAMETER_WITH_STATE, (*args, attributes)  # type: ignore[assignment]
+                reduced = Reduced(_REBUILD_PARAMETER_WITH_STATE, (plain, t.requires_grad, hooks, attributes))
+            else:
+                reduced = Reduced(_REBUILD_PARAMETER, (plain, t.requires_grad, hooks))
         elif attributes:
-            function, args = _REBUILD_WITH_STATE, (plain.function, Global("torch", "Tensor"), plain.args, attributes)  # type: ignore[assignment]
+            reduced = Reduced(_REBUILD_WITH_STATE, (plain.function, Global("torch", "Tensor"), plain.args, attributes))
         else:
-            self.save_reduced(plain, t)
-            return
-        self.save_reduced(Reduced(function, args), t)
+            reduced = plain
+        self.save_reduced(reduced, t)
 
     def plain_tensor(self, t: Tensor, requires_grad: bool) -> Reduced:
         """How the tensor is rebuilt from its storage."""
@@ -349,7 +356,7 @@ class Writer:
     def save_inner(self, r: Reduced) -> None:
         self.save_reduced(r, r)
 
-    _methods: dict[Any, Callable[[Any, Any], None]] = {
+    _methods: ClassVar[dict[Any, Callable[[Any, Any], None]]] = {
         int: save_int,
         float: save_float,
         str: save_str,
@@ -407,12 +414,12 @@ def write_file(obj: Any, file: IO[bytes], root: str, byteorder: str) -> None:
     storages = Storages(dry.tensors)
     pickled = Writer(storages).dump(obj)
     stream = _Counting(file)
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
 
         def put(name: str, data: Any) -> None:
             info = zipfile.ZipInfo(f"{root}/{name}")
             # A comment of that length in the header ("FB", its length, Z...) moves the data to a multiple of 64.
-            padding = -(stream.count + zipfile.sizeFileHeader + len(info.filename.encode())) % ALIGNMENT
+            padding = -(stream.count + LOCAL_HEADER + len(info.filename.encode())) % ALIGNMENT
             padding += ALIGNMENT if padding < 4 else 0
             info.extra = b"FB" + struct.pack("<H", padding - 4) + b"Z" * (padding - 4)
             archive.writestr(info, data)
@@ -422,7 +429,7 @@ def write_file(obj: Any, file: IO[bytes], root: str, byteorder: str) -> None:
         put(".storage_alignment", str(ALIGNMENT).encode())
         put("byteorder", byteorder.encode())
         for storage in storages.order:
-            put(f"data/{storage.key}", memoryview(storage.raw))
+            put(f"data/{storage.key}", memoryview(storage.raw))  # type: ignore[arg-type]
         put("version", b"3\n")
 
 

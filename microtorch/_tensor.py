@@ -1,29 +1,42 @@
-"""The Tensor: what it is, its place in the graph, and its way out to numbers, arrays and text.
+"""The Tensor: what it is, and its place in the graph.
 
-Its operators and functions (`x + y`, `x.sum()`, `x.add_(y)`) are in methods.py, its state in autograd/state.py.
+Its operators and functions (`x + y`, `x.sum()`, `x.add_(y)`) are in methods.py, its way out to numbers, arrays and other
+dtypes in conversion.py, its state in autograd/state.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from microtorch import dtypes, printing
+from microtorch._missing import torch_name
 from microtorch.autograd import engine
+from microtorch.autograd.inplace import Invalid
 from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, require_grad
-from microtorch.autograd.state import TensorBase, join, storage_of, wrap
+from microtorch.autograd.state import Storage, TensorBase, join, storage_of, wrap
+from microtorch.conversion import TensorConversions
 from microtorch.functions import creation
-from microtorch.functions import pointwise as FP
-from microtorch.functions.join import unbind
-from microtorch.functions.arguments import axis_of, numpy_dtype, size_of
+from microtorch.functions.arguments import axis_of, size_of
+from microtorch.functions.shape import element_offset
+from microtorch.kernels import shape as K
 from microtorch.methods import TensorMethods
-from microtorch.ops import pointwise as P
-from microtorch.size import Size, cpu, device, require_cpu
+from microtorch.ops import shape as S
+from microtorch.size import Size, contiguous_format, cpu, device, strided
 
 
-class Tensor(TensorMethods):
+class TensorMeta(type):
+    """Prints Tensor and its subclasses here under PyTorch's names: print(type(x)) gives <class 'torch.Tensor'>."""
+
+    def __repr__(cls) -> str:
+        module = cls.__module__.replace("microtorch._tensor", "torch")
+        return f"<class '{torch_name(module)}.{cls.__qualname__}'>"
+
+
+class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
     """An array that records what is computed with it.
 
     >>> import microtorch as torch
@@ -35,20 +48,12 @@ class Tensor(TensorMethods):
 
     __slots__ = ()
     __array_priority__ = 1000
+    __hash__ = TensorConversions.__hash__  # (a class that defines __eq__ has none unless it says so)
 
-    def __new__(cls, *args: Any, dtype: Any = None, device: Any = None) -> Any:
+    def __new__(cls, *args: Any, device: Any = None, **named: Any) -> Any:
         """Tensor(2, 3): uninitialised of that size; Tensor([1, 2]): from data, in the default dtype."""
-        if device is not None:
-            require_cpu(device)
-        kind = dtypes.default.float
-        if not args:
-            data = np.zeros((0,), kind)
-        elif (len(args) == 1 and isinstance(args[0], (TensorBase, list, np.ndarray))) or (isinstance(args[0], tuple) and not isinstance(args[0], Size)):
-            data = creation.array_from(args[0], dtypes.of[kind])
-        else:
-            data = np.zeros(size_of(args), kind)
         t: Any = object.__new__(cls)
-        t._data = data
+        t._data = creation.new_array(args, dtypes.default.float, device, named, strict=False)
         t._node = t._grad = t._base = t._storage = None
         return t
 
@@ -63,6 +68,8 @@ class Tensor(TensorMethods):
         """The shape, or the size of one dimension."""
         if dim is None:
             return Size(self._data.shape)
+        if not self._data.ndim:
+            raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
         return self._data.shape[axis_of(dim, self._data.ndim)]
 
     @property
@@ -113,18 +120,23 @@ class Tensor(TensorMethods):
 
     def storage_offset(self) -> int:
         """Where in its storage it begins, in elements."""
-        if self._base is None:
-            return 0
-        mine, base = (a.__array_interface__["data"][0] for a in (self._data, self._base._data))
-        return int((mine - base) // self._data.itemsize)
+        return element_offset(self)
 
     def data_ptr(self) -> int:
         """The address of the first element."""
         return int(self._data.__array_interface__["data"][0])
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
-        """True if the elements lie in memory in the order of the indices."""
-        return self._data.flags.c_contiguous
+        """True if the elements lie in memory in the order of the indices (or of another memory format)."""
+        data = self._data
+        if memory_format is None or memory_format is contiguous_format:
+            return data.flags.c_contiguous
+        order = K.channels_last_axes(data.ndim, memory_format.name)
+        return order is not None and data.transpose(order).flags.c_contiguous
+
+    def dim_order(self, *, ambiguity_check: Any = False) -> tuple[int, ...]:
+        """The dimensions from outermost to innermost in memory."""
+        return tuple(K.dense_order(self._data.shape, self._data.strides))
 
     def is_floating_point(self) -> bool:
         """True for float16, float32, float64."""
@@ -139,7 +151,7 @@ class Tensor(TensorMethods):
         return self._data.dtype.kind not in "bu"
 
     is_cuda = is_sparse = is_quantized = is_meta = is_mkldnn = is_mps = is_xpu = is_nested = False
-    layout = "torch.strided"
+    layout = strided
 
     # its place in the graph ------------------------------------------------------------------------------------------
 
@@ -179,6 +191,8 @@ class Tensor(TensorMethods):
         node = self._node
         if type(node) is Output:
             return node.parent
+        if type(node) is Invalid:
+            raise RuntimeError(node.message)
         return None if type(node) is Leaf else node
 
     @property
@@ -213,13 +227,23 @@ class Tensor(TensorMethods):
     @property
     def data(self) -> Tensor:
         """The same memory, outside of the graph and of version counting."""
-        return wrap(self._data)
+        t = wrap(self._data)
+        if self._storage is not None:
+            t._storage = Storage(self._storage.memory)
+        return t
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._data = value._data
-        if self._node is not None:
-            self._node.shape, self._node.dtype = value._data.shape, value._data.dtype
+        if not isinstance(value, TensorBase):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        storage = Storage(storage_of(value).memory)
+        storage.version, storage.clock = self._version, -1 if self._storage is None else self._storage.clock
+        self._data, self._storage = value._data, storage
+        node = self._node
+        if node is not None:
+            if value._data.dtype.kind not in "fc":
+                raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+            node.shape, node.dtype, node.storage = value._data.shape, value._data.dtype, storage
 
     @property
     def _version(self) -> int:
@@ -239,7 +263,12 @@ class Tensor(TensorMethods):
     def detach_(self) -> Tensor:
         """Take this tensor out of the graph."""
         if self._base is not None:
-            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "
+                "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
+                "these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py "
+                "as a solution."
+            )
         self._node = None
         return self
 
@@ -248,8 +277,6 @@ class Tensor(TensorMethods):
         if self._node is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if type(self._node) is not Leaf:
-            import weakref
-
             self._node._hooks().retain = weakref.ref(self)
 
     @property
@@ -278,71 +305,39 @@ class Tensor(TensorMethods):
         """True if both are the same view of the same memory."""
         return self.data_ptr() == tensor.data_ptr() and self._data.shape == tensor._data.shape and self.stride() == tensor.stride()
 
-    # numbers and arrays out of it --------------------------------------------------------------------------------------
+    def is_same_size(self, other: Any) -> bool:
+        """True if both have the same shape."""
+        return self._data.shape == other._data.shape
 
-    def item(self) -> Any:
-        """The only element as a Python number."""
-        if self._data.size != 1:
-            raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
-        return self._data.item()
+    def is_conj(self) -> bool:
+        """False: conjugates are computed at once here."""
+        return False
 
-    def tolist(self) -> Any:
-        """The elements as nested lists of Python numbers (a number if 0-d)."""
-        return self._data.tolist()
+    def is_neg(self) -> bool:
+        """False: negatives are computed at once here."""
+        return False
 
-    def numpy(self, *, force: bool = False) -> Any:
-        """The NumPy array, sharing memory.
+    def resolve_conj(self) -> Tensor:
+        """The tensor itself."""
+        return self
 
-        Raises RuntimeError for a tensor that requires a gradient.
-        """
-        if self._node is not None and not force:
-            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        return self._data.view()
+    def resolve_neg(self) -> Tensor:
+        """The tensor itself."""
+        return self
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        return np.array(self.numpy(), dtype, copy=copy)
+    def get_device(self) -> int:
+        """-1, the number of the CPU."""
+        return -1
 
-    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
-        if array.dtype == bool:
-            array = array.astype(np.uint8)
-        return creation.from_numpy(np.asarray(array))
+    def sum_to_size(self, *size: Any) -> Tensor:
+        """Summed over the dimensions along which `size` broadcasts to this shape."""
+        shape = size_of(size, "sum_to_size")
+        have = self._data.shape
+        if len(shape) > len(have) or any(n not in (1, m) for n, m in zip(shape[::-1], have[::-1])):
+            raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
+        return S.sum_to(self, shape)  # type: ignore[no-any-return]
 
-    def __bool__(self) -> bool:
-        if self._data.size != 1:
-            if not self._data.size:
-                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
-        return bool(self._data.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __complex__(self) -> complex:
-        return complex(self.item())
-
-    def __index__(self) -> int:
-        if self._data.dtype.kind not in "iub" or self._data.size != 1:
-            raise TypeError("only integer tensors of a single element can be converted to an index")
-        return int(self._data.item())
-
-    def __len__(self) -> int:
-        if not self._data.ndim:
-            raise TypeError("len() of a 0-d tensor")
-        return self._data.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self._data.ndim:
-            raise TypeError("iteration over a 0-d tensor")
-        return iter(unbind(self, 0))
-
-    def __contains__(self, element: Any) -> bool:
-        return bool((self == element).any())
-
-    def __hash__(self) -> int:
-        return id(self)
+    # text --------------------------------------------------------------------------------------------------------------
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         node = self.grad_fn
@@ -359,158 +354,6 @@ class Tensor(TensorMethods):
         if self._data.ndim == 0 and type(self) is Tensor:
             return printing.format_number(self._data, spec)
         return object.__format__(self, spec)
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
-                "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
-                "https://github.com/pytorch/pytorch/pull/103001"
-            )
-        if id(self) in memo:
-            return memo[id(self)]
-        import copy
-
-        t: Any = object.__new__(type(self))
-        t._data, t._node, t._grad, t._base, t._storage = self._data.copy("K"), None, None, None, None
-        memo[id(self)] = t
-        if self._node is not None:
-            require_grad(t)
-        if self._grad is not None:
-            t._grad = copy.deepcopy(self._grad, memo)
-        for name, value in self.__dict__.items():
-            t.__dict__[name] = copy.deepcopy(value, memo)
-        return t
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        if not self.is_leaf:
-            raise RuntimeError("only leaf tensors (not results of recorded operations) can be pickled: use detach()")
-        return _rebuild, (type(self), np.asarray(self._data, order="C"), self.requires_grad, dict(self.__dict__))
-
-    # dtypes, devices, copies -------------------------------------------------------------------------------------------
-
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False, memory_format: Any = None) -> Tensor:
-        """The tensor in another dtype or on another device (the CPU): itself if nothing changes.
-
-        to(dtype), to(device), to(device, dtype), to(other tensor).
-        """
-        for a in args:
-            if isinstance(a, dtypes.dtype) or a in (float, int, bool, complex):
-                dtype = a
-            elif isinstance(a, TensorBase):
-                dtype = dtypes.of[a._data.dtype]
-            elif a is not None and not isinstance(a, bool):
-                device = a
-        require_cpu(device)
-        want = numpy_dtype(dtype)
-        if want is None or want == self._data.dtype:
-            return P.clone(self) if copy else self  # type: ignore[no-any-return]
-        return P.cast(self, want)  # type: ignore[no-any-return]
-
-    def type(self, dtype: Any = None, non_blocking: bool = False) -> Any:
-        """The name of its type (torch.FloatTensor), or the tensor in another dtype."""
-        if dtype is None:
-            return f"torch.{self.dtype.type_name}Tensor"
-        if isinstance(dtype, str):
-            dtype = next(d for d in dtypes.all_dtypes if f"torch.{d.type_name}Tensor" == dtype)
-        return self.to(getattr(dtype, "tensor_dtype", dtype))
-
-    def type_as(self, other: Any) -> Tensor:
-        """The tensor in the dtype of another."""
-        return self.to(dtypes.of[other._data.dtype])
-
-    def float(self) -> Tensor:
-        """As float32."""
-        return FP.to_dtype(self, dtypes.float32)
-
-    def double(self) -> Tensor:
-        """As float64."""
-        return FP.to_dtype(self, dtypes.float64)
-
-    def half(self) -> Tensor:
-        """As float16."""
-        return FP.to_dtype(self, dtypes.float16)
-
-    def long(self) -> Tensor:
-        """As int64."""
-        return FP.to_dtype(self, dtypes.int64)
-
-    def int(self) -> Tensor:
-        """As int32."""
-        return FP.to_dtype(self, dtypes.int32)
-
-    def short(self) -> Tensor:
-        """As int16."""
-        return FP.to_dtype(self, dtypes.int16)
-
-    def char(self) -> Tensor:
-        """As int8."""
-        return FP.to_dtype(self, dtypes.int8)
-
-    def byte(self) -> Tensor:
-        """As uint8."""
-        return FP.to_dtype(self, dtypes.uint8)
-
-    def bool(self) -> Tensor:
-        """As bool."""
-        return FP.to_dtype(self, dtypes.bool_)
-
-    def cpu(self, memory_format: Any = None) -> Tensor:
-        """The tensor itself: it is there already."""
-        return self
-
-    def cuda(self, device: Any = None, non_blocking: Any = False) -> Tensor:
-        """There is no CUDA here: AssertionError."""
-        require_cpu("cuda")
-        return self
-
-    def pin_memory(self, device: Any = None) -> Tensor:
-        """The tensor itself: there is no accelerator to pin memory for."""
-        return self
-
-    def clone(self, *, memory_format: Any = None) -> Tensor:
-        """A copy, in the graph."""
-        return P.clone(self)  # type: ignore[no-any-return]
-
-    def contiguous(self, memory_format: Any = None) -> Tensor:
-        """Itself if contiguous, else a contiguous copy."""
-        return self if self._data.flags.c_contiguous else P.contiguous(self)  # type: ignore[no-any-return]
-
-    def share_memory_(self) -> Tensor:
-        """The tensor itself (processes get copies here)."""
-        return self
-
-    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
-        """A new tensor of the data, in this one's dtype."""
-        return creation.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
-
-    def new_zeros(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
-        """Zeros of another size, in this one's dtype."""
-        return creation.zeros(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
-
-    def new_ones(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
-        """Ones of another size, in this one's dtype."""
-        return creation.ones(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
-
-    def new_empty(self, *size: Any, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
-        """A tensor of another size whose values are not set, in this one's dtype."""
-        return creation.empty(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
-
-    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
-        """A tensor of another size filled with one number, in this one's dtype."""
-        return creation.full(size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
-
-    new = new_empty
-
-
-def _rebuild(cls: Any, data: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
-    """A tensor from its pickled parts."""
-    t = object.__new__(cls)
-    t._data, t._node, t._grad, t._base, t._storage = np.array(data), None, None, None, None
-    if requires_grad:
-        require_grad(t)
-    t.__dict__.update(attributes)
-    return t
 
 
 def _torch_strides(a: Any) -> tuple[int, ...]:

@@ -13,12 +13,15 @@ from microtorch.autograd.inplace import assign, check_writable, in_place
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.functions import decompositions as FD
 from microtorch.functions import index as FI
 from microtorch.functions import join as FJ
 from microtorch.functions import linalg as FL
+from microtorch.functions import norms as FN
 from microtorch.functions import pointwise as FP
 from microtorch.functions import random as FRand
 from microtorch.functions import reduce as FR
+from microtorch.functions import relayout as FRel
 from microtorch.functions import shape as FS
 from microtorch.functions import sorting as FO
 from microtorch.functions import special as FSp
@@ -31,8 +34,12 @@ if TYPE_CHECKING:
 
 
 def _reversed(entry: Callable[..., Any]) -> Callable[..., Any]:
+    """The method of an operator whose left operand is no tensor."""
+
     def call(self: Any, other: Any) -> Any:
-        return entry(other, self)
+        if isinstance(other, (int, float, complex, np.generic, TensorBase)):
+            return entry(other, self)
+        return NotImplemented
 
     return call
 
@@ -44,6 +51,26 @@ def _operator(entry: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(other, TensorBase) or isinstance(other, (int, float, complex, np.generic)):
             return entry(self, other)
         return NotImplemented
+
+    return call
+
+
+def _equality(entry: Callable[..., Any]) -> Callable[..., Any]:
+    """`==` and `!=`, which take arrays, too."""
+    operator = entry.operator  # type: ignore[attr-defined]
+
+    def call(self: Any, other: Any) -> Any:
+        result = operator(self, other)
+        return operator(self, wrap(other)) if result is NotImplemented and isinstance(other, np.ndarray) else result
+
+    return call
+
+
+def _operator_on_tensors(entry: Callable[..., Any]) -> Callable[..., Any]:
+    """An operator's method that takes no numbers."""
+
+    def call(self: Any, other: Any) -> Any:
+        return entry(self, other) if isinstance(other, TensorBase) else NotImplemented
 
     return call
 
@@ -92,12 +119,12 @@ class TensorMethods(TensorBase):
     __rmod__ = _reversed(P.remainder)
     __pow__ = _operator(FP.pow)
     __rpow__ = _reversed(FP.pow)
-    __matmul__ = FL.matmul
+    __matmul__ = _operator_on_tensors(FL.matmul)
     __rmatmul__ = _reversed(FL.matmul)
     __neg__ = P.neg
     __abs__ = P.abs
-    __eq__ = P.eq.operator
-    __ne__ = P.ne.operator
+    __eq__ = _equality(P.eq)
+    __ne__ = _equality(P.ne)
     __lt__ = P.lt.operator
     __le__ = P.le.operator
     __gt__ = P.gt.operator
@@ -250,6 +277,9 @@ class TensorMethods(TensorBase):
     diag, diag_embed, diagflat, as_strided = FS.diag, FS.diag_embed, FS.diagflat, FS.as_strided
     tril, triu, flip, fliplr, flipud, rot90, roll = FS.tril, FS.triu, FS.flip, FS.fliplr, FS.flipud, FS.rot90, FS.roll
     repeat, tile, repeat_interleave = FS.repeat, FS.tile, FS.repeat_interleave
+    t_, transpose_, squeeze_, unsqueeze_ = FRel.t_, FRel.transpose_, FRel.squeeze_, FRel.unsqueeze_
+    swapaxes_ = swapdims_ = FRel.transpose_
+    as_strided_, resize_, resize_as_, set_ = FRel.as_strided_, FRel.resize_, FRel.resize_as_, FRel.set_
 
     def view_as(self, other: Any) -> Tensor:
         """A view in the shape of another tensor."""
@@ -314,7 +344,15 @@ class TensorMethods(TensorBase):
 
     # matrices -------------------------------------------------------------------------------------------------------------
 
-    matmul, mm, bmm, mv, dot, addmm, outer, ger = FL.matmul, FL.mm, FL.bmm, FL.mv, FL.dot, FL.addmm, FL.outer, FL.outer
+    matmul, mm, bmm, mv, dot, vdot, outer, ger, inner = FL.matmul, FL.mm, FL.bmm, FL.mv, FL.dot, FL.vdot, FL.outer, FL.outer, FL.inner
+    addmm, addmv, addr, baddbmm, addbmm = FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm
+    addmm_, addmv_, addr_, baddbmm_, addbmm_ = (_written(f) for f in (FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm))
+    kron, trace, cross, cov, corrcoef = FL.kron, FL.trace, FL.cross, FL.cov, FL.corrcoef
+    norm, det, logdet, slogdet, inverse, pinverse = FN.norm, FD.det, FD.logdet, FD.slogdet, FD.inverse, FD.pinverse
+    cholesky, cholesky_inverse, cholesky_solve = FD.old_cholesky, FD.cholesky_inverse, FD.cholesky_solve
+    qr, geqrf, orgqr, ormqr, svd = FD.old_qr, FD.geqrf, FD.orgqr, FD.ormqr, FD.old_svd
+    lu, lu_solve, triangular_solve = FD.old_lu, FD.old_lu_solve, FD.triangular_solve
+    matrix_power, matrix_exp = FD.matrix_power, FD.matrix_exp
 
     # complex -------------------------------------------------------------------------------------------------------------
 

@@ -1,377 +1,468 @@
-"""torch.save and torch.load in PyTorch's own .pt format, without PyTorch.
+"""`torch.save` and `torch.load`: objects made of tensors, containers and numbers, in PyTorch's own .pt files.
 
-The format (https://docs.pytorch.org/docs/stable/notes/serialization.html): an uncompressed zip archive. `data.pkl` is a pickle
-of the object in which each tensor is a call of `torch._utils._rebuild_tensor_v2(storage, offset, size, strides, ...)` and each
-storage a persistent id; `data/<key>` holds the bytes of a storage. Tensors that share memory share it in the file.
-
-Loading never runs code from the file: the unpickler knows a short list of harmless names and refuses every other one.
+What is written here is read by PyTorch (`weights_only=True`), and the other way round. Reading never runs code that a
+file
+names: see `microtorch/_pt_read.py`. Writing to a path is atomic: the file is there whole, or as it was before.
 """
 
 from __future__ import annotations
 
-import io
+import mmap as memory_map
 import os
 import pickle
+import pickletools
+import re
+import stat
 import struct
+import sys
 import tempfile
 import zipfile
-from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from microtorch import dtypes
-from microtorch.autograd.node import require_grad
-from microtorch.autograd.state import TensorBase, wrap
-from microtorch.nn.parameter import Parameter
-from microtorch.size import Size, device
+from microtorch._missing import missing_name as _missing_name, torch_name
+from microtorch._pt_read import BUILDERS, DTYPES, STORAGE_DTYPES, WIDENED, Reader, Storage
+from microtorch._pt_write import LOCAL_HEADER, write_file
+from microtorch.size import device
 
-_STORAGE_OF = {d.numpy: f"{d.type_name}Storage" for d in dtypes.all_dtypes if d.name not in ("uint16", "uint32", "uint64")}
-_DTYPE_OF: dict[str, Any] = {name: dtype for dtype, name in _STORAGE_OF.items()}
-_ALIGNMENT = 64  # of the storages in the file, as PyTorch writes them (so that they can be mapped into memory)
+__all__ = [
+    "save",
+    "load",
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "get_unsafe_globals_in_checkpoint",
+    "safe_globals",
+]
 
+DEFAULT_PROTOCOL = 2
 
-class _Name:
-    """A global of torch's that a file names: `torch.float32`, `torch.FloatStorage`."""
+Array = NDArray[Any]
+File = str | os.PathLike[str] | IO[bytes]
 
-    def __init__(self, module: str, name: str) -> None:
-        self.module, self.name = module, name
+# what the user has allowed --------------------------------------------------------------------------------------------
 
-
-class _Call:
-    """A call of such a global, as a pickle writes it."""
-
-    def __init__(self, module: str, name: str, args: tuple[Any, ...]) -> None:
-        self.function, self.args = _Name(module, name), args
-
-
-class _Storage:
-    """The memory of one or more tensors, as the pickler meets it."""
-
-    def __init__(self, memory: Any) -> None:
-        self.memory = memory
+_allowed: list[Any] = []
 
 
-# writing -------------------------------------------------------------------------------------------------------------------
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """Let `load` make objects of these classes and call these functions: each itself, or (it, "its.full.name").
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset, OrderedDict,
-          defaultdict, Counter)  # fmt: skip
+    They are called with what the file holds: only allow what does no harm whatever it is given.
+    """
+    _allowed.extend(g for g in safe_globals if g not in _allowed)
 
 
-class _Pickler(pickle._Pickler):  # the pickler in Python: what it does with a type can be told
-    def __init__(self, file: Any) -> None:
-        super().__init__(file, 2)
-        self.storages: dict[int, tuple[str, Any]] = {}  # by address of the owning array: (key, array)
-        self.kept: list[Any] = []  # objects made here must live until the end: the memo knows them by address
+def get_safe_globals() -> list[Any]:
+    """The classes and functions that were allowed."""
+    return list(_allowed)
 
-    def save(self, obj: Any, save_persistent_id: bool = True) -> None:
-        if isinstance(obj, _Storage):
-            key, memory = self.storages.setdefault(id(obj.memory), (str(len(self.storages)), obj.memory))
-            kind = _Name("torch", _STORAGE_OF[memory.dtype])
-            self.kept.append(kind)
-            super().save(("storage", kind, key, "cpu", memory.size), False)
-            self.write(pickle.BINPERSID)
-        elif isinstance(obj, _Name):
-            self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())
-        elif isinstance(obj, _Call):
-            self.save(obj.function)
-            super().save(obj.args, False)
-            self.write(pickle.REDUCE)
-        elif isinstance(obj, TensorBase):
-            if id(obj) in self.memo:
-                self.write(self.get(self.memo[id(obj)][0]))
-                return
-            call = _tensor_call(obj)
-            self.kept += [call, obj]
-            self.save(call)
-            self.memoize(obj)
-        elif isinstance(obj, Size):
-            self._made(_Call("torch", "Size", (tuple(obj),)))
-        elif isinstance(obj, device):
-            self._made(_Call("torch", "device", (obj.type,) if obj.index is None else (obj.type, obj.index)))
-        elif isinstance(obj, dtypes.dtype):
-            self._made(_Name("torch", obj.name))
-        elif isinstance(obj, np.generic):
-            super().save(obj.item(), save_persistent_id)
-        elif type(obj) in _PLAIN or obj in (OrderedDict, defaultdict, Counter, complex, set, frozenset, bytearray):
-            super().save(obj, save_persistent_id)
-        elif callable(obj) and getattr(obj, "__module__", "") in ("_codecs", "copyreg", "builtins"):
-            super().save(obj, save_persistent_id)
-        elif isinstance(obj, np.ndarray):
-            raise TypeError("torch.save: a NumPy array can't be saved (loading it would need code); save torch.from_numpy(array)")
+
+def clear_safe_globals() -> None:
+    """Forget what was allowed."""
+    _allowed.clear()
+
+
+class safe_globals:
+    """Allow classes and functions within a `with` block (see `add_safe_globals`)."""
+
+    def __init__(self, safe_globals: list[Any]) -> None:
+        self.safe_globals = safe_globals
+
+    def __enter__(self) -> None:
+        self.added = [g for g in self.safe_globals if g not in _allowed]
+        add_safe_globals(self.added)
+
+    def __exit__(self, *exc: object) -> None:
+        for g in self.added:
+            if g in _allowed:
+                _allowed.remove(g)
+
+
+def _allowed_by_name() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for item in _allowed:
+        if isinstance(item, tuple):
+            if len(item) != 2:
+                raise ValueError(
+                    "Expected tuple of length 2 (global, str of callable full path), but got tuple of length: "
+                    f"{len(item)}"
+                )
+            if type(item[1]) is not str:
+                raise TypeError(
+                    f"Expected second item in tuple to be str of callable full path, but got: {type(item[1])}"
+                )
+            found[item[1]] = item[0]
         else:
-            raise NotImplementedError(
-                f"torch.save: objects of class {type(obj).__name__} can't be saved by microtorch, since loading them would run "
-                "code; save tensors, numbers, strings and containers of them, for a module its state_dict()"
-            )
-
-    def _made(self, value: Any) -> None:
-        self.kept.append(value)
-        self.save(value)
+            found[f"{torch_name(item.__module__)}.{item.__qualname__}"] = item
+    return {name: value for name, value in found.items() if name.split(".")[0] not in ("os", "sys", "posix", "nt")}
 
 
-def _tensor_call(t: TensorBase) -> _Call:
-    """How a file says that tensor: its storage and where in it the tensor lies."""
-    if t._node is not None and t._node.edges:
-        t = _leaf_of(t)
-    a = t._data
-    memory = a
-    while isinstance(memory.base, np.ndarray):
-        memory = memory.base
-    if not memory.flags.c_contiguous or memory.dtype != a.dtype or a.dtype not in _STORAGE_OF:
-        if a.dtype not in _STORAGE_OF:
-            raise NotImplementedError(f"torch.save: tensors of dtype {dtypes.of[a.dtype]} are not supported by microtorch")
-        a = memory = np.ascontiguousarray(a).reshape(a.shape)
-    offset = (a.__array_interface__["data"][0] - memory.__array_interface__["data"][0]) // a.itemsize if a.size else 0
-    strides = tuple(s // a.itemsize for s in a.strides) if a.size else _dense_strides(a.shape)
-    flat = _Storage(memory)
-    requires_grad = t._node is not None
-    plain = isinstance(t, Parameter)
-    rebuilt = _Call(
-        "torch._utils", "_rebuild_tensor_v2",
-        (flat, offset, tuple(a.shape), strides, requires_grad and not plain, OrderedDict()),
-    )  # fmt: skip
-    return _Call("torch._utils", "_rebuild_parameter", (rebuilt, requires_grad, OrderedDict())) if plain else rebuilt
-
-
-def _leaf_of(t: TensorBase) -> TensorBase:
-    """A computed tensor is saved as a leaf that requires a gradient, as PyTorch does."""
-    leaf = wrap(t._data)
-    require_grad(leaf)
-    return leaf
-
-
-def _dense_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    strides, step = [], 1
-    for n in reversed(shape):
-        strides.append(step)
-        step *= max(n, 1)
-    return tuple(reversed(strides))
+# saving ---------------------------------------------------------------------------------------------------------------
 
 
 def save(
-    obj: Any, f: Any, pickle_module: Any = None, pickle_protocol: int = 2, _use_new_zipfile_serialization: bool = True
+    obj: Any,
+    f: File,
+    pickle_module: Any = pickle,
+    pickle_protocol: int = DEFAULT_PROTOCOL,
+    _use_new_zipfile_serialization: bool = True,
+    _disable_byteorder_record: bool = False,
 ) -> None:
-    """Write tensors, or containers of tensors, numbers and strings, to a file that PyTorch reads too.
+    """Write an object to a file: a path, or a file that is open for writing bytes.
 
-    f: a path or a binary file. A path is written atomically: the file is there whole, or as it was before.
-    Raises NotImplementedError for objects whose loading would run code (whole modules, own classes).
+    Tensors that share memory share it again when loaded; NumPy's numbers are written as Python's. At a path the file
+    appears
+    only when all of it is written: a program that is ended meanwhile leaves the old file as it was.
+    Raises RuntimeError if the folder is missing, PicklingError for what has no name to be found by (lambdas).
 
-    >>> import io, microtorch as torch
+    >>> import io
+    >>> import microtorch as torch
     >>> file = io.BytesIO()
-    >>> torch.save({"weights": torch.ones(2), "epoch": 3}, file)
+    >>> torch.save({"weight": torch.ones(2), "epoch": 3}, file)
     >>> _ = file.seek(0)
     >>> torch.load(file)
-    {'weights': tensor([1., 1.]), 'epoch': 3}
+    {'weight': tensor([1., 1.]), 'epoch': 3}
     """
-    if hasattr(f, "write"):
-        _write(obj, f, "archive")
+    if not _use_new_zipfile_serialization:
+        raise NotImplementedError(
+            "microtorch.save writes no files in the old format (_use_new_zipfile_serialization=False)"
+        )
+    if isinstance(f, (str, os.PathLike)):
+        path = Path(os.path.realpath(os.fspath(f)))
+        root = Path(f).name.split(".")[0]
+        with _replacing(path) as file:
+            write_file(obj, file, root if root.isascii() and root else "archive", sys.byteorder)
+    elif hasattr(f, "write"):
+        write_file(obj, f, "archive", sys.byteorder)
+    else:
+        raise AttributeError(
+            f"expected 'f' to be string, path, or a file-like object with a 'write' attribute: {type(f)}"
+        )
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that takes the path's place when it is whole."""
+    if not path.parent.is_dir():
+        raise RuntimeError(f"Parent directory {path.parent} does not exist.")
+    exists = path.exists()
+    if exists and not path.is_file():  # a device, or a pipe: nothing to put in its place
+        with open(path, "wb") as file:
+            yield file
         return
-    path = os.fspath(f)
-    folder, name = os.path.split(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise RuntimeError(f"Parent directory {os.path.dirname(path)} does not exist.")
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.", suffix=".tmp")
+    except PermissionError:  # the file may be written, its folder not
+        with open(path, "wb") as file:
+            yield file
+        return
     try:
         with os.fdopen(handle, "wb") as file:
-            _write(obj, file, os.path.splitext(name)[0] or "archive")
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, stat.S_IMODE(path.stat().st_mode) if exists else 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
-def _write(obj: Any, file: Any, root: str) -> None:
-    pickled = io.BytesIO()
-    pickler = _Pickler(pickled)
-    pickler.dump(obj)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        start = 0
-
-        def put(name: str, data: Any) -> None:
-            nonlocal start
-            info = zipfile.ZipInfo(f"{root}/{name}")
-            header = start + 30 + len(info.filename.encode())  # a local file header is 30 bytes and the name
-            padding = -header % _ALIGNMENT
-            if padding:
-                padding += _ALIGNMENT if padding < 4 else 0
-                info.extra = b"FB" + struct.pack("<H", padding - 4) + b"Z" * (padding - 4)
-            archive.writestr(info, data)
-            start = header + padding + memoryview(data).nbytes
-
-        put("data.pkl", pickled.getvalue())
-        put("byteorder", b"little")
-        for key, memory in pickler.storages.values():
-            little = memory.astype(memory.dtype.newbyteorder("<"), copy=False)
-            put(f"data/{key}", little.reshape(-1).view(np.uint8).data if memory.size else b"")
-        put("version", b"3\n")
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
-# reading -------------------------------------------------------------------------------------------------------------------
-
-
-def _rebuild_tensor(storage: Any, offset: int, size: Any, strides: Any, requires_grad: bool = False, *ignored: Any) -> Any:
-    if not isinstance(storage, np.ndarray):
-        raise pickle.UnpicklingError("a tensor of the file has no storage")
-    step = storage.itemsize
-    if offset < 0 or any(s < 0 for s in strides) or any(n < 0 for n in size):
-        raise pickle.UnpicklingError("a tensor of the file has a negative offset, size or stride")
-    if 0 in size:
-        t = wrap(np.empty(tuple(size), storage.dtype))
-    else:
-        # NumPy refuses a tensor that reaches outside of its storage.
-        t = wrap(np.ndarray(tuple(size), storage.dtype, storage, offset * step, [s * step for s in strides]))
-    if requires_grad:
-        require_grad(t)
-    return t
-
-
-def _rebuild_parameter(data: Any, requires_grad: bool, hooks: Any, state: Any = None) -> Any:
-    if not isinstance(data, TensorBase):
-        raise pickle.UnpicklingError("a parameter of the file is no tensor")
-    return Parameter(data, requires_grad)
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """Bytes as protocol 2 writes them."""
-    if encoding not in ("latin1", "latin-1"):
-        raise pickle.UnpicklingError(f"bytes in encoding {encoding!r} are not allowed in a weights file")
-    return text.encode("latin1")
-
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
-    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
-    ("torch._utils", "_rebuild_parameter_with_state"): _rebuild_parameter,
-    ("torch.nn.parameter", "Parameter"): Parameter,
-    ("torch", "Size"): Size,
-    ("torch", "device"): device,
-    ("collections", "OrderedDict"): OrderedDict,
-    ("collections", "Counter"): Counter,
-    ("collections", "defaultdict"): defaultdict,
-    ("_codecs", "encode"): _encode,
-    **{(module, kind.__name__): kind for module in ("builtins", "__builtin__")
-       for kind in (set, frozenset, complex, bytearray, dict, list, tuple, int, float, bool, str)},
-    **{("torch", d.name): d for d in dtypes.all_dtypes},
-    **{("torch", name): _Name("torch", name) for name in (*_DTYPE_OF, "BFloat16Storage")},
-}  # fmt: skip
-_safe: dict[tuple[str, str], Any] = {}
-
-
-def add_safe_globals(safe_globals: Sequence[Any]) -> None:
-    """Let files that are loaded from now on name these classes and functions: they will be called with what the file says."""
-    for entry in safe_globals:
-        if isinstance(entry, tuple):
-            entry, name = entry
-            module, _, attribute = name.rpartition(".")
-        else:
-            module, attribute = entry.__module__, entry.__qualname__
-        _safe[module, attribute] = entry
-
-
-def get_safe_globals() -> list[Any]:
-    """What `add_safe_globals` has added."""
-    return list(_safe.values())
-
-
-def clear_safe_globals() -> None:
-    """Take back all that `add_safe_globals` has added."""
-    _safe.clear()
-
-
-@contextmanager
-def safe_globals(names: Sequence[Any]) -> Iterator[None]:
-    """`add_safe_globals` for a `with` block."""
-    before = dict(_safe)
-    add_safe_globals(names)
-    try:
-        yield
-    finally:
-        _safe.clear()
-        _safe.update(before)
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, read: Callable[[str], bytes], big_endian: bool) -> None:
-        super().__init__(io.BytesIO(data))
-        self.read_record, self.big_endian = read, big_endian
-        self.storages: dict[str, Any] = {}
-
-    def find_class(self, module: str, name: str) -> Any:
-        found = _ALLOWED.get((module, name), _safe.get((module, name)))
-        if found is None:
-            raise pickle.UnpicklingError(
-                f"Weights only load failed: the file names {module}.{name}, which is not allowed, since it could run code. If you "
-                "trust it, allow it with torch.serialization.add_safe_globals."
-            )
-        return found
-
-    def persistent_load(self, pid: Any) -> Any:
-        if not (isinstance(pid, tuple) and len(pid) == 5 and pid[0] == "storage" and isinstance(pid[1], _Name)):
-            raise pickle.UnpicklingError("the file names a storage in a way that is not known")
-        _, kind, key, _, count = pid
-        if key not in self.storages:
-            raw = self.read_record(f"data/{key}")
-            if kind.name == "BFloat16Storage":  # widened to float32, which holds every bfloat16 exactly
-                short = np.frombuffer(raw, ">u2" if self.big_endian else "<u2")
-                memory = (short.astype(np.uint32) << 16).view(np.float32)
-            else:
-                dtype = _DTYPE_OF[kind.name]
-                memory = np.frombuffer(bytearray(raw), dtype.newbyteorder(">" if self.big_endian else "<")).astype(dtype, copy=False)
-            if memory.size < count:
-                raise pickle.UnpicklingError(f"storage {key} of the file has {memory.size} elements, not {count}")
-            self.storages[key] = memory
-        return self.storages[key]
+# loading --------------------------------------------------------------------------------------------------------------
 
 
 def load(
-    f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool | None = None, mmap: bool | None = None,
+    f: File,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
     **pickle_load_args: Any,
-) -> Any:  # fmt: skip
-    """Read what `torch.save` wrote, here or in PyTorch.
+) -> Any:
+    """Read an object from a file: a path, or a file that is open for reading bytes (and can seek).
 
-    f: a path or a binary file that can seek. map_location: only the CPU. weights_only: always so here, code is never run.
-    bfloat16 tensors come as float32, which holds their values exactly.
-    Raises FileNotFoundError, RuntimeError for a file that is no such archive or a damaged one, pickle.UnpicklingError for one that
-    names what is not allowed.
+    map_location: "cpu" (or a function or dictionary that says so) for files with tensors of other devices.
+    weights_only: True (the default) builds tensors, containers, numbers and text, and what `add_safe_globals` allows;
+    False also NumPy's arrays, and Modules of classes that the program has, without calling them. Code that a file
+    names never runs.
+    mmap: map the tensors' memory to the file (a path) instead of reading it.
+
+    Raises UnpicklingError for what may not be built, naming it, and for a broken pickle; RuntimeError for a file that
+    is no archive, or damaged, or has tensors of other devices; NotImplementedError for kinds of tensors that
+    microtorch has not.
     """
-    if not hasattr(f, "read"):
+    if pickle_module is not None and weights_only:
+        raise RuntimeError("Can not safely load weights when explicit pickle_module is specified")
+    trusted = weights_only is False
+    place = _placer(map_location)
+    if isinstance(f, (str, os.PathLike)):
         with open(f, "rb") as file:
-            return _read(file)
-    return _read(f)
+            return _load(file, os.fspath(f) if mmap else None, place, trusted)
+    if mmap:
+        raise ValueError("f must be a file path in order to use the mmap argument")
+    if not (hasattr(f, "seek") and hasattr(f, "read")):
+        raise AttributeError(
+            f"'{type(f).__name__}' object has no attribute 'seek'. You can only torch.load from a file that is "
+            f"seekable. Please "
+            "pre-load the data into a buffer like io.BytesIO and try to load from it instead."
+        )
+    return _load(f, None, place, trusted)
 
 
-def _read(file: Any) -> Any:
+def _load(file: IO[bytes], mapped: str | None, place: Callable[[Any, str], None], trusted: bool) -> Any:
+    start = file.tell()
+    beginning = file.read(4)
+    file.seek(start)
+    try:
+        if beginning != b"PK\x03\x04":
+            if mapped is not None:
+                raise RuntimeError(
+                    "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True), "
+                    "please "
+                    "torch.save your checkpoint with this option in order to use mmap."
+                )
+            return _load_old(file, beginning, place, trusted)
+        with _opened(file) as archive:
+            return _load_archive(archive, mapped, place, trusted)
+    except pickle.UnpicklingError as error:
+        raise pickle.UnpicklingError(
+            f"{'Load' if trusted else 'Weights only load'} failed. {error}"
+        ) from error.__cause__
+
+
+@contextmanager
+def _opened(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """The archive; whatever is wrong with it is a RuntimeError."""
+    what = "PytorchStreamReader failed reading zip archive"
     try:
         archive = zipfile.ZipFile(file)
-        names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise RuntimeError(
-            f"PytorchStreamReader failed reading zip archive: {error} (a damaged file, or one in the format that PyTorch wrote before "
-            "1.6, which microtorch does not read: load it in PyTorch and save it again)"
-        ) from None
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, EOFError, struct.error, IndexError) as error:
+        raise RuntimeError(f"{what}: {error}. The file is damaged, or was not written to its end.") from error
     with archive:
-        pickles = [n for n in names if n.endswith("/data.pkl") and n.count("/") == 1]
-        if len(pickles) != 1:
-            raise RuntimeError("PytorchStreamReader failed locating file data.pkl: this is no file of torch.save")
-        root = pickles[0].removesuffix("data.pkl")
+        yield archive
 
-        def read(name: str) -> bytes:
-            try:
-                return archive.read(root + name)
-            except KeyError:
-                raise RuntimeError(f"PytorchStreamReader failed locating file {name}: file not found") from None
 
+def _load_archive(
+    archive: zipfile.ZipFile, mapped: str | None, place: Callable[[Any, str], None], trusted: bool
+) -> Any:
+    infos = {info.filename: info for info in archive.infolist()}
+    pickles = [name for name in infos if name.endswith("/data.pkl") and name.count("/") == 1]
+    if not pickles:
+        raise RuntimeError(
+            "PytorchStreamReader failed locating file data.pkl: file not found (this is a zip archive, but not one of "
+            "torch.save; torch.jit's archives are not read)"
+        )
+    root = pickles[0].removesuffix("data.pkl")
+    if f"{root}constants.pkl" in infos:
+        raise NotImplementedError("microtorch.load does not read TorchScript archives (torch.jit.save)")
+
+    def record(name: str) -> bytes:
+        info = infos.get(root + name)
+        if info is None:
+            raise RuntimeError(f"PytorchStreamReader failed locating file {name}: file not found")
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise RuntimeError(
+                f"PytorchStreamReader failed reading file {name}: it is compressed, as no file of torch.save is"
+            )
         try:
-            big = f"{root}byteorder" in names and read("byteorder") == b"big"
-            return _Unpickler(read("data.pkl"), read, big).load()
-        except (zipfile.BadZipFile, OSError, EOFError, struct.error, NotImplementedError) as error:
-            raise RuntimeError(f"PytorchStreamReader failed reading a record: {error or 'it ends too early'}") from None
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, MemoryError) as error:
-            raise pickle.UnpicklingError(f"the file is damaged: {type(error).__name__}: {error}") from None
+            return archive.read(info)
+        except (zipfile.BadZipFile, NotImplementedError, OSError, EOFError, RuntimeError, struct.error) as error:
+            raise RuntimeError(
+                f"PytorchStreamReader failed reading file {name}: {error}. The file is damaged."
+            ) from error
+
+    def storage(key: str) -> Array:
+        if not re.fullmatch(r"[\w.-]+", key):
+            raise pickle.UnpicklingError(f"{key!r:.80} is no name of a storage")
+        if mapped is not None:
+            return _map_record(mapped, infos.get(f"{root}data/{key}"), key)
+        return _writable(record(f"data/{key}"))
+
+    order = record("byteorder").decode("latin1") if f"{root}byteorder" in infos else "little"
+    if order not in ("little", "big"):
+        raise ValueError("Unknown endianness type: " + order)
+    swap = order != sys.byteorder
+    return Reader(record("data.pkl"), storage, place, _allowed_by_name(), trusted, swap).load()
+
+
+def _writable(data: bytes) -> Array:
+    """The bytes as an array that can be written to."""
+    return np.frombuffer(bytearray(data), np.uint8)
+
+
+def _map_record(path: str, info: zipfile.ZipInfo | None, key: str) -> Array:
+    """A record's bytes as they lie in the file; written to, they become a copy in memory, and the file stays as it
+    is.
+    """
+    if info is None:
+        raise RuntimeError(f"PytorchStreamReader failed locating file data/{key}: file not found")
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        file.seek(info.header_offset)
+        header = file.read(LOCAL_HEADER)
+        if len(header) < LOCAL_HEADER or info.compress_type != zipfile.ZIP_STORED:
+            raise RuntimeError(f"PytorchStreamReader failed reading file data/{key}: the file is damaged")
+        name_length, extra_length = struct.unpack("<HH", header[26:30])
+        start = info.header_offset + LOCAL_HEADER + name_length + extra_length
+        if start + info.file_size > size:
+            raise RuntimeError(f"PytorchStreamReader failed reading file data/{key}: the file is damaged")
+        if not info.file_size:
+            return np.empty(0, np.uint8)
+        whole = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY)
+    return np.frombuffer(whole, np.uint8, info.file_size, start)
+
+
+def _placer(map_location: Any) -> Callable[[Any, str], None]:
+    """What checks that each storage comes to lie on the CPU, as `map_location` has it. Raises RuntimeError if not."""
+
+    def check(location: str) -> None:
+        name = str(location)
+        if name == "cpu":
+            return
+        if name.startswith("cuda"):
+            raise RuntimeError(
+                "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
+                "running on "
+                "a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages "
+                "to the CPU."
+            )
+        raise RuntimeError(
+            f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {name!r:.80}): "
+            f"microtorch "
+            "has the CPU only, use map_location='cpu'"
+        )
+
+    def place(storage: Storage, location: str) -> None:
+        if map_location is None:
+            check(location)
+        elif isinstance(map_location, dict):
+            check(map_location.get(location, location))
+        elif isinstance(map_location, (str, device)):
+            check(str(map_location))
+        elif callable(map_location):
+            if map_location(storage, location) is None:
+                check(location)
+        else:
+            raise TypeError(
+                f"map_location must be None, a device, a string, a dictionary or a function: {type(map_location)}"
+            )
+
+    return place
+
+
+# PyTorch's format before version 1.6 ----------------------------------------------------------------------------------
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+
+
+def _load_old(file: IO[bytes], beginning: bytes, place: Callable[[Any, str], None], trusted: bool) -> Any:
+    """Read the old format: five pickles (magic number, version, system, object, keys), then the storages' bytes."""
+    if not beginning:
+        raise EOFError("Ran out of input")
+    if beginning[:1] != pickle.PROTO:
+        raise RuntimeError(
+            "PytorchStreamReader failed reading zip archive: not a ZIP archive, and no file of older versions of "
+            "torch.save. The "
+            "file is damaged, or was not written by torch.save."
+        )
+    data = file.read()
+    sizes = {name: dtype.itemsize for name, dtype in STORAGE_DTYPES.items()} | WIDENED
+    at = 0
+
+    def part(read: Callable[[str], Array]) -> Reader:
+        nonlocal at
+        reader = Reader(data, read, place, _allowed_by_name(), trusted, sys.byteorder == "big")
+        reader.at = at
+        return reader
+
+    def no_storage(key: str) -> Array:
+        raise pickle.UnpicklingError("a storage out of place")
+
+    def simple() -> Any:
+        nonlocal at
+        reader = part(no_storage)
+        value = reader.load()
+        at = reader.at
+        return value
+
+    if simple() != _MAGIC:
+        raise RuntimeError("Invalid magic number; corrupt file?")
+    if simple() != 1001:
+        raise RuntimeError("Invalid protocol version")
+    simple()  # the writer's system
+    # The storages' sizes are in the object's pickle, their bytes behind it: read it once for the sizes, once for the
+    # tensors.
+    found: dict[str, int] = {}
+
+    class Sizes(Reader):
+        def _make_storage(self, kind: str, key: str, count: int) -> Storage:
+            if kind not in sizes:
+                raise NotImplementedError(f"microtorch.load does not read a {kind:.80}")
+            found[key] = sizes[kind]
+            if count * sizes[kind] > len(data):
+                raise pickle.UnpicklingError("the file is damaged: a storage is longer than the file")
+            dtype = STORAGE_DTYPES.get(kind, np.dtype("f4"))
+            return Storage(np.zeros(count * dtype.itemsize, np.uint8), dtype)
+
+    first = Sizes(data, no_storage, place, _allowed_by_name(), trusted, False)
+    first.at = object_at = at
+    first.load()
+    at = first.at
+    keys = simple()
+    records: dict[str, Array] = {}
+    if not isinstance(keys, list) or any(key not in found for key in keys):
+        raise pickle.UnpicklingError("the file is damaged: its list of storages is not that of the object")
+    for key in keys:
+        (count,) = struct.unpack("<q", data[at : at + 8].ljust(8, b"\xff"))
+        end = at + 8 + count * found[key]
+        if count < 0 or end > len(data):
+            raise RuntimeError(
+                f"unexpected EOF, expected {count * found[key]} more bytes. The file might be corrupted."
+            )
+        records[key] = _writable(data[at + 8 : end])
+        at = end
+
+    def read(key: str) -> Array:
+        if key not in records:
+            raise pickle.UnpicklingError(f"the file is damaged: storage {key!r:.80} is missing")
+        return records[key]
+
+    at = object_at
+    return part(read).load()
+
+
+def get_unsafe_globals_in_checkpoint(f: File) -> list[str]:
+    """The names in a file that `load` refuses as long as they are not allowed by `add_safe_globals`. Nothing is built.
+
+    Raises RuntimeError for what is no archive.
+    """
+    with _opened(open(f, "rb") if isinstance(f, (str, os.PathLike)) else f) as archive:
+        name = next((n for n in archive.namelist() if n.endswith("data.pkl")), None)
+        if name is None:
+            raise RuntimeError("PytorchStreamReader failed locating file data.pkl: file not found")
+        data = archive.read(name)
+    names = {
+        str(argument).replace(" ", ".") for opcode, argument, _ in pickletools.genops(data) if opcode.name == "GLOBAL"
+    }
+    known = {*BUILDERS, *DTYPES, *_allowed_by_name()}
+    modern = {n.replace("__builtin__.", "builtins.").replace("numpy.core.", "numpy._core.") for n in names}
+    return sorted(
+        n for n in modern if n not in known and not re.fullmatch(r"torch\.(\w+Storage|storage\.UntypedStorage)", n)
+    )
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)

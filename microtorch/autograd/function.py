@@ -228,6 +228,8 @@ def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: boo
         if any(r is a for a in args) or r._node is not None:
             fresh: Tensor = wrap(r._data)  # an input handed through is a result of its own
             fresh._storage = storage_of(r)
+            if recorded:
+                fresh._base, fresh._made = r if r._base is None else r._base, f"function {i}"  # type: ignore[attr-defined]
             r = fresh
         if recorded and differentiable[i]:
             r._node = ctx._output_node(i, r._data)

@@ -32,6 +32,11 @@ _SEVERAL = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
     "modified inplace. You should replace the inplace operation by an out-of-place one."
 )
+_FUNCTION = (
+    " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
+    "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This "
+    "behavior is forbidden. You can fix this by cloning the output of the custom Function."
+)
 _NO_GRAD = "A view was created in no_grad mode"
 
 
@@ -60,7 +65,9 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
 
 
 def _made_error(x: TensorBase, made: str, what: str) -> str:
-    """Why a view of a special kind (made in no_grad, or one of several) must not be written, or be seen after a write."""
+    """Why a view of a special kind (made in no_grad, one of several, an input that a Function returned) must not be written, or be seen after a write."""
+    if made.startswith("function ") and x._node is not None:
+        return f"Output {made.split()[1]} of {x._node.name()} is a view and {what}{_FUNCTION}"
     several = made != "no_grad"
     if several and x._node is not None and type(x._node) is not Leaf:
         which = f"Output {made} of {re.sub('Backward[0-9]*$', '', x._node.name())} is a view and"

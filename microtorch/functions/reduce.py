@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -304,46 +303,6 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
 
 
 # norms and distances ---------------------------------------------------------------------------------------------------------
-
-
-def vector_norm_over(input: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, name: str = "linalg.vector_norm") -> Any:
-    """The vector norm after PyTorch's checks."""
-    need_tensor(name, input)
-    if input._data.dtype.kind not in "fc":
-        if dtype is None or name == "linalg.vector_norm":
-            raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {type_name(input)}")
-    want = numpy_dtype(dtype)
-    if want is not None:
-        if want.kind not in "fc":
-            raise RuntimeError(f"{name}: dtype should be floating point or complex. Got {dtypes.of[want].type_name}")
-        if (want.kind == "c") != (input._data.dtype.kind == "c"):
-            kind = ("complex", "real") if input._data.dtype.kind == "c" else ("real", "complex")
-            raise RuntimeError(f"{name}: dtype should be {kind[0]} for {kind[0]} inputs, but got {dtypes.of[want].type_name}")
-        if want.itemsize < input._data.dtype.itemsize:
-            raise RuntimeError(
-                f"{name}: the dtype of the input ({type_name(input)}) should be convertible without narrowing to the specified "
-                f"dtype ({dtypes.of[want].type_name})"
-            )
-        input = P.cast(input, want) if input._data.dtype != want else input
-    axes = axes_of(dim, input._data.ndim)
-    ord = float(ord)
-    if (ord < 0 or math.isinf(ord)) and input._data.size == 0:
-        shape = input._data.shape
-        if axes is None:
-            raise RuntimeError(
-                f"{name} cannot compute the {_show(ord)} norm on an empty tensor because the operation does not have an identity"
-            )
-        for a in axes:
-            if shape[a] == 0:
-                raise RuntimeError(
-                    f"{name} cannot compute the {_show(ord)} norm on the dimension {a} because this dimension is empty and the "
-                    "operation does not have an identity"
-                )
-    return R.vector_norm(input, ord, axes, keepdim)
-
-
-def _show(ord: float) -> str:
-    return "inf" if ord == math.inf else "-inf" if ord == -math.inf else f"{ord:g}"
 
 
 @takes_out

@@ -4,11 +4,12 @@ x (N, C, *S), weight (O, C / groups, *K), result (N, O, *out). A *tap* is one pl
 is cut into s *phases* per dimension (x[a::s]); in its phase a tap reads the output's places one after the other, from some
 shift on. The unfolded matrix (C * taps, places) of a few images is so a strided view of a phase, copied at once.
 
-Two ways to lay out the places:
+Three ways to lay out the places:
 
-- exact: the output's places, row by row;
-- flat: rows as long as the phase's rows. What a tap reads is then one contiguous piece of memory an image, at the price of
-  computing some places too many at each row's end, which are cut off.
+- by image: the output's places, row by row, a matrix for each image; the product is written where it belongs at once;
+- merged: the same, but one matrix for several (small) images;
+- flat: as merged, but with rows as long as the phase's rows. What a tap reads is then one contiguous piece of memory an
+  image, at the price of computing some places too many at each row's end, which are cut off.
 
 The three functions are each other's derivatives: forward, its transpose in x, its transpose in weight.
 """
@@ -82,11 +83,12 @@ class _Plan:
         # the input is its only phase
         self.direct = self.phase_size == size and all(s == 1 for s in stride) and not any(padding)
         self.pointwise = self.direct and self.taps == 1 and groups == 1 and math.prod(self.out) >= 64
-        self.flat = self.out[-1:] != self.phase_size[-1:] and self._flat_is_faster()
+        self.flat = self.out[-1:] != self.phase_size[-1:] and self.k > 0 and self._flat_is_faster()
+        self.by_image = not self.flat and math.prod(self.out) >= 128
         inner = self.phase_size[1:] if self.flat else self.out[1:]
         self.row = math.prod(inner)  # places in one row
         self.strides = tuple(math.prod(self.phase_size[i + 1 :]) for i in range(len(size)))  # of a phase, in elements
-        row_bytes = 4 * self.k * groups * self.row
+        row_bytes = 4 * (self.k * groups + (0 if self.by_image else self.o)) * self.row
         self.rows = max(1, min(self.out[0], _BLOCK_BYTES // max(row_bytes, 1)))  # rows of the output at a time
         whole = self.rows == self.out[0]
         self.images = max(1, min(self.n, _BLOCK_BYTES // max(row_bytes * self.rows, 1))) if whole else 1  # and images
@@ -136,40 +138,57 @@ class _Plan:
         """In the flat layout: places from the first to the last of some rows, without the tail of the last."""
         return (rows - 1) * self.row + sum((o - 1) * s for o, s in zip(self.out[1:], self.strides[1:])) + 1
 
-    def unfold(self, parts: list[Any], first: int, end: int) -> Any:
-        """The unfolded matrix of a block: (groups, C / groups * taps, n * places)."""
-        n, rows = parts[0].shape[0], end - first
-        count = n * rows * self.row
+    def unfold(self, parts: list[Any], first: int, end: int, ones: bool = False) -> Any:
+        """The unfolded matrix of a block: (groups, C / groups * taps, n * places), or by image (n, groups, ..., places).
+
+        ones: with a further row of ones in each group (by image only).
+        """
+        n, rows, groups = parts[0].shape[0], end - first, self.groups
+        count = rows * self.row
         dtype, size = parts[0].dtype, parts[0].dtype.itemsize
-        image = math.prod(self.phase_size) * size
-        cols = _scratch("cols", self.c * self.taps * count, dtype).reshape(self.c, self.taps, n, rows * self.row)
+        image = math.prod(self.phase_size) * size  # bytes of one channel
+        channels = self.c // groups
+        if self.by_image:
+            matrix = _scratch("cols", n * groups * (self.k + ones) * count, dtype).reshape(n, groups, self.k + ones, count)
+            cols = matrix[:, :, : self.k].reshape(n, groups, channels, self.taps, count).transpose(1, 2, 3, 0, 4)
+            if ones:
+                matrix[:, :, self.k] = 1
+        else:
+            matrix = _scratch("cols", groups * self.k * n * count, dtype).reshape(groups, self.k, n * count)
+            cols = matrix.reshape(groups, channels, self.taps, n, count)
         if self.flat:
             length = self.length(rows)
             cols[..., length:] = 0
             shape, strides = (length,), (size,)
         else:
-            shape = (rows, *self.out[1:])
+            length, shape = count, (rows, *self.out[1:])
             strides = tuple(s * size for s in self.strides)
         t = 0
         for phase, part in zip(self.phases, parts):
             taps = math.prod(phase.grid)
-            offset = sum((s + (first if i == 0 else 0)) * e for i, (s, e) in enumerate(zip(phase.shift, self.strides)))
+            offset = sum(s * e for s, e in zip((phase.shift[0] + first, *phase.shift[1:]), self.strides))
             steps = [p * e * size for p, e in zip(phase.step, self.strides)]
             source = np.ndarray(
-                (self.c, *phase.grid, n, *shape), dtype, part, offset * size, (image, *steps, image * self.c, *strides)
+                (groups, channels, *phase.grid, n, *shape),
+                dtype,
+                part,
+                offset * size,
+                (image * channels, image, *steps, image * self.c, *strides),
             )
-            target = cols[:, t : t + taps]
-            if self.flat:
-                target.reshape(self.c, *phase.grid, n, -1)[..., : shape[0]] = source
-            else:
-                target.reshape(source.shape)[...] = source
+            target = cols[:, :, t : t + taps, :, :length]
+            if target.shape != source.shape:
+                target = target.reshape(source.shape, copy=False)
+            target[...] = source
             t += taps
-        return cols.reshape(self.groups, self.k, count)
+        return matrix
 
     def fold(self, cols: Any, parts: list[Any], first: int, end: int) -> None:
         """The transpose of `unfold`: the matrix added into the phases."""
         n, rows = parts[0].shape[0], end - first
-        cols = cols.reshape(self.c, self.taps, n, rows * self.row)
+        if self.by_image:
+            cols = cols.reshape(n, self.c, self.taps, -1).transpose(1, 2, 0, 3)
+        else:
+            cols = cols.reshape(self.c, self.taps, n, -1)
         length = self.length(rows) if self.flat else 0
         t = 0
         for phase, part in zip(self.phases, parts):
@@ -273,13 +292,21 @@ def conv(
         if bias is not None:
             flat += bias[:, None]
         return out
+    w = plan.matrix_of(weight)
+    if plan.by_image and bias is not None:  # a row of ones brings the bias into the product
+        w = np.concatenate((w, bias.reshape(groups, -1, 1)), 2)
     # transposed in memory: BLAS is a fifth faster so
-    w = np.ascontiguousarray(plan.matrix_of(weight).swapaxes(1, 2)).swapaxes(1, 2)
+    w = np.ascontiguousarray(w.swapaxes(1, 2)).swapaxes(1, 2)
     shift = None if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
+    whole = out.reshape(plan.n, groups, plan.o // groups, -1)
     parts: list[Any] = []
     for i, j, r, e in plan.blocks():
         if r == 0:
             parts = plan.split(x[i:j], again=i > 0 and j - i == plan.images)
+        if plan.by_image:
+            cols = plan.unfold(parts, r, e, ones=bias is not None)
+            np.matmul(w, cols, out=whole[i:j, :, :, r * plan.row : e * plan.row])
+            continue
         cols = plan.unfold(parts, r, e)
         y = _scratch("y", plan.o * cols.shape[2], x.dtype).reshape(groups, plan.o // groups, cols.shape[2])
         np.matmul(w, cols, out=y)
@@ -292,7 +319,10 @@ def conv(
 
 
 def _gradient_matrix(plan: _Plan, g: Any, i: int, j: int, r: int, e: int) -> Any:
-    """g's block as (groups, O / groups, n * places), zero where the flat layout has places too many."""
+    """g's block as (groups, O / groups, n * places), zero where the flat layout has places too many; or by image."""
+    if plan.by_image:
+        whole = g.reshape(plan.n, plan.groups, plan.o // plan.groups, -1)
+        return whole[i:j, :, :, r * plan.row : e * plan.row]
     places = (j - i) * (e - r) * plan.row
     matrix = _scratch("y", plan.o * places, g.dtype).reshape(plan.o, places)
     if plan.flat:
@@ -309,6 +339,9 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
         return np.zeros(x_shape, g.dtype)
     if plan.pointwise:
         return np.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
+    pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
+    if all(s == 1 for s in stride) and min(pads) >= 0 and _turning_is_faster(x_shape, groups):
+        return conv(g, _turned(weight, groups), None, stride, pads, dilation, groups, x_shape[2:])
     w = plan.matrix_of(weight).swapaxes(1, 2)
     out = np.zeros(x_shape, g.dtype) if plan.direct else np.empty(x_shape, g.dtype)
     parts: list[Any] = []
@@ -316,12 +349,26 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
         if r == 0:
             parts = [out[i:j]] if plan.direct else plan.empty_phases(j - i, g.dtype, zero=True)
         matrix = _gradient_matrix(plan, g, i, j, r, e)
-        cols = _scratch("cols", groups * plan.k * matrix.shape[2], g.dtype).reshape(groups, plan.k, matrix.shape[2])
+        shape = (*matrix.shape[:-2], plan.k, matrix.shape[-1])
+        cols = _scratch("cols", math.prod(shape), g.dtype).reshape(shape)
         np.matmul(w, matrix, out=cols)
         plan.fold(cols, parts, r, e)
         if e == plan.out[0] and not plan.direct:
             plan.join(parts, out[i:j])
     return out
+
+
+def _turning_is_faster(x_shape: Ints, groups: int) -> bool:
+    """Whether unfolding g is faster than folding the product (measured): not for few channels or small images."""
+    channels = x_shape[1] // groups
+    return math.prod(x_shape[2:]) >= 256 and (channels >= 16 or groups == x_shape[1] > 1)
+
+
+def _turned(weight: Any, groups: int) -> Any:
+    """The weight whose convolution is the transpose of this one's, for stride 1: turned around, channels exchanged."""
+    o, c, *kernel = weight.shape
+    w = weight.reshape(groups, o // groups, c, *kernel).swapaxes(1, 2).reshape(groups * c, o // groups, *kernel)
+    return np.flip(w, tuple(range(2, w.ndim)))
 
 
 @_single_for_half
@@ -333,15 +380,14 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
         return np.zeros(w_shape, g.dtype)
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
-    part = np.empty_like(out)
     parts: list[Any] = []
     for i, j, r, e in plan.blocks():
         if r == 0:
             parts = plan.split(x[i:j], again=i > 0 and j - i == plan.images)
         matrix = _gradient_matrix(plan, g, i, j, r, e)
         cols = plan.unfold(parts, r, e)
-        np.matmul(matrix, cols.swapaxes(1, 2), out=part)
-        out += part
+        part = np.matmul(matrix, cols.swapaxes(-1, -2))
+        out += part.sum(0) if plan.by_image else part
     return plan.weight_of(out, w_shape)
 
 

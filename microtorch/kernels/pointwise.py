@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.shape import empty_like
+
 from microtorch.kernels.select import kept
 
 from microtorch.dtypes import of
@@ -42,6 +44,10 @@ def cast(x: Any, dtype: Any) -> Any:
             if x.dtype.kind == "f" and dtype.kind == "u":
                 return x.astype(np.int64).astype(dtype)  # negative numbers wrap around, as C's cast does
             return x.astype(dtype)
+    if 0 in x.strides and x.ndim > 1:  # NumPy would leave the copy of a broadcast array in another order
+        out = empty_like(x, dtype)
+        out[...] = x
+        return out
     return x.astype(dtype)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from microtorch import dtypes, printing
-from microtorch._tensor import Tensor
+from microtorch._tensor import Tensor, TensorMeta
 from microtorch.autograd.node import require_grad
 from microtorch.autograd.state import TensorBase, storage_of
 from microtorch.functions.arguments import numpy_dtype
-from microtorch.size import cpu, require_cpu
+from microtorch.size import require_cpu
 
 __all__ = [
     "Buffer",
@@ -37,7 +37,7 @@ def is_buffer(value: Any) -> bool:
     return isinstance(value, TensorBase) and isinstance(value, Buffer)
 
 
-class _ParameterMeta(type):
+class _ParameterMeta(TensorMeta):
     """Lets a tensor of another class be a Parameter, if it is marked `_is_param`."""
 
     def __instancecheck__(self, instance: Any) -> bool:
@@ -93,7 +93,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         return printing.format_parameter(super().__repr__(tensor_contents=tensor_contents))
 
 
-class _BufferMeta(type):
+class _BufferMeta(TensorMeta):
     def __instancecheck__(self, instance: Any) -> bool:
         if self is Buffer and isinstance(instance, TensorBase) and getattr(instance, "_is_buffer", False):
             return True
@@ -124,73 +124,122 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 
 
 class UninitializedTensorMixin:
-    """A tensor without shape or data: `materialize(shape)` gives it both."""
+    """A tensor without shape or data, but with a dtype: `materialize(shape)` gives it the rest."""
 
     cls_to_become: Any
+    _kind: Any  # NumPy's dtype
+    _wants_grad: bool
+
+    def _begin(self, requires_grad: bool, device: Any, dtype: Any) -> Any:
+        """Set the state of a new object."""
+        require_cpu(device)
+        t: Any = self
+        t._node = t._grad = t._base = t._storage = None
+        t._kind, t._wants_grad = numpy_dtype(dtype) or dtypes.default.float, requires_grad
+        return t
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Become an ordinary parameter (or buffer) of this shape, with unset values."""
         t: Any = self
         require_cpu(device)
-        kind = numpy_dtype(dtype) or t._data.dtype
+        kind, wants_grad = numpy_dtype(dtype) or self._kind, self._wants_grad
+        del self._kind, self._wants_grad
         t.__class__ = self.cls_to_become
-        t._data, t._storage = np.zeros(tuple(shape), kind), None
-        if t._node is not None:
+        t._data = np.zeros(tuple(shape), kind)
+        if wants_grad:
             require_grad(t)
+
+    @property
+    def _data(self) -> Any:
+        raise ValueError(
+            "Attempted to use an uninitialized parameter. This error happens when you are using a `LazyModule` or explicitly "
+            f"manipulating `torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` with a "
+            "dummy batch to initialize the parameters before calling torch functions"
+        )
 
     @property
     def shape(self) -> Any:
         """Raises RuntimeError: there is none yet."""
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
-            "`load_state_dict` "
-            "when trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the "
-            "parameters before accessing their attributes."
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
+            "initialize the parameters before accessing their attributes."
         )
 
     def share_memory_(self) -> Any:
         """Raises RuntimeError: there is no memory yet."""
         raise RuntimeError(
-            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
-            "before "
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters before "
             "calling `module.share_memory()`."
         )
 
-    def __repr__(self) -> str:
+    # what it has: a dtype, and whether it will need a gradient ----------------------------------------------------------
+
+    @property
+    def dtype(self) -> Any:
+        """The element type."""
+        return dtypes.of[self._kind]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it will need a gradient."""
+        return self._wants_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self._wants_grad = value
+
+    @property
+    def data(self) -> Any:
+        """Itself; another uninitialized tensor may be assigned, for its dtype."""
+        return self
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._kind = value._kind
+
+    def is_floating_point(self) -> bool:
+        """True for float16, float32, float64."""
+        return bool(self._kind.kind == "f")
+
+    def is_complex(self) -> bool:
+        """True for complex64, complex128."""
+        return bool(self._kind.kind == "c")
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """An uninitialized tensor of another dtype: see Tensor.to."""
+        converted = Tensor(0).to(self.dtype).to(*args, **kwargs)
+        return type(self)(self._wants_grad, dtype=converted.dtype)  # type: ignore[call-arg]
+
+    def float(self) -> Any:
+        """As float32."""
+        return self.to(dtypes.float32)
+
+    def double(self) -> Any:
+        """As float64."""
+        return self.to(dtypes.float64)
+
+    def half(self) -> Any:
+        """As float16."""
+        return self.to(dtypes.float16)
+
+    def cpu(self) -> Any:
+        """Itself."""
+        return self
+
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:
         return f"<{type(self).__name__}>"
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        if id(self) not in memo:
+            memo[id(self)] = type(self)(self._wants_grad, dtype=self.dtype)  # type: ignore[call-arg]
+        return memo[id(self)]
+
     def __reduce_ex__(self, protocol: Any) -> Any:
-        t: Any = self
-        return type(self), (t.requires_grad,) if isinstance(self, UninitializedParameter) else ()
+        return type(self), (self._wants_grad, None, self.dtype)
 
 
-_ALLOWED = frozenset(
-    "size copy_ is_complex is_floating_point half float double char short int long cuda cpu to get_device __class__ "
-    "__dict__ "
-    "_data _node _grad _storage _base requires_grad requires_grad_ grad is_leaf dtype device data materialize "
-    "cls_to_become "
-    "shape share_memory_ grad_fn detach numel is_cuda type new _is_param _is_buffer persistent ndim dim is_meta "
-    "output_nr register_hook".split()
-)
-
-
-def _only_allowed(t: Any, name: str) -> Any:
-    """The attributes of an uninitialized tensor: few."""
-    if name in _ALLOWED or name.startswith("__"):
-        return object.__getattribute__(t, name)
-    if hasattr(Tensor, name):
-        raise ValueError(
-            f"Attempted to use an uninitialized parameter in <method '{name}' of 'torch._C.TensorBase' objects>. This "
-            "error "
-            "happens when you are using a `LazyModule` or explicitly manipulating "
-            f"`torch.nn.parameter.{type(t).__name__}` objects. When using LazyModules Call `forward` with a dummy "
-            "batch to "
-            "initialize the parameters before calling torch functions"
-        )
-    return object.__getattribute__(t, name)
-
-
-class UninitializedParameter(UninitializedTensorMixin, Parameter):
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
     """A parameter whose shape is not known yet, as lazy modules hold them until their first call.
 
     >>> import microtorch as torch
@@ -203,24 +252,10 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):
     cls_to_become = Parameter
 
     def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: Any = None) -> Any:
-        require_cpu(device)
-        p: Any = object.__new__(cls)
-        p._data = np.zeros((0,), numpy_dtype(dtype) or dtypes.default.float)
-        p._node = p._grad = p._base = p._storage = None
-        if requires_grad:
-            require_grad(p)
-        return p
-
-    def __getattribute__(self, name: str) -> Any:
-        return _only_allowed(self, name)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        if id(self) not in memo:
-            memo[id(self)] = type(self)(self.requires_grad, cpu, dtypes.of[self._data.dtype])
-        return memo[id(self)]
+        return object.__new__(cls)._begin(requires_grad, device, dtype)
 
 
-class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
     """A buffer whose shape is not known yet."""
 
     cls_to_become = Tensor
@@ -228,16 +263,10 @@ class UninitializedBuffer(UninitializedTensorMixin, Tensor):
     def __new__(
         cls, requires_grad: bool = False, device: Any = None, dtype: Any = None, persistent: bool = True
     ) -> Any:
-        require_cpu(device)
-        p: Any = object.__new__(cls)
-        p._data = np.zeros((0,), numpy_dtype(dtype) or dtypes.default.float)
-        p._node = p._grad = p._base = p._storage = None
-        p.persistent = persistent
-        p._is_buffer = True
-        return p
-
-    def __getattribute__(self, name: str) -> Any:
-        return _only_allowed(self, name)
+        t = object.__new__(cls)._begin(requires_grad, device, dtype)
+        t.persistent = persistent
+        t._is_buffer = True
+        return t
 
 
 def is_lazy(param: Any) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from microtorch.autograd.table import arrays, binary, locally_constant, op, tensors, unary, view
 from microtorch.kernels import pointwise as K
+from microtorch.kernels.shape import clone as copied
 from microtorch.kernels import select
 
 arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
@@ -30,7 +31,7 @@ zeros_like = unary("zeros_like", np.zeros_like)
 ones_like = unary("ones_like", np.ones_like)
 cast = unary("cast", K.cast, x=lambda xp, g: g, grad_name="ToCopyBackward0")
 grad_copy = unary("grad_copy", lambda x: x.copy("K"), x=lambda xp, g: g, grad_name="CopyBackwards")
-clone = unary("clone", lambda x: x.copy("K"), x=lambda xp, g: g)
+clone = unary("clone", copied, x=lambda xp, g: g)
 contiguous = unary("contiguous", lambda x: x.copy("C"), x=lambda xp, g: g, grad_name="CloneBackward0")
 relu_backward = binary("relu_backward", K.relu_backward,
                        x=lambda xp, g, y: xp.relu_backward(g, y), y=locally_constant)  # fmt: skip

@@ -47,6 +47,15 @@ diagonal_scatter = op("diagonal_scatter", K.diagonal_scatter, inputs="x src",
 diagonal_without = unary("diagonal_without", lambda x, offset, i, j: K.diagonal_scatter(x, 0, offset, i, j),
                          x=lambda xp, g, offset, i, j: xp.diagonal_without(g, offset, i, j))  # fmt: skip
 
+# the same in place: PyTorch gives their nodes other names ------------------------------------------------------------------------------
+t_in_place = view("t_in_place", lambda x: x.T, x=lambda xp, g: xp.t(g), grad_name="TBackward1")
+transpose_in_place = view("transpose_in_place", lambda x, i, j: x.swapaxes(i, j), x=lambda xp, g, i, j: xp.transpose(g, i, j),
+                          grad_name="TransposeBackward1")  # fmt: skip
+squeeze_in_place = view("squeeze_in_place", lambda x, axis: x.squeeze(axis), x=_back, grad_name="SqueezeBackward3")
+squeeze_one_in_place = view("squeeze_one_in_place", lambda x, axis: x.squeeze(axis), x=_back, grad_name="SqueezeBackward4")
+squeeze_several_in_place = view("squeeze_several_in_place", lambda x, axis: x.squeeze(axis), x=_back, grad_name="SqueezeBackward5")
+unsqueeze_in_place = view("unsqueeze_in_place", lambda x, axis: np.expand_dims(x, axis), x=_back, grad_name="UnsqueezeBackward1")
+
 # complex numbers (g is the plain cotangent: see table.py) --------------------------------------------------------------------------
 real = view("real", lambda x: x.real, x=lambda xp, g: xp.to_complex(g))
 imag = view("imag", lambda x: x.imag, x=lambda xp, g: xp.to_complex(g) * -1j)

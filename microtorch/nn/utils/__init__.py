@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from microtorch._missing import missing_name as _missing_name
-from microtorch.nn.utils import rnn as rnn
+from microtorch.nn.utils import (
+    parametrizations as parametrizations,
+    parametrize as parametrize,
+    prune as prune,
+    rnn as rnn,
+    stateless as stateless,
+)
 from microtorch.nn.utils.clip_grad import (
     clip_grad_norm as clip_grad_norm,
     clip_grad_norm_ as clip_grad_norm_,
@@ -15,6 +21,22 @@ from microtorch.nn.utils.convert_parameters import (
     parameters_to_vector as parameters_to_vector,
     vector_to_parameters as vector_to_parameters,
 )
+from microtorch.nn.utils.fusion import (
+    fuse_conv_bn_eval as fuse_conv_bn_eval,
+    fuse_conv_bn_weights as fuse_conv_bn_weights,
+    fuse_linear_bn_eval as fuse_linear_bn_eval,
+    fuse_linear_bn_weights as fuse_linear_bn_weights,
+)
+from microtorch.nn.utils.init import skip_init as skip_init
+from microtorch.nn.utils.memory_format import (
+    convert_conv2d_weight_memory_format as convert_conv2d_weight_memory_format,
+    convert_conv3d_weight_memory_format as convert_conv3d_weight_memory_format,
+)
+from microtorch.nn.utils.spectral_norm import (
+    remove_spectral_norm as remove_spectral_norm,
+    spectral_norm as spectral_norm,
+)
+from microtorch.nn.utils.weight_norm import remove_weight_norm as remove_weight_norm, weight_norm as weight_norm
 
 
 def __getattr__(name: str) -> object:

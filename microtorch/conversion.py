@@ -1,0 +1,403 @@
+"""A Tensor's way in and out: numbers, NumPy arrays, DLPack, other dtypes, copies, pickles, new tensors like it."""
+
+from __future__ import annotations
+
+import builtins
+import copy
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from microtorch import dtypes, size
+from microtorch.autograd.inplace import check_writable
+from microtorch.autograd.node import require_grad, written
+from microtorch.autograd.state import Storage, TensorBase, storage_of, wrap
+from microtorch.functions import creation
+from microtorch.functions.join import unbind
+from microtorch.kernels import shape as K
+from microtorch.ops import pointwise as P
+from microtorch.size import require_cpu
+from microtorch.storage import TypedStorage, UntypedStorage
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
+
+_NOT_DENSE = (
+    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were "
+    "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+    "https://github.com/pytorch/pytorch/pull/103001"
+)
+
+
+def _to(name: str, dtype: dtypes.dtype) -> Callable[..., Any]:
+    """A method that gives the tensor in one dtype."""
+    want = dtype.numpy
+
+    def call(self: Any, memory_format: Any = None) -> Any:
+        if memory_format is not None and memory_format is not size.preserve_format:
+            return in_format(self if self._data.dtype == want else P.cast(self, want), memory_format)
+        return self if self._data.dtype == want else P.cast(self, want)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"The tensor in {dtype.name}; itself if it is."
+    return call
+
+
+def in_format(t: Any, memory_format: Any, copying: bool = False) -> Tensor:
+    """The tensor with its elements in another order in memory: itself if they are in it, else a copy.
+
+    Raises RuntimeError if the format needs another number of dimensions.
+    """
+    data = t._data
+    if memory_format is size.preserve_format:
+        return P.clone(t) if copying else t  # type: ignore[no-any-return]
+    if memory_format is size.contiguous_format:
+        return t if data.flags.c_contiguous and not copying else P.contiguous(t)  # type: ignore[no-any-return]
+    order = K.channels_last_axes(data.ndim, memory_format.name)
+    if order is None:
+        rank = 4 if memory_format is size.channels_last else 5
+        raise RuntimeError(f"required rank {rank} tensor to use {memory_format.name} format")
+    if data.transpose(order).flags.c_contiguous and not copying:
+        return t  # type: ignore[no-any-return]
+    return P.contiguous(t.permute(order)).permute(*np.argsort(order).tolist())  # type: ignore[no-any-return]
+
+
+class TensorValues(TensorBase):
+    """A tensor as a number, a NumPy array, or memory."""
+
+    __slots__ = ()
+
+    # numbers and text ----------------------------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        if self._data.size != 1:
+            raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers (a number if 0-d)."""
+        return self._data.tolist()
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            what = "more than one value" if self._data.size else "no values"
+            raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
+        return builtins.bool(self._data.item())
+
+    def _number(self, kind: str) -> Any:
+        if self._data.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        value = self._data.item()
+        if isinstance(value, complex):
+            if value.imag:
+                raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
+            value = value.real
+        return value
+
+    def __float__(self) -> float:
+        return builtins.float(self._number("double"))
+
+    def __int__(self) -> int:
+        return builtins.int(self._number("int64_t"))
+
+    def __complex__(self) -> complex:
+        if self._data.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return complex(self._data.item())
+
+    def __index__(self) -> int:
+        if self._data.dtype.kind not in "iub" or self._data.size != 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return builtins.int(self._data.item())
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._data.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if not self._data.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(unbind(self, 0))
+
+    def __contains__(self, element: Any) -> bool:
+        if not isinstance(element, (TensorBase, int, float, complex)):
+            raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+        return builtins.bool((self == element).any().item())  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def is_nonzero(self) -> bool:
+        """True if the only element is not 0."""
+        return builtins.bool(self)
+
+    # NumPy and DLPack ---------------------------------------------------------------------------------------------------------
+
+    def numpy(self, *, force: bool = False) -> Any:
+        """The NumPy array, sharing memory.
+
+        Raises RuntimeError for a tensor that requires a gradient, unless `force`.
+        """
+        if self._node is not None and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        return self._data.view()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        if array.dtype == bool:
+            array = array.astype(np.uint8)
+        return creation.from_numpy(np.asarray(array))
+
+    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any:
+        if self._node is not None:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if stream not in (None, -1):
+            raise AssertionError("stream must be None on cpu.")
+        if max_version is None:
+            return self._data.__dlpack__()
+        return self._data.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)  # type: ignore[call-arg]
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._data.__dlpack_device__()
+
+    # memory -----------------------------------------------------------------------------------------------------------------------
+
+    def storage(self) -> TypedStorage:
+        """The memory under the tensor as elements (deprecated by PyTorch in favour of untyped_storage)."""
+        return TypedStorage(self)
+
+    _typed_storage = storage
+
+    def untyped_storage(self) -> UntypedStorage:
+        """The memory under the tensor as bytes."""
+        return UntypedStorage(self)
+
+    def share_memory_(self) -> Tensor:
+        """The tensor itself (processes get copies here)."""
+        return cast("Tensor", self)
+
+    def is_shared(self) -> bool:
+        """False: memory is not shared between processes here."""
+        return False
+
+    def is_pinned(self, device: Any = None) -> bool:
+        """False: there is no accelerator to pin memory for."""
+        return False
+
+    def pin_memory(self, device: Any = None) -> Tensor:
+        """There is no accelerator to pin memory for: RuntimeError."""
+        raise RuntimeError(
+            "Cannot access accelerator device when none is available: pin_memory needs one, and microtorch runs on the CPU only."
+        )
+
+
+class TensorConversions(TensorValues):
+    """A tensor in other dtypes, copied, pickled, and new tensors like it. (Its `int`, `float` and `bool` are methods here.)"""
+
+    __slots__ = ()
+
+    # dtypes and devices -----------------------------------------------------------------------------------------------------------
+
+    float, double, half = _to("float", dtypes.float32), _to("double", dtypes.float64), _to("half", dtypes.float16)
+    long, int, short = _to("long", dtypes.int64), _to("int", dtypes.int32), _to("short", dtypes.int16)
+    char, byte, bool = _to("char", dtypes.int8), _to("byte", dtypes.uint8), _to("bool", dtypes.bool_)
+    cfloat, cdouble = _to("cfloat", dtypes.complex64), _to("cdouble", dtypes.complex128)
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: Any = False, copy: Any = False,
+           memory_format: Any = None, other: Any = None) -> Tensor:  # fmt: skip
+        """The tensor in another dtype or on another device (the CPU): itself if nothing changes.
+
+        to(dtype), to(device), to(device, dtype), to(other tensor); then non_blocking and copy.
+        """
+        flags = []
+        for a in args:
+            if isinstance(a, dtypes.dtype):
+                dtype = a
+            elif isinstance(a, TensorBase):
+                other = a
+            elif a is True or a is False:
+                flags.append(a)
+            elif a is float_ or a is int_ or a is bool_ or a is complex:
+                dtype = a
+            elif a is not None:
+                device = a
+        if len(flags) > 1:
+            copy = flags[1]
+        if device is not None:
+            require_cpu(device)
+        if other is not None:
+            want = other._data.dtype
+        else:
+            want = self._data.dtype if dtype is None else creation.dtype_argument("to", dtype)
+        if want != self._data.dtype:
+            t = P.cast(self, want)
+            return t if memory_format is None else in_format(t, memory_format)  # type: ignore[no-any-return]
+        if memory_format is not None:
+            return in_format(self, memory_format, builtins.bool(copy))
+        return P.clone(self) if copy else self  # type: ignore[no-any-return]
+
+    def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
+        """The name of its type (torch.FloatTensor), or the tensor in another dtype."""
+        if dtype is None:
+            return f"torch.{dtypes.of[self._data.dtype].type_name}Tensor"
+        want = creation.type_named(dtype).numpy
+        return self if self._data.dtype == want else P.cast(self, want)
+
+    def type_as(self, other: Any) -> Tensor:
+        """The tensor in the dtype of another."""
+        return self if self._data.dtype == other._data.dtype else P.cast(self, other._data.dtype)  # type: ignore[return-value]
+
+    def cpu(self, memory_format: Any = None) -> Tensor:
+        """The tensor itself: it is there already."""
+        return cast("Tensor", self)
+
+    def cuda(self, device: Any = None, non_blocking: Any = False, memory_format: Any = None) -> Tensor:
+        """There is no CUDA here: AssertionError."""
+        require_cpu("cuda")
+        return cast("Tensor", self)
+
+    # copies -----------------------------------------------------------------------------------------------------------------------
+
+    def clone(self, *, memory_format: Any = None) -> Tensor:
+        """A copy, in the graph; in the same order in memory unless another is given."""
+        return P.clone(self) if memory_format is None else in_format(self, memory_format, copying=True)  # type: ignore[no-any-return]
+
+    def contiguous(self, memory_format: Any = None) -> Tensor:
+        """Itself if its elements lie in memory in the order of the indices, else a copy in which they do."""
+        if memory_format is not None:
+            if memory_format is size.preserve_format:
+                raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+            return in_format(self, memory_format)
+        return self if self._data.flags.c_contiguous else P.contiguous(self)  # type: ignore[no-any-return]
+
+    def __copy__(self) -> Any:
+        t = _bare(type(self), self._data)
+        t._storage = storage_of(self)
+        if self._node is not None:
+            require_grad(t)
+        t.__dict__.update(self.__dict__)
+        return t
+
+    def __deepcopy__(self, memo: dict[Any, Any]) -> Any:
+        if not self.is_leaf:  # type: ignore[attr-defined]
+            raise RuntimeError(_NOT_DENSE)
+        found = memo.get(id(self))
+        if found is not None:
+            return found
+        t = _copied(self, memo)
+        memo[id(self)] = t
+        if self._node is not None:
+            require_grad(t)
+        if self._grad is not None:
+            t._grad = copy.deepcopy(self._grad, memo)
+        for name, value in self.__dict__.items():
+            t.__dict__[name] = copy.deepcopy(value, memo)
+        return t
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuild, (type(self), K.clone(self._data), self._node is not None, dict(self.__dict__))
+
+    @classmethod
+    def _make_subclass(cls, subclass: Any, data: Any, require_grad: Any = False) -> Any:
+        """A tensor of a subclass, sharing the memory of `data`."""
+        t = _bare(subclass, data._data)
+        t._storage = storage_of(data)
+        return t.requires_grad_(require_grad)
+
+    def as_subclass(self, cls: Any) -> Any:
+        """The same memory and place in the graph as a tensor of a subclass."""
+        t = _bare(cls, self._data)
+        t._storage, t._node = storage_of(self), self._node
+        return t
+
+    # new tensors in this one's dtype ------------------------------------------------------------------------------------------------
+
+    def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
+        """A new tensor of the data, in this one's dtype."""
+        return creation.tensor(data, dtype=dtype or dtypes.of[self._data.dtype], device=device, requires_grad=requires_grad)
+
+    def new_zeros(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
+        """Zeros of another size, in this one's dtype."""
+        return creation.zeros(*size, dtype=dtype or dtypes.of[self._data.dtype], **options)
+
+    def new_ones(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
+        """Ones of another size, in this one's dtype."""
+        return creation.ones(*size, dtype=dtype or dtypes.of[self._data.dtype], **options)
+
+    def new_empty(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
+        """A tensor of another size whose values are not set, in this one's dtype."""
+        return creation.empty(*size, dtype=dtype or dtypes.of[self._data.dtype], **options)
+
+    def new_empty_strided(self, size: Any, stride: Any, *, dtype: Any = None, **options: Any) -> Tensor:
+        """A tensor of another size and these strides whose values are not set, in this one's dtype."""
+        return creation.empty_strided(size, stride, dtype=dtype or dtypes.of[self._data.dtype], **options)
+
+    def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
+        """A tensor of another size filled with one number, in this one's dtype."""
+        return creation.full(size, fill_value, dtype=dtype or dtypes.of[self._data.dtype], **options)
+
+    def new(self, *args: Any, device: Any = None, **named: Any) -> Tensor:
+        """new(2, 3): uninitialised of that size; new([1, 2]): from data; in this one's dtype (deprecated by PyTorch)."""
+        return wrap(creation.new_array(args, self._data.dtype, device, named, strict=True))
+
+    # element by element in Python, in place --------------------------------------------------------------------------------------------
+
+    def apply_(self, callable: Callable[[Any], Any]) -> Tensor:
+        """Replace each element by callable(element): slow."""
+        check_writable(self)
+        flat = [callable(v) for v in self._data.reshape(-1).tolist()]
+        self._data[...] = np.array(flat).astype(self._data.dtype).reshape(self._data.shape)
+        written(self)
+        return cast("Tensor", self)
+
+    def map_(self, tensor: Any, callable: Callable[[Any, Any], Any]) -> Tensor:
+        """Replace each element by callable(element, the one in its place in `tensor`): slow."""
+        check_writable(self)
+        pairs = zip(self._data.reshape(-1).tolist(), np.broadcast_to(tensor._data, self._data.shape).reshape(-1).tolist())
+        self._data[...] = np.array([callable(a, b) for a, b in pairs]).astype(self._data.dtype).reshape(self._data.shape)
+        written(self)
+        return cast("Tensor", self)
+
+
+float_, int_, bool_ = builtins.float, builtins.int, builtins.bool
+
+
+def _bare(cls: Any, data: Any) -> Any:
+    """A tensor of a class around an array, outside of the graph."""
+    t = object.__new__(cls)
+    t._data = data
+    t._node = t._grad = t._base = t._storage = None
+    return t
+
+
+def _copied(t: Any, memo: dict[Any, Any]) -> Any:
+    """A copy of t's memory; of memory that other tensors view, too, once for all of them in this `deepcopy`."""
+    storage = t._storage
+    if storage is None or storage.memory is t._data and not storage.views:
+        return _bare(type(t), K.clone(t._data))
+    key = ("memory", id(storage.memory))
+    shared = memo.get(key)
+    if shared is None:
+        shared = memo[key] = Storage(storage.memory.copy("K"))
+        memo[("kept", id(storage.memory))] = storage.memory  # so that its id is not given to another
+    if shared.memory.strides != storage.memory.strides:
+        return _bare(type(t), K.clone(t._data))
+    offset = t._data.__array_interface__["data"][0] - storage.memory.__array_interface__["data"][0]
+    seen = K.strided(shared.memory, t._data.shape, t._data.strides, offset) if t._data.dtype == shared.memory.dtype else K.clone(t._data)
+    fresh = _bare(type(t), seen)
+    fresh._storage = shared
+    return fresh
+
+
+def _rebuild(cls: Any, data: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
+    """A tensor from its pickled parts."""
+    t = _bare(cls, np.array(data, order="K"))
+    if requires_grad:
+        require_grad(t)
+    t.__dict__.update(attributes)
+    return t

@@ -1,0 +1,345 @@
+"""Decompositions, inverses and solutions of (batches of) matrices: LAPACK's, as NumPy offers it, and what NumPy lacks.
+
+G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th edition (2013), where an algorithm is named without a source.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+class LinAlgError(RuntimeError):
+    """A matrix for which the result does not exist, as torch.linalg.LinAlgError."""
+
+
+def adjoint(x: Any) -> Any:
+    """The last two axes exchanged, and conjugated."""
+    return np.swapaxes(x, -1, -2).conj() if x.dtype.kind == "c" else np.swapaxes(x, -1, -2)
+
+
+def _which(shape: tuple[int, ...], bad: Any) -> str:
+    """PyTorch's note which matrix of a batch is meant: the first one."""
+    return f"(Batch element {int(np.argmax(bad.reshape(-1)))}): " if len(shape) > 2 else ""
+
+
+# inverses and solutions --------------------------------------------------------------------------------------------------------
+
+
+def inverse(a: Any) -> tuple[Any, Any]:
+    """The inverses, and for each matrix 0, or the 1-based place of the first zero on U's diagonal."""
+    try:
+        return np.linalg.inv(a), np.zeros(a.shape[:-2], np.int32)
+    except np.linalg.LinAlgError:
+        flat = a.reshape(-1, *a.shape[-2:])
+        out, info = np.full_like(flat, np.nan), np.zeros(len(flat), np.int32)
+        for i, m in enumerate(flat):
+            try:
+                out[i] = np.linalg.inv(m)
+            except np.linalg.LinAlgError:
+                info[i] = _first_zero(m)
+        return out.reshape(a.shape), info.reshape(a.shape[:-2])
+
+
+def _first_zero(m: Any) -> int:
+    factor, _, _ = lu_factor(m)
+    return int(np.argmax(np.diagonal(factor) == 0)) + 1
+
+
+def checked_inverse(name: str, a: Any) -> Any:
+    """The inverses; PyTorch's error for a singular matrix."""
+    out, info = inverse(a)
+    if info.any():
+        at = info.reshape(-1)[np.argmax(info.reshape(-1) != 0)]
+        raise LinAlgError(
+            f"{name}: {_which(a.shape, info != 0)}The diagonal element {at} is zero, the inversion could not be completed because "
+            "the input matrix is singular."
+        )
+    return out
+
+
+def solve(a: Any, b: Any) -> Any:
+    """x with a x = b, b a matrix (of a batch)."""
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        where = ""
+        if a.ndim > 2:
+            bad = np.array([_is_singular(m) for m in a.reshape(-1, *a.shape[-2:])])
+            where = _which(a.shape, bad)
+        raise LinAlgError(f"torch.linalg.solve: {where}The solver failed because the input matrix is singular.") from None
+
+
+def _is_singular(m: Any) -> bool:
+    try:
+        np.linalg.solve(m, m[:, :1])
+    except np.linalg.LinAlgError:
+        return True
+    return False
+
+
+def solve_ex(a: Any, b: Any) -> tuple[Any, Any]:
+    """`solve` with the place of the first zero pivot instead of an error."""
+    try:
+        return np.linalg.solve(a, b), np.zeros(a.shape[:-2], np.int32)
+    except np.linalg.LinAlgError:
+        _, info = inverse(a)
+        return np.full(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], np.nan, b.dtype), info
+
+
+@np.errstate(all="ignore")
+def solve_triangular(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
+    """x with a x = b, a triangular; its other half is not looked at. A zero on the diagonal gives infinities."""
+    n = a.shape[-1]
+    a = np.triu(a) if upper else np.tril(a)
+    if unitriangular:
+        i = np.arange(n)
+        a = a.copy()
+        a[..., i, i] = 1
+    if not n or not b.size:
+        return np.zeros(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], b.dtype)
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:]
+        x = np.array(np.broadcast_to(b, shape))
+        for i in range(n - 1, -1, -1) if upper else range(n):  # substitution, a row at a time
+            x[..., i, :] /= a[..., i, i, None]
+            rest = slice(0, i) if upper else slice(i + 1, n)
+            x[..., rest, :] -= a[..., rest, i, None] * x[..., None, i, :]
+        return x
+
+
+# Cholesky, LU, QR ----------------------------------------------------------------------------------------------------------------
+
+
+def cholesky(a: Any) -> tuple[Any, Any]:
+    """L with L L^H = a, from a's lower half, and for each matrix 0, or the order of the first minor that is not positive."""
+    if not a.size:
+        return np.zeros_like(a), np.zeros(a.shape[:-2], np.int32)
+    try:
+        return np.linalg.cholesky(a), np.zeros(a.shape[:-2], np.int32)
+    except np.linalg.LinAlgError:
+        flat = a.reshape(-1, *a.shape[-2:])
+        out, info = np.tril(flat), np.zeros(len(flat), np.int32)
+        for i, m in enumerate(flat):
+            try:
+                out[i] = np.linalg.cholesky(m)
+            except np.linalg.LinAlgError:
+                info[i] = _bad_minor(m)
+        return out.reshape(a.shape), info.reshape(a.shape[:-2])
+
+
+def _bad_minor(m: Any) -> int:
+    for k in range(1, len(m)):
+        try:
+            np.linalg.cholesky(m[:k, :k])
+        except np.linalg.LinAlgError:
+            return k
+    return len(m)
+
+
+def checked_cholesky(name: str, a: Any) -> Any:
+    """L with L L^H = a; PyTorch's error for a matrix that is not positive-definite."""
+    out, info = cholesky(a)
+    if info.any():
+        at = info.reshape(-1)[np.argmax(info.reshape(-1) != 0)]
+        raise LinAlgError(
+            f"{name}: {_which(a.shape, info != 0)}The factorization could not be completed because the input is not "
+            f"positive-definite (the leading minor of order {at} is not positive-definite)."
+        )
+    return out
+
+
+@np.errstate(all="ignore")
+def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
+    """L (below the diagonal, where it is 1) and U in one matrix, the row exchanged with each row (1-based), and which diagonal
+    element of U is the first to be 0. Gaussian elimination (3.4.1), a column of all the batch's matrices at a time."""
+    out = np.array(a)
+    *batch, m, n = a.shape
+    k = min(m, n)
+    flat = out.reshape(-1, m, n)
+    pivots = np.tile(np.arange(1, k + 1, dtype=np.int32), (len(flat), 1))
+    info = np.zeros(len(flat), np.int32)
+    every = np.arange(len(flat))
+    for j in range(k):
+        if pivot and m:
+            size = np.abs(flat[:, j:, j].real) + np.abs(flat[:, j:, j].imag) if a.dtype.kind == "c" else np.abs(flat[:, j:, j])
+            row = j + np.argmax(size, 1)
+            pivots[:, j] = row + 1
+            flat[every, j], flat[every, row] = flat[every, row], flat[every, j].copy()
+        head = flat[:, j, j]
+        zero = head == 0
+        info = np.where((info == 0) & zero, j + 1, info).astype(np.int32)
+        flat[:, j + 1 :, j] /= np.where(zero, np.ones((), a.dtype), head)[:, None]
+        flat[:, j + 1 :, j + 1 :] -= flat[:, j + 1 :, j, None] * flat[:, j, None, j + 1 :]
+    return flat.reshape(a.shape), pivots.reshape(*batch, k), info.reshape(batch)
+
+
+def permutation(pivots: Any, m: int, dtype: Any) -> Any:
+    """The matrix P with P L U = a, from the row exchanges."""
+    *batch, k = pivots.shape
+    flat = pivots.reshape(-1, k)
+    order = np.tile(np.arange(m), (len(flat), 1))
+    every = np.arange(len(flat))
+    for j in range(k):
+        row = flat[:, j] - 1
+        order[every, j], order[every, row] = order[every, row], order[every, j].copy()
+    out = np.zeros((len(flat), m, m), dtype)
+    out[every[:, None], order, np.arange(m)[None]] = 1
+    return out.reshape(*batch, m, m)
+
+
+def qr(a: Any, mode: str) -> tuple[Any, Any]:
+    """Q with orthonormal columns and upper triangular R with Q R = a; mode "r" leaves Q empty."""
+    if mode == "r":
+        return np.zeros((0,), a.dtype), np.linalg.qr(a, "r")
+    *batch, m, n = a.shape
+    if not a.size:
+        k = m if mode == "complete" else min(m, n)
+        q = np.zeros((*batch, m, k), a.dtype)
+        i = np.arange(min(m, k))
+        q[..., i, i] = 1
+        return q, np.zeros((*batch, k, n), a.dtype)
+    q, r = np.linalg.qr(a, mode)
+    return q, r
+
+
+def geqrf(a: Any) -> tuple[Any, Any]:
+    """R above and the Householder vectors below the diagonal, and their factors tau."""
+    if not a.size:
+        return a.copy(), np.zeros((*a.shape[:-2], min(a.shape[-2:])), a.dtype)
+    h, tau = np.linalg.qr(a, "raw")
+    return np.swapaxes(h, -1, -2).copy(), tau
+
+
+def householder_product(a: Any, tau: Any) -> Any:
+    """The first columns of (1 - tau_1 v_1 v_1^H) (1 - tau_2 v_2 v_2^H) ..., the vectors v below a's diagonal (5.1.6)."""
+    m, n = a.shape[-2:]
+    out = np.zeros_like(a)
+    i = np.arange(min(m, n))
+    out[..., i, i] = 1
+    return _reflect(a, tau, out, range(tau.shape[-1] - 1, -1, -1), False)
+
+
+def _reflect(a: Any, tau: Any, x: Any, order: Any, conjugate: bool) -> Any:
+    """x under the Householder reflections, from the left, in the order given."""
+    m = a.shape[-2]
+    for k in order:
+        v = np.zeros((*a.shape[:-2], m, 1), a.dtype)
+        v[..., k, 0] = 1
+        v[..., k + 1 :, 0] = a[..., k + 1 :, k]
+        t = tau[..., k, None, None]
+        x = x - (t.conj() if conjugate else t) * (v @ (adjoint(v) @ x))
+    return x
+
+
+def ormqr(a: Any, tau: Any, x: Any, left: bool, transpose: bool) -> Any:
+    """Q x, x Q, Q^H x or x Q^H for the whole Q of the Householder vectors in a."""
+    if not left:
+        return adjoint(ormqr(a, tau, adjoint(x), True, not transpose))
+    k = tau.shape[-1]
+    return _reflect(a, tau, x, range(k) if transpose else range(k - 1, -1, -1), transpose)
+
+
+# eigenvalues and singular values -------------------------------------------------------------------------------------------------
+
+
+def eigh(a: Any, upper: bool) -> tuple[Any, Any]:
+    """Eigenvalues in rising order and orthonormal eigenvectors (columns) of a Hermitian matrix, from one of its halves."""
+    return np.linalg.eigh(a, "U" if upper else "L")
+
+
+def eig(a: Any) -> tuple[Any, Any]:
+    """Eigenvalues and eigenvectors (columns, of length 1), always complex."""
+    kind = np.complex128 if a.dtype in (np.float64, np.complex128) else np.complex64
+    if not a.size:
+        return np.zeros(a.shape[:-1], kind), np.zeros(a.shape, kind)
+    values, vectors = np.linalg.eig(a)
+    return values.astype(kind), vectors.astype(kind)
+
+
+def svd(a: Any, full_matrices: bool) -> tuple[Any, Any, Any]:
+    """U, S, V^H with U S V^H = a; the singular values S fall."""
+    if a.size:
+        return np.linalg.svd(a, full_matrices)
+    *batch, m, n = a.shape
+    k = min(m, n)
+    u, s, vh = np.zeros((*batch, m, m if full_matrices else k), a.dtype), np.zeros((*batch, k), a.real.dtype), np.zeros((*batch, n if full_matrices else k, n), a.dtype)
+    for x in (u, vh):
+        i = np.arange(min(x.shape[-2:]))
+        x[..., i, i] = 1
+    return u, s, vh
+
+
+def pinv(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    """The pseudoinverse: singular values up to max(atol, rtol times the largest) count as 0."""
+    if not a.size:
+        return np.zeros((*a.shape[:-2], a.shape[-1], a.shape[-2]), a.dtype)
+    if hermitian:
+        values, u = np.linalg.eigh(a)
+        s, vh = np.abs(values), adjoint(u)
+        inverse = 1 / np.where(values == 0, 1, values)
+    else:
+        u, s, vh = np.linalg.svd(a, False)
+        inverse = 1 / np.where(s == 0, 1, s)
+    limit = np.maximum(atol, rtol * np.max(s, -1, keepdims=True))
+    inverse = np.where(s > limit, inverse, 0).astype(s.dtype)
+    return (adjoint(vh) * inverse[..., None, :]) @ adjoint(u)
+
+
+def rank(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
+    """How many singular values exceed max(atol, rtol times the largest)."""
+    if not a.size:
+        return np.zeros(a.shape[:-2], np.int64)
+    s = np.abs(np.linalg.eigvalsh(a)) if hermitian else np.linalg.svd(a, compute_uv=False)
+    limit = np.maximum(atol, rtol * np.max(s, -1, keepdims=True))
+    return np.asarray(np.count_nonzero(s > limit, -1), np.int64)
+
+
+# functions of matrices -------------------------------------------------------------------------------------------------------------
+
+
+def slogdet(a: Any) -> tuple[Any, Any]:
+    """The sign of the determinant (for complex ones a number of length 1) and the logarithm of its size."""
+    sign, size = np.linalg.slogdet(a)
+    return np.asarray(sign, a.dtype), np.asarray(size, a.real.dtype)
+
+
+def cofactor(a: Any) -> Any:
+    """The gradient of the determinant, also of singular matrices: from a = U S V^H, det(U V^H) U (products of the others of S) V^H."""
+    u, s, vh = np.linalg.svd(a)
+    n = s.shape[-1]
+    others = np.stack([np.prod(np.delete(s, i, -1), -1) for i in range(n)], -1) if n else s
+    factor = np.linalg.det(u @ vh)
+    return factor[..., None, None].conj() * ((u * others[..., None, :]) @ vh)
+
+
+# Pade's coefficients of degree 13 for exp, and the norm up to which they are exact (N. J. Higham, "The scaling and squaring
+# method for the matrix exponential revisited", SIAM J. Matrix Anal. Appl. 26 (2005), table 2.3)
+_PADE_13 = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800,
+            33522128640, 1323241920, 40840800, 960960, 16380, 182, 1)  # fmt: skip
+_THETA_13 = 5.371920351148152
+
+
+@np.errstate(all="ignore")
+def matrix_exp(a: Any) -> Any:
+    """1 + a + a^2 / 2 + a^3 / 6 + ..., by scaling, Pade's quotient of degree 13, and squaring; in float64."""
+    if not a.size:
+        return a.copy()
+    wide = a.astype(np.complex128 if a.dtype.kind == "c" else np.float64)
+    norm = float(np.max(np.sum(np.abs(wide), -2)))
+    squarings = max(0, math.ceil(math.log2(norm / _THETA_13))) if norm > 0 and math.isfinite(norm) else 0
+    wide = wide / 2**squarings
+    b, one = _PADE_13, np.eye(a.shape[-1])
+    a2 = wide @ wide
+    a4 = a2 @ a2
+    a6 = a4 @ a2
+    u = wide @ (a6 @ (b[13] * a6 + b[11] * a4 + b[9] * a2) + b[7] * a6 + b[5] * a4 + b[3] * a2 + b[1] * one)
+    v = a6 @ (b[12] * a6 + b[10] * a4 + b[8] * a2) + b[6] * a6 + b[4] * a4 + b[2] * a2 + b[0] * one
+    out = np.linalg.solve(v - u, v + u)
+    for _ in range(squarings):
+        out = out @ out
+    return out.astype(a.dtype)

@@ -1,0 +1,52 @@
+"""Linear algebra, as PyTorch's torch.linalg has it."""
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch.functions.decompositions import (
+    cholesky as cholesky,
+    cholesky_ex as cholesky_ex,
+    det as det,
+    eig as eig,
+    eigh as eigh,
+    eigvals as eigvals,
+    eigvalsh as eigvalsh,
+    householder_product as householder_product,
+    inv as inv,
+    inv_ex as inv_ex,
+    linalg_diagonal as diagonal,
+    lstsq as lstsq,
+    lu as lu,
+    lu_factor as lu_factor,
+    lu_factor_ex as lu_factor_ex,
+    lu_solve as lu_solve,
+    matrix_exp as matrix_exp,
+    matrix_power as matrix_power,
+    matrix_rank as matrix_rank,
+    pinv as pinv,
+    qr as qr,
+    slogdet as slogdet,
+    solve as solve,
+    solve_ex as solve_ex,
+    solve_triangular as solve_triangular,
+    svd as svd,
+    svdvals as svdvals,
+    tensorinv as tensorinv,
+    tensorsolve as tensorsolve,
+)
+from microtorch.functions.linalg import (
+    linalg_cross as cross,
+    linalg_vander as vander,
+    matmul as matmul,
+    multi_dot as multi_dot,
+    vecdot as vecdot,
+)
+from microtorch.functions.norms import (
+    cond as cond,
+    linalg_norm as norm,
+    matrix_norm as matrix_norm,
+    vector_norm as vector_norm,
+)
+from microtorch.kernels.decompositions import LinAlgError as LinAlgError
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)

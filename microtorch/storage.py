@@ -1,0 +1,127 @@
+"""torch.Storage: the memory under a tensor, one-dimensional. Tensors are what one works with; this is for looking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from microtorch import dtypes
+from microtorch.autograd.state import TensorBase, storage_of
+from microtorch.kernels.shape import strided
+from microtorch.size import cpu, device
+
+
+class UntypedStorage:
+    """The bytes under a tensor, shared with all of its views.
+
+    >>> import microtorch as torch
+    >>> torch.zeros(2, 3)[1].untyped_storage().nbytes()
+    24
+    """
+
+    def __init__(self, tensor: TensorBase) -> None:
+        self._shared = storage_of(tensor)
+
+    @property
+    def _bytes(self) -> Any:
+        memory = self._shared.memory
+        size = 0 if 0 in memory.shape else sum((n - 1) * s for n, s in zip(memory.shape, memory.strides)) + memory.itemsize
+        if not size:
+            return np.zeros(0, np.uint8)
+        flat = strided(memory, (1,), (memory.itemsize,), 0).view(np.uint8)
+        return strided(flat, (int(size),), (1,), 0)
+
+    @property
+    def device(self) -> device:
+        """Always the CPU."""
+        return cpu
+
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return self._bytes.size  # type: ignore[no-any-return]
+
+    size = __len__ = nbytes
+
+    def data_ptr(self) -> int:
+        """The address of the first byte."""
+        return int(self._shared.memory.__array_interface__["data"][0])
+
+    def element_size(self) -> int:
+        """One byte."""
+        return 1
+
+    def tolist(self) -> list[int]:
+        """The bytes as numbers."""
+        return self._bytes.tolist()  # type: ignore[no-any-return]
+
+    def __getitem__(self, i: Any) -> Any:
+        return self._bytes[i]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and other._shared.memory is self._shared.memory
+
+    def __hash__(self) -> int:
+        return id(self._shared.memory)
+
+
+class TypedStorage:
+    """The elements under a tensor, in the order of memory, shared with all of its views."""
+
+    def __init__(self, tensor: TensorBase) -> None:
+        self._untyped = UntypedStorage(tensor)
+        self.dtype = dtypes.of[tensor._data.dtype]
+
+    @property
+    def _elements(self) -> Any:
+        return self._untyped._bytes.view(self.dtype.numpy)
+
+    def untyped(self) -> UntypedStorage:
+        """The same memory as bytes."""
+        return self._untyped
+
+    @property
+    def device(self) -> device:
+        """Always the CPU."""
+        return cpu
+
+    def size(self) -> int:
+        """The number of elements."""
+        return self._elements.size  # type: ignore[no-any-return]
+
+    __len__ = size
+
+    def nbytes(self) -> int:
+        """Its size in bytes."""
+        return self._untyped.nbytes()
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._untyped.data_ptr()
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self.dtype.itemsize
+
+    def tolist(self) -> list[Any]:
+        """The elements as Python numbers."""
+        return self._elements.tolist()  # type: ignore[no-any-return]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.tolist())
+
+    def __getitem__(self, i: int) -> Any:
+        return self._elements[i].item()
+
+    def __setitem__(self, i: Any, value: Any) -> None:
+        self._elements[i] = value
+
+    def __repr__(self) -> str:
+        lines = "".join(f" {v}\n" for v in self.tolist())
+        return f"{lines}[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {len(self)}]"
+
+
+def is_storage(obj: Any) -> bool:
+    """True for a storage."""
+    return isinstance(obj, (TypedStorage, UntypedStorage))
