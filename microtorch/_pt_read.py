@@ -158,6 +158,13 @@ def encoded(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes(*args: Any) -> bytes:
+    """Empty bytes, as protocol 2 writes them."""
+    if args:
+        raise Error(f"bytes made of {args!r:.80}")
+    return b""
+
+
 def _bytearray(*args: Any) -> bytearray:
     """A bytearray of bytes (a number would be a way to fill the memory)."""
     if args and not isinstance(args[0], bytes):
@@ -241,6 +248,7 @@ BUILDERS: dict[str, Callable[..., Any]] = {
     "collections.OrderedDict": _dictionary(OrderedDict),
     "collections.Counter": _dictionary(Counter),
     "_codecs.encode": encoded,
+    "builtins.bytes": _no_bytes,
     "builtins.bytearray": _bytearray,
     "builtins.set": _collection(set),
     "builtins.complex": _complex,
@@ -472,6 +480,7 @@ class Reader:
         if not isinstance(module, str) or not isinstance(name, str):
             raise Error("a name must be text")
         full = f"{_MODERN.get(module, module)}.{name}"
+        full = "builtins.range" if full == "builtins.xrange" else full
         builder = BUILDERS.get(full)
         if builder is not None:
             self.push(Name(full, builder))

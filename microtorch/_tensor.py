@@ -298,8 +298,8 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
         return self._node._add(self._node._hooks().after, hook)
 
     def is_inference(self) -> bool:
-        """Always False: inference mode is no_grad here."""
-        return False
+        """Not kept here: inference mode is no_grad, and its tensors are like any other."""
+        raise NotImplementedError("Tensor.is_inference is not supported by microtorch")
 
     def is_set_to(self, tensor: Any) -> bool:
         """True if both are the same view of the same memory."""

@@ -67,7 +67,8 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
 def _made_error(x: TensorBase, made: str, what: str) -> str:
     """Why a view of a special kind (made in no_grad, one of several, an input that a Function returned) must not be written, or be seen after a write."""
     if made.startswith("function ") and x._node is not None:
-        return f"Output {made.split()[1]} of {x._node.name()} is a view and {what}{_FUNCTION}"
+        name = x._node.name().removesuffix("Backward")
+        return f"Output {made.split()[1]} of {name} is a view and {what}{_FUNCTION}"
     several = made != "no_grad"
     if several and x._node is not None and type(x._node) is not Leaf:
         which = f"Output {made} of {re.sub('Backward[0-9]*$', '', x._node.name())} is a view and"

@@ -293,17 +293,10 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
         raise RuntimeError(f"{name}: input.size(-2) should match other.size(-2)")
     m, n = A._data.shape[-2:]
     relative = float(np.finfo(A._data.dtype).eps) * max(m, n) if rcond is None else rcond
-    x = _product(D.pinv(A, 0.0, relative if driver != "gels" else 0.0, False), B)
-    rank = D.rank(A.detach(), 0.0, relative, False) if driver != "gels" else wrap(np.zeros(0, np.int64))
-    residuals = wrap(np.zeros(0, A._data.real.dtype))
-    full = driver == "gels" or bool((rank._data == n).all())
-    if m > n and full:
-        gap = P.sub(_product(A, x), B)
-        residuals = R.sum(P.mul(gap, gap) if gap._data.dtype.kind != "c" else P.square(P.abs(gap)), (gap._data.ndim - 2,), False)
-    values = D.svd(A.detach(), False)[1] if driver in ("gelsd", "gelss") else wrap(np.zeros(0, A._data.real.dtype))
+    x, residuals, rank, values = D.lstsq(A, B, relative, driver)
     if vectors:
         x = S.reshape(x, x._data.shape[:-1])
-    return return_types.linalg_lstsq(x, residuals, rank, values)
+    return return_types.linalg_lstsq(x, residuals, rank, values.detach())
 
 
 # Cholesky ----------------------------------------------------------------------------------------------------------------------------
@@ -352,17 +345,14 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Tensor:
             raise RuntimeError(f"{what} should have at least 2 dimensions, but has {t._data.ndim} dimensions instead")
     need_square("cholesky_solve", L)
     _fitting("cholesky_solve", L, B, True)
-    lower = _adjoint(L) if upper else L
-    return D.solve_triangular(_adjoint(lower), D.solve_triangular(lower, B, False, False), True, False)  # type: ignore[no-any-return]
+    return D.cholesky_solve(B, L, upper)  # type: ignore[no-any-return]
 
 
 @takes_out
 def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
     """The inverse of L L^H."""
     need_square("cholesky_inverse", L)
-    n = L._data.shape[-1]
-    eye = wrap(np.broadcast_to(np.eye(n, dtype=L._data.dtype), L._data.shape).copy())
-    return cholesky_solve(eye, L, upper)
+    return D.cholesky_inverse(L, upper)  # type: ignore[no-any-return]
 
 
 # LU ------------------------------------------------------------------------------------------------------------------------------------
@@ -488,8 +478,7 @@ def householder_product(input: Any, tau: Any) -> Tensor:
         raise RuntimeError(f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau._data.shape[:-1])}")
     if tau._data.dtype != input._data.dtype:
         raise RuntimeError(f"{name}: tau dtype {dtypes.of[tau._data.dtype]} does not match input dtype {dtypes.of[input._data.dtype]}")
-    eye = wrap(np.broadcast_to(np.eye(m, n, dtype=input._data.dtype), input._data.shape).copy())
-    return _reflected(input, tau, eye, range(tau._data.shape[-1] - 1, -1, -1), False)
+    return _reflected(input, tau, D.identity_like(input), range(tau._data.shape[-1] - 1, -1, -1), False)
 
 
 orgqr = householder_product
@@ -612,8 +601,7 @@ def matrix_power(A: Any, n: int) -> Tensor:
     need_tensor("linalg.matrix_power", A)
     need_square("linalg.matrix_power", A)
     if n == 0:
-        eye = np.broadcast_to(np.eye(A._data.shape[-1], dtype=A._data.dtype), A._data.shape)
-        return wrap(eye.copy())
+        return D.identity_like(A)  # type: ignore[no-any-return]
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 1:

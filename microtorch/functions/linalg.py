@@ -258,7 +258,12 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     if a._data.dtype != b._data.dtype:
         raise RuntimeError("both inputs should have same dtype")
     for i, j in zip(dims_a, dims_b):
-        if a._data.shape[i] != b._data.shape[j]:
+        one, other = a._data.shape[i], b._data.shape[j]
+        if one == 1 and other != 1:  # broadcast: so the other is summed
+            b = R.sum(b, (axis_of(j, n),), True)
+        elif other == 1 and one != 1:
+            a = R.sum(a, (axis_of(i, m),), True)
+        elif one != other:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i} and second has size "
                 f"{b._data.shape[j]} in dim {j}"
@@ -390,7 +395,7 @@ def linalg_vander(x: Any, *, N: Any = None) -> Tensor:
     n = x._data.shape[-1] if N is None else N
     if n <= 1:
         raise RuntimeError("N must be greater than 1.")
-    return _powers(x, n)
+    return _powers(x if x._data.ndim else S.reshape(x, (1,)), n)
 
 
 def _powers(x: Any, n: int) -> Any:

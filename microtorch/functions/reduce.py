@@ -263,6 +263,8 @@ def argmin(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 def _arg(name: str, entry: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     need_tensor(name, input)
+    if input._data.dtype.kind == "b":
+        raise RuntimeError(f"{name}(): does not support bool input")
     axis = None if dim is None else axis_of(dim, input._data.ndim)
     nonempty(name, input, axis)
     if input._data.ndim == 0:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import select
 from microtorch.kernels.pointwise import quiet, sigmoid
 from microtorch.kernels.special import erf
 
@@ -32,7 +33,7 @@ def log_sigmoid(x: Any) -> Any:
 def softplus(x: Any, beta: float, threshold: float) -> Any:
     """log(1 + exp(beta x)) / beta; x itself where beta x passes the threshold."""
     z = x * beta
-    return np.where(z > threshold, x, np.log1p(np.exp(np.minimum(z, threshold))) / beta)
+    return select.where(z > threshold, x, np.log1p(np.exp(np.minimum(z, threshold))) / beta)
 
 
 def leaky_relu(x: Any, negative_slope: float) -> Any:
@@ -40,17 +41,19 @@ def leaky_relu(x: Any, negative_slope: float) -> Any:
     scaled = x * negative_slope
     if 0 <= negative_slope <= 1:
         return np.maximum(x, scaled)
-    return np.where(x > 0, x, scaled)
+    return select.where(x > 0, x, scaled)
 
 
 def leaky_relu_backward(g: Any, x: Any, negative_slope: float) -> Any:
     """g, or negative_slope g where x is not positive."""
-    return np.where(x > 0, g, g * negative_slope)
+    return select.where(x > 0, g, g * negative_slope)
 
 
 def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """scale x, or scale alpha (exp(input_scale x) - 1) where x is not positive."""
-    return np.where(x > 0, x * scale, np.expm1(np.minimum(x, 0) * input_scale) * (alpha * scale))
+    left = np.expm1(np.minimum(x, 0) * input_scale)
+    left *= alpha * scale
+    return select.where(x > 0, x * scale if scale != 1 else x, left)
 
 
 def silu(x: Any) -> Any:
@@ -111,17 +114,17 @@ def hardtanh(x: Any, low: float, high: float) -> Any:
 
 def between(g: Any, x: Any, low: float, high: float) -> Any:
     """g where low < x < high, else 0."""
-    return np.where((x > low) & (x < high), g, np.zeros((), g.dtype))
+    return select.kept(g, (x > low) & (x < high))
 
 
 def outside(g: Any, x: Any, lambd: float) -> Any:
     """g where |x| > lambd, else 0."""
-    return np.where(np.abs(x) <= lambd, np.zeros((), g.dtype), g)
+    return select.kept(g, ~(np.abs(x) <= lambd))
 
 
 def above(g: Any, x: Any, threshold: float) -> Any:
     """g where x > threshold (or x is NaN), else 0."""
-    return np.where(x <= threshold, np.zeros((), g.dtype), g)
+    return select.kept(g, ~(x <= threshold))
 
 
 def hardsigmoid(x: Any) -> Any:
@@ -136,27 +139,27 @@ def hardswish(x: Any) -> Any:
 
 def hardswish_slope(x: Any) -> Any:
     """The derivative of hardswish: 0 up to -3, x / 3 + 1/2 to 3, then 1."""
-    return np.where(x <= -3, 0, np.where(x < 3, x / 3 + 0.5, 1)).astype(x.dtype)
+    return select.where(x < 3, select.kept(x / 3 + 0.5, ~(x <= -3)), np.ones_like(x))
 
 
 def softshrink(x: Any, lambd: float) -> Any:
     """x moved toward 0 by lambd; 0 where it is nearer than that."""
-    return np.where(x > lambd, x - lambd, np.where(x < -lambd, x + lambd, x * 0))
+    return x - np.clip(x, -lambd, lambd)
 
 
 def hardshrink(x: Any, lambd: float) -> Any:
     """x, or 0 where |x| <= lambd."""
-    return np.where(np.abs(x) <= lambd, 0, x).astype(x.dtype)
+    return select.kept(x, ~(np.abs(x) <= lambd))
 
 
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """x, or `value` where x <= threshold."""
-    return np.where(x <= threshold, np.asarray(value).astype(x.dtype), x)
+    return select.where(x <= threshold, np.full_like(x, value), x)
 
 
 def prelu(x: Any, weight: Any) -> Any:
     """x, or weight x where x is not positive; weight broadcast."""
-    return np.where(x > 0, x, x * weight)
+    return select.where(x > 0, x, x * weight)
 
 
 def glu(x: Any, axis: int) -> Any:

@@ -112,6 +112,14 @@ def solve_triangular(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
         return x
 
 
+def identity_like(x: Any) -> Any:
+    """Matrices of x's shape with ones on the diagonal."""
+    out = np.zeros_like(x)
+    i = np.arange(min(x.shape[-2:]))
+    out[..., i, i] = 1
+    return out
+
+
 # Cholesky, LU, QR ----------------------------------------------------------------------------------------------------------------
 
 
@@ -153,6 +161,17 @@ def checked_cholesky(name: str, a: Any) -> Any:
     return out
 
 
+def cholesky_solve(b: Any, factor: Any, upper: bool) -> Any:
+    """x with L L^H x = b, L or its adjoint being given."""
+    lower = adjoint(factor) if upper else factor
+    return solve_triangular(adjoint(lower), solve_triangular(lower, b, False, False), True, False)
+
+
+def cholesky_inverse(factor: Any, upper: bool) -> Any:
+    """(L L^H)^-1, L or its adjoint being given."""
+    return cholesky_solve(identity_like(factor), factor, upper)
+
+
 @np.errstate(all="ignore")
 def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     """L (below the diagonal, where it is 1) and U in one matrix, the row exchanged with each row (1-based), and which diagonal
@@ -160,7 +179,7 @@ def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     out = np.array(a)
     *batch, m, n = a.shape
     k = min(m, n)
-    flat = out.reshape(-1, m, n)
+    flat = out.reshape(math.prod(batch), m, n)
     pivots = np.tile(np.arange(1, k + 1, dtype=np.int32), (len(flat), 1))
     info = np.zeros(len(flat), np.int32)
     every = np.arange(len(flat))
@@ -181,7 +200,7 @@ def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
 def permutation(pivots: Any, m: int, dtype: Any) -> Any:
     """The matrix P with P L U = a, from the row exchanges."""
     *batch, k = pivots.shape
-    flat = pivots.reshape(-1, k)
+    flat = pivots.reshape(math.prod(batch), k)
     order = np.tile(np.arange(m), (len(flat), 1))
     every = np.arange(len(flat))
     for j in range(k):
@@ -213,35 +232,6 @@ def geqrf(a: Any) -> tuple[Any, Any]:
         return a.copy(), np.zeros((*a.shape[:-2], min(a.shape[-2:])), a.dtype)
     h, tau = np.linalg.qr(a, "raw")
     return np.swapaxes(h, -1, -2).copy(), tau
-
-
-def householder_product(a: Any, tau: Any) -> Any:
-    """The first columns of (1 - tau_1 v_1 v_1^H) (1 - tau_2 v_2 v_2^H) ..., the vectors v below a's diagonal (5.1.6)."""
-    m, n = a.shape[-2:]
-    out = np.zeros_like(a)
-    i = np.arange(min(m, n))
-    out[..., i, i] = 1
-    return _reflect(a, tau, out, range(tau.shape[-1] - 1, -1, -1), False)
-
-
-def _reflect(a: Any, tau: Any, x: Any, order: Any, conjugate: bool) -> Any:
-    """x under the Householder reflections, from the left, in the order given."""
-    m = a.shape[-2]
-    for k in order:
-        v = np.zeros((*a.shape[:-2], m, 1), a.dtype)
-        v[..., k, 0] = 1
-        v[..., k + 1 :, 0] = a[..., k + 1 :, k]
-        t = tau[..., k, None, None]
-        x = x - (t.conj() if conjugate else t) * (v @ (adjoint(v) @ x))
-    return x
-
-
-def ormqr(a: Any, tau: Any, x: Any, left: bool, transpose: bool) -> Any:
-    """Q x, x Q, Q^H x or x Q^H for the whole Q of the Householder vectors in a."""
-    if not left:
-        return adjoint(ormqr(a, tau, adjoint(x), True, not transpose))
-    k = tau.shape[-1]
-    return _reflect(a, tau, x, range(k) if transpose else range(k - 1, -1, -1), transpose)
 
 
 # eigenvalues and singular values -------------------------------------------------------------------------------------------------
@@ -288,6 +278,19 @@ def pinv(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     limit = np.maximum(atol, rtol * np.max(s, -1, keepdims=True))
     inverse = np.where(s > limit, inverse, 0).astype(s.dtype)
     return (adjoint(vh) * inverse[..., None, :]) @ adjoint(u)
+
+
+def lstsq(a: Any, b: Any, relative: float, driver: str) -> tuple[Any, Any, Any, Any]:
+    """The x that makes |a x - b| least; its squared residuals, the rank and the singular values, where LAPACK's driver gives them."""
+    m, n = a.shape[-2:]
+    exact = driver == "gels"  # taken to be of full rank
+    x = pinv(a, 0.0, 0.0 if exact else relative, False) @ b
+    found = np.zeros(0, np.int64) if exact else rank(a, 0.0, relative, False)
+    residuals = np.zeros(0, a.real.dtype)
+    if m > n and driver != "gelsy" and (exact or (found == n).all()):
+        residuals = np.sum(np.abs(a @ x - b) ** 2, -2)
+    values = np.linalg.svd(a, compute_uv=False) if driver in ("gelsd", "gelss") else np.zeros(0, a.real.dtype)
+    return x, residuals, found, values
 
 
 def rank(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:

@@ -9,6 +9,16 @@ import numpy as np
 from microtorch.kernels.index import add_rows
 
 
+def add_rows(out: Any, rows: Any, g: Any) -> Any:
+    """Add g[i] to row rows[i] of out (contiguous), in order, in place: np.add.at is fast for flat indices only."""
+    width = out.size // out.shape[0] if out.shape[0] else 0
+    if width == 1:
+        np.add.at(out.reshape(-1), rows, g.reshape(-1))
+    elif rows.size and width:
+        np.add.at(out.reshape(-1), (rows[:, None] * width + np.arange(width)).reshape(-1), g.reshape(-1))
+    return out
+
+
 def embedding(weight: Any, index: Any, padding_idx: int, scale: bool) -> Any:
     """The rows of weight (V, ...) that index names: index.shape + (...).
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import select
 from microtorch.kernels.pointwise import quiet
 
 _add = np.add.reduce
@@ -42,13 +43,13 @@ def mse_slope(x: Any, y: Any, g: Any, scale: float) -> Any:
 def smooth_l1_loss(x: Any, y: Any, reduction: str, beta: float) -> Any:
     """(x - y)^2 / (2 beta) where |x - y| < beta, else |x - y| - beta / 2."""
     d = np.abs(x - y)
-    return reduced(np.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), reduction)
+    return reduced(select.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta), reduction)
 
 
 def huber_loss(x: Any, y: Any, reduction: str, delta: float) -> Any:
     """(x - y)^2 / 2 where |x - y| <= delta, else delta (|x - y| - delta / 2)."""
     d = np.abs(x - y)
-    return reduced(np.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
+    return reduced(select.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
 # binary classification -------------------------------------------------------------------------------------------------------

@@ -342,3 +342,10 @@ def isin(elements: Any, test_elements: Any, invert: bool) -> Any:
 def unsupported(name: str, dtype: Any) -> NotImplementedError:
     """PyTorch's error for a dtype that a kernel does not take."""
     return NotImplementedError(f"\"{name}\" not implemented for '{of[dtype].type_name}'")
+
+
+def absolute(x: Any) -> Any:
+    """|x|; PyTorch has it for no bools."""
+    if x.dtype.kind == "b":
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
+    return np.abs(x)

@@ -52,90 +52,78 @@ def max_pool(
     x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
 ) -> tuple[Any, Any]:
     """The largest element of each window, and the number of its tap (the first of equal ones; NaN is largest)."""
-    size = x.shape[-len(kernel) :]
-    out = output_size(size, kernel, stride, padding, dilation, ceil_mode)
-    best = _padded(x, out, kernel, stride, padding, dilation, _lowest(x.dtype))
-    code_type = np.uint8 if math.prod(kernel) <= 256 else np.uint32 if math.prod(kernel) <= 2**32 else np.int64
-    code: Any = None
-    base = 1
-    for axis in range(x.ndim - 1, x.ndim - len(kernel) - 1, -1):
-        i = axis - x.ndim
-        values = _taps(best, axis, out[i], kernel[i], stride[i], dilation[i])
-        codes = None if code is None else _taps(code, axis, out[i], kernel[i], stride[i], dilation[i])
-        best, code = _largest(values, codes, base, code_type)
-        base *= kernel[i]
+    out = output_size(x.shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
+    wide = _padded(x, out, kernel, stride, padding, dilation, _lowest(x.dtype))
+    best, code = _max_taps(wide, out, kernel, stride, dilation, False)
+    if x.dtype.kind == "f" and best.size and np.isnan(np.maximum.reduce(best, None)):
+        best, code = _max_taps(wide, out, kernel, stride, dilation, True)
     return (best.copy() if best.base is not None or best is x else best), code
 
 
-def _largest(values: list[Any], codes: list[Any] | None, base: int, code_type: Any) -> tuple[Any, Any]:
-    """The elementwise largest of some arrays, and its code: base * (which array), plus the code it had there."""
-    best = values[0]
-    code: Any = np.zeros(best.shape, code_type) if codes is None else codes[0].copy()
-    for k in range(1, len(values)):
-        value = values[k]
-        larger = np.greater(value, best)
-        best = np.maximum(best, value) if k == 1 else np.maximum(best, value, out=best)
-        if codes is None and k == 1 and code_type is np.uint8:
-            code = larger.view(np.uint8) * np.uint8(base)
-            continue
-        # where larger, the new code, by bits: faster than a masked copy
-        new = np.full_like(code, base * k) if codes is None else codes[k] + code_type(base * k)
-        new ^= code
-        new &= np.negative(larger.view(np.uint8)) if code_type is np.uint8 else -larger.astype(code_type)
-        code ^= new
-    if best.dtype.kind == "f" and best.size and np.isnan(np.max(best)):
-        _mark_nan(values, codes, base, code)
+def _max_taps(best: Any, out: Ints, kernel: Ints, stride: Ints, dilation: Ints, with_nan: bool) -> tuple[Any, Any]:
+    """The largest elements and their taps' numbers, one dimension after the other."""
+    count = math.prod(kernel)
+    code_type: Any = np.uint8 if count <= 256 else np.uint32 if count <= 2**32 else np.int64
+    code: Any = None
+    base = 1
+    for axis in range(best.ndim - 1, best.ndim - len(kernel) - 1, -1):
+        i = axis - best.ndim
+        values = _taps(best, axis, out[i], kernel[i], stride[i], dilation[i])
+        codes = None if code is None else _taps(code, axis, out[i], kernel[i], stride[i], dilation[i])
+        best, code = _largest(values, codes, base, code_type, with_nan)
+        base *= kernel[i]
     return best, code
 
 
-def _mark_nan(values: list[Any], codes: list[Any] | None, base: int, code: Any) -> None:
-    """Where a window has NaN, its code is that of the last NaN."""
-    for k, value in enumerate(values):
-        places = np.isnan(value)
-        code[places] = base * k + (0 if codes is None else codes[k][places])
+def _largest(values: list[Any], codes: list[Any] | None, base: int, code_type: Any, with_nan: bool) -> tuple[Any, Any]:
+    """The elementwise largest of some arrays, and its code: base * (which array), plus the code it had there."""
+    best = values[0]
+    code: Any = None if codes is None else codes[0]
+    for k in range(1, len(values)):
+        value = values[k]
+        larger = np.greater(value, best)
+        if with_nan:
+            larger |= np.isnan(value)
+        best = np.maximum(best, value) if k == 1 else np.maximum(best, value, out=best)
+        if codes is None and k == 1 and base == 1 and code_type is np.uint8:
+            code = larger.view(np.uint8)
+            continue
+        if code is None:
+            code = np.zeros(best.shape, code_type)
+        # where larger, the new code, by bits: faster than a masked copy
+        change = np.bitwise_xor(code, code_type(base * k) if codes is None else codes[k] + code_type(base * k))
+        change &= np.negative(larger.view(np.int8)).view(np.uint8) if code_type is np.uint8 else -larger.astype(code_type)
+        code = np.bitwise_xor(code, change, out=change)
+    return best, np.zeros(best.shape, code_type) if code is None else code
 
 
-def max_pool_backward(
-    g: Any, shape: Ints, tap: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
-) -> Any:
+def max_pool_backward(g: Any, shape: Ints, tap: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
     """Zeros of `shape` with g added where the windows' largest elements are."""
-    n = len(kernel)
-    out = g.shape[-n:]
-    reach = [(o - 1) * s + d * (k - 1) + 1 for o, k, s, d in zip(out, kernel, stride, dilation)]
-    direct = not any(padding) and all(r <= m for r, m in zip(reach, shape[-n:]))
-    whole = shape[-n:] if direct else tuple(max(r, m + p) for r, m, p in zip(reach, shape[-n:], padding))
-    result = np.zeros((*shape[:-n], *whole), g.dtype)
+    index = places(tap, shape[-len(kernel) :], kernel, stride, padding, dilation)
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation))  # windows do not overlap
-    for t, at in enumerate(np.ndindex(*kernel)):
-        key = [slice(i * d, i * d + (o - 1) * s + 1, s) for i, o, s, d in zip(at, out, stride, dilation)]
-        target = result[(..., *key)]
-        if apart:
-            np.multiply(g, tap == t, out=target)
-        else:
-            target += g * (tap == t)
-    if direct:
-        return result
-    return np.ascontiguousarray(result[(..., *(slice(p, p + m) for p, m in zip(padding, shape[-n:])))])
+    return put_flat(g, shape, index, apart)
 
 
 def max_pool_take(x: Any, tap: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
     """The element of each window that `tap` names: the transpose of max_pool_backward."""
-    index = places(tap, x.shape[-len(kernel) :], kernel, stride, padding, dilation)
-    return take_flat(x, index)
+    return take_flat(x, places(tap, x.shape[-len(kernel) :], kernel, stride, padding, dilation))
 
 
 def places(tap: Any, size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
     """Where in the flattened spatial dimensions the taps are."""
+    n = len(kernel)
+    out = tap.shape[-n:]
+    steps = [math.prod(size[i + 1 :]) for i in range(n)]
+    at = np.indices(kernel).reshape(n, -1)  # the place of each tap in the window
+    corners = [(np.arange(o) * s - p).reshape((-1,) + (1,) * (n - 1 - i)) for i, (o, s, p) in enumerate(zip(out, stride, padding))]
+    if not any(padding):
+        table = sum(a * d * e for a, d, e in zip(at, dilation, steps))
+        return np.take(table, tap) + sum(c * e for c, e in zip(corners, steps))
     index: Any = 0
-    rest = tap.astype(np.int64)
-    at = []
-    for k in reversed(kernel):
-        at.append(rest % k)
-        rest = rest // k
-    out = tap.shape[-len(kernel) :]
-    for i, (n, s, p, d) in enumerate(zip(size, stride, padding, dilation)):
-        corner = (np.arange(out[i]) * s - p).reshape((-1,) + (1,) * (len(kernel) - 1 - i))
-        index = index * n + corner + at[len(kernel) - 1 - i] * d
+    for a, d, e, c in zip(at, dilation, steps, corners):
+        place = np.take(a * d, tap) + c
+        # a tap in the padding: all of the window is -inf, its first element inside counts
+        index = index + np.where(place < 0, place % d, place) * e
     return index
 
 
@@ -158,15 +146,19 @@ def take_flat(x: Any, index: Any) -> Any:
     return np.take_along_axis(x.reshape(lead, -1), index.reshape(lead, -1), 1).reshape(index.shape)
 
 
-def put_flat(g: Any, shape: Ints, index: Any) -> Any:
-    """Zeros of `shape` with g added at the places: the transpose of take_flat."""
+def put_flat(g: Any, shape: Ints, index: Any, apart: bool = False) -> Any:
+    """Zeros of `shape` with g added at the places: the transpose of take_flat. apart: no place is named twice."""
     lead = _lead(shape, index)
     if not index.size:
         return np.zeros(shape, g.dtype)
     size = math.prod(shape) // lead
     out = np.zeros(lead * size, g.dtype)
-    rows = np.arange(lead).reshape(-1, 1) * size + index.reshape(lead, -1)
-    np.add.at(out, rows.reshape(-1), g.reshape(-1))
+    rows = index.reshape(lead, -1)
+    rows = rows + np.arange(lead).reshape(-1, 1) * size
+    if apart:
+        out[rows.reshape(-1)] = g.reshape(-1)
+    else:
+        np.add.at(out, rows.reshape(-1), g.reshape(-1))
     return out.reshape(shape)
 
 

@@ -43,11 +43,25 @@ def take_axes_backward(g: Any, shape: Ints, sources: tuple[Any, ...]) -> Any:
     first = len(shape) - len(sources)
     for i, index in enumerate(sources):
         if index is not None:
-            axis = first + i
-            out = np.zeros((*g.shape[:axis], shape[axis], *g.shape[axis + 1 :]), g.dtype)
-            np.add.at(np.moveaxis(out, axis, 0), index, np.moveaxis(g, axis, 0))
-            g = out
+            g = _added_back(g, first + i, shape[first + i], index)
     return g
+
+
+def _added_back(g: Any, axis: int, size: int, index: Any) -> Any:
+    """Along one axis, g[j] added to place index[j] of zeros."""
+    times = index.size // size if size else 0
+    if times and index.size == times * size and np.array_equal(index, np.arange(index.size) // times):
+        blocks = g.reshape(*g.shape[:axis], size, times, *g.shape[axis + 1 :])  # each place was taken `times` times
+        total = blocks[(slice(None),) * (axis + 1) + (0,)]
+        total = total.copy() if times == 1 else total + blocks[(slice(None),) * (axis + 1) + (1,)]
+        for k in range(2, times):
+            total += blocks[(slice(None),) * (axis + 1) + (k,)]
+        return total
+    lead, tail = math.prod(g.shape[:axis]), math.prod(g.shape[axis + 1 :])
+    out = np.zeros(lead * size * tail, g.dtype)  # np.add.at is fast for flat indices only
+    places = (np.arange(lead)[:, None] * size + index)[..., None] * tail + np.arange(tail)
+    np.add.at(out, places.reshape(-1), g.reshape(-1))
+    return out.reshape(*g.shape[:axis], size, *g.shape[axis + 1 :])
 
 
 def reflected(n: int, before: int, after: int) -> Any:
@@ -251,13 +265,13 @@ def grid_sample_input(
     g: Any, grid: Any, shape: Ints, mode: str, padding: str, align: bool, orders: Ints | None = None
 ) -> Any:
     """The transpose of grid_sample in x: zeros of `shape` with g added where it was read."""
-    out = np.zeros((shape[0] * shape[1], math.prod(shape[2:])), g.dtype)
+    out = np.zeros(math.prod(shape), g.dtype)
     g = g.reshape(shape[0], shape[1], -1)
-    rows = np.arange(shape[0] * shape[1])[:, None]
+    rows = np.arange(shape[0] * shape[1])[:, None] * math.prod(shape[2:])
     if g.size and out.size:
         for index, weight in _corners(grid, shape[2:], orders or (0,) * (len(shape) - 2), mode, padding, align):
-            places = np.repeat(index, shape[1], 0)
-            np.add.at(out, (rows, places), (g * weight[:, None]).reshape(out.shape[0], -1))
+            places = rows + np.repeat(index, shape[1], 0)
+            np.add.at(out, places.reshape(-1), (g * weight[:, None]).reshape(-1))
     return out.reshape(shape)
 
 

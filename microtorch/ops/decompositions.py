@@ -75,6 +75,8 @@ def _known(xp: Any, array: Any) -> Any:
     return wrap(array) if xp.recorded else array
 
 
+identity_like = unary("identity_like", K.identity_like, x=lambda xp, g: xp.zeros_like(g), grad_name="CopyBackwards")
+
 # inverses and solutions -----------------------------------------------------------------------------------------------------------
 
 
@@ -140,6 +142,26 @@ def _pinv_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
     return -_t(xp, m(k, out)) + m(m(gh - m(x, k), out), h) + hk - m(m(hk, out), x)
 
 
+def _lstsq(xp: Any, g: Any, needs: Any, x: Any, y: Any, out0: Any, out1: Any, relative: float) -> list[Any]:
+    """Of the solution a^+ y, through the pseudoinverse; of the residuals |a s - y|^2, in which the best s is locally constant."""
+    g_s, g_r = (_conj(xp, part) for part in g[:2])
+    gx: Any = None
+    gy: Any = None
+    if g_s is not None:
+        pseudo = xp.pinv(x, 0.0, relative, False)
+        gy = xp.matmul(_t(xp, pseudo), g_s)
+        if needs[0]:
+            gx = _conj(xp, _pinv_x(xp, _conj(xp, xp.matmul(g_s, _t(xp, y))), x, pseudo))
+    if g_r is not None and out1.shape != (0,):
+        twice = 2 * (xp.matmul(x, out0) - y) * xp.unsqueeze(g_r, -2)
+        gy = -twice if gy is None else gy - twice
+        if needs[0]:
+            by_a = xp.matmul(twice, _t(xp, out0))
+            gx = by_a if gx is None else gx + by_a
+    return [_conj(xp, gx) if needs[0] else None, _conj(xp, gy) if needs[1] else None]
+
+
+lstsq = op("lstsq", K.lstsq, inputs="x y", outputs=4, joint=_lstsq, grad_name="LinalgLstsqBackward0")
 pinv = unary("pinv", K.pinv, x=_pinv_x, grad_name="LinalgPinvBackward0")
 rank = unary("rank", K.rank)
 
@@ -194,6 +216,27 @@ cholesky = unary("cholesky", lambda x, name: K.checked_cholesky(name, x), grad_n
                  x=_usual(lambda xp, g, out: _cholesky(xp, g, out)))  # fmt: skip
 cholesky_ex = op("cholesky_ex", K.cholesky, inputs="x", outputs=2, grad_name="LinalgCholeskyExBackward0",
                  x=_usual(lambda xp, g, out0: _cholesky(xp, g, out0)))  # fmt: skip
+
+
+@_usual
+def _cholesky_inverse_x(xp: Any, g: Any, x: Any, out: Any, upper: bool) -> Any:
+    both = xp.matmul(out, xp.matmul(g + _t(xp, g), out))
+    return -xp.matmul(x, both) if upper else -xp.matmul(both, x)
+
+
+def _cholesky_solve(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any, upper: bool) -> list[Any]:
+    """y y^H s = x: gx = (y y^H)^-1 g, and with c = gx s^H + s gx^H, gy = -c y."""
+    gx = xp.cholesky_solve(_conj(xp, g), y, upper)
+    gy = None
+    if needs[1]:
+        c = xp.matmul(gx, _t(xp, out))
+        c = c + _t(xp, c)
+        gy = _conj(xp, -xp.matmul(y, c) if upper else -xp.matmul(c, y))
+    return [_conj(xp, gx) if needs[0] else None, gy]
+
+
+cholesky_inverse = unary("cholesky_inverse", K.cholesky_inverse, x=_cholesky_inverse_x)
+cholesky_solve = op("cholesky_solve", K.cholesky_solve, inputs="x y", joint=_cholesky_solve)
 
 
 def _rows(xp: Any, x: Any, start: int, stop: int) -> Any:
@@ -310,13 +353,13 @@ def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
 
 qr = op("qr", K.qr, inputs="x", outputs=2, x=_qr_x, grad_name="LinalgQrBackward0")
 geqrf = op("geqrf", K.geqrf, inputs="x", outputs=2)
-ormqr = op("ormqr", K.ormqr, inputs="a tau x")
+
 
 # eigenvalues and singular values -------------------------------------------------------------------------------------------------------
 
 
 def _eigh_x(xp: Any, g: Any, out0: Any, out1: Any) -> Any:
-    """V (diag(gL) + V^H gV / gaps) V^H."""
+    """V (diag(gL) + V^H gV / gaps) V^H, mirrored, since the matrix is."""
     g_l, g_v = (_conj(xp, part) for part in g)
     v = out1
     if g_v is None:
@@ -325,8 +368,8 @@ def _eigh_x(xp: Any, g: Any, out0: Any, out1: Any) -> Any:
     inner = xp.matmul(_t(xp, v), g_v) / _gaps(xp, out0)
     eye = np.eye(v.shape[-1], dtype=bool)
     diagonal = xp.zeros_like(inner) if g_l is None else _diag(xp, g_l)
-    inner = xp.where(eye, diagonal, inner)
-    return _conj(xp, xp.matmul(v, xp.matmul(inner, _t(xp, v))))
+    found = xp.matmul(v, xp.matmul(xp.where(eye, diagonal, inner), _t(xp, v)))
+    return _conj(xp, 0.5 * (found + _t(xp, found)))
 
 
 eigh = op("eigh", K.eigh, inputs="x", outputs=2, x=_eigh_x, grad_name="LinalgEighBackward0")

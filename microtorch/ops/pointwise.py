@@ -193,7 +193,7 @@ def _sgn_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
 
 
 sgn = unary("sgn", K.sgn, x=_sgn_x)
-abs = unary("abs", np.abs, x=lambda xp, g, x: g * xp.conj(xp.sgn(x)) if xp.is_complex(x) else g * xp.sign(x))
+abs = unary("abs", K.absolute, x=lambda xp, g, x: g * xp.conj(xp.sgn(x)) if xp.is_complex(x) else g * xp.sign(x))
 
 # extremes, rounding, replacing -------------------------------------------------------------------------------------------------
 maximum = binary("maximum", np.maximum,

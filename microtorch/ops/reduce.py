@@ -130,9 +130,9 @@ logsumexp = unary("logsumexp", K.logsumexp, x=lambda xp, g, x, out, axis, keepdi
 
 def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
     """d (sum |x|^p)^(1/p) = sgn(x) (|x| / norm)^(p-1), and 0 where the norm is 0 (the subgradient of least norm)."""
-    g, norm = _kept(xp, g, x, axis, keepdims), _kept(xp, out, x, axis, keepdims)
     if ord == 0:
-        return xp.zeros_like(x)
+        return None  # a number of elements: locally constant
+    g, norm = _kept(xp, g, x, axis, keepdims), _kept(xp, out, x, axis, keepdims)
     if ord == 2:
         return xp.where(norm == 0, 0, g * (_conj(xp, x) / norm))
     sign = _conj(xp, xp.sgn(x))

@@ -95,7 +95,7 @@ def same_state(theirs: torch.nn.Module, ours: Any, what: str) -> None:
             raise harness.Differs(f"{what}: {key}")
 
 
-def check(name: str, sample: Any, training: bool) -> None:
+def check(name: str, sample: Any, training: bool, dtype: torch.dtype) -> None:
     """Run one sample on both. Raises Differs where they disagree."""
     info = database()[name]
     made, given = sample.constructor_input, sample.forward_input
@@ -110,7 +110,7 @@ def check(name: str, sample: Any, training: bool) -> None:
     both = []
     for library, cls, (args, kwargs) in ((torch, info.module_cls, (made.args, made.kwargs)), (microtorch, kind, made_)):
         library.manual_seed(harness.SEED)
-        both.append(cls(*args, **kwargs).train(training))
+        both.append(cls(*args, **kwargs).to(to_micro(dtype, {}) if library is microtorch else dtype).train(training))
     theirs, ours = both
     same_state(theirs, ours, "initial value")
     for p, q in zip(theirs.parameters(), ours.parameters()):
@@ -179,7 +179,7 @@ def run(name: str, dtype: torch.dtype, training: bool, limit: int | None) -> int
         for i, sample in enumerate(samples(name, dtype, training)):
             if i == limit:
                 break
-            check(name, sample, training)
+            check(name, sample, training, dtype)
             count += 1
     return count
 

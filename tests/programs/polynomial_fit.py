@@ -74,7 +74,7 @@ class Polynomial3(torch.nn.Module):
 
 
 model = Polynomial3()
-optimizer = torch.optim.RMSprop(model.parameters(), lr=0.02)
+optimizer = torch.optim.RMSprop(model.parameters(), lr=0.005)
 for t in range(STEPS):
     loss = loss_fn(model(x), y)
     if t % 100 == 99:

@@ -74,7 +74,7 @@ print("after zeros, the loss is log 3:", f"{F.cross_entropy(model(x), y).item():
 print("\nmodes")
 with torch.inference_mode():
     out = model(x)
-print("inference:", out.requires_grad, out.is_inference())
+print("inference:", out.requires_grad, torch.is_inference_mode_enabled())
 with torch.set_grad_enabled(False):
     print("set_grad_enabled(False):", model(x).requires_grad)
 dropout = nn.Dropout(0.5)
