@@ -318,7 +318,8 @@ def cholesky(A: Any, *, upper: bool = False) -> Tensor:
 
 def _cholesky(name: str, A: Any, upper: bool) -> Any:
     _square(name, A)
-    return _adjoint(D.cholesky(_adjoint(A), name)) if upper else D.cholesky(A, name)
+    found = D.cholesky(A, name, upper)
+    return _adjoint(found) if upper else found
 
 
 @takes_out
@@ -333,7 +334,7 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> A
     _square("linalg.cholesky_ex", A)
     if check_errors:
         cholesky(A)
-    found, info = D.cholesky_ex(_adjoint(A) if upper else A)
+    found, info = D.cholesky_ex(A, upper)
     return return_types.linalg_cholesky_ex(_adjoint(found) if upper else found, info)
 
 
@@ -478,6 +479,8 @@ def householder_product(input: Any, tau: Any) -> Tensor:
         raise RuntimeError(f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau._data.shape[:-1])}")
     if tau._data.dtype != input._data.dtype:
         raise RuntimeError(f"{name}: tau dtype {dtypes.of[tau._data.dtype]} does not match input dtype {dtypes.of[input._data.dtype]}")
+    if not tau._data.shape[-1]:
+        return D.no_reflections(input)  # type: ignore[no-any-return]
     return _reflected(input, tau, D.identity_like(input), range(tau._data.shape[-1] - 1, -1, -1), False)
 
 

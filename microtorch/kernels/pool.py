@@ -57,7 +57,21 @@ def max_pool(
     best, code = _max_taps(wide, out, kernel, stride, dilation, False)
     if x.dtype.kind == "f" and best.size and np.isnan(np.maximum.reduce(best, None)):
         best, code = _max_taps(wide, out, kernel, stride, dilation, True)
+    if any(padding) and best.size and not np.minimum.reduce(best, None) > _lowest(x.dtype):  # or NaN
+        code = _inside(code, kernel, stride, padding, dilation)
     return (best.copy() if best.base is not None or best is x else best), code
+
+
+def _inside(code: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
+    """Tap numbers with those that lie in the padding (all of their window is -inf) moved to their window's first element."""
+    rest, result, base = code.astype(np.int64), 0, 1
+    for i in range(len(kernel) - 1, -1, -1):
+        at, rest = rest % kernel[i], rest // kernel[i]
+        corner = (np.arange(code.shape[i - len(kernel)]) * stride[i] - padding[i]).reshape((-1,) + (1,) * (len(kernel) - 1 - i))
+        first = -(np.minimum(corner, 0) // dilation[i])
+        result = result + np.maximum(at, first) * base
+        base *= kernel[i]
+    return result.astype(code.dtype)
 
 
 def _max_taps(best: Any, out: Ints, kernel: Ints, stride: Ints, dilation: Ints, with_nan: bool) -> tuple[Any, Any]:
@@ -116,15 +130,8 @@ def places(tap: Any, size: Ints, kernel: Ints, stride: Ints, padding: Ints, dila
     steps = [math.prod(size[i + 1 :]) for i in range(n)]
     at = np.indices(kernel).reshape(n, -1)  # the place of each tap in the window
     corners = [(np.arange(o) * s - p).reshape((-1,) + (1,) * (n - 1 - i)) for i, (o, s, p) in enumerate(zip(out, stride, padding))]
-    if not any(padding):
-        table = sum(a * d * e for a, d, e in zip(at, dilation, steps))
-        return np.take(table, tap) + sum(c * e for c, e in zip(corners, steps))
-    index: Any = 0
-    for a, d, e, c in zip(at, dilation, steps, corners):
-        place = np.take(a * d, tap) + c
-        # a tap in the padding: all of the window is -inf, its first element inside counts
-        index = index + np.where(place < 0, place % d, place) * e
-    return index
+    table = sum(a * d * e for a, d, e in zip(at, dilation, steps))
+    return np.take(table, tap) + sum(c * e for c, e in zip(corners, steps))
 
 
 def max_pool_with_indices(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.autograd.state import wrap
-from microtorch.autograd.table import op, unary
+from microtorch.autograd.table import locally_constant, op, unary
 from microtorch.kernels import decompositions as K
 from microtorch.ops.pointwise import constant
 
@@ -76,6 +76,8 @@ def _known(xp: Any, array: Any) -> Any:
 
 
 identity_like = unary("identity_like", K.identity_like, x=lambda xp, g: xp.zeros_like(g), grad_name="CopyBackwards")
+
+no_reflections = unary("no_reflections", K.identity_like, x=locally_constant, grad_name="LinalgHouseholderProductBackward0")
 
 # inverses and solutions -----------------------------------------------------------------------------------------------------------
 
@@ -212,9 +214,10 @@ def _cholesky(xp: Any, g: Any, out: Any) -> Any:
     return 0.5 * xp.solve_triangular(h, _t(xp, xp.solve_triangular(h, _t(xp, phi), True, False)), True, False)
 
 
-cholesky = unary("cholesky", lambda x, name: K.checked_cholesky(name, x), grad_name="LinalgCholeskyExBackward0",
+# of the upper half: L of the adjoint, which is the same matrix
+cholesky = unary("cholesky", lambda x, name, upper: K.checked_cholesky(name, K.adjoint(x) if upper else x), grad_name="LinalgCholeskyExBackward0",
                  x=_usual(lambda xp, g, out: _cholesky(xp, g, out)))  # fmt: skip
-cholesky_ex = op("cholesky_ex", K.cholesky, inputs="x", outputs=2, grad_name="LinalgCholeskyExBackward0",
+cholesky_ex = op("cholesky_ex", lambda x, upper: K.cholesky(K.adjoint(x) if upper else x), inputs="x", outputs=2, grad_name="LinalgCholeskyExBackward0",
                  x=_usual(lambda xp, g, out0: _cholesky(xp, g, out0)))  # fmt: skip
 
 

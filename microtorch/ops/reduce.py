@@ -134,7 +134,7 @@ def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: 
         return None  # a number of elements: locally constant
     g, norm = _kept(xp, g, x, axis, keepdims), _kept(xp, out, x, axis, keepdims)
     if ord == 2:
-        return xp.where(norm == 0, 0, g * (_conj(xp, x) / norm))
+        return xp.where(norm == 0, 0, g * (_conj(xp, x) / xp.where(norm == 0, 1, norm)))
     sign = _conj(xp, xp.sgn(x))
     if ord == 1:
         return g * sign
@@ -157,8 +157,10 @@ dist = op("dist", K.dist, x=lambda xp, g, x, y, out, ord: _norm_x(xp, g, x - y, 
 
 def _cdist(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any, ord: float) -> list[Any]:
     """Of each distance; Euclidean ones by matrix products, without an array of all the differences."""
+    if ord == 0:
+        return [xp.zeros_like(x), xp.zeros_like(y)]
     if ord == 2:
-        w = xp.where(out == 0, 0, g / out)
+        w = xp.where(out == 0, 0, g / xp.where(out == 0, 1, out))
         to_x = xp.sum(w, (-1,), True) * x - xp.matmul(w, y) if needs[0] else None
         wt = xp.transpose(w, -1, -2)
         return [to_x, xp.sum(wt, (-1,), True) * y - xp.matmul(wt, x) if needs[1] else None]
