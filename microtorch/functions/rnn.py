@@ -12,8 +12,7 @@ import numpy as np
 
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.shape import cat, stack, transpose, unbind
-from microtorch.ops import pointwise as P
-from microtorch.ops import rnn as R
+from microtorch.ops import pointwise as P, rnn as R
 from microtorch.random import default_generator
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ def _layers(
 ) -> tuple[Any, ...]:  # fmt: skip
     """Call `layer(x, *states, *weights, sizes, reverse, *constants)` for each layer and direction.
 
-    states: one tensor (num_layers * directions, batch, size) for each kind of state. Returns the output of the last layer, and
-    the last states shaped as the given ones.
+    states: one tensor (num_layers * directions, batch, size) for each kind of state. Returns the output of the last
+    layer, and the last states shaped as the given ones.
     """
     if batch_first:
         x = transpose(x, 0, 1)
@@ -85,8 +84,9 @@ def _layers(
 def lstm(*args: Any) -> tuple[Any, Any, Any]:
     """lstm(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first).
 
-    Or lstm(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional) for a packed sequence. hx is
-    (h, c); params are the parameters of `nn.LSTM`, in order. Returns the output, the last h and the last c.
+    Or lstm(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional) for a packed
+    sequence. hx is (h, c); params are the parameters of `nn.LSTM`, in order. Returns the output, the last h and the
+    last c.
     """
     x, sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first = _arguments(args)
     if len(hx) != 2:
@@ -131,7 +131,7 @@ def rnn_relu(*args: Any) -> tuple[Any, Any]:
     return _simple(R.rnn_layer, R.rnn_layer_packed, args, True)
 
 
-# one step ----------------------------------------------------------------------------------------------------------------
+# one step ------------------------------------------------------------------------------------------------------------
 
 
 def _check_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any) -> tuple[int]:

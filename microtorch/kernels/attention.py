@@ -18,7 +18,11 @@ def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> 
     with np.errstate(all="ignore"):
         scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
         if causal:
-            mask = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
+            seen = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
+            if mask is None:
+                mask = seen
+            else:
+                mask = mask & seen if mask.dtype.kind == "b" else np.where(seen, mask, mask.dtype.type(-np.inf))
         if mask is not None:
             if mask.dtype.kind == "b":
                 scores = np.where(mask, scores, scores.dtype.type(-np.inf))

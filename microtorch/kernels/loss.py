@@ -183,7 +183,8 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
             losses = np.log(total).reshape(-1)
             losses -= z[np.arange(target.size), target]
         except IndexError:
-            raise IndexError(f"Target {int(target.max())} is out of bounds.") from None
+            bad = target[target >= x.shape[1]][0]
+            raise IndexError(f"Target {int(bad)} is out of bounds.") from None
         p /= total
         return reduced(losses, reduction), p
     z -= np.log(total)

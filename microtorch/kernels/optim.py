@@ -168,3 +168,277 @@ def adagrad(
     add(total, multiply(g, g, t), total)
     add(sqrt(total, t), eps, t)
     add(p, divide(multiply(g, -float(lr / (1 + (step - 1) * lr_decay)), s), t, s), p)
+
+
+def adadelta(
+    p: Array,
+    g: Array,
+    square_mean: Array,
+    delta_mean: Array,
+    s: Array,
+    t: Array,
+    u: Array,
+    *,
+    lr: float,
+    rho: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None:
+    """Adadelta (Zeiler 2012, algorithm 1): steps as large as the running mean of the steps before."""
+    g = direction(p, g, weight_decay, maximize, s, t)
+    decay_square(square_mean, g, rho, t)
+    sqrt(add(square_mean, eps, t), t)
+    sqrt(add(delta_mean, eps, u), u)
+    delta = multiply(divide(u, t, u), g, u)
+    decay_square(delta_mean, delta, rho, t)
+    add(p, multiply(delta, -lr, t), p)
+
+
+def adamax(
+    p: Array,
+    g: Array,
+    m: Array,
+    largest: Array,
+    s: Array,
+    t: Array,
+    *,
+    step: float,
+    lr: Any,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None:
+    """Adamax (Kingma and Ba 2015, algorithm 2): Adam with a decaying maximum in place of the root mean square."""
+    g = direction(p, g, weight_decay, maximize, s, t)
+    lerp(m, g, 1 - beta1, t)
+    multiply(largest, beta2, largest)
+    np.maximum(largest, add(np.abs(g, t), eps, t), largest)
+    add(p, divide(multiply(m, -float(lr / (1 - beta1**step)), t), largest, t), p)
+
+
+def asgd(
+    p: Array,
+    g: Array,
+    mean: Array,
+    s: Array,
+    t: Array,
+    *,
+    eta: float,
+    mu: float,
+    lambd: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None:
+    """Averaged SGD (Polyak and Juditsky 1992, in the form of Bottou's): steps of eta with decay lambd, and their mean.
+
+    mu: the weight of the new parameters in the mean.
+    """
+    g = direction(p, g, weight_decay, maximize, s, t)
+    multiply(p, 1 - lambd * eta, p)
+    add(p, multiply(g, -eta, t), p)
+    if mu == 1:
+        np.copyto(mean, p)
+    else:
+        add(mean, multiply(subtract(p, mean, t), mu, t), mean)
+
+
+def nadam(
+    p: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    s: Array,
+    t: Array,
+    u: Array,
+    *,
+    step: float,
+    mu: float,
+    mu_next: float,
+    mu_product: float,
+    lr: Any,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    decoupled: bool,
+) -> None:
+    """NAdam (Dozat 2016): Adam that looks one step of its momentum ahead.
+
+    mu, mu_next: the momentum of this step and the next; mu_product: of all so far.
+    """
+    if decoupled and weight_decay != 0:
+        multiply(p, float(1 - lr * weight_decay), p)
+        weight_decay = 0
+    g = direction(p, g, weight_decay, maximize, s, t)
+    lerp(m, g, 1 - beta1, t)
+    decay_square(v, g, beta2, t)
+    add(sqrt(divide(v, 1 - beta2**step, t), t), eps, t)
+    add(p, divide(multiply(g, float(-lr * (1.0 - mu) / (1.0 - mu_product)), u), t, u), p)
+    add(p, divide(multiply(m, float(-lr * mu_next / (1.0 - mu_product * mu_next)), u), t, u), p)
+
+
+def radam(
+    p: Array,
+    g: Array,
+    m: Array,
+    v: Array,
+    s: Array,
+    t: Array,
+    *,
+    step: float,
+    lr: Any,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+    decoupled: bool,
+) -> None:
+    """RAdam (Liu et al. 2020, algorithm 2): Adam that trusts v only as far as the number of steps warrants.
+
+    rho: the length of the simple moving average that v amounts to so far; up to 5 its variance is too large to divide by.
+    """
+    if decoupled and weight_decay != 0:
+        multiply(p, float(1 - lr * weight_decay), p)
+        weight_decay = 0
+    g = direction(p, g, weight_decay, maximize, s, t)
+    lerp(m, g, 1 - beta1, t)
+    decay_square(v, g, beta2, t)
+    correction2 = 1 - beta2**step
+    longest = 2 / (1 - beta2) - 1
+    rho = longest - 2 * step * (beta2**step) / correction2
+    multiply(divide(m, 1 - beta1**step, t), float(lr), t)
+    if rho > 5.0:
+        rectification = ((rho - 4) * (rho - 2) * longest / ((longest - 4) * (longest - 2) * rho)) ** 0.5
+        divide(correction2**0.5, add(sqrt(v, s), eps, s), s)
+        multiply(multiply(t, s, t), rectification, t)
+    subtract(p, t, p)
+
+
+def rprop(
+    p: Array,
+    g: Array,
+    before: Array,
+    step_size: Array,
+    s: Array,
+    t: Array,
+    *,
+    smallest: float,
+    largest: float,
+    shrink: float,
+    grow: float,
+    maximize: bool,
+) -> None:
+    """Rprop (Riedmiller and Braun 1993): each parameter has a step size of its own, of which only the gradient's sign
+    decides: it grows as long as the sign stays, shrinks when it changes, and that step is left out.
+    """
+    if maximize:
+        g = np.negative(g, s)
+    factor = np.sign(multiply(g, before, t), t)
+    np.copyto(factor, grow, where=factor > 0)
+    np.copyto(factor, shrink, where=factor < 0)
+    np.copyto(factor, 1, where=factor == 0)
+    multiply(step_size, factor, step_size)
+    np.clip(step_size, smallest, largest, out=step_size)
+    np.copyto(before, g)
+    np.copyto(before, 0, where=factor == shrink)
+    subtract(p, multiply(np.sign(before, t), step_size, t), p)
+
+
+# matrices ----------------------------------------------------------------------------------------------------------------
+
+
+def adafactor(
+    p: Array,
+    g: Array,
+    rows: Array | None,
+    columns: Array | None,
+    squares: Array | None,
+    *,
+    step: float,
+    lr: Any,
+    beta2_decay: float,
+    eps1: float,
+    eps2: float,
+    d: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None:
+    """Adafactor (Shazeer and Stern 2018, algorithms 4 and 5), for one parameter of any shape.
+
+    rows (..., n, 1), columns (..., 1, k): running means of the squared gradients of a matrix (..., n, k) over its columns and
+    rows; squares: of each element, for vectors. d: the update is scaled down to that root mean square.
+    """
+    if maximize:
+        g = -g
+    fresh = step**beta2_decay
+    rate = max(eps2, float(np.linalg.norm(p.reshape(-1))) / p.size**0.5) * min(lr, 1 / (step**0.5))
+    if weight_decay != 0:
+        multiply(p, float(1 - lr * weight_decay), p)
+    if rows is not None and columns is not None:
+        for means, axis in ((rows, -1), (columns, -2)):
+            square = np.square(np.sqrt(np.square(g).sum(axis, keepdims=True))) / g.shape[axis]
+            lerp(means, square, fresh, np.empty_like(means))
+        estimate = np.matmul(rows, columns)
+        divide(estimate, np.maximum(rows.mean(-2, keepdims=True), eps1), estimate)
+    else:
+        assert squares is not None
+        lerp(squares, g * g, fresh, np.empty_like(squares))
+        estimate = squares.copy()
+    update = divide(1, sqrt(np.maximum(estimate, eps1 * eps1, out=estimate), out=estimate), out=estimate)
+    multiply(update, g, out=update)
+    norm = max(1.0, float(np.linalg.norm(update.reshape(-1))) / (update.size**0.5 * d))
+    add(p, multiply(update, float(-rate / norm), out=update), p)
+
+
+def to_bfloat16(x: Array) -> Array:
+    """Each number rounded to the nearest with 8 significant bits (ties to even), as float32."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    rounded = (bits + (0x7FFF + (bits >> 16 & 1))) & np.uint32(0xFFFF0000)
+    return rounded.view(np.float32)
+
+
+def orthogonalized(g: Array, coefficients: tuple[float, float, float], steps: int, eps: float) -> Array:
+    """The matrix with g's singular vectors and singular values near 1, by Newton-Schulz iterations of degree 5.
+
+    X = a X + (b X X^T + c (X X^T)^2) X, beginning with g of norm 1; rounded to bfloat16 after each operation, as in PyTorch.
+    """
+    a, b, c = coefficients
+    tall = g.shape[0] > g.shape[1]
+    x = to_bfloat16(g.T if tall else g)
+    norm = to_bfloat16(np.sqrt(np.square(x).sum(dtype=np.float32)))
+    x = to_bfloat16(x / np.maximum(norm, to_bfloat16(np.float32(eps))))
+    for _ in range(steps):
+        gram = to_bfloat16(x @ x.T)
+        polynomial = to_bfloat16(np.float32(b) * gram + np.float32(c) * (gram @ gram))
+        x = to_bfloat16(np.float32(a) * x + polynomial @ x)
+    return x.T if tall else x
+
+
+def muon(
+    p: Array,
+    g: Array,
+    buffer: Array,
+    *,
+    lr: float,
+    weight_decay: float,
+    momentum: float,
+    nesterov: bool,
+    coefficients: tuple[float, float, float],
+    steps: int,
+    eps: float,
+    rate: float,
+) -> None:
+    """Muon (Jordan 2024), for one matrix: momentum whose singular values are all made 1. rate: lr times the shape's factor."""
+    t = np.empty_like(buffer)
+    lerp(buffer, g, 1 - momentum, t)
+    update = buffer
+    if nesterov:
+        update = g.copy()
+        lerp(update, buffer, momentum, t)
+    multiply(p, 1 - lr * weight_decay, p)
+    add(p, (orthogonalized(update, coefficients, steps, eps) * np.float32(-rate)).astype(p.dtype, copy=False), p)

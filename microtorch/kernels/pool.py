@@ -6,6 +6,7 @@ instead of kh * kw. A *tap* is one place of the window; taps are numbered row by
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -125,13 +126,20 @@ def max_pool_take(x: Any, tap: Any, kernel: Ints, stride: Ints, padding: Ints, d
 
 def places(tap: Any, size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
     """Where in the flattened spatial dimensions the taps are."""
+    corners, offsets = _geometry(tap.shape[-len(kernel) :], size, kernel, stride, padding, dilation)
+    return np.take(offsets, tap) + corners
+
+
+@functools.lru_cache(maxsize=256)
+def _geometry(out: Ints, size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> tuple[Any, Any]:
+    """In the flattened spatial dimensions: the place of each window's first tap, and how far from it the others are."""
     n = len(kernel)
-    out = tap.shape[-n:]
     steps = [math.prod(size[i + 1 :]) for i in range(n)]
-    at = np.indices(kernel).reshape(n, -1)  # the place of each tap in the window
-    corners = [(np.arange(o) * s - p).reshape((-1,) + (1,) * (n - 1 - i)) for i, (o, s, p) in enumerate(zip(out, stride, padding))]
-    table = sum(a * d * e for a, d, e in zip(at, dilation, steps))
-    return np.take(table, tap) + sum(c * e for c, e in zip(corners, steps))
+    corners: Any = 0
+    for i, (o, s, p, e) in enumerate(zip(out, stride, padding, steps)):
+        corners = corners + ((np.arange(o) * s - p) * e).reshape((-1,) + (1,) * (n - 1 - i))
+    at = np.indices(kernel).reshape(n, -1)
+    return corners, sum(a * d * e for a, d, e in zip(at, dilation, steps))
 
 
 def max_pool_with_indices(
@@ -219,6 +227,7 @@ def adaptive_max_pool(x: Any, out: Ints) -> tuple[Any, Any]:
 # averages --------------------------------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=256)
 def divisors(size: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, count_padding: bool, override: Any) -> Any:
     """By what each window's sum is divided: a number, or an array over the output's places."""
     if override is not None:

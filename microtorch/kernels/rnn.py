@@ -1,11 +1,13 @@
 """Recurrent layers: one layer in one direction over whole sequences, forwards and backwards.
 
-The rows of all time steps lie one after another in x (total, features): `sizes[t]` rows of step t, never more than of step
-t - 1. So sequences of one length are `sizes = (batch,) * length`, and those of several lengths, longest first, are a
-PackedSequence. (x may also be (length, batch, features), and the result is then shaped alike.) What does not depend on the step before (the product with the input weights, the gradients of all weights) is
-one big matrix product; the loop over time does the rest.
+The rows of all time steps lie one after another in x (total, features): `sizes[t]` rows of step t, never more than of
+step t - 1. So sequences of one length are `sizes = (batch,) * length`, and those of several lengths, longest first,
+are a PackedSequence. (x may also be (length, batch, features), and the result is then shaped alike.) What does not
+depend on the step before (the product with the input weights, the gradients of all weights) is one big matrix product;
+the loop over time does the rest.
 
-`gates` are the values after their nonlinearities, as PyTorch orders their weights: i, f, g, o for the LSTM, r, z, n for the GRU.
+`gates` are the values after their nonlinearities, as PyTorch orders their weights: i, f, g, o for the LSTM, r, z, n
+for the GRU.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ def _rows(x: Any) -> Any:
 
 
 def _activate(z: Array, scale: Array, shift: Array) -> None:
-    """Sigmoid where scale and shift are 1/2, tanh where they are 1 and 0, in place: sigmoid(z) = tanh(z / 2) / 2 + 1 / 2."""
+    """Sigmoid where scale and shift are 1/2, tanh where they are 1 and 0, in place: sigmoid(z) = tanh(z / 2) / 2 + 1
+    / 2."""
     z *= scale
     np.tanh(z, out=z)
     z *= scale
@@ -69,7 +72,7 @@ def _affine(x: Array, weight: Array, *biases: Array | None) -> Array:
     return result
 
 
-# plain: h' = tanh or relu of (W_ih x + b_ih + W_hh h + b_hh) -----------------------------------------------------------
+# plain: h' = tanh or relu of (W_ih x + b_ih + W_hh h + b_hh) ---------------------------------------------------------
 
 
 def rnn_layer(
@@ -90,7 +93,8 @@ def rnn_layer(
 
 
 def rnn_layer_backward(
-    g: Sequence[Any], needs: Sequence[bool], x: Array, h: Array, w_ih: Array, w_hh: Array, out: Array, sizes: Sequence[int],
+    g: Sequence[Any], needs: Sequence[bool], x: Array, h: Array, w_ih: Array, w_hh: Array, out: Array,
+    sizes: Sequence[int],
     reverse: bool, relu: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, w_ih, w_hh, b_ih, b_hh, given those of the two results (None: zeros)."""
@@ -126,7 +130,7 @@ def _weight_grads(needs: Sequence[bool], gz_x: Array, gz_h: Array, x: Array, pre
     ]
 
 
-# LSTM: Hochreiter and Schmidhuber (1997), with forget gates; projections: https://arxiv.org/abs/1402.1128 ----------------
+# LSTM: Hochreiter and Schmidhuber (1997), with forget gates; projections: https://arxiv.org/abs/1402.1128 ------------
 
 
 def lstm_layer(
@@ -159,7 +163,8 @@ def lstm_layer(
 
 
 def lstm_layer_backward(
-    g: Sequence[Any], needs: Sequence[bool], x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, w_hr: Any, out: Array,
+    g: Sequence[Any], needs: Sequence[bool], x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, w_hr: Any,
+    out: Array,
     gates: Array, cells: Array, sizes: Sequence[int], reverse: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, given those of the three results (None: zeros)."""
@@ -219,7 +224,7 @@ def _lstm_slopes(gates: Array, squashed: Array, previous_cells: Array) -> tuple[
 def _gru_slopes(gates: Array, previous: Array, inner: Array) -> Array:
     """By how much h' changes with each of r, z, n before its nonlinearity (rows, 3, H)."""
     z = gates.reshape(len(gates), 3, -1)
-    r, update, candidate = z[:, 0], z[:, 1], z[:, 2]
+    update, candidate = z[:, 1], z[:, 2]
     slopes = np.subtract(1, z)
     slopes *= z  # of a sigmoid s: s (1 - s)
     slopes[:, 1] *= previous - candidate
@@ -245,7 +250,7 @@ def _blocks(all_steps: list[tuple[slice, int]], row_bytes: int) -> list[list[tup
     return blocks
 
 
-# GRU: Cho et al., https://arxiv.org/abs/1406.1078, the reset gate after the product as in cuDNN ---------------------------
+# GRU: Cho et al., https://arxiv.org/abs/1406.1078, the reset gate after the product as in cuDNN ----------------------
 
 
 def gru_layer(

@@ -99,6 +99,8 @@ from microtorch.nn.modules import (
     LazyLinear as LazyLinear,
     LeakyReLU as LeakyReLU,
     Linear as Linear,
+    LinearCrossEntropyLoss as LinearCrossEntropyLoss,
+    LinearCrossEntropyOptions as LinearCrossEntropyOptions,
     LocalResponseNorm as LocalResponseNorm,
     LogSigmoid as LogSigmoid,
     LogSoftmax as LogSoftmax,

@@ -102,8 +102,7 @@ def trunc_normal_(
     """Normal numbers of this mean and standard deviation, those outside [a, b] drawn again.
 
     If [a, b] holds more than 0.3 of the distribution, by drawing normal numbers; else by drawing uniform ones in [a,
-    b], each
-    kept with a probability that is the density there over the highest density in [a, b].
+    b], each kept with a probability that is the density there over the highest density in [a, b].
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(

@@ -152,8 +152,10 @@ class UninitializedTensorMixin:
     @property
     def _data(self) -> Any:
         raise ValueError(
-            "Attempted to use an uninitialized parameter. This error happens when you are using a `LazyModule` or explicitly "
-            f"manipulating `torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` with a "
+            "Attempted to use an uninitialized parameter. This error happens when you are using a `LazyModule` or "
+            "explicitly "
+            f"manipulating `torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` "
+            "with a "
             "dummy batch to initialize the parameters before calling torch functions"
         )
 
@@ -162,18 +164,20 @@ class UninitializedTensorMixin:
         """Raises RuntimeError: there is none yet."""
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
-            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` "
+            "to "
             "initialize the parameters before accessing their attributes."
         )
 
     def share_memory_(self) -> Any:
         """Raises RuntimeError: there is no memory yet."""
         raise RuntimeError(
-            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters before "
+            "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
+            "before "
             "calling `module.share_memory()`."
         )
 
-    # what it has: a dtype, and whether it will need a gradient ----------------------------------------------------------
+    # what it has: a dtype, and whether it will need a gradient -------------------------------------------------------
 
     @property
     def dtype(self) -> Any:
@@ -239,7 +243,7 @@ class UninitializedTensorMixin:
         return type(self), (self._wants_grad, None, self.dtype)
 
 
-class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc,override]
     """A parameter whose shape is not known yet, as lazy modules hold them until their first call.
 
     >>> import microtorch as torch
@@ -255,7 +259,7 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: igno
         return object.__new__(cls)._begin(requires_grad, device, dtype)
 
 
-class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc]
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc,override]
     """A buffer whose shape is not known yet."""
 
     cls_to_become = Tensor

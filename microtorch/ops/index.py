@@ -17,6 +17,11 @@ def _zeros(xp: Any, g: Any) -> Any:
     return xp.zeros_like(g)
 
 
+def _kind(xp: Any, g: Any) -> Any:
+    """NumPy's dtype of a gradient, in either world."""
+    return (g._data if xp.recorded else g).dtype
+
+
 def _same(xp: Any, g: Any) -> Any:
     return g
 
@@ -104,14 +109,14 @@ def _scatter_reduce(xp: Any, g: Any, needs: Any, x: Any, index: Any, src: Any, o
         other_x = xp.where(x == 0, xp.ones_like(x), x)
         gx = g * xp.scatter_reduce(other_x, index, src, axis, reduce, include_self) / other_x
         zero = src == 0
-        zeros = xp.gather(xp.scatter_add(xp.zeros_like(x), index, xp.cast(zero, g.dtype), axis), index, axis)
+        zeros = xp.gather(xp.scatter_add(xp.zeros_like(x), index, xp.cast(zero, _kind(xp, g)), axis), index, axis)
         only = zero & (zeros == 1)  # the product of the others is its derivative: it is computed without it
         without = xp.scatter_reduce(x, index, xp.where(only, xp.ones_like(src), src), axis, reduce, include_self)
         divided = xp.gather(g * out, index, axis) / xp.where(zero, xp.ones_like(src), src)
         gsrc = xp.where(only, xp.gather(g * without, index, axis), divided)
     else:
         mine, theirs = x == out, src == xp.gather(out, index, axis)
-        count = xp.scatter_add(xp.cast(mine, g.dtype), index, xp.cast(theirs, g.dtype), axis)
+        count = xp.scatter_add(xp.cast(mine, _kind(xp, g)), index, xp.cast(theirs, _kind(xp, g)), axis)
         shared = g / xp.where(count == 0, xp.ones_like(count), count)
         gx, gsrc = xp.where(mine, shared, xp.zeros_like(g)), xp.gather(shared, index, axis)
         gsrc = xp.where(theirs, gsrc, xp.zeros_like(gsrc))
@@ -154,7 +159,7 @@ masked_scatter = op("masked_scatter", K.masked_scatter, inputs="x mask source",
                     x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g),
                     source=lambda xp, g, mask, source_shape: xp.masked_scatter_backward(g, mask, source_shape))  # fmt: skip
 masked_scatter_backward = op("masked_scatter_backward", K.masked_scatter_backward, inputs="x mask",
-                             x=lambda xp, g, mask: xp.masked_scatter(_zeros(xp, xp.cast(mask, g.dtype)), mask, g))  # fmt: skip
+                             x=lambda xp, g, mask: xp.masked_scatter(_zeros(xp, xp.cast(mask, _kind(xp, g))), mask, g))  # fmt: skip
 
 # memory seen through a view: geometry = (base shape, base strides, shape, strides, offset), in bytes ----------------------------------------
 as_strided = view("as_strided", lambda x, geometry: strided(x, *geometry[2:]), x=lambda xp, g, geometry: xp.region_embed(g, geometry))

@@ -132,22 +132,24 @@ def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: 
     """d (sum |x|^p)^(1/p) = sgn(x) (|x| / norm)^(p-1), and 0 where the norm is 0 (the subgradient of least norm)."""
     if ord == 0:
         return None  # a number of elements: locally constant
+    if 1 < ord < math.inf and ord != 2:  # where the norm is 0, so is the gradient
+        g = xp.where(out == 0, 0, g / xp.pow_number(out, ord - 1))
     g, norm = _kept(xp, g, x, axis, keepdims), _kept(xp, out, x, axis, keepdims)
     if ord == 2:
-        return xp.where(norm == 0, 0, g * (_conj(xp, x) / xp.where(norm == 0, 1, norm)))
+        return g * xp.where(norm == 0, 0, _conj(xp, x) / norm)
     sign = _conj(xp, xp.sgn(x))
     if ord == 1:
         return g * sign
     size = xp.abs(x)
     if math.isinf(ord):
-        attained = xp.cast((size == norm) | xp.isnan(norm), (out._data if xp.recorded else out).dtype)
+        attained = xp.cast((size == norm) | xp.isnan(norm), constant(out).dtype)
         count = xp.spread(xp.sum(attained, axis, True), x.shape, axis, True)
         return g * (attained / count) * sign
     if ord < 1:
         return g * xp.where(x == 0, 0, sign * xp.pow_number(size, ord - 1)) * xp.pow_number(norm, 1 - ord)
     if ord < 2:
-        return xp.where(norm == 0, 0, g / xp.pow_number(norm, ord - 1)) * (sign * xp.pow_number(size, ord - 1))
-    return xp.where(norm == 0, 0, g / xp.pow_number(norm, ord - 1)) * (_conj(xp, x) * xp.pow_number(size, ord - 2))
+        return g * (sign * xp.pow_number(size, ord - 1))
+    return g * (_conj(xp, x) * xp.pow_number(size, ord - 2))
 
 
 vector_norm = unary("vector_norm", K.vector_norm, x=_norm_x, grad_name="LinalgVectorNormBackward0")

@@ -1,8 +1,8 @@
 """Recurrent layers: one layer in one direction over whole sequences, as one entry each.
 
-What an entry computes is said by its definition here (`rnn_steps`, `lstm_steps`, `gru_steps`), step by step in operations of
-the table. The kernels do the same at speed (kernels/rnn.py); where the backward pass is itself recorded, its formula is the
-derivative of the definition.
+What an entry computes is said by its definition here (`rnn_steps`, `lstm_steps`, `gru_steps`), step by step in
+operations of the table. The kernels do the same at speed (kernels/rnn.py); where the backward pass is itself recorded,
+its formula is the derivative of the definition.
 
 `sizes[t]` is the number of rows of step t, as in a PackedSequence: see kernels/rnn.py.
 """
@@ -16,7 +16,7 @@ from microtorch.autograd import engine
 from microtorch.autograd.table import Call, op, view
 from microtorch.kernels import rnn as K
 
-# what is computed ------------------------------------------------------------------------------------------------------
+# what is computed ----------------------------------------------------------------------------------------------------
 
 
 def _linear(xp: Any, x: Any, weight: Any, bias: Any) -> Any:
@@ -99,11 +99,12 @@ def _parts(xp: Any, z: Any, count: int) -> list[Any]:
     return [xp.slice(z, (slice(None), slice(k * size, (k + 1) * size))) for k in range(count)]
 
 
-# the entries -----------------------------------------------------------------------------------------------------------
+# the entries ---------------------------------------------------------------------------------------------------------
 
 
 def _recorded(
-    xp: Any, definition: Callable[..., Any], g: Sequence[Any], needs: Sequence[bool], inputs: Sequence[Any], *constants: Any
+    xp: Any, definition: Callable[..., Any], g: Sequence[Any], needs: Sequence[bool], inputs: Sequence[Any],
+    *constants: Any,
 ) -> list[Any]:  # fmt: skip
     """The gradients of the inputs as Tensors, by differentiating the definition."""
     # each input is cut off by a node of its own, so that a weight on which x depends gets its direct gradient only
@@ -129,7 +130,8 @@ def _rnn_joint(
 
 
 def _lstm_joint(
-    xp: Any, g: Any, needs: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Any,
+    xp: Any, g: Any, needs: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any,
+    sizes: Any,
     reverse: Any, out0: Any, gates: Any, cells: Any,
 ) -> Any:  # fmt: skip
     if xp.recorded:
@@ -151,7 +153,8 @@ def _no_residuals(xp: Any) -> tuple[None, None]:
     return None, None
 
 
-# PyTorch's output is a stack, or for packed sequences a concatenation, of steps; that of its fused LSTM has its own name.
+# PyTorch's output is a stack, or for packed sequences a concatenation, of steps; that of its fused LSTM has its own
+# name.
 # Each entry is there under the names that PyTorch prints.
 
 

@@ -83,7 +83,7 @@ def prelu(input: Any, weight: Any) -> Tensor:
     if x.dtype != w.dtype:
         raise RuntimeError(
             "prelu: Type promoting not supported. Got "
-            f"{_type_word(x)} and {_type_word(w)}"
+            f"{of[x.dtype].type_name} and {of[w.dtype].type_name}"
         )
     if w.size != 1:
         if x.ndim == 0:
@@ -101,10 +101,6 @@ def prelu(input: Any, weight: Any) -> Tensor:
     elif w.ndim != x.ndim:
         weight = weight.reshape((w.size,) * x.ndim)
     return A.prelu(input, weight)
-
-
-def _type_word(a: Any) -> str:
-    return of[a.dtype].type_name.lower()
 
 
 def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False) -> Tensor:
@@ -288,7 +284,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> Tensor:
     need_tensor("softshrink", input)
     floating("softshrink_check", input)
     if not lambd >= 0:
-        raise RuntimeError(f"lambda must be in range [0, {np.finfo(input._data.dtype).max:g}] for input dtype {_type_word(input._data)}, but found {lambd:g}.")
+        raise RuntimeError(f"lambda must be in range [0, {np.finfo(input._data.dtype).max:g}] for input dtype {of[input._data.dtype].type_name}, but found {lambd:g}")
     return A.softshrink(input, lambd)
 
 

@@ -62,8 +62,6 @@ def scaled_dot_product_attention(
                 f"{'long int' if m.dtype == np.int64 else of[m.dtype].type_name.lower()} and  query.dtype: "
                 f"{of[q.dtype].type_name.lower()} instead."
             )
-        if is_causal:
-            raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
     if enable_gqa and q.ndim >= 3 and k.shape[-3] != q.shape[-3]:
         key, value = (S.reshape(_repeat_heads(t, q.shape[-3]), (*t._data.shape[:-3], q.shape[-3], *t._data.shape[-2:])) for t in (key, value))
         k, v = key._data, value._data
@@ -80,6 +78,8 @@ def scaled_dot_product_attention(
             default_generator.stream.fill(noise._data, "dropout", dropout_p)
     fits = q.ndim == k.ndim == v.ndim == 4 and q.shape[-1] == v.shape[-1] and noise is None
     fits = fits and q.shape[:2] == k.shape[:2] == v.shape[:2] and (attn_mask is None or attn_mask._node is None)
+    if is_causal and attn_mask is not None and not fits:
+        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
     return (A.flash_attention if fits else A.attention)(query, key, value, attn_mask, noise, scale, is_causal)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from microtorch.dtypes import of
@@ -99,26 +100,41 @@ def _ints(value: Any, count: int, name: str, argument: str) -> Ints:
     raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}")
 
 
-def _prepare(
-    name: str, count: int, input: Any, weight: Any, bias: Any, stride: Any, dilation: Any, groups: int
-) -> tuple[Ints, Ints]:
-    """Check what ordinary and transposed convolutions check alike; the stride and the dilation of each dimension."""
-    for argument, t, position in (("input", input, 1), ("weight", weight, 2)):
-        need_tensor(name, t, argument, position)
-    if bias is not None:
+def _dtypes(name: str, input: Any, weight: Any, bias: Any) -> None:
+    """Check that they are tensors, of one dtype."""
+    try:
+        x, w, b = input._data, weight._data, None if bias is None else bias._data
+    except AttributeError:
+        for argument, t, position in (("input", input, 1), ("weight", weight, 2)):
+            need_tensor(name, t, argument, position)
         need_tensor(name, bias, "bias", 3)
-    x, w = input._data, weight._data
-    if x.ndim not in (count + 1, count + 2):
+        raise
+    if x.dtype != w.dtype:
+        names = of[x.dtype].type_name, of[w.dtype].type_name
         raise RuntimeError(
-            f"Expected {count + 1}D (unbatched) or {count + 2}D (batched) input to {name}, but got input of size: {list(x.shape)}"
+            f"Input type (torch.{names[0]}Tensor) and weight type (torch.{names[1]}Tensor) should be the same or input should be a "
+            "MKLDNN tensor and weight is a dense tensor"
         )
-    if w.ndim < 3:
-        raise RuntimeError("weight should have at least three dimensions")
-    strides = _ints(stride, w.ndim - 2, name, "stride")
-    dilations = _ints(dilation, w.ndim - 2, name, "dilation")
-    if w.ndim != count + 2:
+    if b is not None and b.dtype != x.dtype:
+        names = of[x.dtype].type_name.lower(), of[b.dtype].type_name.lower()
+        raise RuntimeError(f"Input type ({names[0]}) and bias type ({names[1]}) should be the same")
+    if x.dtype.kind == "b":
+        raise not_implemented("slow_conv2d_cpu", input)
+
+
+def _strides(name: str, count: int, x: Ints, w: Ints, stride: Any, dilation: Any, groups: int) -> tuple[Ints, Ints]:
+    """Check what ordinary and transposed convolutions check alike; the stride and the dilation of each dimension."""
+    if len(x) not in (count + 1, count + 2):
         raise RuntimeError(
-            f"expected stride to be a single integer value or a list of {w.ndim - 2} values to match the convolution dimensions, "
+            f"Expected {count + 1}D (unbatched) or {count + 2}D (batched) input to {name}, but got input of size: {list(x)}"
+        )
+    if len(w) < 3:
+        raise RuntimeError("weight should have at least three dimensions")
+    strides = _ints(stride, len(w) - 2, name, "stride")
+    dilations = _ints(dilation, len(w) - 2, name, "dilation")
+    if len(w) != count + 2:
+        raise RuntimeError(
+            f"expected stride to be a single integer value or a list of {len(w) - 2} values to match the convolution dimensions, "
             f"but got stride={[stride] * count if isinstance(stride, int) else list(stride)}"
         )
     if groups <= 0:
@@ -127,81 +143,81 @@ def _prepare(
         raise RuntimeError("non-positive dilation is not supported")
     if any(s <= 0 for s in strides):
         raise RuntimeError("non-positive stride is not supported")
-    if x.dtype != w.dtype:
-        names = of[x.dtype].type_name, of[w.dtype].type_name
-        raise RuntimeError(
-            f"Input type (torch.{names[0]}Tensor) and weight type (torch.{names[1]}Tensor) should be the same or input should be a "
-            "MKLDNN tensor and weight is a dense tensor"
-        )
-    if bias is not None and bias._data.dtype != x.dtype:
-        names = of[x.dtype].type_name.lower(), of[bias._data.dtype].type_name.lower()
-        raise RuntimeError(f"Input type ({names[0]}) and bias type ({names[1]}) should be the same")
-    if x.dtype.kind == "b":
-        raise not_implemented("slow_conv2d_cpu", input)
     return strides, dilations
 
 
-def _check_weight(w: Any, x: Any, channels: int, groups: int, transposed: str = "") -> None:
-    if w.shape[0] < groups:
+def _check_weight(w: Ints, x: Ints, channels: int, groups: int, transposed: str = "") -> None:
+    if w[0] < groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
-            f"{list(w.shape)} instead"
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size {list(w)} instead"
         )
-    if w.shape[0] % groups:
+    if w[0] % groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size "
-            f"[{list(w.shape)}] instead"
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{list(w)}] "
+            "instead"
         )
-    if x.shape[-w.ndim + 1] != channels:
+    if x[-len(w) + 1] != channels:
         raise RuntimeError(
-            f"Given {transposed or f'groups={groups}'}, weight of size {list(w.shape)}, expected input{list(x.shape)} to have "
-            f"{channels} channels, but got {x.shape[-w.ndim + 1]} channels instead"
+            f"Given {transposed or f'groups={groups}'}, weight of size {list(w)}, expected input{list(x)} to have {channels} "
+            f"channels, but got {x[-len(w) + 1]} channels instead"
         )
 
 
-def _check_bias(bias: Any, w: Any, channels: int, transposed: str = "") -> None:
-    if bias is not None and bias._data.shape != (channels,):
+def _check_bias(bias: Ints | None, w: Ints, channels: int, transposed: str = "") -> None:
+    if bias is not None and bias != (channels,):
         raise RuntimeError(
-            f"Given {transposed}weight of size {list(w.shape)}, expected bias to be 1-dimensional with {channels} elements, but got "
-            f"bias of size {list(bias._data.shape)} instead"
+            f"Given {transposed}weight of size {list(w)}, expected bias to be 1-dimensional with {channels} elements, but got bias "
+            f"of size {list(bias)} instead"
         )
+
+
+def _geometry(
+    name: str, count: int, x: Ints, w: Ints, bias: Ints | None, stride: Any, padding: Any, dilation: Any, groups: int
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Stride, padding and dilation for each dimension, and what "same" must add at the end, checked against the shapes."""
+    strides, dilations = _strides(name, count, x, w, stride, dilation, groups)
+    extra = (0,) * count
+    if isinstance(padding, str):
+        if padding not in ("valid", "same"):
+            raise RuntimeError(f"Invalid padding string: '{padding}'")
+        totals = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilations, w[2:])]
+        if padding == "same" and any(s != 1 for s in strides):
+            raise RuntimeError("padding='same' is not supported for strided convolutions")
+        pads, extra = tuple(t // 2 for t in totals), tuple(t % 2 for t in totals)
+    else:
+        pads = _ints(padding, count, name, "padding")
+        if any(p < 0 for p in pads):
+            raise RuntimeError("negative padding is not supported")
+    _check_weight(w, x, w[1] * groups, groups)
+    _check_bias(bias, w, w[0])
+    sizes = [n + e for n, e in zip(x[-count:], extra)]
+    if any(n + 2 * p < d * (k - 1) + 1 for n, k, p, d in zip(sizes, w[2:], pads, dilations)):
+        padded = " x ".join(str(n + 2 * p) for n, p in zip(sizes, pads))
+        reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w[2:], dilations))
+        raise RuntimeError(
+            f"Calculated padded input size per channel: ({padded}). Kernel size: ({reach}). Kernel size can't be greater than actual "
+            "input size"
+        )
+    return strides, pads, dilations, extra
+
+
+_geometry_cached = functools.lru_cache(maxsize=1024, typed=True)(_geometry)
 
 
 def _conv(
     name: str, count: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> Tensor:
-    strides, dilations = _prepare(name, count, input, weight, bias, stride, dilation, groups)
-    x, w = input._data, weight._data
-    batched = x.ndim == count + 2
-    if isinstance(padding, str):
-        if padding == "valid":
-            pads = (0,) * count
-        elif padding == "same":
-            if any(s != 1 for s in strides):
-                raise RuntimeError("padding='same' is not supported for strided convolutions")
-            totals = [d * (k - 1) for d, k in zip(dilations, w.shape[2:])]
-            pads = tuple(t // 2 for t in totals)
-            if any(t % 2 for t in totals):  # the odd one goes to the end
-                pairs = ((0, 0),) * (x.ndim - count) + tuple((0, t % 2) for t in totals)
-                input = V.constant_pad(input, pairs, 0)
-                x = input._data
-        else:
-            raise RuntimeError(f"Invalid padding string: '{padding}'")
-    else:
-        pads = _ints(padding, count, name, "padding")
-        if any(p < 0 for p in pads):
-            raise RuntimeError("negative padding is not supported")
-    _check_weight(w, x, w.shape[1] * groups, groups)
-    _check_bias(bias, w, w.shape[0])
-    for n, k, p, d in zip(x.shape[-count:], w.shape[2:], pads, dilations):
-        if n + 2 * p < d * (k - 1) + 1:
-            padded = " x ".join(str(n + 2 * p) for n, p in zip(x.shape[-count:], pads))
-            reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w.shape[2:], dilations))
-            raise RuntimeError(
-                f"Calculated padded input size per channel: ({padded}). Kernel size: ({reach}). Kernel size can't be greater than "
-                "actual input size"
-            )
-    if batched:
+    _dtypes(name, input, weight, bias)
+    shape = input._data.shape
+    b = None if bias is None else bias._data.shape
+    arguments = (name, count, shape, weight._data.shape, b, stride, padding, dilation, groups)
+    try:
+        strides, pads, dilations, extra = _geometry_cached(*arguments)
+    except TypeError:  # lists, or arguments that are wrong
+        strides, pads, dilations, extra = _geometry(*arguments)
+    if any(extra):
+        input = V.constant_pad(input, ((0, 0),) * (len(shape) - count) + tuple((0, e) for e in extra), 0)
+    if len(shape) == count + 2:
         return C.conv(input, weight, bias, strides, pads, dilations, groups)
     return S.squeeze(C.conv(S.unsqueeze(input, 0), weight, bias, strides, pads, dilations, groups), (0,))
 
@@ -251,17 +267,18 @@ def _conv_transpose(
     groups: int,
     dilation: Any,
 ) -> Tensor:
-    strides, dilations = _prepare(name, count, input, weight, bias, stride, dilation, groups)
+    _dtypes(name, input, weight, bias)
+    x, w = input._data, weight._data
+    strides, dilations = _strides(name, count, x.shape, w.shape, stride, dilation, groups)
     pads = _ints(padding, count, name, "padding")
     extra = _ints(output_padding, count, name, "output_padding")
     if any(p < 0 for p in pads):
         raise RuntimeError("negative padding is not supported")
     if any(p < 0 for p in extra):
         raise RuntimeError("negative output_padding is not supported")
-    x, w = input._data, weight._data
-    _check_weight(w, x, w.shape[0], groups, "transposed=1")
+    _check_weight(w.shape, x.shape, w.shape[0], groups, "transposed=1")
     channels = w.shape[1] * groups
-    _check_bias(bias, w, channels, "transposed=1, ")
+    _check_bias(None if bias is None else bias._data.shape, w.shape, channels, "transposed=1, ")
     if any(e >= s and e >= d for e, s, d in zip(extra, strides, dilations)):
         said = []
         for word, values in (("output_padding", extra), ("stride", strides), ("dilation", dilations)):

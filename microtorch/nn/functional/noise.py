@@ -59,8 +59,8 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     """
     if p < 0.0 or p > 1.0:
         _check(p)
+    need_tensor("dropout", input)
     if not training or p == 0 or input._data.size == 0:
-        need_tensor("dropout", input)
         return input
     return _apply(input, p, inplace)
 

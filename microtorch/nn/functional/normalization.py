@@ -36,8 +36,9 @@ def _normalized(name: str, input: Any, normalized_shape: Sequence[int], weight: 
                 f"normalized_shape = {list(shape)}"
             )
     if x.shape[-len(shape) :] != shape or x.ndim < len(shape):
+        between = "" if name == "rms_norm" else ", "
         raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input "
+            f"Given normalized_shape={list(shape)}, expected input with shape [*{between}{', '.join(map(str, shape))}], but got input "
             f"of size{list(x.shape)}"
         )
     return shape
@@ -157,7 +158,7 @@ def instance_norm(
     """
     need_tensor("instance_norm", input)
     x = input._data
-    if use_input_stats and x.ndim > 2 and math.prod(x.shape[2:]) == 1:
+    if use_input_stats and math.prod(x.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {Size(x.shape)}")
     if not use_input_stats and (running_mean is None or running_var is None):
         raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -51,22 +52,22 @@ def _ints(value: Any, count: int, name: str, argument: str, optional: bool = Fal
 
 
 def _check_windows(
-    name: str, x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool, average: bool = False
+    name: str, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool, average: bool = False
 ) -> None:
     """PyTorch's errors for windows that make no sense, and for inputs that they do not fit."""
     count = len(kernel)
     if count == 1 and not average:
-        _check_windows_1d(x, kernel[0], stride[0], padding[0], dilation[0], ceil_mode)
+        _check_windows_1d(shape, kernel[0], stride[0], padding[0], dilation[0], ceil_mode)
         return
     ranks = f"{count + 1}D or {count + 2}D"
-    if x.ndim not in (count + 1, count + 2):
+    if len(shape) not in (count + 1, count + 2):
         if count == 1:
             raise RuntimeError(
-                f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while checking "
+                f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while checking "
                 f"arguments for {name})"
             )
-        if average and x.ndim < count + 1:
-            raise IndexError(f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got {-count - 1})")
+        if average and len(shape) < count + 1:
+            raise IndexError(f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], but got {-count - 1})")
         raise RuntimeError(f"non-empty {ranks} (batch mode) tensor expected for input")
     if any(s == 0 for s in stride):
         raise RuntimeError("stride should not be zero")
@@ -83,14 +84,14 @@ def _check_windows(
         raise RuntimeError("stride should be greater than zero, but got " + _named("d", stride))
     if any(d <= 0 for d in dilation):
         raise RuntimeError("dilation should be greater than zero, but got " + _named("dilation", dilation))
-    if 0 in x.shape[x.ndim - count - 1 :]:
+    if 0 in shape[len(shape) - count - 1 :]:
         if average and count == 1:
-            raise RuntimeError(f"Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}")
-        raise RuntimeError(f"Expected {ranks} (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}")
-    out = K.output_size(x.shape[-count:], kernel, stride, padding, dilation, ceil_mode)
+            raise RuntimeError(f"Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}")
+        raise RuntimeError(f"Expected {ranks} (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}")
+    out = K.output_size(shape[-count:], kernel, stride, padding, dilation, ceil_mode)
     if any(o < 1 for o in out):
-        before, after = (x.shape[-count:], out) if count > 1 else ((1, *x.shape[-1:]), (1, *out))
-        channels = x.shape[-count - 1]
+        before, after = (shape[-count:], out) if count > 1 else ((1, *shape[-1:]), (1, *out))
+        channels = shape[-count - 1]
         raise RuntimeError(
             f"Given input size: ({'x'.join(map(str, (channels, *before)))}). Calculated output size: "
             f"({'x'.join(map(str, (channels, *after)))}). Output size is too small"
@@ -102,10 +103,10 @@ def _named(word: str, values: Ints) -> str:
     return " ".join(f"{word}{letter}: {v}" for letter, v in zip(letters, values))
 
 
-def _check_windows_1d(x: Any, k: int, s: int, p: int, d: int, ceil_mode: bool) -> None:
-    if x.ndim not in (2, 3):
+def _check_windows_1d(shape: Ints, k: int, s: int, p: int, d: int, ceil_mode: bool) -> None:
+    if len(shape) not in (2, 3):
         raise RuntimeError(
-            f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(x.shape)}"
+            f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
         )
     if k <= 0:
         raise RuntimeError(f"max_pool1d() kernel_size must be greater than zero, but got {k}")
@@ -117,7 +118,7 @@ def _check_windows_1d(x: Any, k: int, s: int, p: int, d: int, ceil_mode: bool) -
         raise RuntimeError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and kernel_size={k}")
     if d <= 0:
         raise RuntimeError(f"max_pool1d() dilation must be greater than zero, but got {d}")
-    (out,) = K.output_size(x.shape[-1:], (k,), (s,), (p,), (d,), ceil_mode)
+    (out,) = K.output_size(shape[-1:], (k,), (s,), (p,), (d,), ceil_mode)
     if out <= 0:
         raise RuntimeError(f"max_pool1d() Invalid computed output size: {out}")
 
@@ -134,6 +135,32 @@ _MAX = {1: (O.max_pool1d, O.max_pool1d_with_indices), 2: (O.max_pool2d, O.max_po
         3: (O.max_pool3d, O.max_pool3d_with_indices)}  # fmt: skip
 
 
+def _windows(
+    name: str, shape: Ints, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, average: bool
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Kernel, stride, padding and dilation for each dimension, checked against the input's shape."""
+    count = int(name[-2])
+    kernel = _ints(kernel_size, count, name, "kernel_size")
+    if stride is None or (isinstance(stride, (tuple, list)) and not stride):
+        strides = kernel
+    else:
+        strides = _ints(stride, count, name, "stride", True)
+    pads, dilations = _ints(padding, count, name, "padding"), _ints(dilation, count, name, "dilation")
+    _check_windows(name, shape, kernel, strides, pads, dilations, ceil_mode, average)
+    return kernel, strides, pads, dilations
+
+
+_windows_cached = functools.lru_cache(maxsize=1024, typed=True)(_windows)
+
+
+def _windows_of(*arguments: Any) -> tuple[Ints, Ints, Ints, Ints]:
+    """`_windows`, remembered for arguments that can be."""
+    try:
+        return _windows_cached(*arguments)
+    except TypeError:  # lists, or arguments that are wrong
+        return _windows(*arguments)
+
+
 def _max_pool(
     count: int,
     input: Any,
@@ -146,15 +173,14 @@ def _max_pool(
 ) -> Any:
     name = f"max_pool{count}d"
     need_tensor(name, input)
-    kernel = _ints(kernel_size, count, name, "kernel_size")
-    strides = kernel if stride is None or (isinstance(stride, (tuple, list)) and not stride) else _ints(stride, count, name, "stride", True)
-    pads, dilations = _ints(padding, count, name, "padding"), _ints(dilation, count, name, "dilation")
     x = input._data
-    _check_windows(name, x, kernel, strides, pads, dilations, ceil_mode)
+    windows = _windows_of(name, x.shape, kernel_size, stride, padding, dilation, ceil_mode, False)
     if x.dtype.kind not in "fiu" or (count == 1 and x.dtype.kind != "f"):
         raise not_implemented("max_pool1d_impl" if count == 1 else name, input)
     entry = _MAX[count][bool(return_indices)]
-    return _batched(input, count, lambda t: entry(t, kernel, strides, pads, dilations, ceil_mode))
+    if x.ndim == count + 2:
+        return entry(input, *windows, ceil_mode)
+    return _batched(input, count, lambda t: entry(t, *windows, ceil_mode))
 
 
 def max_pool1d(
@@ -253,17 +279,16 @@ def _avg_pool(
 ) -> Tensor:
     name = f"avg_pool{count}d"
     need_tensor(name, input)
-    kernel = _ints(kernel_size, count, name, "kernel_size")
-    strides = kernel if stride is None or (isinstance(stride, (tuple, list)) and not stride) else _ints(stride, count, name, "stride", True)
-    pads = _ints(padding, count, name, "padding")
     x = input._data
     if override == 0:
         raise RuntimeError("divisor must be not zero")
-    _check_windows(name, x, kernel, strides, pads, (1,) * count, ceil_mode, average=True)
+    windows = _windows_of(name, x.shape, kernel_size, stride, padding, 1, ceil_mode, True)[:3]
     if x.dtype.kind not in "fc" and x.dtype != np.int64:
         raise not_implemented("avg_pool3d_out_frame" if count == 3 else "avg_pool2d", input)
     entry = _AVG[count]
-    return _batched(input, count, lambda t: entry(t, kernel, strides, pads, ceil_mode, count_padding, override))
+    if x.ndim == count + 2:
+        return entry(input, *windows, ceil_mode, count_padding, override)
+    return _batched(input, count, lambda t: entry(t, *windows, ceil_mode, count_padding, override))
 
 
 def avg_pool1d(
@@ -381,7 +406,7 @@ def _adaptive_avg_pool(count: int, input: Any, output_size: Any) -> Tensor:
     name = f"adaptive_avg_pool{count}d"
     need_tensor(name, input)
     x = input._data
-    out = _adaptive_size(name, count, x, output_size, ",")
+    out = _adaptive_size(name, count, x, output_size, "")
     if x.dtype.kind != "f":
         raise not_implemented(name if count != 1 else "adaptive_avg_pool2d", input)
     if all(n == 1 for n in out):

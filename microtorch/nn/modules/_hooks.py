@@ -113,9 +113,8 @@ class BackwardHook:
     """Calls a module's backward hooks with the gradients of its inputs and outputs.
 
     The module's input tensors and output tensors each pass through one BackwardHookFunction. In a backward pass the
-    outputs' node comes first: its gradients are noted, and shown to the pre-hooks. When the inputs' node has run,
-    the hooks
-    get both. If no input needs a gradient, they are called at the outputs' node, with None for the inputs.
+    outputs' node comes first: its gradients are noted, and shown to the pre-hooks. When the inputs' node has run, the
+    hooks get both. If no input needs a gradient, they are called at the outputs' node, with None for the inputs.
     """
 
     def __init__(self, module: Any, hooks: Sequence[Hook], pre_hooks: Sequence[Hook]) -> None:

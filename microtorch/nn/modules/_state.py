@@ -55,8 +55,7 @@ class StatefulModule:
         """The parameters and persistent buffers by their dotted names, in a dictionary.
 
         The tensors share memory with the module's; with keep_vars they are the module's own, else detached from the
-        graph.
-        destination: a dictionary to add to; prefix: what the names begin with.
+        graph. destination: a dictionary to add to; prefix: what the names begin with.
 
         >>> import microtorch as torch
         >>> list(torch.nn.Linear(2, 3).state_dict())

@@ -22,9 +22,9 @@ _ASMoutput = namedtuple("_ASMoutput", ["output", "loss"])
 class AdaptiveLogSoftmaxWithLoss(Module):
     """Log-probabilities of n_classes classes, numbered by falling frequency, in clusters that begin at the cutoffs.
 
-    The first cluster's classes, and each other cluster as a whole, are in one softmax (the head); each other cluster has its
-    own, with in_features / div_value^i inner features. Called with (N, in_features) and targets (N), it returns a named tuple:
-    output (N), the log-probabilities of the targets, and loss, the mean of -output.
+    The first cluster's classes, and each other cluster as a whole, are in one softmax (the head); each other cluster
+    has its own, with in_features / div_value^i inner features. Called with (N, in_features) and targets (N), it
+    returns a named tuple: output (N), the log-probabilities of the targets, and loss, the mean of -output.
 
     >>> import microtorch as torch
     >>> m = torch.nn.AdaptiveLogSoftmaxWithLoss(8, 20, cutoffs=[5, 10])
@@ -47,7 +47,8 @@ class AdaptiveLogSoftmaxWithLoss(Module):
             or any(int(c) != c for c in cutoffs)
         ):
             raise ValueError(
-                "cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where each value is "
+                "cutoffs should be a sequence of unique, positive integers sorted in an increasing order, where each "
+                "value is "
                 "between 1 and n_classes-1"
             )
         self.in_features = in_features

@@ -16,9 +16,9 @@ __all__ = ["MultiheadAttention"]
 class MultiheadAttention(Module):
     """softmax(Q K^T / sqrt(head_dim)) V for each of num_heads parts of the projected inputs, joined and projected.
 
-    Inputs (L, N, embed_dim), with batch_first (N, L, embed_dim), or without a batch (L, embed_dim). kdim, vdim:
-    sizes of the
-    keys and values, if not embed_dim. add_bias_kv: learned vectors join keys and values; add_zero_attn: zeros do.
+    Inputs (L, N, embed_dim), with batch_first (N, L, embed_dim), or without a batch (L, embed_dim). kdim, vdim: sizes
+    of the keys and values, if not embed_dim. add_bias_kv: learned vectors join keys and values; add_zero_attn: zeros
+    do.
 
     >>> import microtorch as torch
     >>> m = torch.nn.MultiheadAttention(8, 2)
@@ -103,9 +103,8 @@ class MultiheadAttention(Module):
     ) -> tuple[Any, Any]:  # fmt: skip
         """The attended values, and the weights (N, L, S) (for each head without average_attn_weights), or None.
 
-        key_padding_mask (N, S): True for keys to ignore, or numbers to add; attn_mask (L, S) or (N * num_heads, L,
-        S): the
-        same for each query. is_causal: a hint that attn_mask is the causal one.
+        key_padding_mask (N, S): True for keys to ignore, or numbers to add; attn_mask (L, S) or (N * num_heads, L, S):
+        the same for each query. is_causal: a hint that attn_mask is the causal one.
         """
         batched = query.dim() == 3
         key_padding_mask = F._canonical_mask(

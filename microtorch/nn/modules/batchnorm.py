@@ -113,8 +113,7 @@ class BatchNorm1d(_BatchNorm):
     """(x - mean) / sqrt(var + eps) * weight + bias, for each channel of (N, C) or (N, C, L).
 
     In training with the batch's mean and (biased) variance; the running ones move towards them by `momentum` (None:
-    they are
-    the average of all batches) and are used in evaluation.
+    they are the average of all batches) and are used in evaluation.
 
     >>> import microtorch as torch
     >>> m = torch.nn.BatchNorm1d(2)

@@ -147,10 +147,9 @@ class _PlainConv(_ConvNd):
 class Conv1d(_PlainConv):
     """(N, C_in, L) -> (N, C_out, L_out), with L_out = (L + 2 padding - dilation (kernel_size - 1) - 1) // stride + 1.
 
-    weight (C_out, C_in/groups, kernel_size) and bias start uniform in +-1/sqrt(C_in/groups * kernel_size). padding:
-    a number,
-    "same" or "valid"; padding_mode: zeros, reflect, replicate or circular. groups: channels in that many separate
-    parts.
+    weight (C_out, C_in/groups, kernel_size) and bias start uniform in +-1/sqrt(C_in/groups * kernel_size). padding: a
+    number, "same" or "valid"; padding_mode: zeros, reflect, replicate or circular. groups: channels in that many
+    separate parts.
 
     >>> import microtorch as torch
     >>> torch.nn.Conv1d(16, 33, 3, stride=2)(torch.zeros(20, 16, 50)).shape

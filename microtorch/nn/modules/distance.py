@@ -34,7 +34,7 @@ class CosineSimilarity(Module):
 
     >>> import microtorch as torch
     >>> torch.nn.CosineSimilarity()(torch.ones(1, 2), torch.ones(1, 2))
-    tensor([1.])
+    tensor([1.0000])
     """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:

@@ -14,8 +14,7 @@ class LazyModuleMixin:
     """Mixed into a module whose parameters are UninitializedParameters until its first call.
 
     A subclass defines `initialize_parameters(input)`, which gives them shapes; after that the module becomes an
-    ordinary one,
-    of the class `cls_to_become`.
+    ordinary one, of the class `cls_to_become`.
 
     >>> import microtorch as torch
     >>> m = torch.nn.LazyLinear(3)

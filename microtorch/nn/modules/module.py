@@ -68,8 +68,7 @@ class Module(StatefulModule, CallableModule):
     """Base class of all neural network modules.
 
     A subclass calls `super().__init__()`, sets parameters and other modules as attributes, and defines `forward`.
-    Calling
-    the module calls `forward`, and the hooks around it.
+    Calling the module calls `forward`, and the hooks around it.
 
     >>> import microtorch as torch
     >>> class Scale(torch.nn.Module):
@@ -445,7 +444,7 @@ class Module(StatefulModule, CallableModule):
                     "expected)"
                 )
             if is_buffer(value):
-                persistent = value.persistent
+                persistent = value.persistent  # type: ignore[union-attr]
             else:
                 persistent = name not in self._non_persistent_buffers_set
             self._set_buffer(name, value, persistent)

@@ -43,9 +43,8 @@ class LocalResponseNorm(Module):
 class CrossMapLRN2d(Module):
     """The older form of LocalResponseNorm, of (N, C, H, W): the neighbours of a channel are centred on it.
 
-    PyTorch's takes channel 0 for a neighbour of all channels but the first few, and so does this one; but the
-    gradient here is
-    that of the result, which PyTorch's is not.
+    PyTorch's takes channel 0 for a neighbour of all channels but the first few, and so does this one; but the gradient
+    here is that of the result, which PyTorch's is not.
     """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1) -> None:
@@ -178,7 +177,7 @@ class RMSNorm(Module):
 
     >>> import microtorch as torch
     >>> torch.nn.RMSNorm(2, elementwise_affine=False)(torch.tensor([3.0, 3.0]))
-    tensor([1.0000, 1.0000])
+    tensor([1., 1.])
     """
 
     weight: Any

@@ -44,14 +44,15 @@ def _positive(name: str, value: Any) -> None:
 class RNNBase(Module):
     """What RNN, LSTM and GRU share: the parameters and the checks.
 
-    For layer k: weight_ih_lk (gates * hidden_size, input size of the layer), weight_hh_lk (gates * hidden_size, hidden_size),
-    bias_ih_lk, bias_hh_lk, with `proj_size` weight_hr_lk (proj_size, hidden_size); for the second direction with the suffix
-    "_reverse". All start uniform in +-1/sqrt(hidden_size).
+    For layer k: weight_ih_lk (gates * hidden_size, input size of the layer), weight_hh_lk (gates * hidden_size,
+    hidden_size), bias_ih_lk, bias_hh_lk, with `proj_size` weight_hr_lk (proj_size, hidden_size); for the second
+    direction with the suffix "_reverse". All start uniform in +-1/sqrt(hidden_size).
     """
 
     def __init__(
-        self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
-        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0, device: Any = None, dtype: Any = None,
+        self, mode: str, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
+        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0,
+        device: Any = None, dtype: Any = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.mode = mode
@@ -93,7 +94,8 @@ class RNNBase(Module):
             )
         if dropout > 0 and self.num_layers == 1:  # type: ignore[operator]
             warnings.warn(
-                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater "
+                "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
+                "num_layers greater "
                 f"than 1, but got dropout={dropout} and num_layers={self.num_layers}",
                 stacklevel=4,
             )
@@ -171,7 +173,7 @@ class RNNBase(Module):
         """The state with its sequences in another order."""
         return hx if permutation is None else _apply_permutation(hx, permutation)
 
-    # what differs between networks with one state (RNN, GRU) and two (LSTM) ---------------------------------------------
+    # what differs between networks with one state (RNN, GRU) and two (LSTM) ------------------------------------------
 
     def _zero_states(self, input: Any, batch_sizes: Any) -> Any:
         return zeros(*self.get_expected_hidden_size(input, batch_sizes), dtype=input.dtype)
@@ -240,8 +242,8 @@ class RNNBase(Module):
 class RNN(RNNBase):
     """h' = tanh(W_ih x + b_ih + W_hh h + b_hh) over sequences: Elman (1990). nonlinearity: "tanh" or "relu".
 
-    num_layers: networks on top of each other, with dropout in between. bidirectional: also from the end to the start, the
-    results joined. See RNNBase for the parameters.
+    num_layers: networks on top of each other, with dropout in between. bidirectional: also from the end to the start,
+    the results joined. See RNNBase for the parameters.
 
     >>> import microtorch as torch
     >>> m = torch.nn.RNN(10, 20, num_layers=2)
@@ -251,7 +253,8 @@ class RNN(RNNBase):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """RNN(input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias, batch_first, dropout, bidirectional)."""
+        """RNN(input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias, batch_first, dropout,
+        bidirectional)."""
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         if len(args) > 3:
@@ -274,7 +277,8 @@ class RNN(RNNBase):
 class GRU(RNNBase):
     """Gated recurrent units over sequences: Cho et al., https://arxiv.org/abs/1406.1078. See RNN for the options.
 
-    r = sigmoid(W_ir x + b_ir + W_hr h + b_hr), z likewise, n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h' = (1 - z) n + z h.
+    r = sigmoid(W_ir x + b_ir + W_hr h + b_hr), z likewise, n = tanh(W_in x + b_in + r (W_hn h + b_hn)), h' = (1 - z)
+    n + z h.
 
     >>> import microtorch as torch
     >>> output, hn = torch.nn.GRU(10, 20, batch_first=True)(torch.zeros(3, 5, 10))
@@ -283,7 +287,8 @@ class GRU(RNNBase):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """GRU(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False)."""
+        """GRU(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
+        bidirectional=False)."""
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", *args, **kwargs)
@@ -295,8 +300,8 @@ class GRU(RNNBase):
 class LSTM(RNNBase):
     """Long short-term memory over sequences: Hochreiter and Schmidhuber (1997). See RNN for the options.
 
-    i, f, o = sigmoid and g = tanh of their part of W_i x + b_i + W_h h + b_h; c' = f c + i g; h' = o tanh(c'). proj_size: h' is
-    multiplied by a matrix: https://arxiv.org/abs/1402.1128. States are pairs (h, c).
+    i, f, o = sigmoid and g = tanh of their part of W_i x + b_i + W_h h + b_h; c' = f c + i g; h' = o tanh(c').
+    proj_size: h' is multiplied by a matrix: https://arxiv.org/abs/1402.1128. States are pairs (h, c).
 
     >>> import microtorch as torch
     >>> m = torch.nn.LSTM(10, 20, bidirectional=True)

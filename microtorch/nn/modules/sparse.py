@@ -32,10 +32,9 @@ def _checked_weight(weight: Any, shape: list[int]) -> Any:
 class Embedding(Module):
     """(*) of integers -> (*, embedding_dim): row i of the weight for each i.
 
-    weight (num_embeddings, embedding_dim) starts as standard normal numbers.
-    padding_idx: this row starts as zeros and gets no gradient. max_norm: rows that are used are first scaled, in
-    place, to at
-    most this p-norm (p = norm_type). scale_grad_by_freq: divide gradients by how often the row was used in the batch.
+    weight (num_embeddings, embedding_dim) starts as standard normal numbers. padding_idx: this row starts as zeros and
+    gets no gradient. max_norm: rows that are used are first scaled, in place, to at most this p-norm (p = norm_type).
+    scale_grad_by_freq: divide gradients by how often the row was used in the batch.
 
     >>> import microtorch as torch
     >>> m = torch.nn.Embedding(10, 3, padding_idx=0)
@@ -121,8 +120,7 @@ class EmbeddingBag(Module):
     """Sums, means or maxima of bags of rows, without making the rows: (B, L) -> (B, embedding_dim).
 
     Or the bags stand one after another in input (N), and offsets (B) says where each begins. mode: "sum", "mean" or
-    "max".
-    include_last_offset: the last offset is the end of the last bag. padding_idx: this row is left out.
+    "max". include_last_offset: the last offset is the end of the last bag. padding_idx: this row is left out.
 
     >>> import microtorch as torch
     >>> m = torch.nn.EmbeddingBag.from_pretrained(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), mode="sum")

@@ -1,7 +1,7 @@
 """The Transformer: Vaswani et al., Attention is all you need, https://arxiv.org/abs/1706.03762.
 
-Inputs are (length, batch, d_model), (batch, length, d_model) with batch_first, or (length, d_model). Masks are True where attention
-is not allowed, or numbers that are added to the scores.
+Inputs are (length, batch, d_model), (batch, length, d_model) with batch_first, or (length, d_model). Masks are True
+where attention is not allowed, or numbers that are added to the scores.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import Any
 from microtorch.autograd.modes import mode
 from microtorch.functions.creation import full
 from microtorch.functions.shape import triu
-from microtorch.nn import functional as F
-from microtorch.nn import init
+from microtorch.nn import functional as F, init
 from microtorch.nn.modules.activation import GELU, ReLU
 from microtorch.nn.modules.attention import MultiheadAttention
 from microtorch.nn.modules.container import ModuleList
@@ -64,9 +63,11 @@ def _detect_is_causal_mask(mask: Any, is_causal: bool | None = None, size: int |
 
 
 class TransformerEncoderLayer(Module):
-    """Self-attention, then two linear maps with an activation between, each with dropout, a skip connection and a LayerNorm.
+    """Self-attention, then two linear maps with an activation between, each with dropout, a skip connection and a
+    LayerNorm.
 
-    activation: "relu", "gelu" or a function. norm_first: normalize before attention and maps, not after the skip connection.
+    activation: "relu", "gelu" or a function. norm_first: normalize before attention and maps, not after the skip
+    connection.
 
     >>> import microtorch as torch
     >>> m = torch.nn.TransformerEncoderLayer(d_model=8, nhead=2, dim_feedforward=16)
@@ -140,8 +141,8 @@ def _canonical_masks(src: Any, padding: Any, padding_name: str, mask: Any, mask_
 class TransformerEncoder(Module):
     """num_layers copies of an encoder layer, one after another, and a final normalization.
 
-    In evaluation without gradients the outputs of padded positions are zero (before `norm`), if all padding is at the end, and
-    enable_nested_tensor is True and possible for the layers: as in PyTorch, which leaves these positions out.
+    In evaluation without gradients the outputs of padded positions are zero (before `norm`), if all padding is at the
+    end, and enable_nested_tensor is True and possible for the layers: as in PyTorch, which leaves these positions out.
 
     >>> import microtorch as torch
     >>> layer = torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
@@ -187,7 +188,9 @@ class TransformerEncoder(Module):
         )
         return next((text for holds, text in reasons if holds), "")
 
-    def forward(self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool | None = None) -> Any:
+    def forward(
+        self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool | None = None
+    ) -> Any:
         """The output of the last layer, shaped as src. is_causal: a hint that mask is causal (None: look)."""
         src_key_padding_mask, mask = _canonical_masks(
             src, src_key_padding_mask, "src_key_padding_mask", mask, "mask"
@@ -204,7 +207,9 @@ class TransformerEncoder(Module):
     def _padding_to_leave_out(self, src: Any, mask: Any, key_padding_mask: Any) -> Any:
         """Where src is padded (N, L), if PyTorch would leave these positions out; else None."""
         first = self.layers[0]
-        if not self.use_nested_tensor or first.training or src.dim() != 3 or key_padding_mask is None or mask is not None:
+        if not self.use_nested_tensor or first.training or src.dim() != 3:
+            return None
+        if key_padding_mask is None or mask is not None:
             return None
         if mode.enabled and (src._node is not None or any(p._node is not None for p in first.parameters())):
             return None
@@ -247,7 +252,8 @@ class TransformerDecoderLayer(Module):
         self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, tgt_key_padding_mask: Any = None,
         memory_key_padding_mask: Any = None, tgt_is_causal: bool = False, memory_is_causal: bool = False,
     ) -> Any:  # fmt: skip
-        """The layer's output, shaped as tgt. Masks: tgt_mask (T, T), memory_mask (T, S), padding masks (N, T) and (N, S)."""
+        """The layer's output, shaped as tgt. Masks: tgt_mask (T, T), memory_mask (T, S), padding masks (N, T) and
+        (N, S)."""
         own = tgt_mask, tgt_key_padding_mask, tgt_is_causal
         other = memory, memory_mask, memory_key_padding_mask, memory_is_causal
         x = tgt
@@ -327,7 +333,8 @@ class Transformer(Module):
     ) -> None:  # fmt: skip
         super().__init__()
         layer: tuple[Any, ...] = (
-            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, device, dtype
+            d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, device,
+            dtype,
         )  # fmt: skip
         norm = {"eps": layer_norm_eps, "bias": bias, "device": device, "dtype": dtype}
         if custom_encoder is None:
@@ -357,7 +364,8 @@ class Transformer(Module):
         memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
-            memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal, memory_is_causal=memory_is_causal,
+            memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal,
+            memory_is_causal=memory_is_causal,
         )  # fmt: skip
 
     @staticmethod

@@ -9,7 +9,7 @@ from microtorch.nn.modules.conv import Conv2d, Conv3d, ConvTranspose2d, ConvTran
 __all__ = ["convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format"]
 
 
-def _convert(module: Any, memory_format: Any, kinds: tuple[type, ...]) -> Any:
+def _convert(module: Any, memory_format: Any, kinds: Any) -> Any:
     for m in module.modules():
         if isinstance(m, kinds):
             m.weight.data = m.weight.detach().clone(memory_format=memory_format)

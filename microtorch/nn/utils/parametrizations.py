@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Any
 
+import numpy as np
+
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.state import TensorBase
 from microtorch.functions import linalg
@@ -142,8 +144,8 @@ class _OrthMaps(Enum):
 
 def _is_orthogonal(q: Any) -> bool:
     n, k = q.size(-2), q.size(-1)
-    from_numpy_eps = 10.0 * n * float(q.dtype.eps if hasattr(q.dtype, "eps") else 2.0**-23 if q.itemsize == 4 else 2.0**-52)
-    return bool(allclose(q.mT.conj() @ q, eye(k, dtype=q.dtype), atol=from_numpy_eps))
+    tolerance = 10.0 * n * float(np.finfo(q._data.dtype).eps)
+    return bool(allclose(q.mT.conj() @ q, eye(k, dtype=q.dtype), atol=tolerance))
 
 
 def _make_orthogonal(a: Any) -> Any:
@@ -231,8 +233,9 @@ def orthogonal(
 ) -> Any:
     """Make a matrix, or a batch of them, orthogonal: its rows, or if there are more of these its columns, orthonormal.
 
-    orthogonal_map: "matrix_exp" or "cayley" (of a skew-symmetric matrix), or "householder" (products of reflections; the default
-    for matrices that are not square). use_trivialization: multiply by a base, see https://arxiv.org/abs/1909.09501.
+    orthogonal_map: "matrix_exp" or "cayley" (of a skew-symmetric matrix), or "householder" (products of reflections;
+    the default for matrices that are not square). use_trivialization: multiply by a base, see
+    https://arxiv.org/abs/1909.09501.
 
     >>> import microtorch as torch
     >>> Q = torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(20, 40)).weight

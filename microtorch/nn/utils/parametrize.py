@@ -75,7 +75,7 @@ class ParametrizationList(ModuleList):
         self.unsafe = unsafe
         before = original.detach()
         with no_grad():
-            new = original
+            new: Any = original
             for module in reversed(list(self)):
                 if hasattr(module, "right_inverse"):
                     try:
@@ -106,7 +106,7 @@ class ParametrizationList(ModuleList):
                     )
                 if is_parameter(original):
                     part = Parameter(part, original.requires_grad)
-                part.requires_grad_(original.requires_grad)  # type: ignore[union-attr]
+                part.requires_grad_(original.requires_grad)
                 _register(self, f"original{i}", part)
         if not self.unsafe:
             self._check_result(before)
@@ -118,7 +118,8 @@ class ParametrizationList(ModuleList):
         for kind in ("dtype", "shape"):
             _check_same(
                 kind, before, result, (f"unparametrized {kind}", f"parametrized {kind}"),
-                f"Registering a parametrization may not change the {kind} of the tensor, unless `unsafe` flag is enabled.",
+                f"Registering a parametrization may not change the {kind} of the tensor, unless `unsafe` flag is "
+                "enabled.",
             )  # fmt: skip
 
     def right_inverse(self, value: Any) -> None:
@@ -143,7 +144,8 @@ class ParametrizationList(ModuleList):
             raise ValueError(f"'right_inverse' must return a sequence of tensors. Got {type(value).__name__}.")
         if len(value) != self.ntensors:
             raise ValueError(
-                f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a sequence of length "
+                f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got a sequence of "
+                "length "
                 f"{len(value)}."
             )
         for i, part in enumerate(value):
@@ -216,9 +218,9 @@ def _inject_property(module: Module, name: str) -> None:
 def register_parametrization(module: Any, tensor_name: str, parametrization: Any, *, unsafe: bool = False) -> Any:
     """Let a parameter or buffer be `parametrization(original)`, whenever it is read.
 
-    A parametrization may have a method `right_inverse(value)`, which makes the first original, and makes assignment possible;
-    it may return several tensors, which are then the parametrization's arguments. Several parametrizations of one tensor are
-    applied one after another. unsafe: do not check that dtype and shape stay.
+    A parametrization may have a method `right_inverse(value)`, which makes the first original, and makes assignment
+    possible; it may return several tensors, which are then the parametrization's arguments. Several parametrizations
+    of one tensor are applied one after another. unsafe: do not check that dtype and shape stay.
 
     >>> import microtorch as torch
     >>> class Symmetric(torch.nn.Module):
@@ -245,7 +247,8 @@ def register_parametrization(module: Any, tensor_name: str, parametrization: Any
         module.parametrizations[tensor_name] = parametrizations
     else:
         raise ValueError(
-            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name '{tensor_name}'"
+            f"Module '{module}' does not have a parameter, a buffer, or a parametrized element with name "
+            f"'{tensor_name}'"
         )
     return module
 
@@ -259,7 +262,8 @@ def _check_appended(module: Any, name: str, parametrization: Any) -> None:
     for kind in ("dtype", "shape"):
         _check_same(
             kind, before, after, (f"module.{name}.{kind}", f"parametrization(module.{name}).{kind}"),
-            f"Registering a parametrization may not change the {kind} of the tensor, unless the `unsafe` flag is enabled.",
+            f"Registering a parametrization may not change the {kind} of the tensor, unless the `unsafe` flag is "
+            "enabled.",
         )  # fmt: skip
     if not hasattr(parametrization, "right_inverse"):
         return
@@ -272,7 +276,8 @@ def _check_appended(module: Any, name: str, parametrization: Any) -> None:
     for kind in ("dtype", "shape"):
         _check_same(
             kind, before, back, (f"module.{name}.{kind}", f"returned {kind}"),
-            f"The tensor returned by parametrization.right_inverse must have the same {kind} as module.{name}, unless the "
+            f"The tensor returned by parametrization.right_inverse must have the same {kind} as module.{name}, unless "
+            "the "
             "`unsafe` flag is enabled.",
         )  # fmt: skip
 
@@ -286,7 +291,8 @@ def is_parametrized(module: Any, tensor_name: str | None = None) -> bool:
 
 
 def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: bool = True) -> Any:
-    """Make a parametrized tensor an ordinary one, with its present value, or (leave_parametrized=False) its original one."""
+    """Make a parametrized tensor an ordinary one, with its present value, or (leave_parametrized=False) its original
+    one."""
     if not is_parametrized(module, tensor_name):
         raise ValueError(f"Module {module} does not have a parametrization on {tensor_name}")
     parametrizations = module.parametrizations[tensor_name]
@@ -300,7 +306,8 @@ def remove_parametrizations(module: Any, tensor_name: str, leave_parametrized: b
         original = Parameter(t) if t.requires_grad else t
     else:
         raise ValueError(
-            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a sequence of "
+            "Cannot leave unparametrized (`leave_parametrized=False`) a tensor that is parametrized in terms of a "
+            "sequence of "
             "tensors."
         )
     delattr(type(module), tensor_name)
@@ -318,7 +325,8 @@ def type_before_parametrizations(module: Any) -> type:
 
 
 def transfer_parametrizations_and_params(from_module: Any, to_module: Any, tensor_name: str | None = None) -> Any:
-    """Parametrize the tensors of a module (or one of them) as those of another are, sharing what they are computed from."""
+    """Parametrize the tensors of a module (or one of them) as those of another are, sharing what they are computed
+    from."""
     if not is_parametrized(from_module):
         return to_module
     for name in list(from_module.parametrizations) if tensor_name is None else [tensor_name]:

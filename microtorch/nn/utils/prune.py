@@ -1,6 +1,7 @@
 """Pruning: parameters multiplied by masks of zeros and ones.
 
-A pruned parameter `weight` becomes the product of a parameter `weight_orig` and a buffer `weight_mask`, computed before each call.
+A pruned parameter `weight` becomes the product of a parameter `weight_orig` and a buffer `weight_mask`, computed
+before each call.
 """
 
 from __future__ import annotations
@@ -62,10 +63,11 @@ class BasePruningMethod(ABC):
         method: Any = cls(*args, **kwargs)
         method._tensor_name = name
         hooks = module._forward_pre_hooks
-        before = [key for key, hook in hooks.items() if isinstance(hook, BasePruningMethod) and hook._tensor_name == name]
+        before = [k for k, h in hooks.items() if isinstance(h, BasePruningMethod) and h._tensor_name == name]
         if len(before) > 1:
             raise AssertionError(
-                f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. Use a PruningContainer."
+                f"Avoid adding multiple pruning hooks to the same tensor {name} of module {module}. Use a "
+                "PruningContainer."
             )
         for key in before:
             old = hooks.pop(key)
@@ -138,7 +140,8 @@ class PruningContainer(BasePruningMethod):
             raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
         if method is not None and self._tensor_name != method._tensor_name:
             raise ValueError(
-                f"Can only add pruning methods acting on the parameter named '{self._tensor_name}' to PruningContainer {self}. "
+                f"Can only add pruning methods acting on the parameter named '{self._tensor_name}' to "
+                f"PruningContainer {self}. "
                 f"Found '{method._tensor_name}'"
             )
         self._pruning_methods += (method,)
@@ -201,7 +204,7 @@ class _Amount(BasePruningMethod):
         self.amount: Any = amount
 
     def _count(self, size: int) -> int:
-        count = self.amount if isinstance(self.amount, numbers.Integral) else round(self.amount * size)
+        count: Any = self.amount if isinstance(self.amount, numbers.Integral) else round(self.amount * size)
         if count > size:
             raise ValueError(f"amount={count} should be smaller than the number of parameters to prune={size}")
         return int(count)
@@ -360,7 +363,8 @@ def global_unstructured(parameters: Any, pruning_method: Any, importance_scores:
     container._tensor_name = method._tensor_name = "temp"
     if method.PRUNING_TYPE != "unstructured":
         raise TypeError(
-            f'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. Found method {pruning_method} of type '
+            'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. Found method '
+            f"{pruning_method} of type "
             f"{method.PRUNING_TYPE}"
         )
     container.add_pruning_method(method)

@@ -26,6 +26,9 @@ __all__ = [
 ]
 
 
+_NOT_POSITIVE = "Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0"
+
+
 class _Fields(NamedTuple):
     data: Any
     batch_sizes: Any
@@ -40,8 +43,9 @@ def _bind(optional: Any, function: Callable[[Any], Any]) -> Any:
 class PackedSequence(_Fields):
     """Sequences packed for a recurrent network: the first elements of all, then the second ones, and so on.
 
-    data (total length, *); batch_sizes: how many sequences have each step; sorted_indices: where each, by falling length, stood
-    before (None if they were sorted), unsorted_indices the way back. Made by `pack_sequence` and `pack_padded_sequence`.
+    data (total length, *); batch_sizes: how many sequences have each step; sorted_indices: where each, by falling
+    length, stood before (None if they were sorted), unsorted_indices the way back. Made by `pack_sequence` and
+    `pack_padded_sequence`.
     """
 
     def __new__(
@@ -135,8 +139,8 @@ def pack_padded_sequence(
 ) -> PackedSequence:
     """Pack sequences (length, batch, *), or (batch, length, *) with batch_first, of these lengths.
 
-    enforce_sorted: they must come by falling length; else they are sorted here. Raises RuntimeError if they are not, or for a
-    length that is not positive.
+    enforce_sorted: they must come by falling length; else they are sorted here. Raises RuntimeError if they are not,
+    or for a length that is not positive.
 
     >>> import microtorch as torch
     >>> padded = torch.tensor([[1, 2, 0], [3, 0, 0], [4, 5, 6]])
@@ -155,17 +159,18 @@ def pack_padded_sequence(
     sizes = lengths._data
     batch = input.shape[0 if batch_first else 1]
     if not sizes.size:
-        raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
+        raise RuntimeError(_NOT_POSITIVE)
     if len(sizes) != batch:
         raise RuntimeError(
             f"Expected `len(lengths)` to be equal to batch_size, but got {len(sizes)} (batch_size={batch})"
         )
     if sizes[-1] <= 0:
-        raise RuntimeError("Length of all samples has to be greater than 0, but found an element in 'lengths' that is <= 0")
+        raise RuntimeError(_NOT_POSITIVE)
     if (np.diff(sizes) > 0).any():
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
-            "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not "
+            "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you "
+            "do not "
             "need ONNX exportability."
         )
     x = input.transpose(0, 1) if batch_first else input
@@ -257,7 +262,8 @@ def pack_sequence(sequences: Any, enforce_sorted: bool = True) -> PackedSequence
 
     >>> import microtorch as torch
     >>> torch.nn.utils.rnn.pack_sequence([torch.tensor([1, 2, 3]), torch.tensor([4, 5])])
-    PackedSequence(data=tensor([1, 4, 2, 5, 3]), batch_sizes=tensor([2, 2, 1]), sorted_indices=None, unsorted_indices=None)
+    PackedSequence(data=tensor([1, 4, 2, 5, 3]), batch_sizes=tensor([2, 2, 1]), sorted_indices=None,
+    unsorted_indices=None)
     """
     lengths = as_tensor([t.shape[0] for t in sequences])
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)

@@ -97,8 +97,8 @@ def call_with(
 ) -> Any:
     """Call a module with other parameters and buffers, by name: `torch.func.functional_call`.
 
-    args: a tuple, or one argument. tie_weights: a parameter under several names is replaced under all. strict: all must be
-    given. Raises ValueError for a key in several of the dictionaries.
+    args: a tuple, or one argument. tie_weights: a parameter under several names is replaced under all. strict: all
+    must be given. Raises ValueError for a key in several of the dictionaries.
 
     >>> import microtorch as torch
     >>> m = torch.nn.Linear(2, 1)
@@ -136,7 +136,8 @@ def functional_call(
 ) -> Any:
     """Deprecated: torch.func.functional_call."""
     warnings.warn(
-        "`torch.nn.utils.stateless.functional_call` is deprecated as of PyTorch 2.0 and will be removed in a future version "
+        "`torch.nn.utils.stateless.functional_call` is deprecated as of PyTorch 2.0 and will be removed in a future "
+        "version "
         "of PyTorch. Please use `torch.func.functional_call` instead which is a drop-in replacement.",
         FutureWarning,
         stacklevel=2,

@@ -59,7 +59,8 @@ class WeightNorm:
         weight = getattr(module, name)
         if is_lazy(weight):
             raise ValueError(
-                "The module passed to `WeightNorm` can't have uninitialized parameters. Make sure to run the dummy forward "
+                "The module passed to `WeightNorm` can't have uninitialized parameters. Make sure to run the dummy "
+                "forward "
                 "before applying weight normalization"
             )
         del module._parameters[name]
@@ -82,7 +83,8 @@ class WeightNorm:
 
 
 def weight_norm(module: Any, name: str = "weight", dim: int | None = 0) -> Any:
-    """Make a parameter the product of lengths, name + "_g", and directions, name + "_v" (normalized except along `dim`).
+    """Make a parameter the product of lengths, name + "_g", and directions, name + "_v" (normalized except along
+    `dim`).
 
     Deprecated: `parametrizations.weight_norm`. dim None: one length for the whole parameter.
 
