@@ -9,7 +9,8 @@ tensor([2., 4.])
 
 import warnings as _warnings
 
-# NumPy warns of infinities and NaN (log of 0, overflow), PyTorch does not: say nothing where the warning comes from here.
+# NumPy warns of infinities and NaN (log of 0, overflow), PyTorch does not: say nothing where the warning comes from
+# here.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch\.")
 
 from microtorch import autograd as autograd
@@ -477,6 +478,7 @@ from microtorch.functions.shape import (
     unsqueeze as unsqueeze,
     torch_reshape as reshape,
 )
+from microtorch.functions.types import result_type as result_type
 from microtorch.printing import set_printoptions as set_printoptions
 from microtorch import random as random
 from microtorch.storage import TypedStorage as TypedStorage, UntypedStorage as UntypedStorage, is_storage as is_storage

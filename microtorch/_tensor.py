@@ -1,6 +1,7 @@
 """The Tensor: what it is, and its place in the graph.
 
-Its operators and functions (`x + y`, `x.sum()`, `x.add_(y)`) are in methods.py, its way out to numbers, arrays and other
+Its operators and functions (`x + y`, `x.sum()`, `x.add_(y)`) are in methods.py, its way out to numbers, arrays and
+other
 dtypes in conversion.py, its state in autograd/state.py.
 """
 
@@ -9,8 +10,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from microtorch import dtypes, printing
 from microtorch._missing import torch_name
@@ -170,7 +169,8 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
         elif self._node is not None:
             if type(self._node) is not Leaf:
                 raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a "
                     "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
                 )
             self._node = None
@@ -209,10 +209,13 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
     def grad(self, value: Any) -> None:
         if value is not None:
             if not isinstance(value, TensorBase):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value._data.shape != self._data.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: expected {list(self._data.shape)}, got {list(value._data.shape)}"
+                    f"assigned grad has data of a different size: expected {list(self._data.shape)}, got "
+                    f"{list(value._data.shape)}"
                 )
             if value._data.dtype != self._data.dtype:
                 raise RuntimeError(
@@ -242,7 +245,9 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
         node = self._node
         if node is not None:
             if value._data.dtype.kind not in "fc":
-                raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
+                raise RuntimeError(
+                    "data set to a tensor that requires gradients must be floating point or complex dtype"
+                )
             node.shape, node.dtype, node.storage = value._data.shape, value._data.dtype, storage
 
     @property
@@ -250,8 +255,11 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
         """How often its memory was written in place."""
         return 0 if self._storage is None else self._storage.version
 
-    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
-        """Add to the leaves' `.grad` the gradient of this tensor (weighted by `gradient`, needed unless it has one element)."""
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Add to the leaves' `.grad` the gradient of this tensor (weighted by `gradient`, needed unless it has one
+        element)."""
         engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
@@ -264,9 +272,12 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
         """Take this tensor out of the graph."""
         if self._base is not None:
             raise RuntimeError(
-                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "
-                "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on "
-                "these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py "
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+                "training, and "
+                "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() "
+                "cannot be called on "
+                "these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+                "torch/optim/optimizer.py "
                 "as a solution."
             )
         self._node = None
@@ -303,7 +314,11 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
 
     def is_set_to(self, tensor: Any) -> bool:
         """True if both are the same view of the same memory."""
-        return self.data_ptr() == tensor.data_ptr() and self._data.shape == tensor._data.shape and self.stride() == tensor.stride()
+        return (
+            self.data_ptr() == tensor.data_ptr()
+            and self._data.shape == tensor._data.shape
+            and self.stride() == tensor.stride()
+        )
 
     def is_same_size(self, other: Any) -> bool:
         """True if both have the same shape."""
@@ -337,7 +352,7 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
             raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
         return S.sum_to(self, shape)  # type: ignore[no-any-return]
 
-    # text --------------------------------------------------------------------------------------------------------------
+    # text ------------------------------------------------------------------------------------------------------------
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         node = self.grad_fn

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
 _NOT_DENSE = (
-    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were "
+    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you "
+    "were "
     "attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
     "https://github.com/pytorch/pytorch/pull/103001"
 )
@@ -68,7 +69,7 @@ class TensorValues(TensorBase):
 
     __slots__ = ()
 
-    # numbers and text ----------------------------------------------------------------------------------------------------
+    # numbers and text ------------------------------------------------------------------------------------------------
 
     def item(self) -> Any:
         """The only element as a Python number."""
@@ -124,7 +125,9 @@ class TensorValues(TensorBase):
 
     def __contains__(self, element: Any) -> bool:
         if not isinstance(element, (TensorBase, int, float, complex)):
-            raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+            raise RuntimeError(
+                f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+            )
         return builtins.bool((self == element).any().item())  # type: ignore[attr-defined]
 
     def __hash__(self) -> int:
@@ -134,7 +137,7 @@ class TensorValues(TensorBase):
         """True if the only element is not 0."""
         return builtins.bool(self)
 
-    # NumPy and DLPack ---------------------------------------------------------------------------------------------------------
+    # NumPy and DLPack ------------------------------------------------------------------------------------------------
 
     def numpy(self, *, force: bool = False) -> Any:
         """The NumPy array, sharing memory.
@@ -153,7 +156,9 @@ class TensorValues(TensorBase):
             array = array.astype(np.uint8)
         return creation.from_numpy(np.asarray(array))
 
-    def __dlpack__(self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None) -> Any:
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:
         if self._node is not None:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         if stream not in (None, -1):
@@ -165,7 +170,7 @@ class TensorValues(TensorBase):
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._data.__dlpack_device__()
 
-    # memory -----------------------------------------------------------------------------------------------------------------------
+    # memory ----------------------------------------------------------------------------------------------------------
 
     def storage(self) -> TypedStorage:
         """The memory under the tensor as elements (deprecated by PyTorch in favour of untyped_storage)."""
@@ -192,16 +197,18 @@ class TensorValues(TensorBase):
     def pin_memory(self, device: Any = None) -> Tensor:
         """There is no accelerator to pin memory for: RuntimeError."""
         raise RuntimeError(
-            "Cannot access accelerator device when none is available: pin_memory needs one, and microtorch runs on the CPU only."
+            "Cannot access accelerator device when none is available: pin_memory needs one, and microtorch runs on the "
+            "CPU only."
         )
 
 
 class TensorConversions(TensorValues):
-    """A tensor in other dtypes, copied, pickled, and new tensors like it. (Its `int`, `float` and `bool` are methods here.)"""
+    """A tensor in other dtypes, copied, pickled, and new tensors like it. (Its `int`, `float` and `bool` are methods
+    here.)"""
 
     __slots__ = ()
 
-    # dtypes and devices -----------------------------------------------------------------------------------------------------------
+    # dtypes and devices ----------------------------------------------------------------------------------------------
 
     float, double, half = _to("float", dtypes.float32), _to("double", dtypes.float64), _to("half", dtypes.float16)
     long, int, short = _to("long", dtypes.int64), _to("int", dtypes.int32), _to("short", dtypes.int16)
@@ -239,7 +246,7 @@ class TensorConversions(TensorValues):
             return t if memory_format is None else in_format(t, memory_format)  # type: ignore[no-any-return]
         if memory_format is not None:
             return in_format(self, memory_format, builtins.bool(copy))
-        return P.clone(self) if copy else self  # type: ignore[no-any-return]
+        return P.clone(self) if copy else self  # type: ignore[no-any-return,return-value]
 
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
         """The name of its type (torch.FloatTensor), or the tensor in another dtype."""
@@ -261,7 +268,7 @@ class TensorConversions(TensorValues):
         require_cpu("cuda")
         return cast("Tensor", self)
 
-    # copies -----------------------------------------------------------------------------------------------------------------------
+    # copies ----------------------------------------------------------------------------------------------------------
 
     def clone(self, *, memory_format: Any = None) -> Tensor:
         """A copy, in the graph; in the same order in memory unless another is given."""
@@ -273,7 +280,7 @@ class TensorConversions(TensorValues):
             if memory_format is size.preserve_format:
                 raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
             return in_format(self, memory_format)
-        return self if self._data.flags.c_contiguous else P.contiguous(self)  # type: ignore[no-any-return]
+        return self if self._data.flags.c_contiguous else P.contiguous(self)  # type: ignore[no-any-return,return-value]
 
     def __copy__(self) -> Any:
         t = _bare(type(self), self._data)
@@ -315,11 +322,13 @@ class TensorConversions(TensorValues):
         t._storage, t._node = storage_of(self), self._node
         return t
 
-    # new tensors in this one's dtype ------------------------------------------------------------------------------------------------
+    # new tensors in this one's dtype ---------------------------------------------------------------------------------
 
     def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """A new tensor of the data, in this one's dtype."""
-        return creation.tensor(data, dtype=dtype or dtypes.of[self._data.dtype], device=device, requires_grad=requires_grad)
+        return creation.tensor(
+            data, dtype=dtype or dtypes.of[self._data.dtype], device=device, requires_grad=requires_grad
+        )
 
     def new_zeros(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """Zeros of another size, in this one's dtype."""
@@ -342,10 +351,11 @@ class TensorConversions(TensorValues):
         return creation.full(size, fill_value, dtype=dtype or dtypes.of[self._data.dtype], **options)
 
     def new(self, *args: Any, device: Any = None, **named: Any) -> Tensor:
-        """new(2, 3): uninitialised of that size; new([1, 2]): from data; in this one's dtype (deprecated by PyTorch)."""
+        """new(2, 3): uninitialised of that size; new([1, 2]): from data; in this one's dtype (deprecated by
+        PyTorch)."""
         return wrap(creation.new_array(args, self._data.dtype, device, named, strict=True))
 
-    # element by element in Python, in place --------------------------------------------------------------------------------------------
+    # element by element in Python, in place --------------------------------------------------------------------------
 
     def apply_(self, callable: Callable[[Any], Any]) -> Tensor:
         """Replace each element by callable(element): slow."""
@@ -358,8 +368,12 @@ class TensorConversions(TensorValues):
     def map_(self, tensor: Any, callable: Callable[[Any, Any], Any]) -> Tensor:
         """Replace each element by callable(element, the one in its place in `tensor`): slow."""
         check_writable(self)
-        pairs = zip(self._data.reshape(-1).tolist(), np.broadcast_to(tensor._data, self._data.shape).reshape(-1).tolist())
-        self._data[...] = np.array([callable(a, b) for a, b in pairs]).astype(self._data.dtype).reshape(self._data.shape)
+        pairs = zip(
+            self._data.reshape(-1).tolist(), np.broadcast_to(tensor._data, self._data.shape).reshape(-1).tolist()
+        )
+        self._data[...] = (
+            np.array([callable(a, b) for a, b in pairs]).astype(self._data.dtype).reshape(self._data.shape)
+        )
         written(self)
         return cast("Tensor", self)
 
@@ -378,7 +392,7 @@ def _bare(cls: Any, data: Any) -> Any:
 def _copied(t: Any, memo: dict[Any, Any]) -> Any:
     """A copy of t's memory; of memory that other tensors view, too, once for all of them in this `deepcopy`."""
     storage = t._storage
-    if storage is None or storage.memory is t._data and not storage.views:
+    if storage is None or (storage.memory is t._data and not storage.views):
         return _bare(type(t), K.clone(t._data))
     key = ("memory", id(storage.memory))
     shared = memo.get(key)
@@ -388,7 +402,11 @@ def _copied(t: Any, memo: dict[Any, Any]) -> Any:
     if shared.memory.strides != storage.memory.strides:
         return _bare(type(t), K.clone(t._data))
     offset = t._data.__array_interface__["data"][0] - storage.memory.__array_interface__["data"][0]
-    seen = K.strided(shared.memory, t._data.shape, t._data.strides, offset) if t._data.dtype == shared.memory.dtype else K.clone(t._data)
+    seen = (
+        K.strided(shared.memory, t._data.shape, t._data.strides, offset)
+        if t._data.dtype == shared.memory.dtype
+        else K.clone(t._data)
+    )
     fresh = _bare(type(t), seen)
     fresh._storage = shared
     return fresh

@@ -175,7 +175,8 @@ def promoted(a: Any, a_is_0d: bool, b: Any, b_is_0d: bool) -> Any:
 
 
 def promoted_with_number(a: Any, number: Any) -> Any:
-    """The NumPy dtype of an operation on a tensor of dtype a and a Python number (which never widens within its kind)."""
+    """The NumPy dtype of an operation on a tensor of dtype a and a Python number (which never widens within its
+    kind)."""
     kind = a.kind
     if kind == "c":
         return a
@@ -234,7 +235,9 @@ class finfo:
     def __init__(self, type: dtype | None = None) -> None:
         kind = get_default_dtype() if type is None else type
         if not (kind.is_floating_point or kind.is_complex):
-            raise TypeError("torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'")
+            raise TypeError(
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
+            )
         info = np.finfo(kind.numpy)
         self.bits = int(info.bits)
         self.dtype = kind.to_real().name

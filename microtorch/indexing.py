@@ -1,6 +1,7 @@
 """x[key] and x[key] = value, as PyTorch reads keys.
 
-Numbers, slices, None and ... are applied first, as a view; tensors, lists and masks then index what is left. (NumPy instead
+Numbers, slices, None and ... are applied first, as a view; tensors, lists and masks then index what is left. (NumPy
+instead
 counts a number beside an array as an array, which moves dimensions elsewhere.)
 """
 
@@ -18,8 +19,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.creation import array_from
 from microtorch.kernels.index import put_into
-from microtorch.ops import index as I
-from microtorch.ops import shape as S
+from microtorch.ops import index as I, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -72,7 +72,12 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     """
     kind = type(value)
     is_tensor = isinstance(value, TensorBase)
-    if not is_tensor and kind is not int and kind is not float and not isinstance(value, (int, float, complex, np.integer)):
+    if (
+        not is_tensor
+        and kind is not int
+        and kind is not float
+        and not isinstance(value, (int, float, complex, np.integer))
+    ):
         module = "" if kind.__module__ == "builtins" else kind.__module__ + "."
         raise TypeError(f"can't assign a {module}{kind.__name__} to a torch.{dtypes.of[x._data.dtype].type_name}Tensor")
     basic, advanced = split(x, key)
@@ -82,7 +87,8 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     elif advanced is not None and value._data.dtype != x._data.dtype:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
         raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and {names[1]} "
+            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
+            f"{names[1]} "
             "for the source."
         )
     if recorded:
@@ -126,7 +132,8 @@ def _put_into(target: Any, value: Any, key: Any, accumulate: bool) -> None:
             put_into(target, value.reshape(value.shape[value.ndim - len(result) :]), key, accumulate)
             return
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape "
+            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
+            "shape "
             f"{list(result)}"
         ) from None
 
@@ -161,7 +168,11 @@ def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | N
             used += 1
         elif kind is slice:
             step = k.step
-            if (step is not None and not (type(step) is int and step > 0)) or type(k.start) is not int or type(k.stop) is not int:
+            if (
+                (step is not None and not (type(step) is int and step > 0))
+                or type(k.start) is not int
+                or type(k.stop) is not int
+            ):
                 k = checked_slice(k)
             used += 1
         elif k is None or k is Ellipsis:
@@ -223,7 +234,9 @@ def _is_tuple(key: Any) -> bool:
     """PyTorch reads a short list as a tuple if anything in it is no number."""
     if isinstance(key, tuple):
         return True
-    return len(key) < 32 and any(k is None or k is Ellipsis or isinstance(k, (TensorBase, slice, list, tuple, ndarray)) for k in key)
+    return len(key) < 32 and any(
+        k is None or k is Ellipsis or isinstance(k, (TensorBase, slice, list, tuple, ndarray)) for k in key
+    )
 
 
 def _read(k: Any) -> Any:
@@ -318,7 +331,8 @@ def index_error(error: Exception, x: Any, key: Any) -> IndexError:
                 for i, n in enumerate(k.shape):
                     if n != data.shape[at + i]:
                         text = (
-                            f"The shape of the mask {list(k.shape)} at index {i} does not match the shape of the indexed tensor "
+                            f"The shape of the mask {list(k.shape)} at index {i} does not match the shape of the "
+                            "indexed tensor "
                             f"{list(data.shape)} at index {at + i}"
                         )
                         return IndexError(text)
@@ -329,4 +343,3 @@ def index_error(error: Exception, x: Any, key: Any) -> IndexError:
         shapes = ", ".join(str(list(k.shape)) for k in key if isinstance(k, ndarray))
         text = f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
     return IndexError(text)
-

@@ -12,7 +12,6 @@ from microtorch.functions.decompositions import (
     householder_product as householder_product,
     inv as inv,
     inv_ex as inv_ex,
-    linalg_diagonal as diagonal,
     lstsq as lstsq,
     lu as lu,
     lu_factor as lu_factor,
@@ -33,15 +32,12 @@ from microtorch.functions.decompositions import (
     tensorsolve as tensorsolve,
 )
 from microtorch.functions.linalg import (
-    linalg_cross as cross,
-    linalg_vander as vander,
     matmul as matmul,
     multi_dot as multi_dot,
     vecdot as vecdot,
 )
 from microtorch.functions.norms import (
     cond as cond,
-    linalg_norm as norm,
     matrix_norm as matrix_norm,
     vector_norm as vector_norm,
 )

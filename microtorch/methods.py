@@ -1,4 +1,5 @@
-"""The operators and functions of a Tensor: each is one call into ops (the table) or functions (PyTorch's signatures)."""
+"""The operators and functions of a Tensor: each is one call into ops (the table) or functions (PyTorch's
+signatures)."""
 
 from __future__ import annotations
 
@@ -11,23 +12,23 @@ from microtorch import indexing
 from microtorch.autograd import inplace
 from microtorch.autograd.inplace import assign, check_writable, in_place
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.functions import decompositions as FD
-from microtorch.functions import index as FI
-from microtorch.functions import join as FJ
-from microtorch.functions import linalg as FL
-from microtorch.functions import norms as FN
-from microtorch.functions import pointwise as FP
-from microtorch.functions import random as FRand
-from microtorch.functions import reduce as FR
-from microtorch.functions import relayout as FRel
-from microtorch.functions import shape as FS
-from microtorch.functions import sorting as FO
-from microtorch.functions import special as FSp
-from microtorch.functions import softmax as FSoft
-from microtorch.ops import pointwise as P
-from microtorch.ops import shape as S
+from microtorch.functions import (
+    decompositions as FD,
+    index as FI,
+    join as FJ,
+    linalg as FL,
+    norms as FN,
+    pointwise as FP,
+    random as FRand,
+    reduce as FR,
+    relayout as FRel,
+    shape as FS,
+    softmax as FSoft,
+    sorting as FO,
+    special as FSp,
+)
+from microtorch.ops import pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -103,17 +104,17 @@ class TensorMethods(TensorBase):
 
     __slots__ = ()
 
-    # operators ---------------------------------------------------------------------------------------------------------
+    # operators -------------------------------------------------------------------------------------------------------
 
-    __add__ = P.add.operator
+    __add__ = P.add.operator  # type: ignore[attr-defined]
     __radd__ = _reversed(P.add)
-    __sub__ = P.sub.operator
-    __rsub__ = P.rsub.operator
-    __mul__ = P.mul.operator
+    __sub__ = P.sub.operator  # type: ignore[attr-defined]
+    __rsub__ = P.rsub.operator  # type: ignore[attr-defined]
+    __mul__ = P.mul.operator  # type: ignore[attr-defined]
     __rmul__ = _reversed(P.mul)
-    __truediv__ = P.div.operator
+    __truediv__ = P.div.operator  # type: ignore[attr-defined]
     __rtruediv__ = __rdiv__ = _operator(FP.number_over)
-    __floordiv__ = P.floor_divide.operator
+    __floordiv__ = P.floor_divide.operator  # type: ignore[attr-defined]
     __rfloordiv__ = _reversed(P.floor_divide)
     __mod__ = _operator(FP.remainder)
     __rmod__ = _reversed(P.remainder)
@@ -125,10 +126,10 @@ class TensorMethods(TensorBase):
     __abs__ = P.abs
     __eq__ = _equality(P.eq)
     __ne__ = _equality(P.ne)
-    __lt__ = P.lt.operator
-    __le__ = P.le.operator
-    __gt__ = P.gt.operator
-    __ge__ = P.ge.operator
+    __lt__ = P.lt.operator  # type: ignore[attr-defined]
+    __le__ = P.le.operator  # type: ignore[attr-defined]
+    __gt__ = P.gt.operator  # type: ignore[attr-defined]
+    __ge__ = P.ge.operator  # type: ignore[attr-defined]
     __and__ = _operator(FP.bitwise_and)
     __rand__ = _reversed(FP.bitwise_and)
     __or__ = _operator(FP.bitwise_or)
@@ -146,7 +147,7 @@ class TensorMethods(TensorBase):
     def __pos__(self) -> Tensor:
         return self  # type: ignore[return-value]
 
-    # arithmetic and functions, element by element ------------------------------------------------------------------------
+    # arithmetic and functions, element by element --------------------------------------------------------------------
 
     add, sub, subtract, mul, multiply = FP.add, FP.sub, FP.sub, FP.mul, FP.mul
     div, divide, true_divide, pow, float_power = FP.div, FP.div, FP.true_divide, FP.pow, FP.float_power
@@ -164,7 +165,14 @@ class TensorMethods(TensorBase):
     acosh = arccosh = P.acosh
     atanh = arctanh = P.atanh
     atan2 = arctan2 = FP.atan2
-    hypot, logaddexp, logaddexp2, xlogy, copysign, nextafter = FP.hypot, FP.logaddexp, FP.logaddexp2, FP.xlogy, FP.copysign, FP.nextafter
+    hypot, logaddexp, logaddexp2, xlogy, copysign, nextafter = (
+        FP.hypot,
+        FP.logaddexp,
+        FP.logaddexp2,
+        FP.xlogy,
+        FP.copysign,
+        FP.nextafter,
+    )
     deg2rad, rad2deg, sinc, logit, ldexp, frexp = P.deg2rad, P.rad2deg, P.sinc, FP.logit, FP.ldexp, FP.frexp
     sigmoid, relu = P.sigmoid, FP.relu
     sign, sgn, signbit, floor, ceil, frac = FP.sign, P.sgn, P.signbit, P.floor, P.ceil, P.frac
@@ -180,7 +188,15 @@ class TensorMethods(TensorBase):
     bitwise_and, bitwise_or, bitwise_xor, bitwise_not = FP.bitwise_and, FP.bitwise_or, FP.bitwise_xor, FP.bitwise_not
     bitwise_left_shift, bitwise_right_shift = FP.bitwise_left_shift, FP.bitwise_right_shift
     isnan, isinf, isfinite, isposinf, isneginf, isreal = P.isnan, P.isinf, P.isfinite, P.isposinf, P.isneginf, P.isreal
-    erf, erfc, erfinv, lgamma, digamma, mvlgamma, polygamma = FSp.erf, FSp.erfc, FSp.erfinv, FSp.lgamma, FSp.digamma, FSp.mvlgamma, FSp.polygamma
+    erf, erfc, erfinv, lgamma, digamma, mvlgamma, polygamma = (
+        FSp.erf,
+        FSp.erfc,
+        FSp.erfinv,
+        FSp.lgamma,
+        FSp.digamma,
+        FSp.mvlgamma,
+        FSp.polygamma,
+    )
     i0, igamma, igammac = FSp.i0, FSp.igamma, FSp.igammac
     isclose, allclose, equal, isin = FP.isclose, FP.allclose, FP.equal, FP.isin
 
@@ -188,9 +204,14 @@ class TensorMethods(TensorBase):
         """This tensor where the condition is true, `other` elsewhere."""
         return FP.where(condition, self, other)  # type: ignore[no-any-return]
 
-    # in place ------------------------------------------------------------------------------------------------------------
+    # in place --------------------------------------------------------------------------------------------------------
 
-    _add_, _sub_, _mul_, _div_ = in_place(P.add, np.add), in_place(P.sub, np.subtract), in_place(P.mul, np.multiply), in_place(P.div, np.true_divide)
+    _add_, _sub_, _mul_, _div_ = (
+        in_place(P.add, np.add),
+        in_place(P.sub, np.subtract),
+        in_place(P.mul, np.multiply),
+        in_place(P.div, np.true_divide),
+    )
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """self += alpha * other."""
@@ -220,21 +241,44 @@ class TensorMethods(TensorBase):
     __ior__ = bitwise_or_ = _written(FP.bitwise_or)
     __ixor__ = bitwise_xor_ = _written(FP.bitwise_xor)
     __ilshift__, __irshift__ = _written(FP.left_shift), _written(FP.right_shift)
-    bitwise_left_shift_, bitwise_right_shift_, bitwise_not_ = in_place(P.left_shift), in_place(P.right_shift), _written(FP.bitwise_not)
-    fmod_, float_power_, atan2_, hypot_ = _written(FP.fmod), _written(FP.float_power), in_place(P.atan2), in_place(P.hypot)
+    bitwise_left_shift_, bitwise_right_shift_, bitwise_not_ = (
+        in_place(P.left_shift),
+        in_place(P.right_shift),
+        _written(FP.bitwise_not),
+    )
+    fmod_, float_power_, atan2_, hypot_ = (
+        _written(FP.fmod),
+        _written(FP.float_power),
+        in_place(P.atan2),
+        in_place(P.hypot),
+    )
     arctan2_, xlogy_, copysign_, nextafter_ = atan2_, in_place(P.xlogy), in_place(P.copysign), in_place(P.nextafter)
     heaviside_, gcd_, lcm_, ldexp_ = _written(FP.heaviside), _written(FP.gcd), _written(FP.lcm), _written(FP.ldexp)
-    exp_, exp2_, expm1_, log_, log2_, log10_, log1p_ = (in_place(f) for f in (P.exp, P.exp2, P.expm1, P.log, P.log2, P.log10, P.log1p))
+    exp_, exp2_, expm1_, log_, log2_, log10_, log1p_ = (
+        in_place(f) for f in (P.exp, P.exp2, P.expm1, P.log, P.log2, P.log10, P.log1p)
+    )
     sqrt_, rsqrt_, reciprocal_, square_ = (in_place(f) for f in (P.sqrt, P.rsqrt, P.reciprocal, P.square))
     neg_, abs_, sign_, sgn_ = in_place(P.neg), in_place(P.abs), _written(FP.sign), in_place(P.sgn)
     negative_, absolute_ = neg_, abs_
     sin_, cos_, tan_, sinh_, cosh_, tanh_ = (in_place(f) for f in (P.sin, P.cos, P.tan, P.sinh, P.cosh, P.tanh))
-    asin_, acos_, atan_, asinh_, acosh_, atanh_ = (in_place(f) for f in (P.asin, P.acos, P.atan, P.asinh, P.acosh, P.atanh))
+    asin_, acos_, atan_, asinh_, acosh_, atanh_ = (
+        in_place(f) for f in (P.asin, P.acos, P.atan, P.asinh, P.acosh, P.atanh)
+    )
     arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_
-    sigmoid_, relu_, deg2rad_, rad2deg_, sinc_ = in_place(P.sigmoid), in_place(P.relu), in_place(P.deg2rad), in_place(P.rad2deg), in_place(P.sinc)
+    sigmoid_, relu_, deg2rad_, rad2deg_, sinc_ = (
+        in_place(P.sigmoid),
+        in_place(P.relu),
+        in_place(P.deg2rad),
+        in_place(P.rad2deg),
+        in_place(P.sinc),
+    )
     logit_, nan_to_num_, conj_physical_ = _written(FP.logit), _written(FP.nan_to_num), _written(FP.conj_physical)
-    erf_, erfc_, erfinv_, lgamma_, digamma_ = (_written(f) for f in (FSp.erf, FSp.erfc, FSp.erfinv, FSp.lgamma, FSp.digamma))
-    mvlgamma_, polygamma_, i0_, igamma_, igammac_ = (_written(f) for f in (FSp.mvlgamma, FSp.polygamma, FSp.i0, FSp.igamma, FSp.igammac))
+    erf_, erfc_, erfinv_, lgamma_, digamma_ = (
+        _written(f) for f in (FSp.erf, FSp.erfc, FSp.erfinv, FSp.lgamma, FSp.digamma)
+    )
+    mvlgamma_, polygamma_, i0_, igamma_, igammac_ = (
+        _written(f) for f in (FSp.mvlgamma, FSp.polygamma, FSp.i0, FSp.igamma, FSp.igammac)
+    )
     floor_, ceil_, trunc_, frac_ = (in_place(f) for f in (P.floor, P.ceil, P.trunc, P.frac))
     fix_, round_ = trunc_, _written(FP.round)
     eq_, ne_, lt_, le_, gt_, ge_ = (in_place(f) for f in (P.eq, P.ne, P.lt, P.le, P.gt, P.ge))
@@ -253,18 +297,38 @@ class TensorMethods(TensorBase):
 
     fill_, zero_, copy_ = inplace.fill_, inplace.zero_, inplace.copy_
 
-    # reductions ------------------------------------------------------------------------------------------------------------
+    # reductions ------------------------------------------------------------------------------------------------------
 
     sum, mean, var, std, prod, nansum, nanmean = FR.sum, FR.mean, FR.var, FR.std, FR.prod, FR.nansum, FR.nanmean
     max, min, amax, amin, argmax, argmin, aminmax = FR.max, FR.min, FR.amax, FR.amin, FR.argmax, FR.argmin, FR.aminmax
-    all, any, logsumexp, count_nonzero, dist, renorm = FR.all, FR.any, FR.logsumexp, FR.count_nonzero, FR.dist, FR.renorm
-    cumsum, cumprod, cummax, cummin, logcumsumexp, diff = FR.cumsum, FR.cumprod, FR.cummax, FR.cummin, FR.logcumsumexp, FR.diff
+    all, any, logsumexp, count_nonzero, dist, renorm = (
+        FR.all,
+        FR.any,
+        FR.logsumexp,
+        FR.count_nonzero,
+        FR.dist,
+        FR.renorm,
+    )
+    cumsum, cumprod, cummax, cummin, logcumsumexp, diff = (
+        FR.cumsum,
+        FR.cumprod,
+        FR.cummax,
+        FR.cummin,
+        FR.logcumsumexp,
+        FR.diff,
+    )
     cumsum_, cumprod_, renorm_ = _written(FR.cumsum), _written(FR.cumprod), _written(FR.renorm)
     sort, argsort, msort, topk, kthvalue, mode = FO.sort, FO.argsort, FO.msort, FO.topk, FO.kthvalue, FO.mode
     median, nanmedian, quantile, nanquantile = FO.median, FO.nanmedian, FO.quantile, FO.nanquantile
-    unique, unique_consecutive, bincount, histc, histogram = FO.unique, FO.unique_consecutive, FO.bincount, FO.histc, FO.histogram
+    unique, unique_consecutive, bincount, histc, histogram = (
+        FO.unique,
+        FO.unique_consecutive,
+        FO.bincount,
+        FO.histc,
+        FO.histogram,
+    )
 
-    # shape -----------------------------------------------------------------------------------------------------------------
+    # shape -----------------------------------------------------------------------------------------------------------
 
     reshape, view, flatten, unflatten, ravel = FS.reshape, FS.view, FS.flatten, FS.unflatten, FS.ravel
     transpose, permute, t, adjoint = FS.transpose, FS.permute, FS.t, FS.adjoint
@@ -302,7 +366,9 @@ class TensorMethods(TensorBase):
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
         if self._data.ndim < 2:
-            raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor.")
+            raise RuntimeError(
+                f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor."
+            )
         return FS.transpose(self, -2, -1)
 
     @property
@@ -318,15 +384,33 @@ class TensorMethods(TensorBase):
     def mH(self) -> Tensor:
         """The last two dimensions exchanged, and conjugated if complex."""
         if self._data.ndim < 2:
-            raise RuntimeError(f"tensor.mH is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor.")
+            raise RuntimeError(
+                f"tensor.mH is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor."
+            )
         return FS.adjoint(self)
 
-    # by index --------------------------------------------------------------------------------------------------------------
+    # by index --------------------------------------------------------------------------------------------------------
 
     gather, take_along_dim, scatter, scatter_ = FI.gather, FI.take_along_dim, FI.scatter, FI.scatter_
-    scatter_add, scatter_add_, scatter_reduce, scatter_reduce_ = FI.scatter_add, FI.scatter_add_, FI.scatter_reduce, FI.scatter_reduce_
-    index_select, index_add, index_add_, index_copy, index_copy_ = FI.index_select, FI.index_add, FI.index_add_, FI.index_copy, FI.index_copy_
-    index_fill, index_fill_, index_reduce, index_reduce_ = FI.index_fill, FI.index_fill_, FI.index_reduce, FI.index_reduce_
+    scatter_add, scatter_add_, scatter_reduce, scatter_reduce_ = (
+        FI.scatter_add,
+        FI.scatter_add_,
+        FI.scatter_reduce,
+        FI.scatter_reduce_,
+    )
+    index_select, index_add, index_add_, index_copy, index_copy_ = (
+        FI.index_select,
+        FI.index_add,
+        FI.index_add_,
+        FI.index_copy,
+        FI.index_copy_,
+    )
+    index_fill, index_fill_, index_reduce, index_reduce_ = (
+        FI.index_fill,
+        FI.index_fill_,
+        FI.index_reduce,
+        FI.index_reduce_,
+    )
     index_put, index_put_, take, put, put_ = FI.index_put, FI.index_put_, FI.take, FI.put, FI.put_
     masked_fill, masked_fill_, masked_select = FI.masked_fill, FI.masked_fill_, FI.masked_select
     masked_scatter, masked_scatter_ = FI.masked_scatter, FI.masked_scatter_
@@ -334,19 +418,36 @@ class TensorMethods(TensorBase):
     select_scatter, slice_scatter, diagonal_scatter = FI.select_scatter, FI.slice_scatter, FI.diagonal_scatter
     as_strided_scatter = FI.as_strided_scatter
 
-    # random ----------------------------------------------------------------------------------------------------------------
+    # random ----------------------------------------------------------------------------------------------------------
 
     uniform_, normal_, random_, bernoulli_ = FRand.uniform_, FRand.normal_, FRand.random_, FRand.bernoulli_
-    exponential_, cauchy_, geometric_, log_normal_ = FRand.exponential_, FRand.cauchy_, FRand.geometric_, FRand.log_normal_
+    exponential_, cauchy_, geometric_, log_normal_ = (
+        FRand.exponential_,
+        FRand.cauchy_,
+        FRand.geometric_,
+        FRand.log_normal_,
+    )
     bernoulli, multinomial = FRand.bernoulli, FRand.multinomial
 
     softmax, log_softmax = FSoft.softmax, FSoft.log_softmax
 
-    # matrices -------------------------------------------------------------------------------------------------------------
+    # matrices --------------------------------------------------------------------------------------------------------
 
-    matmul, mm, bmm, mv, dot, vdot, outer, ger, inner = FL.matmul, FL.mm, FL.bmm, FL.mv, FL.dot, FL.vdot, FL.outer, FL.outer, FL.inner
+    matmul, mm, bmm, mv, dot, vdot, outer, ger, inner = (
+        FL.matmul,
+        FL.mm,
+        FL.bmm,
+        FL.mv,
+        FL.dot,
+        FL.vdot,
+        FL.outer,
+        FL.outer,
+        FL.inner,
+    )
     addmm, addmv, addr, baddbmm, addbmm = FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm
-    addmm_, addmv_, addr_, baddbmm_, addbmm_ = (_written(f) for f in (FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm))
+    addmm_, addmv_, addr_, baddbmm_, addbmm_ = (
+        _written(f) for f in (FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm)
+    )
     kron, trace, cross, cov, corrcoef = FL.kron, FL.trace, FL.cross, FL.cov, FL.corrcoef
     norm, det, logdet, slogdet, inverse, pinverse = FN.norm, FD.det, FD.logdet, FD.slogdet, FD.inverse, FD.pinverse
     cholesky, cholesky_inverse, cholesky_solve = FD.old_cholesky, FD.cholesky_inverse, FD.cholesky_solve
@@ -354,9 +455,15 @@ class TensorMethods(TensorBase):
     lu, lu_solve, triangular_solve = FD.old_lu, FD.old_lu_solve, FD.triangular_solve
     matrix_power, matrix_exp = FD.matrix_power, FD.matrix_exp
 
-    # complex -------------------------------------------------------------------------------------------------------------
+    # complex ---------------------------------------------------------------------------------------------------------
 
-    conj, conj_physical, resolve_conj, resolve_neg, angle = FP.conj, FP.conj_physical, FP.resolve_conj, FP.resolve_neg, P.angle
+    conj, conj_physical, resolve_conj, resolve_neg, angle = (
+        FP.conj,
+        FP.conj_physical,
+        FP.resolve_conj,
+        FP.resolve_neg,
+        P.angle,
+    )
 
     @property
     def real(self) -> Tensor:

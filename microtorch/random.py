@@ -1,6 +1,7 @@
 """Generators, and the default one: `manual_seed`, `seed`, `initial_seed`, `fork_rng`, as in `torch.random`.
 
-A `Generator` holds a `kernels.random.Stream`, which draws; here only seeds and states are dealt with. What draws tensors
+A `Generator` holds a `kernels.random.Stream`, which draws; here only seeds and states are dealt with. What draws
+tensors
 is in functions/random.py.
 """
 
@@ -16,8 +17,7 @@ from numpy.typing import NDArray
 
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.kernels.random import Stream
-from microtorch.size import device as Device
-from microtorch.size import require_cpu
+from microtorch.size import device as Device, require_cpu
 
 __all__ = ["set_rng_state", "get_rng_state", "manual_seed", "seed", "initial_seed", "fork_rng", "thread_safe_generator"]
 

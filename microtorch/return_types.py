@@ -1,4 +1,5 @@
-"""Named tuples of tensors that functions with several results return; they print as PyTorch's do (`torch.return_types`)."""
+"""Named tuples of tensors that functions with several results return; they print as PyTorch's do
+(`torch.return_types`)."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any
 
 def _named(name: str, fields: str) -> Any:
     """A tuple class of PyTorch's: `torch.return_types.sort(values=..., indices=...)`, one field a line."""
-    base = namedtuple(name, fields.split())  # type: ignore[misc]  # noqa: PYI024
+    base = namedtuple(name, fields.split())  # type: ignore[misc]
 
     def __repr__(self: Any) -> str:
         return f"torch.return_types.{name}(\n" + ",\n".join(f"{f}={getattr(self, f)!r}" for f in self._fields) + ")"

@@ -69,7 +69,8 @@ class device:
             index = int(number)
         if type not in self._types:
             raise RuntimeError(
-                f"Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, "
+                "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, "
+                "vulkan, "
                 f"mps, meta, hpu, mtia, privateuseone device type at start of device string: {type}"
             )
         self.type: str = type

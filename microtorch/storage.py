@@ -27,7 +27,9 @@ class UntypedStorage:
     @property
     def _bytes(self) -> Any:
         memory = self._shared.memory
-        size = 0 if 0 in memory.shape else sum((n - 1) * s for n, s in zip(memory.shape, memory.strides)) + memory.itemsize
+        size = (
+            0 if 0 in memory.shape else sum((n - 1) * s for n, s in zip(memory.shape, memory.strides)) + memory.itemsize
+        )
         if not size:
             return np.zeros(0, np.uint8)
         flat = strided(memory, (1,), (memory.itemsize,), 0).view(np.uint8)

@@ -28,7 +28,9 @@ def run(code: str, library: Any, names: dict[str, Any]) -> Any:
         return error
 
 
-def difference(code: str, *, message: bool = True, strides: bool = True, exact: bool = True, **names: Any) -> str | None:
+def difference(
+    code: str, *, message: bool = True, strides: bool = True, exact: bool = True, **names: Any
+) -> str | None:
     """None if both worlds agree, else a line that says how they differ.
 
     names: more names for the code; a function is called with the library first. message: compare the text of errors, too.
@@ -41,7 +43,9 @@ def difference(code: str, *, message: bool = True, strides: bool = True, exact: 
 def text(error: Exception) -> str:
     """The first line of an error's text, without what differs by design."""
     line = str(error).split("\n")[0]
-    line = re.sub(r"required positional arguments?: ['\"](\w+)['\"]", r"required positional argument: \1", line)  # Python's own
+    line = re.sub(
+        r"required positional arguments?: ['\"](\w+)['\"]", r"required positional argument: \1", line
+    )  # Python's own
     return re.sub(r"0x[0-9a-f]+", "0x", line).strip()
 
 
@@ -58,7 +62,11 @@ def compare(theirs: Any, ours: Any, message: bool = True, strides: bool = True, 
             return f"torch {kind(theirs)}, microtorch {kind(ours)}"
         return compare_tensors(theirs, ours, strides, exact)
     if isinstance(theirs, (tuple, list)):
-        if not isinstance(ours, (tuple, list)) or len(theirs) != len(ours) or (type(theirs) is tuple) != (type(ours) is tuple):
+        if (
+            not isinstance(ours, (tuple, list))
+            or len(theirs) != len(ours)
+            or (type(theirs) is tuple) != (type(ours) is tuple)
+        ):
             return f"torch {kind(theirs)}, microtorch {kind(ours)}"
         for i, (a, b) in enumerate(zip(theirs, ours)):
             found = compare(a, b, message, strides, exact)
@@ -97,7 +105,9 @@ def compare_tensors(theirs: Any, ours: Any, strides: bool, exact: bool) -> str |
     if strides and theirs.numel() and relevant(theirs) != relevant(ours):
         return f"strides {theirs.stride()}, microtorch {ours.stride()}"
     x, y = theirs.detach().resolve_conj().resolve_neg().numpy(), ours.detach().numpy()
-    same = np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") if exact else np.allclose(x, y, 1e-5, 1e-6, equal_nan=True)
+    same = (
+        np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") if exact else np.allclose(x, y, 1e-5, 1e-6, equal_nan=True)
+    )
     return None if same else f"values {x.tolist()}, microtorch {y.tolist()}"
 
 

@@ -255,7 +255,9 @@ class Split(torch.autograd.Function):
 
 
 def test_function():
-    same_with_errors(FUNCTIONS + """
+    same_with_errors(
+        FUNCTIONS
+        + """
 x = torch.tensor([1., 2.], requires_grad=True)
 y = Exp.apply(x); print(y, y.grad_fn.name()); (y * 2).sum().backward(); print(x.grad)
 x.grad = None
@@ -269,7 +271,8 @@ e = Exp.apply(x)
 print(torch.autograd.grad(g.sum(), x))
 with torch.no_grad(): print(Exp.apply(x).requires_grad)
 print(Exp.apply(torch.ones(1)).requires_grad)
-""")
+"""
+    )
 
 
 def test_function_errors():
@@ -506,8 +509,5 @@ def test_checkpoint():
     (g,) = torch.autograd.grad(checkpoint(f, x).sum(), x, create_graph=True)
     print(g, torch.autograd.grad(g.sum(), [x, w]))
     """
-    import torch.utils.checkpoint
-
-    import microtorch.utils.checkpoint
 
     same(code)

@@ -89,16 +89,23 @@ between = torch.rand(1)
 
 
 @pytest.mark.parametrize("workers", ["", ", num_workers=2", ", num_workers=2, prefetch_factor=1"])
-@pytest.mark.parametrize("arguments", ["batch_size=4", "batch_size=4, drop_last=True", "batch_size=None", "shuffle=False"])
+@pytest.mark.parametrize(
+    "arguments", ["batch_size=4", "batch_size=4, drop_last=True", "batch_size=None", "shuffle=False"]
+)
 @pytest.mark.parametrize("dataset", ["Stream(10)", "Stream(0)", "Stream(1)", "D.ChainDataset([Stream(5), Stream(2)])"])
 def test_stream(dataset: str, arguments: str, workers: str) -> None:
     check(f"loader = D.DataLoader({dataset}, {arguments}{workers})\n[list(loader), list(loader)]")
 
 
 @pytest.mark.slow  # PyTorch's persistent workers take 5 seconds to end, now and then
-@pytest.mark.parametrize("dataset", ["Stream(7)", "Squares(7), shuffle=True", "Squares(7), generator=torch.Generator().manual_seed(2), shuffle=True"])
+@pytest.mark.parametrize(
+    "dataset",
+    ["Stream(7)", "Squares(7), shuffle=True", "Squares(7), generator=torch.Generator().manual_seed(2), shuffle=True"],
+)
 def test_persistent_workers(dataset: str) -> None:
-    check(f"loader = D.DataLoader({dataset}, batch_size=2, num_workers=2, persistent_workers=True)\n[list(loader), torch.rand(1), list(loader), list(loader)]")
+    check(
+        f"loader = D.DataLoader({dataset}, batch_size=2, num_workers=2, persistent_workers=True)\n[list(loader), torch.rand(1), list(loader), list(loader)]"
+    )
 
 
 def test_workers_have_pytorchs_seeds_and_information() -> None:
@@ -148,8 +155,12 @@ def test_random_split() -> None:
     for n, lengths in ((10, [7, 3]), (10, [.7, .3]), (10, [.5, .3, .2]), (11, [.5, .25, .25]), (1, [.5, .5]), (10, [11]), (10, [5, 4]), (10, [.5, .4]),
                        (10, [1.]), (10, [1.5, -.5]), (100, [.1] * 10), (0, [0]), (3, [1, 1, 1, 0])):  # fmt: skip
         check(f"[list(part) for part in D.random_split(range({n}), {lengths})]")
-        check(f"[list(part.indices) for part in D.random_split(range({n}), {lengths}, generator=torch.Generator().manual_seed(1))]")
-    check("[type(p).__name__ for p in D.random_split(range(3), [1, 2])] + [D.random_split(range(3), [1, 2], None)[0].indices]")
+        check(
+            f"[list(part.indices) for part in D.random_split(range({n}), {lengths}, generator=torch.Generator().manual_seed(1))]"
+        )
+    check(
+        "[type(p).__name__ for p in D.random_split(range(3), [1, 2])] + [D.random_split(range(3), [1, 2], None)[0].indices]"
+    )
     with pytest.warns(UserWarning, match="Length of split at index 1 is 0"):
         microtorch.utils.data.random_split(range(1), [0.5, 0.5])
 
@@ -188,7 +199,13 @@ def test_collate() -> None:
         check(f"type({code}).__name__")
     for data in ("1", "np.arange(2)", "np.float32(1)", "np.str_('a')", "np.array(['a'])", "[np.arange(2), 'a', 3]", "(np.arange(2), 1)", "{'a': np.arange(2)}", f"list({Point}(np.arange(2), 2))", "torch.ones(1)", "'text'",
                  "range(2)", "collections.OrderedDict(a=np.arange(2))", "collections.deque([np.arange(2)])", "None", "collections.UserDict(a=np.arange(1))"):  # fmt: skip
-        check(f"list(D.default_convert({data}).items())" if "Dict" in data else f"list(D.default_convert({data}))" if "deque" in data else f"D.default_convert({data})")
+        check(
+            f"list(D.default_convert({data}).items())"
+            if "Dict" in data
+            else f"list(D.default_convert({data}))"
+            if "deque" in data
+            else f"D.default_convert({data})"
+        )
         check(f"type(D.default_convert({data})).__name__")
 
 
@@ -293,7 +310,9 @@ def test_an_error_in_a_worker_comes_with_its_traceback() -> None:
     with pytest.raises(KeyError) as caught:
         next(it)
     lines = repr(caught.value).split("\n")
-    assert lines[0].endswith("Caught KeyError in DataLoader worker process 1.") and lines[1].startswith("Original Traceback")
+    assert lines[0].endswith("Caught KeyError in DataLoader worker process 1.") and lines[1].startswith(
+        "Original Traceback"
+    )
     assert "return {0: 0, 1: 1, 2: 2}[i]" in repr(caught.value)
 
 
@@ -305,7 +324,9 @@ class Mine(Squares):
 list(D.DataLoader(Mine(4), num_workers=2, worker_init_fn=init))""")
     check("sorted(int(x) for x in D.DataLoader(range(20), batch_size=None, num_workers=2, in_order=False))")
     check("sorted(x.tolist() for x in D.DataLoader(Stream(20), batch_size=3, num_workers=2, in_order=False))")
-    check("list(D.DataLoader(range(20), batch_size=3, num_workers=2, prefetch_factor=5, multiprocessing_context='fork'))")
+    check(
+        "list(D.DataLoader(range(20), batch_size=3, num_workers=2, prefetch_factor=5, multiprocessing_context='fork'))"
+    )
 
 
 class Module(microtorch.utils.data.Dataset):
@@ -339,7 +360,14 @@ def test_spawned_workers() -> None:
 
 def test_batches_are_whole_writable_and_of_any_kind() -> None:
     D = microtorch.utils.data
-    samples = [microtorch.rand(1000, 300), np.zeros((0, 3)), {"a": [1, "x", None]}, microtorch.arange(6).reshape(2, 3).t(), np.float32(2), b"b" * 100_000]
+    samples = [
+        microtorch.rand(1000, 300),
+        np.zeros((0, 3)),
+        {"a": [1, "x", None]},
+        microtorch.arange(6).reshape(2, 3).t(),
+        np.float32(2),
+        b"b" * 100_000,
+    ]
     got = list(D.DataLoader(samples, batch_size=None, num_workers=2, collate_fn=lambda x: x))
     for a, b in zip(samples, got):
         assert type(a) is type(b)
@@ -374,7 +402,10 @@ def test_workers_end_with_their_iterator() -> None:
 
 def test_two_loaders_at_once() -> None:
     D = microtorch.utils.data
-    a, b = D.DataLoader(range(6), num_workers=2, persistent_workers=True), D.DataLoader(range(5), num_workers=1, persistent_workers=True)
+    a, b = (
+        D.DataLoader(range(6), num_workers=2, persistent_workers=True),
+        D.DataLoader(range(5), num_workers=1, persistent_workers=True),
+    )
     for _ in range(2):
         assert [(int(x), int(y)) for x, y in zip(a, b)] == [(i, i) for i in range(5)]
 
@@ -452,7 +483,13 @@ for x in it: pass
 
 @pytest.mark.parametrize("how", ["interrupt", "interrupt group", "kill"])
 def test_no_process_is_left_behind(how: str, tmp_path: object) -> None:
-    process = subprocess.Popen([sys.executable, "-c", SCRIPT], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     pids = [int(p) for p in process.stdout.readline().split()]
     time.sleep(0.3)
     if how == "interrupt group":
@@ -465,7 +502,9 @@ def test_no_process_is_left_behind(how: str, tmp_path: object) -> None:
         time.sleep(0.05)
     assert len(pids) == 2 and not any(alive(p) for p in pids)
     if how != "kill":
-        assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt"), textwrap.indent(errors, "  ")
+        assert errors.count("Traceback") == 1 and errors.rstrip().endswith("KeyboardInterrupt"), textwrap.indent(
+            errors, "  "
+        )
 
 
 def alive(pid: int) -> bool:

@@ -97,7 +97,9 @@ def test_sized(dtype: str) -> None:
             assert same_state()
 
 
-@pytest.mark.parametrize("layout", ["torch.zeros(3, 7)", "torch.zeros(7, 3).t()", "torch.zeros(4, 9)[:, 1::2]", "torch.zeros(())"])
+@pytest.mark.parametrize(
+    "layout", ["torch.zeros(3, 7)", "torch.zeros(7, 3).t()", "torch.zeros(4, 9)[:, 1::2]", "torch.zeros(())"]
+)
 def test_fills(layout: str) -> None:
     found = []
     for fill, dtype in itertools.product(listed(FILLS), DTYPES):

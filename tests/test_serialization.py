@@ -23,7 +23,22 @@ import torch
 import microtorch
 from tests.differential import compare
 
-DTYPES = ["float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool", "complex64", "complex128"]
+DTYPES = [
+    "float16",
+    "float32",
+    "float64",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "bool",
+    "complex64",
+    "complex128",
+]
 
 
 def objects(T: Any) -> dict[str, Any]:
@@ -110,7 +125,11 @@ def test_both_ways(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same(torch.load(written(torch, THEIRS[name])), microtorch.load(written(torch, THEIRS[name])))
-    same(torch.load(written(torch, THEIRS[name])), microtorch.load(written(microtorch, OURS[name])), exact="optimizer" not in name)
+    same(
+        torch.load(written(torch, THEIRS[name])),
+        microtorch.load(written(microtorch, OURS[name])),
+        exact="optimizer" not in name,
+    )
 
 
 def OURS_AS_LOADED(name: str) -> Any:
@@ -119,8 +138,22 @@ def OURS_AS_LOADED(name: str) -> Any:
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_pickle_protocols_of_pytorch(protocol: int) -> None:
-    for name in ("sharing", "weights", "numbers", "text", "bytes", "containers", "many", "checkpoint", "parameters", "ordered"):
-        same(torch.load(written(torch, THEIRS[name]), weights_only=False), microtorch.load(written(torch, THEIRS[name], pickle_protocol=protocol)))
+    for name in (
+        "sharing",
+        "weights",
+        "numbers",
+        "text",
+        "bytes",
+        "containers",
+        "many",
+        "checkpoint",
+        "parameters",
+        "ordered",
+    ):
+        same(
+            torch.load(written(torch, THEIRS[name]), weights_only=False),
+            microtorch.load(written(torch, THEIRS[name], pickle_protocol=protocol)),
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -152,7 +185,9 @@ def test_a_file_is_no_longer_than_it_must_be() -> None:
     optimizer = microtorch.optim.Adam([a, b])
     (a.sum() + b.sum()).backward()
     optimizer.step()
-    assert len(written(microtorch, optimizer.state[b]).getvalue()) < 2500  # though its memory is part of one array with a's
+    assert (
+        len(written(microtorch, optimizer.state[b]).getvalue()) < 2500
+    )  # though its memory is part of one array with a's
 
 
 def test_loaded_tensors_can_be_written_and_trained() -> None:
@@ -165,9 +200,22 @@ def test_loaded_tensors_can_be_written_and_trained() -> None:
 
 
 def test_numpys_numbers_are_written_as_pythons() -> None:
-    assert torch.load(written(microtorch, [b"", bytearray()])) == [b"", bytearray()] == microtorch.load(written(torch, [b"", bytearray()]))
-    got = torch.load(written(microtorch, {"a": np.float32(1.5), "b": np.int64(3), "c": np.bool_(True), "d": [np.float64(2)], "e": np.str_("x")}))
-    assert got == {"a": 1.5, "b": 3, "c": True, "d": [2.0], "e": "x"} and type(got["a"]) is float and type(got["c"]) is bool
+    assert (
+        torch.load(written(microtorch, [b"", bytearray()]))
+        == [b"", bytearray()]
+        == microtorch.load(written(torch, [b"", bytearray()]))
+    )
+    got = torch.load(
+        written(
+            microtorch,
+            {"a": np.float32(1.5), "b": np.int64(3), "c": np.bool_(True), "d": [np.float64(2)], "e": np.str_("x")},
+        )
+    )
+    assert (
+        got == {"a": 1.5, "b": 3, "c": True, "d": [2.0], "e": "x"}
+        and type(got["a"]) is float
+        and type(got["c"]) is bool
+    )
 
 
 def test_numpy_arrays_want_weights_only_false() -> None:
@@ -188,7 +236,11 @@ def test_bfloat16_is_widened() -> None:
     x = torch.randn(100).to(torch.bfloat16)
     with pytest.warns(UserWarning, match="no bfloat16"):
         got = microtorch.load(written(torch, {"x": x, "y": x[3:5], "d": torch.bfloat16}))
-    assert got["x"].dtype is microtorch.float32 and np.array_equal(got["x"].numpy(), x.float().numpy()) and np.array_equal(got["y"].numpy(), x[3:5].float().numpy())
+    assert (
+        got["x"].dtype is microtorch.float32
+        and np.array_equal(got["x"].numpy(), x.float().numpy())
+        and np.array_equal(got["y"].numpy(), x[3:5].float().numpy())
+    )
 
 
 def test_what_is_lacking_is_named() -> None:
@@ -215,7 +267,13 @@ def test_what_is_lacking_is_named() -> None:
 
 def test_paths_and_file_objects(tmp_path: Any) -> None:
     x = microtorch.arange(5)
-    for path in (tmp_path / "a.pt", str(tmp_path / "b.tar.gz"), tmp_path / "ümläut.pth", tmp_path / "c", str(tmp_path / ".hidden")):
+    for path in (
+        tmp_path / "a.pt",
+        str(tmp_path / "b.tar.gz"),
+        tmp_path / "ümläut.pth",
+        tmp_path / "c",
+        str(tmp_path / ".hidden"),
+    ):
         microtorch.save(x, path)
         assert torch.load(path).tolist() == microtorch.load(path).tolist() == list(range(5))
         assert torch.load(path, mmap=True).tolist() == microtorch.load(path, mmap=True).tolist() == list(range(5))
@@ -300,7 +358,13 @@ torch.save([torch.zeros(100_000), Dies()], {str(path)!r})
 
 def test_map_location() -> None:
     file = written(microtorch, microtorch.ones(2))
-    for place in ("cpu", microtorch.device("cpu"), {"cuda:0": "cpu"}, lambda storage, location: storage, lambda storage, location: None):
+    for place in (
+        "cpu",
+        microtorch.device("cpu"),
+        {"cuda:0": "cpu"},
+        lambda storage, location: storage,
+        lambda storage, location: None,
+    ):
         assert microtorch.load(copy.copy(file), map_location=place).tolist() == [1, 1]
     with pytest.raises(RuntimeError, match="Attempting to deserialize object on a CUDA device"):
         microtorch.load(copy.copy(file), map_location="cuda")
@@ -335,7 +399,9 @@ def test_big_endian_files() -> None:
 class Net(microtorch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.body = microtorch.nn.Sequential(microtorch.nn.Linear(3, 4), microtorch.nn.ReLU(), microtorch.nn.BatchNorm1d(4))
+        self.body = microtorch.nn.Sequential(
+            microtorch.nn.Linear(3, 4), microtorch.nn.ReLU(), microtorch.nn.BatchNorm1d(4)
+        )
         self.head = microtorch.nn.Linear(4, 2)
         self.sizes = (3, 4)
         self.activation = microtorch.nn.functional.relu
@@ -369,12 +435,20 @@ def test_whole_modules_of_classes_that_the_program_has() -> None:
     with pytest.raises(pickle.UnpicklingError, match=rf"GLOBAL {Net.__module__}.Net was not an allowed global"):
         microtorch.load(copy.copy(file))
     again = microtorch.load(copy.copy(file), weights_only=False)
-    assert type(again) is Net and not again.training and np.array_equal(again(x).detach().numpy(), model(x).detach().numpy())
+    assert (
+        type(again) is Net
+        and not again.training
+        and np.array_equal(again(x).detach().numpy(), model(x).detach().numpy())
+    )
     assert repr(again) == repr(model)
     again.train()
     again(x).sum().backward()
     assert all(p.grad is not None for p in again.parameters())
-    assert sorted(microtorch.serialization.get_unsafe_globals_in_checkpoint(copy.copy(file)))[-1] == "torch.nn.modules.linear.Linear" or True
+    assert (
+        sorted(microtorch.serialization.get_unsafe_globals_in_checkpoint(copy.copy(file)))[-1]
+        == "torch.nn.modules.linear.Linear"
+        or True
+    )
     with pytest.raises(pickle.UnpicklingError, match="Hostile defines __setstate__"):
         microtorch.load(written(microtorch, Hostile()), weights_only=False)
 
@@ -400,7 +474,11 @@ def test_safe_globals() -> None:
         microtorch.load(copy.copy(file))
     with pytest.raises(pickle.UnpicklingError, match=f"GLOBAL {name} is not something that microtorch.load builds"):
         microtorch.load(copy.copy(file), weights_only=False)
-    assert S.get_unsafe_globals_in_checkpoint(copy.copy(file)) == [name] == torch.serialization.get_unsafe_globals_in_checkpoint(copy.copy(file))
+    assert (
+        S.get_unsafe_globals_in_checkpoint(copy.copy(file))
+        == [name]
+        == torch.serialization.get_unsafe_globals_in_checkpoint(copy.copy(file))
+    )
     with S.safe_globals([Point]):
         assert S.get_safe_globals() == [Point] and S.get_unsafe_globals_in_checkpoint(copy.copy(file)) == []
         assert microtorch.load(copy.copy(file))["p"].x == 3
@@ -414,7 +492,10 @@ def test_safe_globals() -> None:
         microtorch.load(copy.copy(file))
     with torch.serialization.safe_globals([Point]):
         assert torch.load(copy.copy(file))["p"].x == 3
-    with S.safe_globals([os.system, (os.system, "posix.system")]), pytest.raises(pickle.UnpicklingError, match=r"posix\.system"):
+    with (
+        S.safe_globals([os.system, (os.system, "posix.system")]),
+        pytest.raises(pickle.UnpicklingError, match=r"posix\.system"),
+    ):
         microtorch.load(hostile(os.system, "echo"))
 
 
@@ -475,7 +556,9 @@ def test_calls_are_refused_and_named(protocol: int, trusted: bool) -> None:
         file = hostile(function, *args, protocol=protocol)
         with pytest.raises((pickle.UnpicklingError, NotImplementedError)) as caught:
             microtorch.load(file, weights_only=not trusted)
-        assert function.__name__.split(".")[-1] in str(caught.value) or "getattr" in str(caught.value), str(caught.value)
+        assert function.__name__.split(".")[-1] in str(caught.value) or "getattr" in str(caught.value), str(
+            caught.value
+        )
     assert not os.path.exists(MARKER)
 
 
@@ -574,7 +657,12 @@ def test_a_pickle_without_an_end() -> None:
 
 def test_the_pickles_above_are_good_but_for_what_is_bad() -> None:
     assert microtorch.load(of_pickle(b"\x80\x02" + rebuilt(b"K\x02\x85", b"K\x01\x85") + b".")).tolist() == [0, 0]
-    assert microtorch.load(of_pickle(b"\x80\x02" + rebuilt(b"K\x02\x85", b"K\x01\x85") + b"}" + u("note") + b"K\x01sb.")).note == 1
+    assert (
+        microtorch.load(
+            of_pickle(b"\x80\x02" + rebuilt(b"K\x02\x85", b"K\x01\x85") + b"}" + u("note") + b"K\x01sb.")
+        ).note
+        == 1
+    )
     assert microtorch.load(of_pickle(b"\x80\x02" + g("_codecs", "encode") + u("x") + u("latin1") + b"\x86R.")) == b"x"
 
 
@@ -590,7 +678,11 @@ def test_truncated_files(old: bool) -> None:
 @pytest.mark.parametrize("seed", [0, 1])
 def test_flipped_bits(old: bool, seed: int) -> None:
     """A flipped bit gives an error, or the object with a changed number; nothing else ever happens."""
-    data = written(torch, {"a": torch.arange(20.0), "b": [1, "x", (2, 3)], "c": torch.nn.Parameter(torch.ones(2, 2))}, _use_new_zipfile_serialization=not old).getvalue()
+    data = written(
+        torch,
+        {"a": torch.arange(20.0), "b": [1, "x", (2, 3)], "c": torch.nn.Parameter(torch.ones(2, 2))},
+        _use_new_zipfile_serialization=not old,
+    ).getvalue()
     generator = random.Random(seed)
     errors = 0
     for _ in range(400):
@@ -615,7 +707,11 @@ def test_damaged_numbers_are_noticed() -> None:
 
 
 def test_archives_of_other_kinds() -> None:
-    for name, compress in (("x/data.pkl", zipfile.ZIP_DEFLATED), ("x/other", zipfile.ZIP_STORED), ("data.pkl", zipfile.ZIP_STORED)):
+    for name, compress in (
+        ("x/data.pkl", zipfile.ZIP_DEFLATED),
+        ("x/other", zipfile.ZIP_STORED),
+        ("data.pkl", zipfile.ZIP_STORED),
+    ):
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", compress) as archive:
             archive.writestr(name, b"\x80\x02K\x01." + bytes(1000))

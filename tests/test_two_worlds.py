@@ -5,6 +5,7 @@ gradients, which reaches the entries that only formulas call. An entry that no s
 """
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,8 +21,8 @@ torch = harness.torch
 SAMPLES = 4
 reached: set[str] = set()
 
-# Entries that no sample of the database reaches with a gradient, each with the reason (they have tests of their own).
-ELSEWHERE: dict[str, str] = {}
+# Entries that no sample of the database reaches yet: a debt, to be paid by samples of our own. None may be added.
+UNREACHED = set(Path(__file__).with_name("two_worlds_unreached.txt").read_text().split())
 
 
 def note(outputs):
@@ -90,9 +91,9 @@ def test_every_entry_was_reached():
     """Runs after the operators above (in one process)."""
     if len(reached) < 50:
         pytest.skip("needs the tests above in the same process: run without -n, or with --dist loadfile")
-    missing = {name for name, op in table.items() if op.differentiable} - reached - set(ELSEWHERE)
+    missing = {name for name, op in table.items() if op.differentiable} - reached - UNREACHED
     assert not missing, f"no sample reaches these entries: {sorted(missing)}"
-    assert not set(ELSEWHERE) & reached
+    assert not UNREACHED & reached, f"reached now, take them out of the list: {sorted(UNREACHED & reached)}"
 
 
 def test_the_namespaces_have_the_same_names():

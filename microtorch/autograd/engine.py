@@ -1,7 +1,9 @@
 """Backward: one topological sort and one loop.
 
-Every node is numbered when it is made, after everything that it was made of. So sorting the nodes that can be reached from
-the result by their numbers, youngest first, is a topological order: when a node's turn comes, all of its gradient has arrived.
+Every node is numbered when it is made, after everything that it was made of. So sorting the nodes that can be reached
+from
+the result by their numbers, youngest first, is a topological order: when a node's turn comes, all of its gradient has
+arrived.
 """
 
 from __future__ import annotations
@@ -143,7 +145,12 @@ def run(
 
 
 def finish_leaf(
-    leaf: Node, grads: dict[Node, Any], own: set[Node], create_graph: bool, wanted: dict[Node, Any] | None, accumulate: bool
+    leaf: Node,
+    grads: dict[Node, Any],
+    own: set[Node],
+    create_graph: bool,
+    wanted: dict[Node, Any] | None,
+    accumulate: bool,
 ) -> None:
     """Hand a leaf its whole gradient: to its tensor hooks, to who wants it, to `.grad`."""
     g = grads.pop(leaf, None)
@@ -261,7 +268,9 @@ def checked_hook_result(hook: Any, changed: Any, given: Tensor) -> Tensor:
     return changed  # type: ignore[return-value]
 
 
-def run_with_node_hooks(node: Node, xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool) -> Sequence[Any]:
+def run_with_node_hooks(
+    node: Node, xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool
+) -> Sequence[Any]:
     """Run a node that may have hooks of its own (Node.register_hook)."""
     results = node.vjp(xp, g, edges, keep)
     assert node.hooks is not None
@@ -284,12 +293,13 @@ def check_anomaly(node: Node, results: Sequence[Any]) -> None:
         if r is not None and np.isnan(r._data if isinstance(r, TensorBase) else r).any():
             stack = "".join(node.metadata.get("traceback_", ["(no forward traceback: it ran outside of anomaly mode)"]))
             warnings.warn(
-                f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{stack}", stacklevel=2
+                f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{stack}",
+                stacklevel=2,
             )
             raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
 
 
-# the public functions --------------------------------------------------------------------------------------------------
+# the public functions ------------------------------------------------------------------------------------------------
 
 
 def _seed(i: int, root: TensorBase, seed: Any, create_graph: bool) -> Any:
@@ -381,7 +391,10 @@ def backward(
         wanted = {}
         for i, t in enumerate(sequence):
             if t._node is None:
-                raise RuntimeError(f"One of the differentiated Tensors given as 'inputs' to backward does not require grad (number {i})")
+                raise RuntimeError(
+                    "One of the differentiated Tensors given as 'inputs' to backward does not require grad (number "
+                    f"{i})"
+                )
             wanted[t._node] = None
     _start(roots, seeds, keep, create_graph, wanted, True)
     for t in () if inputs is None else _sequence(inputs):
@@ -401,7 +414,8 @@ def grad(
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Any, ...]:
-    """The gradients of the outputs (summed, weighted by grad_outputs) with respect to the inputs; `.grad` is not touched.
+    """The gradients of the outputs (summed, weighted by grad_outputs) with respect to the inputs; `.grad` is not
+    touched.
 
     Raises RuntimeError if an input was not used, unless allow_unused (its gradient is then None, or zeros with
     materialize_grads).
@@ -416,7 +430,9 @@ def grad(
     if allow_unused is None:
         allow_unused = materialize_grads
     elif materialize_grads and not allow_unused:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     if is_grads_batched:
         raise NotImplementedError("autograd.grad: is_grads_batched=True is not supported by microtorch")
     seeds = (None,) * len(roots) if grad_outputs is None else _sequence(grad_outputs)

@@ -38,7 +38,9 @@ class FunctionNode(Node):
         """Keep tensors (inputs or outputs of forward, or others) for `ctx.saved_tensors` in backward."""
         for t in tensors:
             if t is not None and not isinstance(t, TensorBase):
-                raise TypeError(f"save_for_backward can only save variables, but argument 0 is of type {type(t).__name__}")
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument 0 is of type {type(t).__name__}"
+                )
         self._to_save = tensors
 
     save_for_forward = save_for_backward
@@ -81,9 +83,7 @@ class FunctionNode(Node):
         return Output(self, index, data.shape, data.dtype) if "outputs" in self.__dict__ else self
 
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
-        given = [
-            self._gradient(i, x) for i, x in enumerate(g if "outputs" in self.__dict__ else [g])
-        ]
+        given = [self._gradient(i, x) for i, x in enumerate(g if "outputs" in self.__dict__ else [g])]
         if not xp.recorded:
             with no_grad():
                 result = self._function.backward(self, *given)
@@ -96,7 +96,8 @@ class FunctionNode(Node):
             del grads[len(edges) :]
         if len(grads) != len(edges):
             raise RuntimeError(
-                f"function {self.name()} returned an incorrect number of gradients (expected {len(edges)}, got {len(grads)})"
+                f"function {self.name()} returned an incorrect number of gradients (expected {len(edges)}, got "
+                f"{len(grads)})"
             )
         return [self._checked(i, x, e, xp.recorded) for i, (x, e) in enumerate(zip(grads, edges))]
 
@@ -132,8 +133,10 @@ class FunctionNode(Node):
 class Function:
     """Base class of operations with a hand-written backward.
 
-    Subclasses define static methods `forward(ctx, *args)` (or `forward(*args)` with `setup_context(ctx, inputs, output)`)
-    and `backward(ctx, *grad_outputs)`, and are called by `apply`. Backward returns one gradient (or None) for each argument.
+    Subclasses define static methods `forward(ctx, *args)` (or `forward(*args)` with `setup_context(ctx, inputs,
+    output)`)
+    and `backward(ctx, *grad_outputs)`, and are called by `apply`. Backward returns one gradient (or None) for each
+    argument.
 
     >>> import microtorch as torch
     >>> class Cube(torch.autograd.Function):
@@ -165,7 +168,8 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradients of the arguments, given those of the outputs."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+            "backward "
             "mode AD."
         )
 
@@ -229,7 +233,7 @@ def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: boo
             fresh: Tensor = wrap(r._data)  # an input handed through is a result of its own
             fresh._storage = storage_of(r)
             if recorded:
-                fresh._base, fresh._made = r if r._base is None else r._base, f"function {i}"  # type: ignore[attr-defined]
+                fresh._base, fresh._made = r if r._base is None else r._base, f"function {i}"  # type: ignore[assignment,attr-defined]
             r = fresh
         if recorded and differentiable[i]:
             r._node = ctx._output_node(i, r._data)
@@ -249,7 +253,7 @@ def _kept(ctx: FunctionNode, t: Any, raw: list[Any], results: list[Any], differe
         pack, unpack = mode.saved_hooks[-1]
         return Packed(t._data, t._node, pack, unpack)
     for i, r in enumerate(raw):
-        if t is r and not any(t is d for d in ctx._dirty) or t is results[i]:
+        if (t is r and not any(t is d for d in ctx._dirty)) or t is results[i]:
             return (t._data, storage_of(results[i]), i if differentiable[i] else None)
     return t
 
@@ -267,7 +271,8 @@ def once_differentiable(function: Callable[..., Any]) -> Callable[..., Any]:
         several = isinstance(results, tuple)
         with enable_grad():
             refused = [
-                _Refuse.apply(r, *grads) if isinstance(r, TensorBase) else r for r in (results if several else (results,))
+                _Refuse.apply(r, *grads) if isinstance(r, TensorBase) else r
+                for r in (results if several else (results,))
             ]
         return tuple(refused) if several else refused[0]
 

@@ -88,7 +88,9 @@ def jacobian(
                 if o._node is None:
                     found: tuple[Any, ...] = (None,) * len(xs)
                 else:
-                    found = grad(o, xs, _unit(o, place), retain_graph=True, create_graph=create_graph, allow_unused=True)
+                    found = grad(
+                        o, xs, _unit(o, place), retain_graph=True, create_graph=create_graph, allow_unused=True
+                    )
                 for part, g, x in zip(parts, found, xs):
                     part.append(_or_zeros(g, x, strict, f"Output {k} of the user-provided function"))
             rows.append(
@@ -130,7 +132,9 @@ def _one_number(name: str, out: Any) -> None:
 def _vector(v: Any, like: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     if v is None:
         if len(like) != 1 or like[0]._data.size != 1:
-            raise RuntimeError(f"The vector v can only be None if the {name} of the user-provided function is a single number.")
+            raise RuntimeError(
+                f"The vector v can only be None if the {name} of the user-provided function is a single number."
+            )
         return (wrap(np.ones_like(like[0]._data)),)
     vs = (v,) if isinstance(v, TensorBase) else tuple(v)
     if len(vs) != len(like):
@@ -143,7 +147,9 @@ def _vector(v: Any, like: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     return vs
 
 
-def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vjp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(outputs, v^T J): the product of a vector and the Jacobian, by one backward pass."""
     with enable_grad():
         single_in, xs = _inputs(inputs, create_graph)
@@ -160,7 +166,9 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     )
 
 
-def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def jvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(outputs, J v): the product of the Jacobian and a vector."""
     with enable_grad():
         _, xs = _inputs(inputs, create_graph)
@@ -177,16 +185,22 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
             back = grad([o for o, _ in pairs], xs, [s for _, s in pairs], create_graph=True, allow_unused=True)
             kept = [(b, t) for b, t in zip(back, vs) if b is not None and b._node is not None]
             if kept:
-                found = grad([b for b, _ in kept], seeds, [t for _, t in kept], create_graph=create_graph, allow_unused=True)
+                found = grad(
+                    [b for b, _ in kept], seeds, [t for _, t in kept], create_graph=create_graph, allow_unused=True
+                )
                 products = list(found)
-        results = tuple(_or_zeros(p, o, strict, "The output of the user-provided function") for p, o in zip(products, outs))
+        results = tuple(
+            _or_zeros(p, o, strict, "The output of the user-provided function") for p, o in zip(products, outs)
+        )
     return (
         _unpack(single_out, tuple(_done(o, create_graph) for o in outs)),
         _unpack(single_out, tuple(_done(p, create_graph) for p in results)),
     )
 
 
-def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vhp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(output, v^T H): the product of a vector and the Hessian of a function with one number as its result."""
     with enable_grad():
         single, xs = _inputs(inputs, create_graph)
@@ -204,6 +218,8 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _done(out, create_graph), _unpack(single, tuple(_done(r, create_graph) for r in result))
 
 
-def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def hvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(output, H v): the Hessian is symmetric, so this is `vhp`."""
     return vhp(func, inputs, v, create_graph, strict)

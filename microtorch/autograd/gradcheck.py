@@ -96,7 +96,8 @@ def gradcheck(
     sources = [i for i, x in enumerate(arguments) if isinstance(x, TensorBase) and x._node is not None]
     if not sources:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
         )
     with enable_grad():
         outputs = [o for o in _tensors(func(*arguments)) if o._data.dtype.kind in "fc"]
@@ -112,10 +113,11 @@ def gradcheck(
             analytical = _analytical(recorded, x)
             numerical = [n for n, o in zip(numerical, outputs) if o._node is not None]
             for k, (a, n) in enumerate(zip(analytical, numerical)):
-                # The gradient of a real loss is the conjugate of the derivative; finite differences have the derivative.
-                if not np.allclose(np.conj(a) if a.dtype.kind == "c" else a, n, rtol, atol, equal_nan=True) and not np.allclose(
-                    a, n, rtol, atol, equal_nan=True
-                ):
+                # The gradient of a real loss is the conjugate of the derivative; finite differences have the
+                # derivative.
+                if not np.allclose(
+                    np.conj(a) if a.dtype.kind == "c" else a, n, rtol, atol, equal_nan=True
+                ) and not np.allclose(a, n, rtol, atol, equal_nan=True):
                     raise GradcheckError(
                         f"Jacobian mismatch for output {k} with respect to input {i},\nnumerical:{n}\nanalytical:{a}\n"
                     )
@@ -127,7 +129,9 @@ def gradcheck(
                 for o in recorded:
                     (g,) = grad(o, x, wrap(np.ones_like(o._data)), retain_graph=True, allow_unused=True)
                     if g is not None and g._data.dtype != x._data.dtype:
-                        raise GradcheckError(f"Gradient of input {i} has dtype {g._data.dtype}, expected {x._data.dtype}")
+                        raise GradcheckError(
+                            f"Gradient of input {i} has dtype {g._data.dtype}, expected {x._data.dtype}"
+                        )
     except GradcheckError:
         if raise_exception:
             raise

@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import Node as Node
-from microtorch.autograd.node import RemovableHandle, watched, written
+from microtorch.autograd.node import Node as Node, RemovableHandle, watched, written
 from microtorch.autograd.state import wrap
 
 
@@ -84,7 +83,8 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
 
 
 def register_multi_grad_hook(tensors: Any, fn: Callable[..., Any], *, mode: str = "all") -> RemovableHandle:
-    """Call `fn(list of gradients)` once those of all the tensors are there ("all"), or `fn(grad)` with the first ("any")."""
+    """Call `fn(list of gradients)` once those of all the tensors are there ("all"), or `fn(grad)` with the first
+    ("any")."""
     grads: list[Any] = [None] * len(tensors)
     arrived = [0]
     wanted = [i for i, t in enumerate(tensors) if t.requires_grad]

@@ -1,8 +1,11 @@
 """Writes into tensors that are part of a graph.
 
-A write gives the tensor a new place in the graph: `x.add_(y)` computes `x + y` as always, copies it into x's memory, counts the
-storage's version up, and makes the sum's node x's own. If x is a view, the base's new value is "the old base with the region of
-the view replaced" (`region_write`, PyTorch's CopySlices), and every living view of that memory sees its region of the new base.
+A write gives the tensor a new place in the graph: `x.add_(y)` computes `x + y` as always, copies it into x's memory,
+counts the
+storage's version up, and makes the sum's node x's own. If x is a view, the base's new value is "the old base with the
+region of
+the view replaced" (`region_write`, PyTorch's CopySlices), and every living view of that memory sees its region of the
+new base.
 """
 
 from __future__ import annotations
@@ -24,17 +27,22 @@ if TYPE_CHECKING:
 
 _LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 _AMBIGUOUS = (
-    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view "
-    "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside (if you "
+    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+    "the view "
+    "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both "
+    "outside (if you "
     "want the inplace to be tracked)."
 )
 _SEVERAL = (
-    " This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
+    " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
+    "to be "
     "modified inplace. You should replace the inplace operation by an out-of-place one."
 )
 _FUNCTION = (
-    " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
-    "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients. This "
+    " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic "
+    "to handle "
+    "view+inplace would override the custom backward associated with the custom Function, leading to incorrect "
+    "gradients. This "
     "behavior is forbidden. You can fix this by cloning the output of the custom Function."
 )
 _NO_GRAD = "A view was created in no_grad mode"
@@ -43,7 +51,8 @@ _NO_GRAD = "A view was created in no_grad mode"
 def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False) -> None:
     """Raise PyTorch's errors for tensors that may not be written in place.
 
-    recorded: the write will be part of the graph. overlap: elements that share memory are allowed (one value goes everywhere).
+    recorded: the write will be part of the graph. overlap: elements that share memory are allowed (one value goes
+    everywhere).
     """
     if mode.enabled:
         node, base = x._node, x._base
@@ -59,13 +68,15 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
     data = x._data
     if 0 in data.strides and not overlap and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape)):
         raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please "
             "clone() the tensor before performing the operation."
         )
 
 
 def _made_error(x: TensorBase, made: str, what: str) -> str:
-    """Why a view of a special kind (made in no_grad, one of several, an input that a Function returned) must not be written, or be seen after a write."""
+    """Why a view of a special kind (made in no_grad, one of several, an input that a Function returned) must not be
+    written, or be seen after a write."""
     if made.startswith("function ") and x._node is not None:
         name = x._node.name().removesuffix("Backward")
         return f"Output {made.split()[1]} of {name} is a view and {what}{_FUNCTION}"
@@ -78,7 +89,8 @@ def _made_error(x: TensorBase, made: str, what: str) -> str:
 
 
 class Invalid(Node):
-    """The node of a view whose gradient is not defined since its base was written in place: using it in a backward raises."""
+    """The node of a view whose gradient is not defined since its base was written in place: using it in a backward
+    raises."""
 
     __slots__ = ("message",)
 
@@ -101,7 +113,8 @@ def check_castable(have: Any, want: Any) -> None:
     ranks = dtypes._RANK
     if ranks[have.kind] > ranks[want.kind]:
         raise RuntimeError(
-            f"result type {dtypes.of[have].type_name} can't be cast to the desired output type {dtypes.of[want].type_name}"
+            f"result type {dtypes.of[have].type_name} can't be cast to the desired output type "
+            f"{dtypes.of[want].type_name}"
         )
 
 
@@ -134,10 +147,12 @@ def place(x: TensorBase, node: Node) -> None:
     base = x._base
     if base is None:
         _move(x, node)
-        base = x
+        base = x  # type: ignore[assignment]
     else:
         if x._data.dtype != base._data.dtype:
-            raise NotImplementedError("microtorch: writes in place, inside a graph, through views of another dtype (real, imag)")
+            raise NotImplementedError(
+                "microtorch: writes in place, inside a graph, through views of another dtype (real, imag)"
+            )
         geometry = geometry_of(base, x)
         saved = tuple(geometry if name == "geometry" else None for name in _WRITE.saved_names)
         _move(base, OpNode(_WRITE, (base._node, node), saved, base._data))
@@ -149,7 +164,7 @@ def place(x: TensorBase, node: Node) -> None:
             continue
         made = getattr(other, "_made", None)
         if made is None:
-            other._node = _region_node(base, other)
+            other._node = _region_node(base, other)  # type: ignore[arg-type]
         else:
             message = _made_error(other, made, "its base or another view of its base has been modified inplace.")
             other._node = Invalid(other, other._node, message)
@@ -244,8 +259,14 @@ def in_place(entry: Callable[..., Any], ufunc: Any = None) -> Callable[..., Any]
     return call
 
 
-def write(entry: Callable[..., Any], into: Callable[..., None], x: Any, others: Sequence[Any], constants: Sequence[Any] = (),
-          overlap: bool = False) -> Tensor:  # fmt: skip
+def write(
+    entry: Callable[..., Any],
+    into: Callable[..., None],
+    x: Any,
+    others: Sequence[Any],
+    constants: Sequence[Any] = (),
+    overlap: bool = False,
+) -> Tensor:
     """An in-place operation whose backward needs neither the old value nor the new one: straight into memory.
 
     entry: the table's entry, with inputs (x, *others); into: the kernel `into(x, *others, *constants)` that writes.
@@ -272,7 +293,7 @@ def write(entry: Callable[..., Any], into: Callable[..., None], x: Any, others: 
     return x  # type: ignore[no-any-return]
 
 
-# whole tensors: fill_, zero_, copy_ --------------------------------------------------------------------------------------------
+# whole tensors: fill_, zero_, copy_ ----------------------------------------------------------------------------------
 
 
 def fill_(x: Any, value: Any) -> Tensor:
@@ -285,7 +306,8 @@ def fill_(x: Any, value: Any) -> Tensor:
         return write(I.fill_by, _fill_into, x, (value,), overlap=True)
     if not isinstance(value, (int, float, complex, np.generic)):
         raise TypeError(
-            f"fill_() received an invalid combination of arguments - got ({type(value).__name__}), but expected one of:\n"
+            f"fill_() received an invalid combination of arguments - got ({type(value).__name__}), but expected one "
+            "of:\n"
             " * (Tensor value)\n * (Number value)\n"
         )
     number = dtypes.fill_number(value.item() if isinstance(value, np.generic) else value, x._data.dtype)
@@ -321,9 +343,12 @@ def copy_into(x: Any, src: Any) -> None:
         i = next(i for i in range(1, len(have) + 1) if have[-i] not in (1, want[-i]))
         if want[-i] == 1:
             shape = np.broadcast_shapes(have, want)
-            raise RuntimeError(f"output with shape {list(want)} doesn't match the broadcast shape {list(shape)}") from None
+            raise RuntimeError(
+                f"output with shape {list(want)} doesn't match the broadcast shape {list(shape)}"
+            ) from None
         raise RuntimeError(
-            f"The size of tensor a ({want[-i]}) must match the size of tensor b ({have[-i]}) at non-singleton dimension {len(want) - i}"
+            f"The size of tensor a ({want[-i]}) must match the size of tensor b ({have[-i]}) at non-singleton "
+            f"dimension {len(want) - i}"
         ) from None
 
 
@@ -331,11 +356,13 @@ def expand_error(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
     """PyTorch's error for a shape that does not broadcast to another."""
     if len(have) > len(want):
         return RuntimeError(
-            f"expand(torch.FloatTensor{{{list(have)}}}, size={list(want)}): the number of sizes provided ({len(want)}) must be "
+            f"expand(torch.FloatTensor{{{list(have)}}}, size={list(want)}): the number of sizes provided ({len(want)}) "
+            f"must be "
             f"greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     i = next(i for i in range(1, len(have) + 1) if have[-i] not in (1, want[-i]))
     return RuntimeError(
-        f"The expanded size of the tensor ({want[-i]}) must match the existing size ({have[-i]}) at non-singleton dimension "
+        f"The expanded size of the tensor ({want[-i]}) must match the existing size ({have[-i]}) at non-singleton "
+        "dimension "
         f"{len(want) - i}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
     )

@@ -1,6 +1,7 @@
 """The graph: what made a tensor, and what that needs to run backwards.
 
-Edges point from a result to what it was made of. Four kinds of node: `OpNode` (a table entry was called), `Leaf` (a tensor
+Edges point from a result to what it was made of. Four kinds of node: `OpNode` (a table entry was called), `Leaf` (a
+tensor
 whose gradient is wanted), `Output` (one of several results of a node), and autograd.Function's own (function.py).
 
 A node never holds the tensor it made: no reference cycle arises, and memory goes when the graph goes.
@@ -246,7 +247,7 @@ class OpNode(Node):
                     values.append(value)
                 else:
                     data = value._data
-                    values.append(data if data.ndim else data[()])
+                    values.append(data if data.ndim or not self.op.arithmetic else data[()])
             elif type(value) is Packed:
                 values.append(wrap(value.unpack(), value.node) if recorded else value.unpack())
             else:
@@ -272,7 +273,9 @@ class OpNode(Node):
                 if type(value) is Packed:
                     value = value.unpack()
                 if recorded:
-                    value = wrap(value, Output(self, kind, value.shape, value.dtype) if "outputs" in self.__dict__ else self)
+                    value = wrap(
+                        value, Output(self, kind, value.shape, value.dtype) if "outputs" in self.__dict__ else self
+                    )
                 values.append(value)
                 continue
             if type(value) is Packed:
@@ -299,7 +302,8 @@ def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> Run
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[torch.{of[data.dtype].type_name}Tensor {list(data.shape)}]{which} is at version {storage.version}; "
-        f"expected version {storage.version - since} instead. Hint: enable anomaly detection to find the operation that "
+        f"expected version {storage.version - since} instead. Hint: enable anomaly detection to find the operation "
+        "that "
         "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
 
@@ -309,9 +313,7 @@ class Packed:
 
     __slots__ = ("value", "hook", "node")
 
-    def __init__(
-        self, data: Any, node: Node | None, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]
-    ) -> None:
+    def __init__(self, data: Any, node: Node | None, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
         self.value, self.hook, self.node = pack(wrap(data)), unpack, node
 
     def unpack(self) -> Any:

@@ -22,7 +22,8 @@ Array = np.ndarray[Any, Any]
 class Storage:
     """The memory that a tensor and its views share: how often it was written, when last, and who looks at it.
 
-    A tensor gets one only when it matters: at its first view, detach or in-place write. What most storages never change is
+    A tensor gets one only when it matters: at its first view, detach or in-place write. What most storages never
+    change is
     a default of the class, so that making one costs little.
     """
 
@@ -33,7 +34,9 @@ class Storage:
     limit = 8
 
     def __init__(self, memory: Array) -> None:
-        self.memory = memory  # the array of the tensor that owns it; offsets (`storage_offset`) count from its first element
+        self.memory = (
+            memory  # the array of the tensor that owns it; offsets (`storage_offset`) count from its first element
+        )
 
     def add_view(self, view: TensorBase) -> None:
         """Remember a view, dropping the dead ones whenever the list has doubled (so that adding stays O(1))."""

@@ -5,17 +5,21 @@ An entry is a name, a forward kernel (arrays in, arrays out) and one formula for
     exp = unary("exp", np.exp, x=lambda xp, g, out: g * out)
     mul = binary("mul", np.multiply, x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
 
-The keyword is the input differentiated. The formula's parameter names, after the namespace `xp` and the gradient `g` of the
-output, say what it needs, and exactly that is saved: `out`, an input's name, `x_shape`, one of the kernel's own parameters
+The keyword is the input differentiated. The formula's parameter names, after the namespace `xp` and the gradient `g`
+of the
+output, say what it needs, and exactly that is saved: `out`, an input's name, `x_shape`, one of the kernel's own
+parameters
 (`axis`), or a residual (an extra result of the kernel). Formulas never broadcast, cast or accumulate: the engine does.
 
-Complex numbers: `g` is the plain cotangent, so formulas hold no conjugates (the derivative of a holomorphic f is g * f'(x));
+Complex numbers: `g` is the plain cotangent, so formulas hold no conjugates (the derivative of a holomorphic f is g *
+f'(x));
 PyTorch's gradient is its conjugate, and the engine conjugates where gradients come in and go out.
 
 A formula runs in two worlds: with `xp = arrays` on plain arrays, and, when the backward pass is itself recorded
 (`create_graph=True`), with `xp = tensors` on Tensors. Every entry is in both namespaces under its own name.
 
-Five ways to declare: `unary` (one tensor, then constants), `binary` (two, broadcast and promoted), `view` (one tensor, whose
+Five ways to declare: `unary` (one tensor, then constants), `binary` (two, broadcast and promoted), `view` (one tensor,
+whose
 memory the result shares), `many` (a list of tensors) and `op` (anything else: several results, joint formulas).
 """
 
@@ -43,7 +47,8 @@ ndarray = np.ndarray
 
 
 def locally_constant(xp: Any, g: Any) -> None:
-    """The formula of an input on which the result does not depend but in jumps (a mask, a rounded number): no gradient."""
+    """The formula of an input on which the result does not depend but in jumps (a mask, a rounded number): no
+    gradient."""
 
 
 class Namespace:
@@ -67,6 +72,7 @@ table: dict[str, Op] = {}
 class Op:
     """An entry of the table.
 
+    arithmetic: its formulas are plain arithmetic, so a 0-d array may reach them as a NumPy scalar (five times faster).
     name: its name in the table and in the namespaces; grad_name: what PyTorch prints as `grad_fn`.
     inputs: names of the tensor inputs, in order; parameters: names of all of the kernel's positional parameters.
     formulas: for each input (formula, places of what it names among the saved values), or None.
@@ -86,6 +92,7 @@ class Op:
     ) -> None:
         if name in table:
             raise ValueError(f"the table already has an entry {name!r}")
+        self.arithmetic = False
         self.name, self.kernel, self.inputs, self.outputs = name, kernel, tuple(inputs), outputs
         self.grad_name = grad_name or name.title().replace("_", "") + "Backward0"
         self.source = dict(formulas) if joint is None else {"joint": joint}
@@ -215,7 +222,7 @@ def broadcast_error(a: Any, b: Any, error: Exception) -> Exception:
     return error
 
 
-# how inputs become arrays of one dtype ---------------------------------------------------------------------------------
+# how inputs become arrays of one dtype -------------------------------------------------------------------------------
 
 
 def as_dtype(a: Any, dtype: Any) -> Any:
@@ -240,9 +247,7 @@ _NUMBERS = (int, float, complex, np.number, np.bool_)
 def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
     """An array and a Python number, the number as a scalar of the dtype that both get."""
     if not isinstance(number, _NUMBERS):
-        raise TypeError(
-            f"{name}(): expected a Tensor or a number beside a Tensor, got {type(number).__name__}"
-        )
+        raise TypeError(f"{name}(): expected a Tensor or a number beside a Tensor, got {type(number).__name__}")
     if isinstance(number, np.generic):
         number = number.item()
     dtype = dtypes.promoted_with_number(a.dtype, number)
@@ -282,7 +287,9 @@ def record(op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: A
     return t  # type: ignore[no-any-return]
 
 
-def unary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad_name: str | None = None, **formulas: Formula) -> Call:
+def unary(
+    name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad_name: str | None = None, **formulas: Formula
+) -> Call:
     """Declare an entry with one tensor `x`, followed by constants.
 
     to_float: integer and bool inputs are converted to the default float dtype first.
@@ -316,18 +323,24 @@ def unary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad
     return _named(call, op)
 
 
-def binary(name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad_name: str | None = None, **formulas: Formula) -> Call:
+def binary(
+    name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad_name: str | None = None, **formulas: Formula
+) -> Call:
     """Declare an entry with two tensors `x` and `y`, or a tensor and a number: promoted and broadcast.
 
     to_float: integers and bools are converted to the default float dtype, as in true division.
-    Returns the callable `f(x, y) -> Tensor`; its attribute `operator` is the same for an operator's method, which leaves what it
+    Returns the callable `f(x, y) -> Tensor`; its attribute `operator` is the same for an operator's method, which
+    leaves what it
     does not know to the other operand's class (NotImplemented).
     """
     op = Op(name, kernel, formulas, ("x", "y"), grad_name)
+    op.arithmetic = True
     picks = [op.plan(mask) for mask in range(4)]
     differentiable = op.differentiable
     if op.saves_shapes:
-        raise ValueError(f"op {name!r}: a binary entry's formulas need no shapes (the engine sums to the input's shape)")
+        raise ValueError(
+            f"op {name!r}: a binary entry's formulas need no shapes (the engine sums to the input's shape)"
+        )
 
     def define(as_operator: bool) -> Call:
         def call(input: Any, other: Any) -> Tensor:
@@ -426,10 +439,12 @@ def op(
 
     inputs: names of the tensor inputs, in order, as "x weight bias" (default: those that have formulas); they are the
     kernel's first parameters, and any of them may be None or a number in a call.
-    outputs: how many results; with more than one the formulas get a list `g` of their gradients (None for one not used).
+    outputs: how many results; with more than one the formulas get a list `g` of their gradients (None for one not
+    used).
     Results that are integer or bool have no gradient; if only the first is floating, `g` is its gradient itself.
     None: as many as the kernel returns (a list).
-    joint: one formula for all inputs, `joint(xp, g, needs, *named)`, instead of one each; `needs` says which are wanted.
+    joint: one formula for all inputs, `joint(xp, g, needs, *named)`, instead of one each; `needs` says which are
+    wanted.
     residuals: names of extra results of the kernel that are only for the backward pass; `again(xp, *named)` computes
     them as Tensors when the backward pass is recorded.
     Returns the callable `f(*inputs, *constants)`.
@@ -505,7 +520,9 @@ def many(name: str, kernel: Callable[..., Any], formula: Formula, *, grad_name: 
     return _named(call, entry)
 
 
-def record_several(entry: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], results: list[Any]) -> tuple[Any, ...]:
+def record_several(
+    entry: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], results: list[Any]
+) -> tuple[Any, ...]:
     """The Tensors of an operation with several results, recorded."""
     node = OpNode(entry, edges, saved, results[0])
     floating = [r.dtype.kind in "fc" for r in results]
@@ -513,7 +530,9 @@ def record_several(entry: Op, edges: Sequence[Node | None], saved: tuple[Any, ..
         tensors_ = [wrap(r, node if f else None) for r, f in zip(results, floating)]
     else:
         node.shape = ()
-        tensors_ = [wrap(r, Output(node, i, r.shape, r.dtype) if f else None) for i, (r, f) in enumerate(zip(results, floating))]
+        tensors_ = [
+            wrap(r, Output(node, i, r.shape, r.dtype) if f else None) for i, (r, f) in enumerate(zip(results, floating))
+        ]
         node.__dict__["outputs"] = len(results)
     if entry.saves_outputs:  # a later write to any of them must be noticed
         node.__dict__["storages"] = [storage_of(t) for t in tensors_]

@@ -64,7 +64,9 @@ def size_of(size: Sequence[Any], name: str = "", argument: str = "size") -> tupl
         if isinstance(first, (tuple, list)):
             size = first
         elif not _is_whole(first):
-            raise TypeError(f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {type(first).__name__}")
+            raise TypeError(
+                f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {type(first).__name__}"
+            )
     return tuple([n if type(n) is int else _whole(n, i, name, argument) for i, n in enumerate(size)])
 
 
@@ -89,7 +91,7 @@ def number_of(name: str, value: Any, argument: str, position: int | None = None,
 
     Raises TypeError for anything else.
     """
-    if type(value) is float and kind == "float" or type(value) is int:
+    if (type(value) is float and kind == "float") or type(value) is int:
         return value
     if isinstance(value, TensorBase):
         if value._data.ndim == 0 and value._node is None and (kind == "float" or value._data.dtype.kind in "iu"):
@@ -108,7 +110,8 @@ def bad_call(name: str, args: Sequence[Any], kwargs: dict[str, Any], signatures:
     got = [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in kwargs.items()]
     lines = "\n".join(f" * ({s})" for s in signatures)
     return TypeError(
-        f"{name}() received an invalid combination of arguments - got ({', '.join(got)}), but expected one of:\n{lines}\n"
+        f"{name}() received an invalid combination of arguments - got ({', '.join(got)}), but expected one "
+        f"of:\n{lines}\n"
     )
 
 
@@ -130,7 +133,8 @@ def infer_size(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     if unknown >= 0:
         if known == 0:
             raise RuntimeError(
-                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 can "
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size "
+                "-1 can "
                 "be any value and is ambiguous"
             )
         if numel % known == 0:
@@ -148,7 +152,9 @@ def numpy_dtype(dtype: Any) -> Any:
 def need_tensor(name: str, value: Any, argument: str = "input", position: int = 1) -> None:
     """Raise PyTorch's TypeError if `value` is no tensor."""
     if not isinstance(value, TensorBase):
-        raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}")
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
+        )
 
 
 def write_out(out: Any, result: Any) -> Any:
@@ -164,7 +170,8 @@ def write_out(out: Any, result: Any) -> Any:
 
         if mode.enabled:
             raise RuntimeError(
-                "functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+                "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
+                "requires grad."
             )
     check_castable(result._data.dtype, out._data.dtype)
     if out._data.shape != result._data.shape:

@@ -8,8 +8,7 @@ from typing import Any
 
 from microtorch.functions import join, shape
 from microtorch.functions.arguments import takes_out
-from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
+from microtorch.ops import index as I, pointwise as P
 
 
 def _copying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,5 @@
-"""New tensors: from data, filled, like others. Ranges are in functions/ranges.py, random ones in functions/random.py."""
+"""New tensors: from data, filled, like others. Ranges are in functions/ranges.py, random ones in
+functions/random.py."""
 
 from __future__ import annotations
 
@@ -35,23 +36,27 @@ def finish(data: Any, requires_grad: bool = False, device: Any = None) -> Tensor
     return t  # type: ignore[return-value]
 
 
-# from data -----------------------------------------------------------------------------------------------------------------
+# from data -----------------------------------------------------------------------------------------------------------
 
 _NUMBERS = {bool, int, float, complex}
 _UNSUPPORTED = (
-    "can't convert np.ndarray of type numpy.{}. The only supported types are: float64, float32, float16, complex64, complex128, "
+    "can't convert np.ndarray of type numpy.{}. The only supported types are: float64, float32, float16, complex64, "
+    "complex128, "
     "int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
 )
 _NEGATIVE = (
-    "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently supported. "
+    "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+    "supported. "
     "(You can probably work around this by making a copy of your array  with array.copy().) "
 )
 
 
 def array_from(data: Any, dtype: Any = None, name: str = "tensor") -> Any:
-    """Data (number, nested sequences, array, tensor) as a new array in PyTorch's dtype for it: floats in the default one.
+    """Data (number, nested sequences, array, tensor) as a new array in PyTorch's dtype for it: floats in the default
+    one.
 
-    Raises what PyTorch raises: ValueError for sequences of unequal lengths, RuntimeError for objects that are no numbers
+    Raises what PyTorch raises: ValueError for sequences of unequal lengths, RuntimeError for objects that are no
+    numbers
     or do not fit the dtype, TypeError for text.
     """
     want = dtype_argument(name, dtype)
@@ -237,7 +242,9 @@ def dtype_argument(name: str, dtype: Any) -> Any:
     raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
 
 
-def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Tensor:
     """A new tensor with a copy of the data: a number, nested lists, a NumPy array, a tensor.
 
     Python floats take the default dtype, integers int64, bools bool; NumPy arrays keep theirs.
@@ -261,17 +268,20 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         require_cpu(device)
     want = dtype_argument("as_tensor", dtype)
     if isinstance(data, TensorBase):
-        return data if want is None or data._data.dtype == want else data.to(dtype)  # type: ignore[attr-defined,no-any-return]
+        return data if want is None or data._data.dtype == want else data.to(dtype)  # type: ignore[attr-defined,no-any-return,return-value]
     if isinstance(data, np.ndarray):
         t = from_numpy(data)
         return t if want is None or data.dtype == want else t.to(dtype)
     return wrap(array_from(data, dtype, "as_tensor"))
 
 
-def asarray(obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False) -> Tensor:
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Tensor:
     """The object (tensor, NumPy array, buffer, nested sequences) as a tensor.
 
-    copy: True makes a copy, False raises ValueError where one is needed, None shares memory if it can. A tensor in a graph
+    copy: True makes a copy, False raises ValueError where one is needed, None shares memory if it can. A tensor in a
+    graph
     is detached unless `requires_grad`.
     """
     if device is not None:
@@ -329,15 +339,19 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     if length == 0 or count == 0:
         raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
     if not 0 <= offset < length:
-        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1")
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1"
+        )
     if count > 0 and offset + count * step > length:
         raise ValueError(
-            f"requested buffer length ({count} * {step} bytes) after offset ({offset} bytes) must not be greater than actual "
+            f"requested buffer length ({count} * {step} bytes) after offset ({offset} bytes) must not be greater than "
+            "actual "
             f"buffer length ({length} bytes)"
         )
     if count < 0 and (length - offset) % step:
         raise ValueError(
-            f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size ({step})"
+            f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
+            f"({step})"
         )
     return finish(np.frombuffer(memory, want, count, offset), requires_grad)
 
@@ -355,7 +369,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     return wrap(array)
 
 
-# filled ----------------------------------------------------------------------------------------------------------------------
+# filled --------------------------------------------------------------------------------------------------------------
 
 
 def _sized(name: str, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
@@ -402,7 +416,8 @@ def check_out(name: str, out: Any, want: Any) -> None:
         raise RuntimeError(f"dtype {names[0]} does not match dtype of out parameter ({names[1]})")
     if out._node is not None and mode.enabled:
         raise RuntimeError(
-            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad."
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
         )
 
 
@@ -411,8 +426,11 @@ def _constant(name: str, fill: Callable[..., Any], number: Any) -> Callable[...,
              requires_grad: bool = False, pin_memory: bool = False, **named: Any) -> Tensor:  # fmt: skip
         shape = _sized(name, size, named) if named or not size else size_of(size, name)
         if shape and min(shape) < 0:
-            raise RuntimeError(f"{name}: Dimension size must be non-negative." if number == 0 else
-                               f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}")  # fmt: skip
+            raise RuntimeError(
+                f"{name}: Dimension size must be non-negative."
+                if number == 0
+                else f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
+            )
         if layout is not None:
             require_strided(layout)
         if out is not None:
@@ -432,9 +450,19 @@ ones = _constant("ones", np.ones, 1)
 ones.__doc__ = "A tensor of ones; the size as numbers or one sequence."
 
 
-def empty(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-          pin_memory: bool = False, memory_format: Any = None, **named: Any) -> Tensor:  # fmt: skip
-    """A tensor whose values are not set (here: zeros, which cost about the same); the size as numbers or one sequence."""
+def empty(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    memory_format: Any = None,
+    **named: Any,
+) -> Tensor:
+    """A tensor whose values are not set (here: zeros, which cost about the same); the size as numbers or one
+    sequence."""
     shape = _sized("empty", size, named) if named or not size else size_of(size, "empty")
     check_sizes(shape)
     if out is not None:
@@ -465,7 +493,9 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
     """A tensor whose values are not set, with the strides given (in elements)."""
     shape, steps = size_of((size,), "empty_strided"), size_of((stride,), "empty_strided", "stride")
     if len(shape) != len(steps):
-        raise RuntimeError(f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(steps)})")
+        raise RuntimeError(
+            f"dimensionality of sizes ({len(shape)}) must match dimensionality of strides ({len(steps)})"
+        )
     check_sizes(shape)
     want = dtype_argument("empty_strided", dtype) or dtypes.default.float
     _, data = K.like_memory(shape, tuple(s * want.itemsize for s in steps), want)
@@ -479,7 +509,8 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
     check_sizes(shape)
     if len(order) != len(shape):
         raise RuntimeError(
-            f"Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = {len(shape)} "
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
+            f"{len(shape)} "
             f"is not equal to len(physical_layout) = {len(order)}"
         )
     if sorted(order) != list(range(len(shape))):
@@ -495,7 +526,9 @@ def number_argument(name: str, value: Any, argument: str = "fill_value", positio
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
         return value.item()
     if not isinstance(value, (bool, int, float, complex)):
-        raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Number, not {type(value).__name__}")
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be Number, not {type(value).__name__}"
+        )
     return value
 
 
@@ -580,7 +613,7 @@ def eye(n: Any, m: Any = None, *, out: Any = None, dtype: Any = None, layout: An
     return finish(t, requires_grad)
 
 
-# older constructors: torch.Tensor(2, 3), torch.FloatTensor([1, 2]) --------------------------------------------------------------
+# older constructors: torch.Tensor(2, 3), torch.FloatTensor([1, 2]) ---------------------------------------------------
 
 _NEW = ("*, torch.device device = None", "Tensor other", "tuple of ints size, *, torch.device device = None",
         "object data, *, torch.device device = None")  # fmt: skip
@@ -637,10 +670,16 @@ tensortype.__module__ = "torch"
 
 def _tensor_type(d: dtypes.dtype) -> Any:
     name = d.type_name + "Tensor"
-    return tensortype(name, (), {"__module__": "torch", "dtype": d, "is_cuda": False, "__doc__": f"A tensor of {d.name}."})
+    return tensortype(
+        name, (), {"__module__": "torch", "dtype": d, "is_cuda": False, "__doc__": f"A tensor of {d.name}."}
+    )
 
 
-FloatTensor, DoubleTensor, HalfTensor = _tensor_type(dtypes.float32), _tensor_type(dtypes.float64), _tensor_type(dtypes.float16)
+FloatTensor, DoubleTensor, HalfTensor = (
+    _tensor_type(dtypes.float32),
+    _tensor_type(dtypes.float64),
+    _tensor_type(dtypes.float16),
+)
 LongTensor, IntTensor, ShortTensor = _tensor_type(dtypes.int64), _tensor_type(dtypes.int32), _tensor_type(dtypes.int16)
 CharTensor, ByteTensor, BoolTensor = _tensor_type(dtypes.int8), _tensor_type(dtypes.uint8), _tensor_type(dtypes.bool_)
 
@@ -677,5 +716,3 @@ def set_default_device(device: Any) -> None:
 def get_default_device() -> Any:
     """The CPU."""
     return size.cpu
-
-

@@ -12,16 +12,12 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.linalg import _product, matmul
 from microtorch.functions.pointwise import conj, type_name
-from microtorch.ops import decompositions as D
-from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import shape as S
+from microtorch.ops import decompositions as D, index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
-# checks ------------------------------------------------------------------------------------------------------------------------
+# checks --------------------------------------------------------------------------------------------------------------
 
 
 def need_floats(name: str, t: Any) -> None:
@@ -64,7 +60,7 @@ def _adjoint(t: Any) -> Any:
     return conj(S.transpose(t, t._data.ndim - 2, t._data.ndim - 1))
 
 
-# inverses and determinants -------------------------------------------------------------------------------------------------------
+# inverses and determinants -------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -84,7 +80,7 @@ def inv(A: Any) -> Tensor:
 
 def inverse(input: Any, *, out: Any = None) -> Tensor:
     """The inverse of square matrices: `linalg.inv`."""
-    return inv(input, out=out)
+    return inv(input, out=out)  # type: ignore[call-arg]
 
 
 @takes_out
@@ -102,7 +98,8 @@ def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None
     need_tensor("linalg.pinv", A)
     if A._data.ndim < 2 or A._data.dtype.kind not in "fc":
         raise RuntimeError(
-            f"linalg.pinv({type_name(A)}{{{list(A._data.shape)}}}): expected a tensor with 2 or more dimensions of float, double, "
+            f"linalg.pinv({type_name(A)}{{{list(A._data.shape)}}}): expected a tensor with 2 or more dimensions of "
+            f"float, double, "
             "cfloat or cdouble types"
         )
     if hermitian:
@@ -124,7 +121,9 @@ def _tolerances(A: Any, atol: Any, rtol: Any) -> tuple[Any, Any]:
 
     if rtol is None:
         given = atol is not None and bool(np.any(ready(atol) > 0))
-        rtol = 0.0 if given and not isinstance(atol, TensorBase) else np.finfo(A._data.dtype).eps * max(A._data.shape[-2:])
+        rtol = (
+            0.0 if given and not isinstance(atol, TensorBase) else np.finfo(A._data.dtype).eps * max(A._data.shape[-2:])
+        )
         if given and isinstance(atol, TensorBase):
             rtol = np.where(ready(atol) > 0, 0.0, rtol)
     return 0.0 if atol is None else ready(atol), ready(rtol)
@@ -172,7 +171,7 @@ def logdet(input: Any) -> Tensor:
     return P.where(wrap(sign._data == -1), math.nan, size)  # type: ignore[no-any-return]
 
 
-# solving ---------------------------------------------------------------------------------------------------------------------------
+# solving -------------------------------------------------------------------------------------------------------------
 
 
 def _is_vectors(a: Any, b: Any) -> bool:
@@ -183,7 +182,8 @@ def _is_vectors(a: Any, b: Any) -> bool:
 def _same_kind(name: str, a: Any, b: Any) -> None:
     if a._data.dtype != b._data.dtype:
         raise RuntimeError(
-            f"{name}: Expected A and B to have the same dtype, but found A of type {type_name(a)} and B of type {type_name(b)} instead"
+            f"{name}: Expected A and B to have the same dtype, but found A of type {type_name(a)} and B of type "
+            f"{type_name(b)} instead"
         )
 
 
@@ -191,7 +191,8 @@ def _fitting(name: str, a: Any, b: Any, left: bool) -> None:
     m, n = a._data.shape[-2:], b._data.shape[-2:]
     if (m[-1] if left else m[0]) != (n[0] if left else n[1]):
         raise RuntimeError(
-            f"{name}: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} ({m[0]}x{m[1]} and {n[0]}x{n[1]})"
+            f"{name}: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} ({m[0]}x{m[1]} "
+            f"and {n[0]}x{n[1]})"
         )
 
 
@@ -204,7 +205,10 @@ def _solving(name: str, entry: Any, A: Any, B: Any, left: bool) -> tuple[Any, ..
     vectors = _is_vectors(A, B)
     if vectors:
         if not left:
-            raise RuntimeError(f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case linalg.solve is equivalent to B / A.squeeze(-1)")
+            raise RuntimeError(
+                f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case "
+                "linalg.solve is equivalent to B / A.squeeze(-1)"
+            )
         B = S.reshape(B, (*B._data.shape, 1))
     need_matrix(name, B, "B")
     _fitting(name, A, B, left)
@@ -246,7 +250,8 @@ def solve_ex(A: Any, B: Any, *, left: bool = True, check_errors: bool = False) -
 
 @takes_out
 def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Tensor:
-    """X with A X = B (or X A = B), A triangular: its other half is not looked at, nor, if unitriangular, its diagonal."""
+    """X with A X = B (or X A = B), A triangular: its other half is not looked at, nor, if unitriangular, its
+    diagonal."""
     name = "linalg.solve_triangular"
     need_tensor(name, A)
     _same_kind(name, A, B)
@@ -262,7 +267,10 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
     """X with A X = b for triangular A, and a copy of A."""
     for t in (b, A):
         if t._data.ndim < 2:
-            raise RuntimeError(f"torch.triangular_solve: Expected {'b' if t is b else 'A'} to have at least 2 dimensions, but it has {t._data.ndim} dimensions instead")
+            raise RuntimeError(
+                f"torch.triangular_solve: Expected {'b' if t is b else 'A'} to have at least 2 dimensions, but it has "
+                f"{t._data.ndim} dimensions instead"
+            )
     a = _adjoint(A) if transpose else A
     x = D.solve_triangular(a, b, upper != transpose, unitriangular)
     batch = x._data.shape[:-2]
@@ -271,14 +279,18 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
 
 @takes_out
 def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
-    """X that makes the norm of A X - B least; also the residuals, the rank and the singular values, as the driver gives them."""
+    """X that makes the norm of A X - B least; also the residuals, the rank and the singular values, as the driver
+    gives them."""
     name = "torch.linalg.lstsq"
     if A._data.ndim < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
     if B._data.ndim < 1:
         raise RuntimeError(f"{name}: other must have at least 1 dimension.")
     if A._data.dtype != B._data.dtype:
-        raise RuntimeError(f"{name}: Expected input and other to have the same dtype, but got input's dtype {type_name(A)} and other's dtype {type_name(B)}")
+        raise RuntimeError(
+            f"{name}: Expected input and other to have the same dtype, but got input's dtype {type_name(A)} and "
+            f"other's dtype {type_name(B)}"
+        )
     drivers = ("gels", "gelsy", "gelsd", "gelss")
     if driver is None:
         driver = "gelsy"
@@ -299,7 +311,7 @@ def lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:
     return return_types.linalg_lstsq(x, residuals, rank, values.detach())
 
 
-# Cholesky ----------------------------------------------------------------------------------------------------------------------------
+# Cholesky ------------------------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -356,13 +368,15 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
     return D.cholesky_inverse(L, upper)  # type: ignore[no-any-return]
 
 
-# LU ------------------------------------------------------------------------------------------------------------------------------------
+# LU ------------------------------------------------------------------------------------------------------------------
 
 
 def _need_lu(name: str, A: Any) -> None:
     need_tensor(name, A)
     if A._data.ndim < 2:
-        raise RuntimeError(f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(A._data.shape)} instead")
+        raise RuntimeError(
+            f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(A._data.shape)} instead"
+        )
 
 
 @takes_out
@@ -399,11 +413,14 @@ def old_lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None)
 def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_pivots: bool = True) -> Any:
     """P, L, U of what `lu_factor` gave."""
     if LU_pivots._data.dtype != np.int32 and unpack_pivots:
-        raise RuntimeError("torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\nNote: this function is intended to be used with the output produced by torch.linalg.lu_factor")
+        raise RuntimeError(
+            "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\nNote: this "
+            "function is intended to be used with the output produced by torch.linalg.lu_factor"
+        )
     m, n = LU_data._data.shape[-2:]
     k, kind = min(m, n), LU_data._data.dtype
     empty = wrap(np.zeros(0, kind))
-    p = wrap(D.K.permutation(LU_pivots._data, m, kind)) if unpack_pivots else empty
+    p = wrap(D.K.permutation(LU_pivots._data, m, kind)) if unpack_pivots else empty  # type: ignore[attr-defined]
     if not unpack_data:
         return return_types.lu_unpack(p, empty, empty)
     left = S.tril(I.slice_(LU_data, (..., slice(None), slice(0, k))), -1)
@@ -421,7 +438,7 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     _fitting(name, LU, B, left)
     if not left:  # X A = B is A^H X^H = B^H
         return _adjoint(lu_solve(LU, pivots, _adjoint(B), adjoint=not adjoint))  # type: ignore[no-any-return]
-    p = wrap(D.K.permutation(pivots._data, LU._data.shape[-1], LU._data.dtype))
+    p = wrap(D.K.permutation(pivots._data, LU._data.shape[-1], LU._data.dtype))  # type: ignore[attr-defined]
     if adjoint:
         x = D.solve_triangular(_adjoint(LU), B, False, False)
         x = D.solve_triangular(_adjoint(LU), x, True, True)
@@ -432,10 +449,10 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
 
 def old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any, *, out: Any = None) -> Tensor:
     """`linalg.lu_solve`, under its older name torch.lu_solve."""
-    return lu_solve(LU_data, LU_pivots, b, out=out)
+    return lu_solve(LU_data, LU_pivots, b, out=out)  # type: ignore[call-arg]
 
 
-# QR ------------------------------------------------------------------------------------------------------------------------------------
+# QR ------------------------------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -443,7 +460,9 @@ def qr(A: Any, mode: str = "reduced") -> Any:
     """Q with orthonormal columns and upper triangular R, with Q R = A; mode "reduced", "complete" or "r" (R alone)."""
     _matrix("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
+        raise RuntimeError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
+        )
     return return_types.linalg_qr(*D.qr(A, mode))
 
 
@@ -474,11 +493,19 @@ def householder_product(input: Any, tau: Any) -> Tensor:
     if n < tau._data.shape[-1]:
         raise RuntimeError(f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1]")
     if tau._data.ndim != input._data.ndim - 1:
-        raise RuntimeError(f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau._data.ndim} and input.ndim is equal to {input._data.ndim}")
+        raise RuntimeError(
+            f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau._data.ndim} "
+            f"and input.ndim is equal to {input._data.ndim}"
+        )
     if tau._data.shape[:-1] != input._data.shape[:-2]:
-        raise RuntimeError(f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got {list(tau._data.shape[:-1])}")
+        raise RuntimeError(
+            f"{name}: Expected batch dimensions of tau to be equal to input.shape[:-2], but got "
+            f"{list(tau._data.shape[:-1])}"
+        )
     if tau._data.dtype != input._data.dtype:
-        raise RuntimeError(f"{name}: tau dtype {dtypes.of[tau._data.dtype]} does not match input dtype {dtypes.of[input._data.dtype]}")
+        raise RuntimeError(
+            f"{name}: tau dtype {dtypes.of[tau._data.dtype]} does not match input dtype {dtypes.of[input._data.dtype]}"
+        )
     if not tau._data.shape[-1]:
         return D.no_reflections(input)  # type: ignore[no-any-return]
     return _reflected(input, tau, D.identity_like(input), range(tau._data.shape[-1] - 1, -1, -1), False)
@@ -509,7 +536,9 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
         raise RuntimeError(f"torch.ormqr: {which} must have at least 2 dimensions.")
     size = other._data.shape[-2 if left else -1]
     if size < tau._data.shape[-1]:
-        raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be greater than or equal to tau.shape[-1]")
+        raise RuntimeError(
+            f"torch.ormqr: other.shape[{-2 if left else -1}] must be greater than or equal to tau.shape[-1]"
+        )
     if size != input._data.shape[-2]:
         raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
     k = tau._data.shape[-1]
@@ -518,12 +547,13 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
     return _reflected(input, tau, other, range(k) if transpose else range(k - 1, -1, -1), transpose)
 
 
-# eigenvalues and singular values -------------------------------------------------------------------------------------------------------
+# eigenvalues and singular values -------------------------------------------------------------------------------------
 
 
 @takes_out
 def eigh(A: Any, UPLO: str = "L") -> Any:
-    """Eigenvalues (rising, real) and orthonormal eigenvectors of symmetric or Hermitian matrices, from their lower half."""
+    """Eigenvalues (rising, real) and orthonormal eigenvectors of symmetric or Hermitian matrices, from their lower
+    half."""
     _square("linalg.eigh", A)
     return return_types.linalg_eigh(*D.eigh(A, _upper(UPLO)))
 
@@ -590,12 +620,14 @@ def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     if not compute_uv:
         values = D.svd(input, False)[1]
         batch = input._data.shape[:-2]
-        return return_types.svd(*(wrap(np.zeros((*batch, k, k), input._data.dtype)) if i != 1 else values for i, k in enumerate((m, 0, n))))
+        return return_types.svd(
+            *(wrap(np.zeros((*batch, k, k), input._data.dtype)) if i != 1 else values for i, k in enumerate((m, 0, n)))
+        )
     u, s, vh = D.svd(input, not some)
     return return_types.svd(u, s, _adjoint(vh))
 
 
-# functions and shapes ----------------------------------------------------------------------------------------------------------------------
+# functions and shapes ------------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -639,10 +671,13 @@ def tensorinv(A: Any, ind: int = 2) -> Tensor:
     first, last = shape[:ind], shape[ind:]
     m, n = math.prod(first), math.prod(last)
     if m != n:
-        raise RuntimeError(f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {n} != {m}")
+        raise RuntimeError(
+            f"Expected self to satisfy the requirement prod(self.shape[ind:]) == prod(self.shape[:ind]), but got {n} "
+            f"!= {m}"
+        )
     found = D.inverse_ex(S.reshape(A, (m, n)))
     if found[1]._data.any():
-        raise D.K.LinAlgError("Failed to invert the input tensor, because it is singular.")
+        raise D.K.LinAlgError("Failed to invert the input tensor, because it is singular.")  # type: ignore[attr-defined]
     return S.reshape(found[0], (*last, *first))  # type: ignore[no-any-return]
 
 
@@ -657,7 +692,10 @@ def tensorsolve(A: Any, B: Any, dims: Any = None) -> Tensor:
     b = B._data.ndim
     left, right = math.prod(shape[:b]), math.prod(shape[b:])
     if left != right:
-        raise RuntimeError(f"Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), but got {right} != {left}")
+        raise RuntimeError(
+            "Expected self to satisfy the requirement prod(self.shape[other.ndim:]) == prod(self.shape[:other.ndim]), "
+            f"but got {right} != {left}"
+        )
     x = solve(S.reshape(A, (left, right)), S.reshape(B, (left,)))
     return S.reshape(x, shape[b:])  # type: ignore[no-any-return]
 

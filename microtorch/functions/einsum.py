@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from microtorch.autograd.state import TensorBase
 from microtorch.functions.pointwise import same_dtype
-from microtorch.ops import linalg as L
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import shape as S
+from microtorch.ops import linalg as L, pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -21,8 +18,10 @@ _ELLIPSIS = "0123456789"  # the dimensions that an ellipsis stands for, in order
 def einsum(*args: Any) -> Tensor:
     """The sum of the products of the operands over all subscripts that the result lacks.
 
-    einsum("ij,jk->ik", a, b), or with lists of numbers: einsum(a, [0, 1], b, [1, 2], [0, 2]). A subscript that is repeated
-    within an operand takes its diagonal; "..." stands for any dimensions; without "->" the result has the subscripts that
+    einsum("ij,jk->ik", a, b), or with lists of numbers: einsum(a, [0, 1], b, [1, 2], [0, 2]). A subscript that is
+    repeated
+    within an operand takes its diagonal; "..." stands for any dimensions; without "->" the result has the subscripts
+    that
     occur once, in alphabetical order.
 
     >>> import microtorch as torch
@@ -44,7 +43,10 @@ def einsum(*args: Any) -> Tensor:
     # every operand without its repeated subscripts, its dimensions of size 1, and what it alone sums over
     ready = [_simple(t, label, sizes) for t, label in zip(operands, labels)]
     wanted = "".join(c for c in out if sizes[c] != 1)
-    ready = [_summed(t, label, wanted + "".join(other for j, (_, other) in enumerate(ready) if j != i)) for i, (t, label) in enumerate(ready)]
+    ready = [
+        _summed(t, label, wanted + "".join(other for j, (_, other) in enumerate(ready) if j != i))
+        for i, (t, label) in enumerate(ready)
+    ]
     while len(ready) > 1:
         i, j = _cheapest(ready, wanted, sizes) if len(ready) > 2 else (0, 1)
         (a, la), (b, lb) = ready[i], ready[j]
@@ -64,7 +66,10 @@ def einsum(*args: Any) -> Tensor:
 def _parsed(args: tuple[Any, ...]) -> tuple[list[str], str | None, list[Any]]:
     """The operands' subscripts, the result's (None if not given), and the operands."""
     if len(args) < 2:
-        raise ValueError("einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list")
+        raise ValueError(
+            "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
+            "subscripts list"
+        )
     if isinstance(args[0], TensorBase):
 
         def letter(s: Any) -> str:
@@ -128,7 +133,8 @@ def _sizes(labels: list[str], operands: list[Any]) -> dict[str, int]:
                 sizes[c] = n
             elif n not in (1, sizes[c]):
                 raise RuntimeError(
-                    f"einsum(): subscript {c} has size {n} for operand {i} which does not broadcast with previously seen size {sizes[c]}"
+                    f"einsum(): subscript {c} has size {n} for operand {i} which does not broadcast with previously "
+                    f"seen size {sizes[c]}"
                 )
     return sizes
 

@@ -12,9 +12,7 @@ from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out
 from microtorch.kernels import index as K
-from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
-from microtorch.ops import shape as S
+from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -44,7 +42,7 @@ def _like(result: Any, shape: tuple[int, ...]) -> Any:
     return result if result._data.shape == shape else S.reshape(result, shape)
 
 
-# gather and scatter ----------------------------------------------------------------------------------------------------------
+# gather and scatter --------------------------------------------------------------------------------------------------
 
 
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
@@ -62,7 +60,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     else:
         _in_range(data, axis, input._data.shape[axis])
         result = I.gather(input, index, axis)
-    return _out(result, out=out)
+    return _out(result, out=out)  # type: ignore[call-arg]
 
 
 _out = takes_out(lambda result: result)
@@ -82,7 +80,8 @@ def _check_dims(what: str, data: Any, x: Any, axis: int, name: str) -> None:
 
 
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Tensor:
-    """Elements picked along a dimension; index and input broadcast in the others (without dim: of the flattened input)."""
+    """Elements picked along a dimension; index and input broadcast in the others (without dim: of the flattened
+    input)."""
     need_tensor("take_along_dim", input)
     if indices._data.dtype != np.int64:
         raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype.type_name}")
@@ -90,12 +89,15 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
         return gather(S.reshape(input, (-1,)), 0, S.reshape(indices, (-1,)), out=out)
     if input._data.ndim != indices._data.ndim:
         raise RuntimeError(
-            f"torch.take_along_dim(): input and indices should have the same number of dimensions, but got {input._data.ndim} "
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{input._data.ndim} "
             f"dimensions for input, and {indices._data.ndim} dimensions for indices"
         )
     axis = axis_of(dim, input._data.ndim)
     a, b = list(input._data.shape), list(indices._data.shape)
-    shape = list(_broadcast(tuple(n for d, n in enumerate(a) if d != axis), tuple(n for d, n in enumerate(b) if d != axis)))
+    shape = list(
+        _broadcast(tuple(n for d, n in enumerate(a) if d != axis), tuple(n for d, n in enumerate(b) if d != axis))
+    )
     x = S.expand(input, (*shape[:axis], a[axis], *shape[axis:]))
     data = indices._data
     if data.size and data.min() < 0:
@@ -127,7 +129,8 @@ def _scatter_arguments(name: str, x: Any, dim: int, index: Any, src: Any) -> tup
             for m, n in zip(data.shape, src._data.shape):
                 if m > n:
                     raise RuntimeError(
-                        f"Expected index {list(data.shape)} to be no larger than self {list(x._data.shape)} apart from dimension "
+                        f"Expected index {list(data.shape)} to be no larger than self {list(x._data.shape)} apart from "
+                        "dimension "
                         f"{axis} and to be no larger size than src {list(src._data.shape)}"
                     )
         if src._data.dtype != x._data.dtype:
@@ -152,7 +155,9 @@ def _scattered(name: str, x: Any, dim: int, index: Any, src: Any, value: Any, re
         if reduce not in ("add", "multiply"):
             raise RuntimeError("reduce argument must be either add or multiply.")
         if mode.enabled and (x._node is not None or (src is not None and src._node is not None)):
-            raise NotImplementedError("the derivative for 'scatter' with reduce= is not implemented (use scatter_reduce)")
+            raise NotImplementedError(
+                "the derivative for 'scatter' with reduce= is not implemented (use scatter_reduce)"
+            )
         brought = src if src is not None else wrap(np.full(index._data.shape, value).astype(x._data.dtype))
         result = I.scatter_reduce(x, index, brought, axis, "sum" if reduce == "add" else "prod", True)
     elif src is not None:
@@ -172,12 +177,16 @@ def _scattered(name: str, x: Any, dim: int, index: Any, src: Any, value: Any, re
     return result
 
 
-def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None, out: Any = None) -> Tensor:
+def scatter(
+    input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None, out: Any = None
+) -> Tensor:
     """A copy with src[i][j] (or one number) at [index[i][j]][j] (for dim 0); reduce "add" or "multiply" combines."""
-    return _out(_scattered("scatter", input, dim, index, src, value, reduce, False), out=out)
+    return _out(_scattered("scatter", input, dim, index, src, value, reduce, False), out=out)  # type: ignore[call-arg]
 
 
-def scatter_(self: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None) -> Tensor:
+def scatter_(
+    self: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None
+) -> Tensor:
     """`scatter`, in place."""
     return _returned(self, _scattered("scatter_", self, dim, index, src, value, reduce, True))
 
@@ -191,7 +200,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) 
     need_tensor("scatter_add", src, "src", 4)
     shape = input._data.shape
     x, index, src, axis = _scatter_arguments("scatter", input, dim, index, src)
-    return _out(_like(I.scatter_add(x, index, src, axis), shape), out=out)
+    return _out(_like(I.scatter_add(x, index, src, axis), shape), out=out)  # type: ignore[call-arg]
 
 
 def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Tensor:
@@ -205,7 +214,9 @@ def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Tensor:
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
 
 
-def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True, out: Any = None) -> Tensor:
+def scatter_reduce(
+    input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True, out: Any = None
+) -> Tensor:
     """A copy where each place named holds the "sum", "prod", "mean", "amax" or "amin" of what src brings it.
 
     The place's own value counts unless include_self is False.
@@ -214,7 +225,7 @@ def scatter_reduce(input: Any, dim: int, index: Any, src: Any, reduce: str, *, i
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     shape = input._data.shape
     x, index, src, axis = _scatter_arguments("scatter", input, dim, index, src)
-    return _out(_like(I.scatter_reduce(x, index, src, axis, reduce, include_self), shape), out=out)
+    return _out(_like(I.scatter_reduce(x, index, src, axis, reduce, include_self), shape), out=out)  # type: ignore[call-arg]
 
 
 def _old(x: Any) -> Any:
@@ -233,7 +244,7 @@ def scatter_reduce_(self: Any, dim: int, index: Any, src: Any, reduce: str, *, i
     return _assigned(self, scatter_reduce(_old(self), dim, index, src, reduce, include_self=include_self))
 
 
-# whole slices along one dimension --------------------------------------------------------------------------------------------
+# whole slices along one dimension ------------------------------------------------------------------------------------
 
 
 def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor:
@@ -248,7 +259,7 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor
     if data.size and (data.min() < 0 or data.max() >= n):
         raise IndexError("index out of range in self")
     result = I.index_select(x, index, axis)
-    return _out(_like(result, ()) if input._data.ndim == 0 and data.size == 1 else result, out=out)
+    return _out(_like(result, ()) if input._data.ndim == 0 and data.size == 1 else result, out=out)  # type: ignore[call-arg]
 
 
 def _slices(name: str, x: Any, dim: int, index: Any, source: Any) -> tuple[Any, Any, Any, int]:
@@ -260,16 +271,26 @@ def _slices(name: str, x: Any, dim: int, index: Any, source: Any) -> tuple[Any, 
         raise IndexError(f"{name}(): Index is supposed to be a vector")
     if source is not None:
         if x._data.dtype != source._data.dtype:
-            raise RuntimeError(f"{name}(): self ({dtypes.of[x._data.dtype].type_name}) and source ({dtypes.of[source._data.dtype].type_name}) must have the same scalar type")
+            raise RuntimeError(
+                f"{name}(): self ({dtypes.of[x._data.dtype].type_name}) and source "
+                f"({dtypes.of[source._data.dtype].type_name}) must have the same scalar type"
+            )
         have, want = list(source._data.shape), list(x._data.shape)
-        if len(have) and len(want) and (len(have) != len(want) or have[:axis] + have[axis + 1 :] != want[:axis] + want[axis + 1 :]):
+        if (
+            len(have)
+            and len(want)
+            and (len(have) != len(want) or have[:axis] + have[axis + 1 :] != want[:axis] + want[axis + 1 :])
+        ):
             raise RuntimeError(
                 "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
                 f"{want} source.shape = {have}"
             )
         count = have[axis] if have else 1
         if count != data.size:
-            raise RuntimeError(f"{name}(): Number of indices ({data.size}) should be equal to source.size(dim): ({count}), for dim: {axis}")
+            raise RuntimeError(
+                f"{name}(): Number of indices ({data.size}) should be equal to source.size(dim): ({count}), for dim: "
+                f"{axis}"
+            )
         source = _as_vector(source)
     x, index = _as_vector(x), _as_vector(index)
     n = x._data.shape[axis]
@@ -285,7 +306,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, 
     x, index, source, axis = _slices("index_add", input, dim, index, source)
     if index._data.size and index._data.min() < 0:
         raise IndexError("index out of range in self")
-    return _out(_like(I.index_add(x, index, source, axis, alpha), shape), out=out)
+    return _out(_like(I.index_add(x, index, source, axis, alpha), shape), out=out)  # type: ignore[call-arg]
 
 
 def index_add_(self: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
@@ -301,7 +322,7 @@ def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None
     """A copy with source's slices at those listed."""
     shape = input._data.shape
     x, index, source, axis = _slices("index_copy", input, dim, index, source)
-    return _out(_like(I.index_copy(x, index, source, axis), shape), out=out)
+    return _out(_like(I.index_copy(x, index, source, axis), shape), out=out)  # type: ignore[call-arg]
 
 
 def index_copy_(self: Any, dim: int, index: Any, source: Any) -> Tensor:
@@ -348,14 +369,16 @@ def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Tensor:
     return self  # type: ignore[no-any-return]
 
 
-def index_reduce(input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True, out: Any = None) -> Tensor:
+def index_reduce(
+    input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True, out: Any = None
+) -> Tensor:
     """A copy where the slices listed hold the "prod", "mean", "amax" or "amin" of what source brings them."""
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either prod, mean, amax or amin, got {reduce}.")
     shape = input._data.shape
     x, index, source, axis = _slices("index_reduce", input, dim, index, source)
     wide = wrap(np.broadcast_to(index._data.reshape((-1,) + (1,) * (x._data.ndim - axis - 1)), source._data.shape))
-    return _out(_like(I.index_reduce(x, wide, source, axis, reduce, include_self), shape), out=out)
+    return _out(_like(I.index_reduce(x, wide, source, axis, reduce, include_self), shape), out=out)  # type: ignore[call-arg]
 
 
 def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Tensor:
@@ -363,7 +386,7 @@ def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, *, 
     return _assigned(self, index_reduce(_old(self), dim, index, source, reduce, include_self=include_self))
 
 
-# by several indices at once --------------------------------------------------------------------------------------------------
+# by several indices at once ------------------------------------------------------------------------------------------
 
 
 def _key(x: Any, indices: Any) -> tuple[Any, ...]:
@@ -381,7 +404,8 @@ def _need_one_dtype(x: Any, values: Any) -> None:
     if values._data.dtype != x._data.dtype:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[values._data.dtype].type_name
         raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and {names[1]} "
+            f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
+            f"{names[1]} "
             "for the source."
         )
 
@@ -397,7 +421,8 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
 
 def _put_error(x: Any, values: Any, indices: Any) -> RuntimeError:
     return RuntimeError(
-        f"shape mismatch: value tensor of shape {list(values._data.shape)} cannot be broadcast to indexing result of shape "
+        f"shape mismatch: value tensor of shape {list(values._data.shape)} cannot be broadcast to indexing result of "
+        "shape "
         f"{list(x._data[_key(x, indices)].shape)}"
     )
 
@@ -411,16 +436,18 @@ def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -
         raise _put_error(self, values, indices) from None
 
 
-# over the flattened tensor -----------------------------------------------------------------------------------------------------
+# over the flattened tensor -------------------------------------------------------------------------------------------
 
 
 def take(input: Any, index: Any, *, out: Any = None) -> Tensor:
     """The elements at these places of the flattened input, in the shape of index."""
     need_tensor("take", input)
     if index._data.dtype != np.int64:
-        raise RuntimeError(f"take(): Expected a long tensor for index, but got {dtypes.of[index._data.dtype].type_name}")
+        raise RuntimeError(
+            f"take(): Expected a long tensor for index, but got {dtypes.of[index._data.dtype].type_name}"
+        )
     _flat_in_range("take", input, index)
-    return _out(I.take(input, index), out=out)
+    return _out(I.take(input, index), out=out)  # type: ignore[call-arg]
 
 
 def _flat_in_range(name: str, x: Any, index: Any) -> None:
@@ -434,13 +461,19 @@ def _flat_in_range(name: str, x: Any, index: Any) -> None:
 
 def _check_put(x: Any, index: Any, source: Any) -> None:
     if index._data.dtype != np.int64:
-        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {dtypes.of[index._data.dtype].type_name}")
+        raise RuntimeError(
+            f"put_(): Expected a long tensor for index, but got {dtypes.of[index._data.dtype].type_name}"
+        )
     if x._data.dtype != source._data.dtype:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[source._data.dtype].type_name
-        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {names[0]} and source.dtype = {names[1]}")
+        raise RuntimeError(
+            f"put_(): self and source expected to have the same dtype, but got self.dtype = {names[0]} and "
+            f"source.dtype = {names[1]}"
+        )
     if index._data.size != source._data.size:
         raise RuntimeError(
-            f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source._data.size}, "
+            "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+            f"{source._data.size}, "
             f"index.numel() = {index._data.size}"
         )
     _flat_in_range("put_", x, index)
@@ -458,13 +491,15 @@ def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor
     return _assigned(self, I.put(_old(self), index, source, accumulate))
 
 
-# by masks ------------------------------------------------------------------------------------------------------------------------
+# by masks ------------------------------------------------------------------------------------------------------------
 
 
 def _need_mask(name: str, mask: Any) -> Any:
     need_tensor(name, mask, "mask", 2)
     if mask._data.dtype.kind != "b":
-        raise RuntimeError(f"{name}_ only supports boolean masks, but got mask with dtype {dtypes.of[mask._data.dtype].name}")
+        raise RuntimeError(
+            f"{name}_ only supports boolean masks, but got mask with dtype {dtypes.of[mask._data.dtype].name}"
+        )
     return mask
 
 
@@ -486,7 +521,9 @@ def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
     _need_scalar("masked_fill_", value)
     shape = _broadcast(self._data.shape, mask._data.shape)
     if shape != self._data.shape:
-        raise RuntimeError(f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}")
+        raise RuntimeError(
+            f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
     filler = _filling(value, self._data.dtype)
     if isinstance(filler, TensorBase):
         return write(I.masked_fill_by, _fill_masked, self, (mask, filler), overlap=True)
@@ -507,9 +544,14 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Tensor:
 def _check_masked_scatter(x: Any, mask: Any, source: Any) -> None:
     if x._data.dtype != source._data.dtype:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[source._data.dtype].type_name
-        raise RuntimeError(f"masked_scatter_: expected self and source to have same dtypes but got {names[0]} and {names[1]}")
+        raise RuntimeError(
+            f"masked_scatter_: expected self and source to have same dtypes but got {names[0]} and {names[1]}"
+        )
     if mask._data.dtype.kind != "b":
-        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {dtypes.of[mask._data.dtype].type_name}")
+        raise RuntimeError(
+            "masked_scatter_ only supports boolean masks, but got mask with dtype "
+            f"{dtypes.of[mask._data.dtype].type_name}"
+        )
     shape = _broadcast(x._data.shape, mask._data.shape)
     if int(np.count_nonzero(np.broadcast_to(mask._data, shape))) > source._data.size:
         raise RuntimeError("Number of elements of source < number of ones in mask")
@@ -520,7 +562,9 @@ def masked_scatter_(self: Any, mask: Any, source: Any) -> Tensor:
     _check_masked_scatter(self, mask, source)
     shape = _broadcast(self._data.shape, mask._data.shape)
     if shape != self._data.shape:
-        raise RuntimeError(f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}")
+        raise RuntimeError(
+            f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
     return write(I.masked_scatter, K.masked_scatter_into, self, (mask, source))
 
 
@@ -535,7 +579,7 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Tensor:
     keep = mask._data if mask._data.shape == shape else np.broadcast_to(mask._data, shape)
     if source._node is not None:
         keep = keep.copy()
-    return _out(I.masked_select(source, keep), out=out)
+    return _out(I.masked_select(source, keep), out=out)  # type: ignore[call-arg]
 
 
 def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
@@ -544,7 +588,7 @@ def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
     data = input._data
     if as_tuple:
         return tuple([wrap(a) for a in np.nonzero(data if data.ndim else data.reshape(1))])
-    return _out(wrap(np.argwhere(data)), out=out)
+    return _out(wrap(np.argwhere(data)), out=out)  # type: ignore[call-arg]
 
 
 def argwhere(input: Any) -> Tensor:
@@ -560,10 +604,10 @@ def nonzero_static(input: Any, *, size: int, fill_value: int = -1, out: Any = No
     found = np.argwhere(input._data)[:size]
     rows = np.full((size, input._data.ndim), fill_value, np.int64)
     rows[: len(found)] = found
-    return _out(wrap(rows), out=out)
+    return _out(wrap(rows), out=out)  # type: ignore[call-arg]
 
 
-# a part of a tensor replaced: copies ---------------------------------------------------------------------------------------------
+# a part of a tensor replaced: copies ---------------------------------------------------------------------------------
 
 
 def _need_shape(src: Any, shape: tuple[int, ...]) -> None:
@@ -579,13 +623,17 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Tensor:
     axis = axis_of(dim, input._data.ndim)
     n = input._data.shape[axis]
     if not -n <= index < n:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {axis}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {axis}"
+        )
     key = (slice(None),) * axis + (index, ...)
     _need_shape(src, input._data[key].shape)
     return I.select_scatter(input, src, key)  # type: ignore[no-any-return]
 
 
-def slice_scatter(input: Any, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Tensor:
+def slice_scatter(
+    input: Any, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Tensor:
     """A copy with src at a slice of a dimension."""
     axis = axis_of(dim, input._data.ndim)
     if step <= 0:
@@ -607,7 +655,9 @@ def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2:
 def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
     """A copy with src where `as_strided` would see it."""
     shape, steps = size_of((size,), "as_strided_scatter"), size_of((stride,), "as_strided_scatter", "stride")
-    offset = 0 if storage_offset is None else number_of("as_strided_scatter", storage_offset, "storage_offset", 5, "int")
+    offset = (
+        0 if storage_offset is None else number_of("as_strided_scatter", storage_offset, "storage_offset", 5, "int")
+    )
     _need_shape(src, shape)
     item = input._data.itemsize
     geometry = (input._data.shape, input._data.strides, shape, tuple(s * item for s in steps), offset * item)

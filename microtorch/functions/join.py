@@ -9,9 +9,7 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.autograd.state import TensorBase
 from microtorch.functions.arguments import axis_of, need_tensor, write_out
-from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
-from microtorch.ops import shape as S
+from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -19,7 +17,9 @@ if TYPE_CHECKING:
 
 def _list_of_tensors(name: str, tensors: Any) -> Any:
     if not isinstance(tensors, (list, tuple)):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
     if not tensors:
         if name == "stack":
             raise RuntimeError("stack expects a non-empty TensorList")
@@ -75,7 +75,8 @@ def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Ten
             for d, (m, n) in enumerate(zip(first, p._data.shape)):
                 if m != n and d != axis:
                     raise RuntimeError(
-                        f"Sizes of tensors must match except in dimension {axis}. Expected size {m} but got size {n} for tensor "
+                        f"Sizes of tensors must match except in dimension {axis}. Expected size {m} but got size {n} "
+                        "for tensor "
                         f"number {i} in the list."
                     ) from None
         raise
@@ -96,7 +97,8 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     for i, p in enumerate(parts):
         if p._data.shape != first:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(p._data.shape)} at entry {i}"
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
+                f"{list(p._data.shape)} at entry {i}"
             )
     result = S.stack(parts, axis_of(dim, len(first) + 1))
     return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
@@ -134,7 +136,9 @@ def dstack(tensors: Any, *, out: Any = None) -> Tensor:
 
 def column_stack(tensors: Any, *, out: Any = None) -> Tensor:
     """Joined side by side; vectors are columns."""
-    parts = [_reshaped(t, (t._data.size, 1)) if t._data.ndim < 2 else t for t in _list_of_tensors("column_stack", tensors)]
+    parts = [
+        _reshaped(t, (t._data.size, 1)) if t._data.ndim < 2 else t for t in _list_of_tensors("column_stack", tensors)
+    ]
     return cat(parts, 1, out=out)
 
 
@@ -143,12 +147,15 @@ def block_diag(*tensors: Any) -> Tensor:
     parts = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else list(tensors)
     for i, p in enumerate(parts):
         if p._data.ndim > 2:
-            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {p._data.ndim} dimensions")
+            raise RuntimeError(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {p._data.ndim} "
+                "dimensions"
+            )
     parts = [_reshaped(p, (1, p._data.size)) if p._data.ndim < 2 else p for p in parts]
     return S.block_diag(_one_dtype(parts))  # type: ignore[no-any-return]
 
 
-# taken apart ---------------------------------------------------------------------------------------------------------------
+# taken apart ---------------------------------------------------------------------------------------------------------
 
 
 def _pieces(tensor: Any, sizes: Any, axis: int, entry: Any) -> tuple[Any, ...]:
@@ -172,7 +179,9 @@ def split(tensor: Any, split_size_or_sections: Any, dim: Any = 0) -> tuple[Any, 
     if isinstance(size, TensorBase):
         size = int(size)  # type: ignore[call-overload]
     if not hasattr(size, "__index__") or isinstance(size, bool):
-        raise TypeError(f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {type(size).__name__}")
+        raise TypeError(
+            f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {type(size).__name__}"
+        )
     if not tensor._data.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     axis = axis_of(dim, tensor._data.ndim)
@@ -194,10 +203,13 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: Any = 0) -> tuple[Any, .
     n = input._data.shape[axis]
     sizes = [int(s) for s in split_sizes]
     if any(s < 0 for s in sizes):
-        raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes}")
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes}"
+        )
     if sum(sizes) != n:
         raise RuntimeError(
-            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {axis}), but got "
+            f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {axis}), "
+            "but got "
             f"split_sizes={sizes}"
         )
     return _pieces(input, sizes, axis, I.sized_part)
@@ -216,7 +228,9 @@ def chunk(input: Any, chunks: int, dim: Any = 0) -> tuple[Any, ...]:
     return split(input, size, axis) if size else _pieces(input, [0] * chunks, axis, I.sized_part)
 
 
-def tensor_split(input: Any, indices_or_sections: Any = None, dim: Any = 0, *, indices: Any = None, sections: Any = None) -> tuple[Any, ...]:
+def tensor_split(
+    input: Any, indices_or_sections: Any = None, dim: Any = 0, *, indices: Any = None, sections: Any = None
+) -> tuple[Any, ...]:
     """Views of pieces along a dimension: so many nearly equal ones, or cut at the indices listed."""
     need_tensor("tensor_split", input)
     if not input._data.ndim:
@@ -226,10 +240,14 @@ def tensor_split(input: Any, indices_or_sections: Any = None, dim: Any = 0, *, i
     n = input._data.shape[axis]
     if isinstance(given, TensorBase):
         if given._data.dtype != np.int64:
-            raise RuntimeError(f"tensor_split expected tensor_indices_or_sections to have dtype of long, but got {given.dtype.type_name}")  # type: ignore[attr-defined]
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
+                f"{given.dtype.type_name}"  # type: ignore[attr-defined]
+            )  # type: ignore[attr-defined]
         if given._data.ndim > 1:
             raise RuntimeError(
-                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but got a "
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, "
+                "but got a "
                 f"tensor with {given._data.ndim} dims"
             )
         given = given._data.tolist()
@@ -250,28 +268,38 @@ def _split_at(name: str, input: Any, given: Any, dim: int, least: int) -> tuple[
     need_tensor(name, input)
     shape = input._data.shape
     if len(shape) < least:
-        raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {len(shape)} dimensions!")
+        raise RuntimeError(
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {len(shape)} "
+            "dimensions!"
+        )
     if isinstance(given, int):
         if given <= 0 or shape[dim] % given:
             raise RuntimeError(
-                f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {shape[dim]} is not divisible "
+                f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {shape[dim]} is "
+                "not divisible "
                 f"by the split_size {given}!"
             )
     return tensor_split(input, given, dim)
 
 
-def hsplit(input: Any, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None) -> tuple[Any, ...]:
+def hsplit(
+    input: Any, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None
+) -> tuple[Any, ...]:
     """`tensor_split` along the second dimension (of a vector: its only one); equal parts only."""
     given = next(g for g in (indices_or_sections, indices, sections) if g is not None)
     return _split_at("hsplit", input, given, 0 if input._data.ndim == 1 else 1, 1)
 
 
-def vsplit(input: Any, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None) -> tuple[Any, ...]:
+def vsplit(
+    input: Any, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None
+) -> tuple[Any, ...]:
     """`tensor_split` along the first dimension; equal parts only."""
     return _split_at("vsplit", input, next(g for g in (indices_or_sections, indices, sections) if g is not None), 0, 2)
 
 
-def dsplit(input: Any, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None) -> tuple[Any, ...]:
+def dsplit(
+    input: Any, indices_or_sections: Any = None, *, indices: Any = None, sections: Any = None
+) -> tuple[Any, ...]:
     """`tensor_split` along the third dimension; equal parts only."""
     return _split_at("dsplit", input, next(g for g in (indices_or_sections, indices, sections) if g is not None), 2, 3)
 

@@ -1,4 +1,5 @@
-"""Matrix products and what is made of them, with PyTorch's names and checks. Decompositions are in decompositions.py."""
+"""Matrix products and what is made of them, with PyTorch's names and checks. Decompositions are in
+decompositions.py."""
 
 from __future__ import annotations
 
@@ -11,10 +12,7 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.pointwise import broadcasting, conj, same_dtype, type_name
 from microtorch.functions.reduce import as_floats
-from microtorch.ops import linalg as L
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import shape as S
+from microtorch.ops import linalg as L, pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -69,7 +67,8 @@ def _need_batches(a: Any, b: Any) -> None:
     m, n = a._data.shape, b._data.shape
     if m[0] != n[0] or m[2] != n[1]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{m[0]}, {m[2]}] but got: [{n[0]}, {n[1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{m[0]}, {m[2]}] but got: [{n[0]}, "
+            f"{n[1]}]."
         )
 
 
@@ -88,7 +87,9 @@ def mv(input: Any, vec: Any) -> Tensor:
     need_tensor("mv", input)
     need_tensor("mv", vec, "vec", 2)
     if input._data.ndim != 2 or vec._data.ndim != 1:
-        raise RuntimeError(f"vector + matrix @ vector expected, got {vec._data.ndim}, {input._data.ndim}, {vec._data.ndim}")
+        raise RuntimeError(
+            f"vector + matrix @ vector expected, got {vec._data.ndim}, {input._data.ndim}, {vec._data.ndim}"
+        )
     return L.matvec(input, vec)  # type: ignore[no-any-return]
 
 
@@ -115,7 +116,9 @@ def _dot(name: str, a: Any, b: Any) -> Tensor:
     if a._data.ndim != 1 or b._data.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {a._data.ndim}D and {b._data.ndim}D tensors")
     if a._data.dtype != b._data.dtype:
-        raise RuntimeError(f"dot : expected both vectors to have same dtype, but found {type_name(a)} and {type_name(b)}")
+        raise RuntimeError(
+            f"dot : expected both vectors to have same dtype, but found {type_name(a)} and {type_name(b)}"
+        )
     return (L.dot if name == "dot" else L.vdot)(a, b)  # type: ignore[no-any-return]
 
 
@@ -132,18 +135,20 @@ def _add_product(entry: Any, input: Any, a: Any, b: Any, shape: tuple[int, ...],
     have = input._data.shape
     if len(have) > len(shape):
         raise RuntimeError(
-            f"expand(torch.{type_name(input)}Tensor{{{list(have)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) "
+            f"expand(torch.{type_name(input)}Tensor{{{list(have)}}}, size={list(shape)}): the number of sizes provided "
+            f"({len(shape)}) "
             f"must be greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     for i in range(1, len(have) + 1):
         if have[-i] not in (1, shape[-i]):
             raise RuntimeError(
-                f"The expanded size of the tensor ({shape[-i]}) must match the existing size ({have[-i]}) at non-singleton dimension "
+                f"The expanded size of the tensor ({shape[-i]}) must match the existing size ({have[-i]}) at "
+                "non-singleton dimension "
                 f"{len(shape) - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
     for t in (input, b):
         if t._data.dtype != a._data.dtype:
-            raise RuntimeError("self and mat2 must have the same dtype, but got " f"{type_name(input)} and {type_name(b)}")
+            raise RuntimeError(f"self and mat2 must have the same dtype, but got {type_name(input)} and {type_name(b)}")
     return entry(input, a, b, beta, alpha)  # type: ignore[no-any-return]
 
 
@@ -227,7 +232,9 @@ def inner(input: Any, other: Any) -> Tensor:
     if not a or not b:
         return P.mul(input, other)  # type: ignore[no-any-return]
     if a[-1] != b[-1]:
-        raise RuntimeError(f"inner() the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}")
+        raise RuntimeError(
+            f"inner() the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
+        )
     return tensordot(input, other, dims=([len(a) - 1], [len(b) - 1]))
 
 
@@ -244,7 +251,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     """
     m, n = a._data.ndim, b._data.ndim
     if isinstance(dims, TensorBase):
-        dims = dims.tolist()
+        dims = dims.tolist()  # type: ignore[attr-defined]
     if isinstance(dims, int):
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
@@ -265,7 +272,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
             a = R.sum(a, (axis_of(i, m),), True)
         elif one != other:
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i} and second has size "
+                f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i} and second has "
+                "size "
                 f"{b._data.shape[j]} in dim {j}"
             )
     la, lb = list(_LETTERS[:m]), list(_LETTERS[m : m + n])
@@ -289,10 +297,10 @@ def chain_matmul(*matrices: Any, out: Any = None) -> Tensor:
     """The product of several matrices."""
     if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)):
         matrices = tuple(matrices[0])
-    for i, m in enumerate(matrices):
+    for m in matrices:
         if m._data.ndim != 2:
             raise RuntimeError(f"Tensor dimension is {m._data.ndim}, expected 2 instead.")
-    return matrices[0] if len(matrices) == 1 else multi_dot(matrices, out=out)  # type: ignore[no-any-return]
+    return matrices[0] if len(matrices) == 1 else multi_dot(matrices, out=out)  # type: ignore[call-arg,no-any-return]
 
 
 @takes_out
@@ -310,13 +318,23 @@ def multi_dot(tensors: Any) -> Tensor:
         elif len(s) != 2:
             raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {len(s)}D")
         if t._data.dtype != tensors[0]._data.dtype:
-            raise RuntimeError(f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {type_name(tensors[0])} and tensor {i} {type_name(t)}")
+            raise RuntimeError(
+                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {type_name(tensors[0])} and "
+                f"tensor {i} {type_name(t)}"
+            )
     for i in range(n - 1):
         if shapes[i][-1] != (shapes[i + 1][0]):
-            raise RuntimeError(f"multi_dot(): tensors {i} and {i + 1} with shapes {list(shapes[i])} and {list(shapes[i + 1])} cannot be multiplied")
+            raise RuntimeError(
+                f"multi_dot(): tensors {i} and {i + 1} with shapes {list(shapes[i])} and {list(shapes[i + 1])} cannot "
+                "be multiplied"
+            )
     if n == 2:
         return _product(*tensors)
-    sizes = [shapes[0][0] if len(shapes[0]) == 2 else 1, *(s[0] for s in shapes[1:]), shapes[-1][-1] if len(shapes[-1]) == 2 else 1]
+    sizes = [
+        shapes[0][0] if len(shapes[0]) == 2 else 1,
+        *(s[0] for s in shapes[1:]),
+        shapes[-1][-1] if len(shapes[-1]) == 2 else 1,
+    ]
     cuts = _best_order(sizes)
 
     def product(i: int, j: int) -> Any:
@@ -350,7 +368,11 @@ def trace(input: Any) -> Tensor:
 def cross(input: Any, other: Any, dim: Any = None) -> Tensor:
     """The vector product along `dim`, of size 3 (default: the first such dimension)."""
     if dim is None:
-        shape = np.broadcast_shapes(input._data.shape, other._data.shape) if input._data.ndim == other._data.ndim else input._data.shape
+        shape = (
+            np.broadcast_shapes(input._data.shape, other._data.shape)
+            if input._data.ndim == other._data.ndim
+            else input._data.shape
+        )
         if 3 not in shape:
             raise RuntimeError("no dimension of size 3 in input")
         dim = shape.index(3)
@@ -365,7 +387,9 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Tensor:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
     axis = axis_of(dim, a.ndim)
     if a.shape[axis] != 3 or b.shape[axis] != 3:
-        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[axis]} and {b.shape[axis]}")
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[axis]} and {b.shape[axis]}"
+        )
     return broadcasting(L.cross, *same_dtype(input, other), axis)  # type: ignore[no-any-return]
 
 
@@ -416,7 +440,9 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     fweights: how often each observation occurred; aweights: its importance.
     """
     if input._data.ndim > 2:
-        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input._data.ndim} dimensions")
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input._data.ndim} dimensions"
+        )
     if input._data.dtype.kind == "b":
         raise RuntimeError("cov(): bool dtype is not supported for input")
     shape = input._data.shape
@@ -424,15 +450,25 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     n = rows._data.shape[1]
     rows = as_floats(rows)
     weight = None
-    for name, w, kinds, wanted in (("fweights", fweights, "iu", "integral"), ("aweights", aweights, "f", "floating point")):
+    for name, w, kinds, wanted in (
+        ("fweights", fweights, "iu", "integral"),
+        ("aweights", aweights, "f", "floating point"),
+    ):
         if w is None:
             continue
         if w._data.ndim > 1:
-            raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w._data.ndim} dimensions")
+            raise RuntimeError(
+                f"cov(): expected {name} to have one or fewer dimensions but got {name} with {w._data.ndim} dimensions"
+            )
         if w._data.dtype.kind not in kinds:
-            raise RuntimeError(f"cov(): expected {name} to have {wanted} dtype but got {name} with {type_name(w)} dtype")
+            raise RuntimeError(
+                f"cov(): expected {name} to have {wanted} dtype but got {name} with {type_name(w)} dtype"
+            )
         if w._data.size != n:
-            raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the input but got {w._data.size} != {n}")
+            raise RuntimeError(
+                f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+                f"{w._data.size} != {n}"
+            )
         if w._data.size and w._data.min() < 0:
             raise RuntimeError(f"cov(): {name} cannot be negative")
         weight = w if weight is None else P.mul(weight, w)
@@ -454,13 +490,20 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         norm = P.clamp_min(left, 0, None)
     product = L.matmul(scaled, conj(S.t(centred)))
     result = P.div(product, norm if weight is not None else max(norm, 0.0))
-    return S.squeeze(result, tuple(i for i in (0, 1) if result._data.shape[i] == 1)) if rows._data.shape[0] == 1 else result  # type: ignore[no-any-return]
+    return (
+        S.squeeze(result, tuple(i for i in (0, 1) if result._data.shape[i] == 1))
+        if rows._data.shape[0] == 1
+        else result
+    )  # type: ignore[no-any-return]
 
 
 def corrcoef(input: Any) -> Tensor:
     """The correlation coefficients of variables (rows) over observations (columns)."""
     if input._data.ndim > 2:
-        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input._data.ndim} dimensions")
+        raise RuntimeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input._data.ndim} "
+            "dimensions"
+        )
     c = cov(input)
     if not c._data.ndim:
         return P.div(c, c)  # type: ignore[no-any-return]
@@ -473,6 +516,31 @@ def corrcoef(input: Any) -> Tensor:
     return P.clamp(c, -1, 1)  # type: ignore[no-any-return]
 
 
-__all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "bmm", "chain_matmul", "corrcoef", "cov", "cross", "dot", "ger", "inner",
-           "kron", "linalg_cross", "linalg_vander", "matmul", "mm", "multi_dot", "mv", "outer", "tensordot", "trace", "vander", "vdot",
-           "vecdot"]  # fmt: skip
+__all__ = [
+    "addbmm",
+    "addmm",
+    "addmv",
+    "addr",
+    "baddbmm",
+    "bmm",
+    "chain_matmul",
+    "corrcoef",
+    "cov",
+    "cross",
+    "dot",
+    "ger",
+    "inner",
+    "kron",
+    "linalg_cross",
+    "linalg_vander",
+    "matmul",
+    "mm",
+    "multi_dot",
+    "mv",
+    "outer",
+    "tensordot",
+    "trace",
+    "vander",
+    "vdot",
+    "vecdot",
+]

@@ -12,11 +12,7 @@ from microtorch.autograd.state import wrap
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.decompositions import need_matrix, need_square
 from microtorch.functions.pointwise import type_name
-from microtorch.ops import decompositions as D
-from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import shape as S
+from microtorch.ops import decompositions as D, index as I, pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -28,7 +24,9 @@ def _show(ord: Any) -> str:
     return "inf" if ord == math.inf else "-inf" if ord == -math.inf else f"{ord:g}"
 
 
-def vector_norm_over(input: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, name: str = "linalg.vector_norm") -> Any:
+def vector_norm_over(
+    input: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, name: str = "linalg.vector_norm"
+) -> Any:
     """The vector norm after PyTorch's checks."""
     need_tensor(name, input)
     if input._data.dtype.kind not in "fc":
@@ -40,10 +38,13 @@ def vector_norm_over(input: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, 
             raise RuntimeError(f"{name}: dtype should be floating point or complex. Got {dtypes.of[want].type_name}")
         if (want.kind == "c") != (input._data.dtype.kind == "c"):
             kind = ("complex", "real") if input._data.dtype.kind == "c" else ("real", "complex")
-            raise RuntimeError(f"{name}: dtype should be {kind[0]} for {kind[0]} inputs, but got {dtypes.of[want].type_name}")
+            raise RuntimeError(
+                f"{name}: dtype should be {kind[0]} for {kind[0]} inputs, but got {dtypes.of[want].type_name}"
+            )
         if want.itemsize < input._data.dtype.itemsize:
             raise RuntimeError(
-                f"{name}: the dtype of the input ({type_name(input)}) should be convertible without narrowing to the specified "
+                f"{name}: the dtype of the input ({type_name(input)}) should be convertible without narrowing to the "
+                "specified "
                 f"dtype ({dtypes.of[want].type_name})"
             )
         input = P.cast(input, want) if input._data.dtype != want else input
@@ -53,12 +54,14 @@ def vector_norm_over(input: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, 
         shape = input._data.shape
         if axes is None:
             raise RuntimeError(
-                f"{name} cannot compute the {_show(ord)} norm on an empty tensor because the operation does not have an identity"
+                f"{name} cannot compute the {_show(ord)} norm on an empty tensor because the operation does not have "
+                "an identity"
             )
         for a in axes:
             if shape[a] == 0:
                 raise RuntimeError(
-                    f"{name} cannot compute the {_show(ord)} norm on the dimension {a} because this dimension is empty and the "
+                    f"{name} cannot compute the {_show(ord)} norm on the dimension {a} because this dimension is empty "
+                    "and the "
                     "operation does not have an identity"
                 )
     return R.vector_norm(input, ord, axes, keepdim)
@@ -66,7 +69,8 @@ def vector_norm_over(input: Any, ord: Any, dim: Any, keepdim: bool, dtype: Any, 
 
 @takes_out
 def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """(sum |x|^ord)^(1/ord) over all elements or `dim`; inf: the largest |x|, -inf: the smallest, 0: how many are not 0.
+    """(sum |x|^ord)^(1/ord) over all elements or `dim`; inf: the largest |x|, -inf: the smallest, 0: how many are not
+    0.
 
     >>> import microtorch as torch
     >>> torch.linalg.vector_norm(torch.tensor([3., 4.]))
@@ -77,7 +81,8 @@ def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
 
 @takes_out
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """A norm of matrices in two dimensions: "fro", "nuc", or by ord 1, -1 (columns), inf, -inf (rows), 2, -2 (singular values)."""
+    """A norm of matrices in two dimensions: "fro", "nuc", or by ord 1, -1 (columns), inf, -inf (rows), 2, -2 (singular
+    values)."""
     name = "linalg.matrix_norm"
     need_tensor(name, A)
     need_matrix(name, A)
@@ -125,7 +130,7 @@ def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False,
     elif ord is not None and n not in (1, 2):
         raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {n}D.")
     if isinstance(ord, str) or (ord is not None and (len(dim) == 2 if dim is not None else n == 2)):
-        if dim is None and n != 2 or dim is not None and len(dim) != 2:
+        if (dim is None and n != 2) or (dim is not None and len(dim) != 2):
             count = n if dim is None else len(dim)
             raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {count}")
         return matrix_norm(A, ord, (0, 1) if dim is None else dim, keepdim, dtype=dtype)

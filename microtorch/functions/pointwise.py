@@ -12,13 +12,12 @@ from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error, promote_number
 from microtorch.functions.arguments import need_tensor, numpy_dtype, takes_out, write_out
-from microtorch.ops import pointwise as P
-from microtorch.ops import shape as S
+from microtorch.ops import pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
-# how an entry of the table becomes a public function ------------------------------------------------------------------------
+# how an entry of the table becomes a public function -----------------------------------------------------------------
 
 
 def one(entry: Callable[..., Any], doc: str, *, check: Callable[[Any], None] | None = None) -> Callable[..., Tensor]:
@@ -108,7 +107,7 @@ def broadcasting(entry: Callable[..., Any], *args: Any) -> Any:
         raise
 
 
-# arithmetic --------------------------------------------------------------------------------------------------------------
+# arithmetic ----------------------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -154,12 +153,15 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     return P.rsub(input, other) if alpha == 1 else sub(other, input, alpha=alpha)  # type: ignore[no-any-return]
 
 
-mul = multiply = two(P.mul, """input * other, broadcast.
+mul = multiply = two(
+    P.mul,
+    """input * other, broadcast.
 
     >>> import microtorch as torch
     >>> torch.mul(torch.tensor([1., 2.]), 3)
     tensor([3., 6.])
-    """)
+    """,
+)
 
 
 @takes_out
@@ -176,9 +178,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
         return P.div_trunc(input, other)  # type: ignore[no-any-return]
     if rounding_mode == "floor":
         return P.div_floor(input, other)  # type: ignore[no-any-return]
-    raise RuntimeError(
-        f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
-    )
+    raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
 divide = div
@@ -246,7 +246,8 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
 def float_power(input: Any, exponent: Any) -> Tensor:
     """input ** exponent in float64 (complex128 for complex numbers)."""
     is_complex = builtins.any(
-        isinstance(v, builtins.complex) or (isinstance(v, TensorBase) and v._data.dtype.kind == "c") for v in (input, exponent)
+        isinstance(v, builtins.complex) or (isinstance(v, TensorBase) and v._data.dtype.kind == "c")
+        for v in (input, exponent)
     )
     want = dtypes.C128 if is_complex else dtypes.F64
     base, power = (to_dtype(v, dtypes.of[want]) if isinstance(v, TensorBase) else v for v in (input, exponent))
@@ -269,22 +270,28 @@ def positive(input: Any) -> Tensor:
     return input  # type: ignore[no-any-return]
 
 
-# exponentials, roots, trigonometry -------------------------------------------------------------------------------------------
+# exponentials, roots, trigonometry -----------------------------------------------------------------------------------
 
-exp = one(P.exp, """e to the power of each element.
+exp = one(
+    P.exp,
+    """e to the power of each element.
 
     >>> import microtorch as torch
     >>> torch.exp(torch.tensor([0., 1.]))
     tensor([1.0000, 2.7183])
-    """)
+    """,
+)
 exp2 = one(P.exp2, "2 to the power of each element.")
 expm1 = one(P.expm1, "exp(input) - 1, exact also near 0.")
-log = one(P.log, """The natural logarithm; -inf at 0, NaN below.
+log = one(
+    P.log,
+    """The natural logarithm; -inf at 0, NaN below.
 
     >>> import microtorch as torch
     >>> torch.log(torch.tensor([1., 10.]))
     tensor([0.0000, 2.3026])
-    """)
+    """,
+)
 log2 = one(P.log2, "The logarithm to base 2.")
 log10 = one(P.log10, "The logarithm to base 10.")
 log1p = one(P.log1p, "log(1 + input), exact also near 0.")
@@ -302,12 +309,15 @@ tanh = one(P.tanh, "The hyperbolic tangent.")
 asinh = arcsinh = one(P.asinh, "The inverse hyperbolic sine.")
 acosh = arccosh = one(P.acosh, "The inverse hyperbolic cosine.")
 atanh = arctanh = one(P.atanh, "The inverse hyperbolic tangent.")
-sigmoid = expit = one(P.sigmoid, """1 / (1 + exp(-input)).
+sigmoid = expit = one(
+    P.sigmoid,
+    """1 / (1 + exp(-input)).
 
     >>> import microtorch as torch
     >>> torch.sigmoid(torch.tensor([0., 2.]))
     tensor([0.5000, 0.8808])
-    """)
+    """,
+)
 relu = one(P.relu, "The input where it is positive, else 0.", check=lambda t: _no_bools("relu", t))
 deg2rad = one(P.deg2rad, "Degrees as radians.")
 rad2deg = one(P.rad2deg, "Radians as degrees.")
@@ -369,14 +379,17 @@ def frexp(input: Any, *, out: Any = None) -> Any:
     return result if out is None else write_out(out, result)
 
 
-# extremes, rounding, replacing -------------------------------------------------------------------------------------------------
+# extremes, rounding, replacing ---------------------------------------------------------------------------------------
 
-abs = absolute = one(P.abs, """The absolute value; of complex numbers the modulus.
+abs = absolute = one(
+    P.abs,
+    """The absolute value; of complex numbers the modulus.
 
     >>> import microtorch as torch
     >>> torch.abs(torch.tensor([-1, 2]))
     tensor([1, 2])
-    """)
+    """,
+)
 sign = one(P.sign, "-1, 0 or 1.", check=_no_complex("sign"))
 sgn = one(P.sgn, "-1, 0 or 1; of complex numbers the direction.")
 signbit = one(P.signbit, "True for negative numbers and -0.")
@@ -465,7 +478,9 @@ def round(input: Any, *, decimals: int = 0) -> Tensor:
 
 
 @takes_out
-def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+def nan_to_num(
+    input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
     """NaN, inf and -inf replaced: by 0 and the dtype's largest and smallest numbers unless told otherwise."""
     need_tensor("nan_to_num", input)
     return P.nan_to_num(input, nan, posinf, neginf)  # type: ignore[no-any-return]
@@ -483,7 +498,9 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
         return tuple(wrap(a) for a in np.nonzero(condition._data))
     kind = condition._data.dtype
     if kind.kind != "b" and kind != np.uint8:
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(condition)}")
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(condition)}"
+        )
     mask = condition._data if kind.kind == "b" else condition._data.astype(bool)
     a, b = (v if isinstance(v, TensorBase) else _number_tensor(v) for v in (input, other))
     if a._data.dtype != b._data.dtype:
@@ -513,7 +530,10 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, TensorBase) and t._data.dtype != input._data.dtype:
-            raise RuntimeError(f"expected dtype {dtypes.of[input._data.dtype].name} for `{name}` but got dtype {dtypes.of[t._data.dtype].name}")
+            raise RuntimeError(
+                f"expected dtype {dtypes.of[input._data.dtype].name} for `{name}` but got dtype "
+                f"{dtypes.of[t._data.dtype].name}"
+            )
     entry = P.lerp if isinstance(weight, TensorBase) else P.lerp_number
     return broadcasting(entry, input, end, weight)  # type: ignore[no-any-return]
 
@@ -533,15 +553,18 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor
     """
     if tensor1._data.dtype.kind in "iub" and tensor2._data.dtype.kind in "iub":
         raise RuntimeError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true division "
-            "of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * torch.trunc(tensor1 / "
-            "tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. The future "
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
+            "true division "
+            "of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
+            "torch.trunc(tensor1 / "
+            "tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for float inputs. "
+            "The future "
             "addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes."
         )
     return broadcasting(P.addcdiv, *same_dtype(input, tensor1, tensor2), value)  # type: ignore[no-any-return]
 
 
-# complex numbers -----------------------------------------------------------------------------------------------------------
+# complex numbers -----------------------------------------------------------------------------------------------------
 
 
 def real(input: Any) -> Tensor:
@@ -592,9 +615,13 @@ angle = one(P.angle, "The argument of complex numbers, in radians; of real numbe
 def _same_reals(name: str, a: Any, b: Any) -> None:
     for t in (a, b):
         if t._data.dtype.kind != "f":
-            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {type_name(a)} and {type_name(b)}")
+            raise RuntimeError(
+                f"Expected both inputs to be Half, Float or Double tensors but got {type_name(a)} and {type_name(b)}"
+            )
     if a._data.dtype != b._data.dtype:
-        raise RuntimeError(f"Expected object of scalar type {type_name(a)} but got scalar type {type_name(b)} for second argument")
+        raise RuntimeError(
+            f"Expected object of scalar type {type_name(a)} but got scalar type {type_name(b)} for second argument"
+        )
 
 
 @takes_out
@@ -627,7 +654,10 @@ def view_as_complex(input: Any) -> Tensor:
     """A real tensor whose last dimension has size 2 as a complex view."""
     a = input._data
     if a.dtype.kind != "f":
-        raise RuntimeError(f"view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: {type_name(input)}")
+        raise RuntimeError(
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
+            f"{type_name(input)}"
+        )
     if not a.ndim:
         raise RuntimeError("Input tensor must have one or more dimensions")
     if a.shape[-1] != 2:
@@ -649,7 +679,7 @@ def is_floating_point(input: Any) -> bool:
     return input._data.dtype.kind == "f"  # type: ignore[no-any-return]
 
 
-# comparison, logic, bits -----------------------------------------------------------------------------------------------------
+# comparison, logic, bits ---------------------------------------------------------------------------------------------
 
 eq = two(P.eq, "input == other, element by element.")
 ne = not_equal = two(P.ne, "input != other, element by element.")

@@ -1,6 +1,8 @@
-"""Random tensors, with PyTorch's signatures: after `manual_seed(s)` the same numbers as PyTorch's on the CPU, bit for bit.
+"""Random tensors, with PyTorch's signatures: after `manual_seed(s)` the same numbers as PyTorch's on the CPU, bit for
+bit.
 
-Every function draws from `generator`, or from the default one. The algorithms are in kernels/random.py; the nodes of the
+Every function draws from `generator`, or from the default one. The algorithms are in kernels/random.py; the nodes of
+the
 graph in ops/random.py.
 """
 
@@ -36,7 +38,7 @@ def stream_of(generator: Any, name: str = "") -> Any:
     return generator.stream
 
 
-# of a given size ---------------------------------------------------------------------------------------------------------
+# of a given size -----------------------------------------------------------------------------------------------------
 
 
 def _sized(name: str, size: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, ...]:
@@ -88,8 +90,17 @@ def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None,
     return finish(t, requires_grad)
 
 
-def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-            requires_grad: bool = False, pin_memory: bool = False, **named: Any) -> Tensor:  # fmt: skip
+def randint(
+    *args: Any,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    **named: Any,
+) -> Tensor:
     """randint(low=0, high, size): integers from low to high - 1; int64 unless `dtype` is given.
 
     >>> import microtorch as torch
@@ -122,8 +133,17 @@ def _bounds(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[in
     return low, number_of(name, given["high"], "high", at - 1 if at > 1 else None, "int"), size
 
 
-def randperm(n: Any, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-             requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def randperm(
+    n: Any,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """A permutation of 0 .. n-1, int64 unless `dtype` is given.
 
     >>> import microtorch as torch
@@ -140,7 +160,7 @@ def randperm(n: Any, *, generator: Any = None, out: Any = None, dtype: Any = Non
     return finish(t, requires_grad)
 
 
-# like another tensor -------------------------------------------------------------------------------------------------------
+# like another tensor -------------------------------------------------------------------------------------------------
 
 
 def rand_like(input: Any, *, generator: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -161,8 +181,18 @@ def randn_like(input: Any, *, generator: Any = None, dtype: Any = None, layout: 
     return finish(t, requires_grad)
 
 
-def randint_like(input: Any, *args: Any, generator: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
-                 requires_grad: bool = False, memory_format: Any = None, pin_memory: bool = False, **named: Any) -> Tensor:  # fmt: skip
+def randint_like(
+    input: Any,
+    *args: Any,
+    generator: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    pin_memory: bool = False,
+    **named: Any,
+) -> Tensor:
     """randint_like(input, low=0, high): integers from low to high - 1, with the shape, dtype and order of `input`."""
     need_tensor("randint_like", input)
     low, high, _ = _bounds("randint_like", (*args, ()), named)
@@ -172,7 +202,7 @@ def randint_like(input: Any, *args: Any, generator: Any = None, dtype: Any = Non
     return finish(t, requires_grad)
 
 
-# from parameters -----------------------------------------------------------------------------------------------------------
+# from parameters -----------------------------------------------------------------------------------------------------
 
 _NORMAL = (
     "Tensor mean, Tensor std, *, torch.Generator generator = None, Tensor out = None",
@@ -182,8 +212,19 @@ _NORMAL = (
 )
 
 
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None, dtype: Any = None,
-           layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """Normal numbers. Of the tensors `mean` and `std`, one may be a number; if both are, `size` says how many.
 
     >>> import microtorch as torch
@@ -210,11 +251,15 @@ def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Any = None
     elif std._data.size and not std._data.min() >= 0:
         raise RuntimeError("normal expects all elements of std >= 0.0")
     entry = R.normal_by_both if with_mean and with_std else R.normal_by_mean if with_mean else R.normal_by_std
-    shape = _broadcast(mean._data.shape, std._data.shape) if with_mean and with_std else (mean if with_mean else std)._data.shape
+    shape = (
+        _broadcast(mean._data.shape, std._data.shape)
+        if with_mean and with_std
+        else (mean if with_mean else std)._data.shape
+    )
     kind = (mean if with_mean else std)._data.dtype
     if out is not None and out._data.shape != shape:
         _broadcast(shape, out._data.shape)
-    return _out(entry(mean, std, stream, shape, kind), out=out)
+    return _out(entry(mean, std, stream, shape, kind), out=out)  # type: ignore[call-arg]
 
 
 def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -240,18 +285,22 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
     """
     need_tensor("bernoulli", input)
     stream = stream_of(generator, "bernoulli")
-    result = R.bernoulli(input, stream) if p is None else R.bernoulli_p(input, stream, number_of("bernoulli", p, "p", 2))
-    return _out(result, out=out)
+    result = (
+        R.bernoulli(input, stream) if p is None else R.bernoulli_p(input, stream, number_of("bernoulli", p, "p", 2))
+    )
+    return _out(result, out=out)  # type: ignore[call-arg]
 
 
-def multinomial(input: Any, num_samples: Any, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:
+def multinomial(
+    input: Any, num_samples: Any, replacement: bool = False, *, generator: Any = None, out: Any = None
+) -> Tensor:
     """Indices drawn with the weights `input`, (n,) or (rows, n): of shape (num_samples,) or (rows, num_samples).
 
     Raises RuntimeError for weights that are negative, not finite, or all zero.
     """
     need_tensor("multinomial", input)
     count = number_of("multinomial", num_samples, "num_samples", 2, "int")
-    return _out(R.multinomial(input, stream_of(generator, "multinomial"), count, replacement), out=out)
+    return _out(R.multinomial(input, stream_of(generator, "multinomial"), count, replacement), out=out)  # type: ignore[call-arg]
 
 
 def poisson(input: Any, generator: Any = None) -> Tensor:
@@ -277,7 +326,7 @@ def _sample_dirichlet(input: Any, generator: Any = None) -> Tensor:
     return R.sample_dirichlet(input, stream_of(generator, "_sample_dirichlet"))  # type: ignore[no-any-return]
 
 
-# in place ------------------------------------------------------------------------------------------------------------------
+# in place ------------------------------------------------------------------------------------------------------------
 
 
 def _fill(self: Any, entry: Any, kind: str, generator: Any, *args: Any) -> Tensor:
@@ -305,7 +354,8 @@ def normal_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tenso
 def random_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tensor:
     """random_(from=0, to=None): fill with integers from `from` to `to` - 1, in place.
 
-    Without bounds: from 0 to the greatest that the dtype holds exactly; random_(from, None): up to the dtype's greatest.
+    Without bounds: from 0 to the greatest that the dtype holds exactly; random_(from, None): up to the dtype's
+    greatest.
     """
     given = dict(zip(("to",) if len(args) == 1 and "to" not in named else ("from", "to"), args), **named)
     forms = ["*, torch.Generator generator = None", "int from, int to, *, torch.Generator generator = None",
@@ -320,7 +370,9 @@ def random_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tenso
         if to is None:
             raise bad_call("random_", args, named, forms)
         return _fill(self, R.random_below, "randint", generator, 0, to)
-    return _fill(self, R.random_between, "randint", generator, number_of("random_", given["from"], "from", None, "int"), to)
+    return _fill(
+        self, R.random_between, "randint", generator, number_of("random_", given["from"], "from", None, "int"), to
+    )
 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
@@ -353,10 +405,14 @@ def geometric_(self: Any, p: Any, *, generator: Any = None) -> Tensor:
 
 def log_normal_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tensor:
     """log_normal_(mean=1, std=2): fill with exp of normal numbers of that mean and standard deviation, in place."""
-    return _fill(self, R.log_normal, "log_normal", generator, *_two("log_normal_", ("mean", "std"), (1.0, 2.0), args, named))
+    return _fill(
+        self, R.log_normal, "log_normal", generator, *_two("log_normal_", ("mean", "std"), (1.0, 2.0), args, named)
+    )
 
 
-def _two(name: str, names: tuple[str, str], values: tuple[float, float], args: tuple[Any, ...], named: dict[str, Any]) -> list[float]:
+def _two(
+    name: str, names: tuple[str, str], values: tuple[float, float], args: tuple[Any, ...], named: dict[str, Any]
+) -> list[float]:
     """Two float arguments by position or name (`from` is a keyword of Python: it comes only through **named)."""
     if len(args) > 2:
         raise TypeError(f"{name}() takes from 0 to 2 positional arguments but {len(args)} were given")
@@ -367,4 +423,3 @@ def _two(name: str, names: tuple[str, str], values: tuple[float, float], args: t
             raise TypeError(f"{name}() got multiple values for argument '{k}'")
     given = {**dict(zip(names, values)), **named, **dict(zip(names, args))}
     return [float(number_of(name, given[k], k, i + 1 if i < len(args) else None)) for i, k in enumerate(names)]
-

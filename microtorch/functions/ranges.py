@@ -30,8 +30,16 @@ _ARANGE = (f"Number end, *, {_OPTIONS}", f"Number start, Number end, *, {_OPTION
            f"Number start, Number end, Number step = 1, *, {_OPTIONS}")  # fmt: skip
 
 
-def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
-           pin_memory: bool = False, **named: Any) -> Tensor:  # fmt: skip
+def arange(
+    *args: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+    **named: Any,
+) -> Tensor:
     """arange(start=0, end, step=1): numbers from start up to but not including end; int64 if all three are integers.
 
     Raises RuntimeError for a step of 0 or of the wrong sign.
@@ -47,7 +55,12 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
     else:
         names = ["end"] if len(args) == 1 and "end" not in named else ["start", "end", "step"]
         given = {**dict(zip(names, args)), **named}
-        if len(args) > 3 or "end" not in given or set(given) - {"start", "end", "step"} or len(given) != len(args) + len(named):
+        if (
+            len(args) > 3
+            or "end" not in given
+            or set(given) - {"start", "end", "step"}
+            or len(given) != len(args) + len(named)
+        ):
             raise bad_call("arange", args, named, _ARANGE)
         start, end, step = given.get("start", 0), given["end"], given.get("step", 1)
     values = []
@@ -57,7 +70,7 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
                 raise bad_call("arange", args, named, _ARANGE)
             v = number_argument("arange", v, "end", 1)
         values.append(v)
-    start, end, step = values
+    start, end, step = values  # type: ignore[assignment]
     if dtype is None:
         whole = isinstance(start, int) and isinstance(end, int) and isinstance(step, int)
         want = out._data.dtype if out is not None else dtypes.I64 if whole else dtypes.default.float
@@ -73,7 +86,7 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
         n = math.ceil((end - start) / step)
     if not 0 <= n < 2**63:
         raise RuntimeError("invalid size, possible overflow?")
-    data = np.arange(start, start + n * step, step, want) if want.kind in "iu" else K.arange(start, step, n, want)
+    data = np.arange(start, start + n * step, step, want) if want.kind in "iu" else K.arange(start, step, n, want)  # type: ignore[call-overload]
     if out is None and device is None:
         return finish(data, requires_grad)
     t = filled_later("arange", ((n,),), dtypes.of[want], layout, device, out)
@@ -111,7 +124,7 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dt
         t._data[...] = (start + np.arange(n) * step).astype(want)
     else:
         wide = np.float64 if want.itemsize > 2 else np.float32
-        t._data[...] = (wide(start) + np.arange(n).astype(wide) * wide(step)).astype(want)
+        t._data[...] = (wide(start) + np.arange(n).astype(wide) * wide(step)).astype(want)  # type: ignore[operator]
     return finish(t, requires_grad)
 
 
@@ -119,7 +132,8 @@ def _bound(name: str, value: Any, what: str, args: tuple[Any, ...]) -> Any:
     if isinstance(value, TensorBase):
         if value._data.ndim:
             raise RuntimeError(
-                f"{name} only supports 0-dimensional start and end tensors, but got {what} with {value._data.ndim} dimension(s)."
+                f"{name} only supports 0-dimensional start and end tensors, but got {what} with {value._data.ndim} "
+                "dimension(s)."
             )
         return value._data.item()
     if isinstance(value, np.number):
@@ -129,11 +143,15 @@ def _bound(name: str, value: Any, what: str, args: tuple[Any, ...]) -> Any:
     return value
 
 
-def _spaced(name: str, start: Any, end: Any, steps: Any, dtype: Any, layout: Any, device: Any, out: Any) -> tuple[Any, Any, int, Any]:
+def _spaced(
+    name: str, start: Any, end: Any, steps: Any, dtype: Any, layout: Any, device: Any, out: Any
+) -> tuple[Any, Any, int, Any]:
     """(start, end, steps, the tensor to fill) of linspace and logspace."""
     given = (start, end, steps)
     if steps is None or isinstance(steps, (float, bool)):
-        raise bad_call(name, [g for g in given if g is not None], {}, [f"Number start, Number end, int steps, *, {_OPTIONS}"])
+        raise bad_call(
+            name, [g for g in given if g is not None], {}, [f"Number start, Number end, int steps, *, {_OPTIONS}"]
+        )
     steps = number_of(name, steps, "steps", 3, "int")
     start, end = _bound(name, start, "start", given), _bound(name, end, "end", given)
     if steps < 0:
@@ -166,15 +184,26 @@ def linspace(start: Any, end: Any, steps: Any = None, *, out: Any = None, dtype:
     return finish(t, requires_grad)
 
 
-def logspace(start: Any, end: Any, steps: Any = None, base: float = 10.0, *, out: Any = None, dtype: Any = None,
-             layout: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Tensor:  # fmt: skip
+def logspace(
+    start: Any,
+    end: Any,
+    steps: Any = None,
+    base: float = 10.0,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    pin_memory: bool = False,
+) -> Tensor:
     """`steps` powers of base, with exponents evenly spaced from start to end."""
     start, end, steps, t = _spaced("logspace", start, end, steps, dtype, layout, device, out)
     t._data[...] = K.logspace(start, end, steps, number_of("logspace", base, "base", 4), t._data.dtype)
     return finish(t, requires_grad)
 
 
-# grids and indices ---------------------------------------------------------------------------------------------------------
+# grids and indices ---------------------------------------------------------------------------------------------------
 
 
 def _triangle(name: str, row: Any, col: Any, offset: Any, dtype: Any, device: Any, lower: bool) -> Tensor:
@@ -189,12 +218,16 @@ def _triangle(name: str, row: Any, col: Any, offset: Any, dtype: Any, device: An
     return wrap(np.array(np.nonzero(places if lower else ~places)).astype(want).reshape(2, -1))
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Tensor:
     """Rows and columns (2, n) of the lower triangle of a row x col matrix."""
     return _triangle("tril_indices", row, col, offset, dtype, device, True)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Tensor:
     """Rows and columns (2, n) of the upper triangle of a row x col matrix."""
     return _triangle("triu_indices", row, col, offset, dtype, device, False)
 
@@ -214,7 +247,9 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")
     for p in parts:
         if p._data.ndim > 1:
-            raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {list(p._data.shape)}")
+            raise RuntimeError(
+                f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {list(p._data.shape)}"
+            )
     if indexing not in ("xy", "ij"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swap = indexing == "xy" and len(parts) >= 2

@@ -11,10 +11,7 @@ from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.pointwise import broadcasting, same_dtype, to_dtype, type_name
-from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import shape as S
+from microtorch.ops import index as I, pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -34,7 +31,7 @@ def _one_axis(name: str, input: Any, dim: Any) -> int:
     return axis_of(dim, input._data.ndim)
 
 
-# sums, means, products -----------------------------------------------------------------------------------------------------
+# sums, means, products -----------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -97,7 +94,9 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
     """
     need_tensor("nanmean", input)
     if input._data.dtype.kind not in "fc":
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {type_name(input)}")
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {type_name(input)}"
+        )
     total = nansum(input, dim, keepdim, dtype=dtype)
     return P.div(total, R.sum(P.logical_not(P.isnan(input)), axes_of(dim, input._data.ndim), keepdim))  # type: ignore[no-any-return]
 
@@ -118,7 +117,7 @@ def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     return _cast(R.prod(input, axes_of(axis_of(dim, input._data.ndim), input._data.ndim), keepdim), want)  # type: ignore[no-any-return]
 
 
-# variance ------------------------------------------------------------------------------------------------------------------
+# variance ------------------------------------------------------------------------------------------------------------
 
 
 def _variance(name: str, entry: Any, input: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> Any:
@@ -152,18 +151,22 @@ def std(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False
 
 
 @takes_out
-def var_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def var_mean(
+    input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """Variance and mean."""
     return _variance("var_mean", R.var_mean, input, dim, unbiased, keepdim, correction)
 
 
 @takes_out
-def std_mean(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:
+def std_mean(
+    input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+) -> Any:
     """Standard deviation and mean."""
     return _variance("std_mean", R.std_mean, input, dim, unbiased, keepdim, correction)
 
 
-# extremes ------------------------------------------------------------------------------------------------------------------
+# extremes ------------------------------------------------------------------------------------------------------------
 
 
 def nonempty(name: str, input: Any, dim: Any, all_message: str | None = None) -> None:
@@ -171,10 +174,15 @@ def nonempty(name: str, input: Any, dim: Any, all_message: str | None = None) ->
     if input._data.size == 0:
         shape = input._data.shape
         if dim is None:
-            raise RuntimeError(all_message or (
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
-                "'dim' argument."
-            ))  # fmt: skip
+            raise RuntimeError(
+                all_message
+                or (
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                    "dim "
+                    "with the "
+                    "'dim' argument."
+                )
+            )
         for d in dim if isinstance(dim, tuple) else (axis_of(dim, len(shape)),):
             if shape[d] == 0:
                 raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
@@ -245,7 +253,12 @@ def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element, over all or along `dim`."""
     need_tensor("aminmax", input)
     axes = None if dim is None else axes_of(axis_of(dim, input._data.ndim), input._data.ndim)
-    nonempty("aminmax", input, axes, "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+    nonempty(
+        "aminmax",
+        input,
+        axes,
+        "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
+    )
     return return_types.aminmax(*R.aminmax(input, axes, keepdim))
 
 
@@ -304,7 +317,7 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
     return R.logsumexp(_floating(input), axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
 
 
-# norms and distances ---------------------------------------------------------------------------------------------------------
+# norms and distances -------------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -326,7 +339,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm_for_eucl
         if t.dtype.kind != "f":
             raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {dtypes.of[t.dtype].type_name}")
         if t.ndim < 2:
-            raise RuntimeError("cdist only supports at least 2D tensors, " f"{name} got: {t.ndim}D")
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {t.ndim}D")
     if a.shape[-1] != b.shape[-1]:
         raise RuntimeError(f"X1 and X2 must have the same number of columns. X1: {a.shape[-1]} X2: {b.shape[-1]}")
     if p < 0:
@@ -347,7 +360,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm_for_eucl
 def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     """The slices along `dim`, each scaled down to norm `maxnorm` if its p-norm is larger."""
     if input._data.ndim < 2:
-        raise RuntimeError("renorm: input needs at least 2 dimensions, got " f"{input._data.ndim} dimensions")
+        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input._data.ndim} dimensions")
     if p <= 0:
         raise RuntimeError("renorm: non-positive-norm not supported")
     if maxnorm < 0:
@@ -359,7 +372,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     return P.mul(input, factor)  # type: ignore[no-any-return]
 
 
-# running along a dimension -----------------------------------------------------------------------------------------------------
+# running along a dimension -------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -427,7 +440,8 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
             for d in range(p._data.ndim):
                 if d != axis and p._data.shape[d] != input._data.shape[d]:
                     raise RuntimeError(
-                        f"diff expects the shape of tensor to prepend or append to match that of input except along the "
+                        "diff expects the shape of tensor to prepend or append to match that of input except along "
+                        "the "
                         f"differencing dimension; input.size({d}) = {input._data.shape[d]}, but got tensor.size({d}) = "
                         f"{p._data.shape[d]}"
                     )
@@ -484,7 +498,8 @@ def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1
 def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> list[Tensor]:
     """Estimated derivatives along each dimension (or those in `dim`), by central differences, of second order inside.
 
-    spacing: the distance of the samples, one number for all dimensions or one for each, or their coordinates as tensors.
+    spacing: the distance of the samples, one number for all dimensions or one for each, or their coordinates as
+    tensors.
     edge_order: 1 or 2, the order of the one-sided differences at both ends.
     """
     ndim = input._data.ndim
@@ -495,7 +510,8 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
     spacings = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(axes)
     if len(spacings) != len(axes):
         raise RuntimeError(
-            f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to {len(axes)}, but got a "
+            f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to {len(axes)}, "
+            "but got a "
             f"list of length {len(spacings)}"
         )
     if len(set(axes)) != len(axes):
@@ -519,14 +535,33 @@ def _gradient_along(y: Any, axis: int, h: Any, edge_order: int) -> Any:
         steps = S.reshape(R.diff(h, 0), (n - 1,) + (1,) * (y._data.ndim - axis - 1))
         a, b = (I.slice_(steps, (s,)) for s in (slice(None, -1), slice(1, None)))
         total = P.add(a, b)
-        inner = P.add(P.add(P.mul(part(y, None, -2), P.neg(P.div(b, P.mul(a, total)))), P.mul(part(y, 1, -1), P.div(P.sub(b, a), P.mul(a, b)))),
-                      P.mul(part(y, 2, None), P.div(a, P.mul(b, total))))  # fmt: skip
+        inner = P.add(
+            P.add(
+                P.mul(part(y, None, -2), P.neg(P.div(b, P.mul(a, total)))),
+                P.mul(part(y, 1, -1), P.div(P.sub(b, a), P.mul(a, b))),
+            ),
+            P.mul(part(y, 2, None), P.div(a, P.mul(b, total))),
+        )
         if edge_order == 1:
             first = P.div(P.sub(part(y, 1, 2), part(y, 0, 1)), I.slice_(steps, (slice(0, 1),)))
             last = P.div(P.sub(part(y, -1, None), part(y, -2, -1)), I.slice_(steps, (slice(-1, None),)))
         else:
-            first = _one_sided(part(y, 0, 1), part(y, 1, 2), part(y, 2, 3), I.slice_(steps, (slice(0, 1),)), I.slice_(steps, (slice(1, 2),)))
-            last = P.neg(_one_sided(part(y, -1, None), part(y, -2, -1), part(y, -3, -2), I.slice_(steps, (slice(-1, None),)), I.slice_(steps, (slice(-2, -1),))))
+            first = _one_sided(
+                part(y, 0, 1),
+                part(y, 1, 2),
+                part(y, 2, 3),
+                I.slice_(steps, (slice(0, 1),)),
+                I.slice_(steps, (slice(1, 2),)),
+            )
+            last = P.neg(
+                _one_sided(
+                    part(y, -1, None),
+                    part(y, -2, -1),
+                    part(y, -3, -2),
+                    I.slice_(steps, (slice(-1, None),)),
+                    I.slice_(steps, (slice(-2, -1),)),
+                )
+            )
         return S.cat([first, inner, last], axis)
     inner = P.div(P.sub(part(y, 2, None), part(y, None, -2)), P.mul(h, 2) if isinstance(h, TensorBase) else h * 2)
     if edge_order == 1:
@@ -534,7 +569,9 @@ def _gradient_along(y: Any, axis: int, h: Any, edge_order: int) -> Any:
         last = P.div(P.sub(part(y, -1, None), part(y, -2, -1)), h)
     else:
         first = P.div(P.sub(P.add(P.mul(part(y, 0, 1), -1.5), P.mul(part(y, 1, 2), 2)), P.mul(part(y, 2, 3), 0.5)), h)
-        last = P.div(P.add(P.sub(P.mul(part(y, -1, None), 1.5), P.mul(part(y, -2, -1), 2)), P.mul(part(y, -3, -2), 0.5)), h)
+        last = P.div(
+            P.add(P.sub(P.mul(part(y, -1, None), 1.5), P.mul(part(y, -2, -1), 2)), P.mul(part(y, -3, -2), 0.5)), h
+        )
     return S.cat([first, inner, last], axis)
 
 

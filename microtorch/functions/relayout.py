@@ -81,7 +81,8 @@ def as_strided_(self: Any, size: Any, stride: Any, storage_offset: Any = None) -
 
 
 def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Tensor:
-    """Change the size in place: contiguous on the same storage, which grows if it is too small (new elements are zeros).
+    """Change the size in place: contiguous on the same storage, which grows if it is too small (new elements are
+    zeros).
 
     Raises RuntimeError for a tensor that requires a gradient.
     """
@@ -124,7 +125,11 @@ def set_(self: Any, source: Any = None, storage_offset: Any = 0, size: Any = Non
     if size is not None:
         shape = size_of((size,), "set_")
         whole = _holding(shared) if shared is not None else wrap(memory)
-        steps = size_of((stride,), "set_", "stride") if stride else tuple(s // memory.itemsize for s in np.empty(shape, memory.dtype).strides)
+        steps = (
+            size_of((stride,), "set_", "stride")
+            if stride
+            else tuple(s // memory.itemsize for s in np.empty(shape, memory.dtype).strides)
+        )
         memory = as_strided(whole, shape, steps, number_of("set_", storage_offset, "storage_offset", 2, "int"))._data
     version = self._version
     self._data = memory

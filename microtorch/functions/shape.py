@@ -1,4 +1,5 @@
-"""Shapes and views, with PyTorch's signatures. Joining and splitting are in functions/join.py, indexing in functions/index.py."""
+"""Shapes and views, with PyTorch's signatures. Joining and splitting are in functions/join.py, indexing in
+functions/index.py."""
 
 from __future__ import annotations
 
@@ -19,15 +20,13 @@ from microtorch.functions.join import (
     unbind as unbind,
 )
 from microtorch.kernels import shape as K
-from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
-from microtorch.ops import shape as S
+from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
 
-# one shape into another ----------------------------------------------------------------------------------------------------
+# one shape into another ----------------------------------------------------------------------------------------------
 
 
 def view(input: Any, *shape: Any, size: Any = None, dtype: Any = None) -> Any:
@@ -81,13 +80,15 @@ def view_dtype(input: Any, dtype: Any) -> Any:
         if want > have:
             if data.shape[-1] % ratio:
                 raise RuntimeError(
-                    f"self.size(-1) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element sizes), but "
+                    f"self.size(-1) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element "
+                    "sizes), but "
                     f"got {data.shape[-1]}"
                 )
             for i, s in enumerate(data.strides[:-1]):
                 if s % want:
                     raise RuntimeError(
-                        f"self.stride({i}) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element "
+                        f"self.stride({i}) must be divisible by {ratio} to view {names[0]} as {names[1]} (different "
+                        "element "
                         f"sizes), but got {s // have}"
                     )
         shape = (*data.shape[:-1], data.shape[-1] * have // want)
@@ -162,7 +163,8 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Tensor:
         if "is invalid for input" not in str(error):
             raise
         raise RuntimeError(
-            f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {axis} ({shape[axis]}) in the input tensor"
+            f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {axis} ({shape[axis]}) in "
+            "the input tensor"
         ) from None
     return view(input, (*shape[:axis], *full, *shape[axis + 1 :]))  # type: ignore[no-any-return]
 
@@ -173,7 +175,7 @@ def ravel(input: Any) -> Tensor:
     return view(input if input._data.flags.c_contiguous else P.contiguous(input), -1)  # type: ignore[no-any-return]
 
 
-# the order of dimensions -----------------------------------------------------------------------------------------------------
+# the order of dimensions ---------------------------------------------------------------------------------------------
 
 
 def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
@@ -199,7 +201,9 @@ def t(input: Any) -> Tensor:
 def adjoint(input: Any) -> Tensor:
     """The last two dimensions exchanged, and conjugated if complex."""
     if input._data.ndim < 2:
-        raise RuntimeError(f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input._data.ndim}-D tensor.")
+        raise RuntimeError(
+            f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input._data.ndim}-D tensor."
+        )
     out = transpose(input, -2, -1)
     return P.conj(out) if input._data.dtype.kind == "c" else out  # type: ignore[no-any-return]
 
@@ -214,7 +218,8 @@ def permute(input: Any, *dims: Any, **named: Any) -> Tensor:
     ndim = input._data.ndim
     if len(order) != ndim:
         raise RuntimeError(
-            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            "ordering of "
             f"dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
         )
     axes = tuple([axis_of(d, ndim) for d in order])
@@ -230,7 +235,8 @@ def movedim(input: Any, source: Any, destination: Any) -> Tensor:
     frm, to = ([d] if isinstance(d, int) else list(d) for d in (source, destination))
     if len(frm) != len(to):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({frm} dims) should contain the same number of dims as "
+            f"movedim: Invalid source or destination dims: source ({frm} dims) should contain the same number of dims "
+            "as "
             f"destination ({to} dims)"
         )
     src, dst = [axis_of(d, ndim) for d in frm], [axis_of(d, ndim) for d in to]
@@ -246,7 +252,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Tensor:
 moveaxis = movedim
 
 
-# dimensions of size 1, and broadcasting -----------------------------------------------------------------------------------------
+# dimensions of size 1, and broadcasting ------------------------------------------------------------------------------
 
 
 def squeeze(input: Any, dim: Any = None) -> Tensor:
@@ -322,7 +328,8 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
         for i in range(1, min(len(shape), len(have)) + 1):
             if shape[-i] != have[-i] and 1 not in (shape[-i], have[-i]):
                 raise RuntimeError(
-                    f"The size of tensor a ({shape[-i]}) must match the size of tensor b ({have[-i]}) at non-singleton dimension "
+                    f"The size of tensor a ({shape[-i]}) must match the size of tensor b ({have[-i]}) at non-singleton "
+                    "dimension "
                     f"{max(len(shape), len(have)) - i}"
                 )
         shape = np.broadcast_shapes(shape, have)
@@ -363,7 +370,7 @@ def atleast_3d(*tensors: Any) -> Any:
     return _atleast("atleast_3d", 3, tensors)
 
 
-# parts -----------------------------------------------------------------------------------------------------------------------
+# parts ---------------------------------------------------------------------------------------------------------------
 
 
 def select(input: Any, dim: int, index: Any) -> Tensor:
@@ -374,7 +381,9 @@ def select(input: Any, dim: int, index: Any) -> Tensor:
     axis = axis_of(dim, input._data.ndim)
     n, index = input._data.shape[axis], int(index)
     if not -n <= index < n:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {axis}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {axis}"
+        )
     return I.select(input, (slice(None),) * axis + (index, ...))  # type: ignore[no-any-return]
 
 
@@ -476,12 +485,17 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: Any = None) -
     if steps and min(steps) < 0:
         raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(steps)}")
     data = input._data
-    offset = element_offset(input) if storage_offset is None else number_of("as_strided", storage_offset, "storage_offset", 4, "int")
+    offset = (
+        element_offset(input)
+        if storage_offset is None
+        else number_of("as_strided", storage_offset, "storage_offset", 4, "int")
+    )
     needed = (1 + sum((n - 1) * s for n, s in zip(shape, steps)) + offset if 0 not in shape else 0) * data.itemsize
     whole = storage_bytes(input)
     if needed > whole:
         raise RuntimeError(
-            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset}, and itemsize {data.itemsize} requiring "
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset}, and itemsize "
+            f"{data.itemsize} requiring "
             f"a storage size of {needed} are out of bounds for storage of size {whole}"
         )
     strides = tuple(s * data.itemsize for s in steps)
@@ -506,7 +520,7 @@ def storage_bytes(t: Any) -> int:
     return int(sum((n - 1) * s for n, s in zip(memory.shape, memory.strides)) + memory.itemsize)
 
 
-# copies in another order --------------------------------------------------------------------------------------------------------
+# copies in another order ---------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -599,7 +613,9 @@ def tile(input: Any, *dims: Any, **named: Any) -> Tensor:
     return repeat(input, (1,) * (input._data.ndim - len(times)) + times)
 
 
-def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Tensor:
+def repeat_interleave(
+    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
     """Each element (or slice along `dim`) repeated; `repeats` is a number or one for each.
 
     repeat_interleave(repeats) lists each index as often as its number says.
@@ -629,7 +645,10 @@ def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *
         elif counts.ndim != 1:
             raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
         elif counts.size != n:
-            raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and input.size({axis}) = {n}")
+            raise RuntimeError(
+                f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
+                f"input.size({axis}) = {n}"
+            )
     else:
         count = number_of("repeat_interleave", repeats, "repeats", 2, "int")
         if count < 0:

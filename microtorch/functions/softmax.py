@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from microtorch import dtypes
 from microtorch.functions.arguments import axis_of, need_tensor, numpy_dtype, takes_out
-from microtorch.ops import pointwise as P
-from microtorch.ops import softmax as S
+from microtorch.ops import pointwise as P, softmax as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor

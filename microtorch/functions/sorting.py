@@ -14,15 +14,12 @@ from microtorch.functions.arguments import axis_of, need_tensor, numpy_dtype, ta
 from microtorch.functions.pointwise import type_name
 from microtorch.functions.reduce import nonempty
 from microtorch.kernels import sorting as K
-from microtorch.ops import index as I
-from microtorch.ops import pointwise as P
-from microtorch.ops import shape as S
-from microtorch.ops import sorting as O
+from microtorch.ops import index as I, pointwise as P, shape as S, sorting as O
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
-# sorting and selecting -------------------------------------------------------------------------------------------------------
+# sorting and selecting -----------------------------------------------------------------------------------------------
 
 
 @takes_out
@@ -83,7 +80,7 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     axis = axis_of(dim, input._data.ndim)
     nonempty("kthvalue", input, axis)
     if not 1 <= k <= (input._data.shape[axis] if input._data.ndim else 1):
-        raise RuntimeError("kthvalue(): selected number k out of range for dimension " f"{axis}")
+        raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {axis}")
     return return_types.kthvalue(*O.kthvalue(input, int(k), axis, keepdim))
 
 
@@ -197,7 +194,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
     return S.reshape(values, (q._data.size, *shape)) if keepdim else values  # type: ignore[no-any-return]
 
 
-# searching -------------------------------------------------------------------------------------------------------------------
+# searching -----------------------------------------------------------------------------------------------------------
 
 
 def _side(right: bool, side: str | None) -> bool:
@@ -206,13 +203,21 @@ def _side(right: bool, side: str | None) -> bool:
     if side not in ("left", "right"):
         raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise RuntimeError("torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True")
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left while right was True"
+        )
     return side == "right"
 
 
 @takes_out
 def searchsorted(
-    sorted_sequence: Any, input: Any, *, out_int32: bool = False, right: bool = False, side: Any = None, sorter: Any = None
+    sorted_sequence: Any,
+    input: Any,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: Any = None,
+    sorter: Any = None,
 ) -> Tensor:
     """Where the inputs would go into a sorted sequence (row by row, if it has more dimensions); int64.
 
@@ -225,23 +230,29 @@ def searchsorted(
     edges, values = sorted_sequence._data, x._data
     if edges.ndim == 0:
         raise RuntimeError(
-            "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got boundaries "
-            "tensor dim(0) and input value's dim(" f"{values.ndim}) numel({values.size})"
+            "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got "
+            "boundaries "
+            "tensor dim(0) and input value's dim("
+            f"{values.ndim}) numel({values.size})"
         )
     if not isinstance(input, TensorBase) or values.ndim == 0:
         if edges.ndim != 1:
             raise RuntimeError(
-                "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got "
+                "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we "
+                "got "
                 f"boundaries tensor dim({edges.ndim}) and input value's dim({values.ndim}) numel({values.size})"
             )
     elif edges.ndim != 1 and edges.shape[:-1] != values.shape[:-1]:
         raise RuntimeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and "
-            f"input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value tensor {list(values.shape)}"
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            "tensor and "
+            f"input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value tensor "
+            f"{list(values.shape)}"
         )
     if edges.dtype != values.dtype:
         raise RuntimeError(
-            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor's dtype "
+            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary "
+            "tensor's dtype "
             f"{type_name(sorted_sequence)} and input value tensor's dtype {type_name(x)}"
         )
     if sorter is not None:
@@ -251,7 +262,9 @@ def searchsorted(
                 f"{list(edges.shape)}and got sorter tensor {list(sorter._data.shape)}"
             )
         if sorter._data.dtype != np.int64:
-            raise RuntimeError(f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {type_name(sorter)}")
+            raise RuntimeError(
+                f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {type_name(sorter)}"
+            )
         if sorter._data.size and (sorter._data.min() < 0 or sorter._data.max() >= edges.shape[-1]):
             raise RuntimeError("torch.searchsorted(): sorter index out of range")
     found = K.searchsorted(edges, values, _side(right, side), None if sorter is None else sorter._data)
@@ -270,8 +283,11 @@ def bucketize(input: Any, boundaries: Any, *, out_int32: bool = False, right: bo
     return searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-def unique(input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None) -> Any:
-    """The different elements (slices along `dim`) in order; if asked, where each input element is among them and how often.
+def unique(
+    input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: Any = None
+) -> Any:
+    """The different elements (slices along `dim`) in order; if asked, where each input element is among them and how
+    often.
 
     >>> import microtorch as torch
     >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
@@ -300,7 +316,7 @@ def _unique(name: str, kernel: Any, input: Any, return_inverse: bool, return_cou
     return kept[0] if len(kept) == 1 else tuple(kept)
 
 
-# counting --------------------------------------------------------------------------------------------------------------------
+# counting ------------------------------------------------------------------------------------------------------------
 
 
 def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
@@ -349,12 +365,16 @@ def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     if x.dtype.kind != "f" or x.dtype == dtypes.F16:
         raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{type_name(input)}'")
     if bins <= 0:
-        raise RuntimeError("bins must be > 0" if bins != 0 else f"torch.histogramdd(): bins {bins} must be > 0 for dimension 0")
+        raise RuntimeError(
+            "bins must be > 0" if bins != 0 else f"torch.histogramdd(): bins {bins} must be > 0 for dimension 0"
+        )
     low, high = _range("torch.histc", x, min, max)
     return wrap(K.histogram(x, np.linspace(low, high, bins + 1, dtype=x.dtype), None, x.dtype))
 
 
-def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False, out: Any = None) -> Any:
+def histogram(
+    input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False, out: Any = None
+) -> Any:
     """How many elements (what weight) lie in each bin, and the edges; bins is a number or a tensor of edges."""
     x = input._data
     if x.dtype not in (dtypes.F32, dtypes.F64):
@@ -362,10 +382,15 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     if isinstance(bins, TensorBase):
         edges = bins._data
         if edges.ndim != 1:
-            raise RuntimeError(f"torch.histogramdd(): bins tensor should have one dimension, but got {edges.ndim} dimensions in the bins tensor for dimension 0")
+            raise RuntimeError(
+                f"torch.histogramdd(): bins tensor should have one dimension, but got {edges.ndim} dimensions in the "
+                "bins tensor for dimension 0"
+            )
         if edges.dtype != x.dtype:
-            raise RuntimeError("torch.histogramdd(): input tensor and bins tensors should have the same dtype, but got input with "
-                               f"dtype {type_name(input)} and bins for dimension 0 with dtype {type_name(bins)}")  # fmt: skip
+            raise RuntimeError(
+                "torch.histogramdd(): input tensor and bins tensors should have the same dtype, but got input with "
+                f"dtype {type_name(input)} and bins for dimension 0 with dtype {type_name(bins)}"
+            )
     else:
         if bins <= 0:
             raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
@@ -373,8 +398,10 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
         edges = np.linspace(low, high, bins + 1, dtype=x.dtype)
     if weight is not None and weight._data.shape != x.shape:
         raise RuntimeError(
-            "torch.histogramdd(): if weight tensor is provided it should have the same shape as the input tensor excluding its "
-            f"innermost dimension, but got input with shape {list(x.shape)} and weight with shape {list(weight._data.shape)}"
+            "torch.histogramdd(): if weight tensor is provided it should have the same shape as the input tensor "
+            "excluding its "
+            f"innermost dimension, but got input with shape {list(x.shape)} and weight with shape "
+            f"{list(weight._data.shape)}"
         )
     counts = K.histogram(x, edges, None if weight is None else weight._data, x.dtype)
     if density:
@@ -385,10 +412,14 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
 def _edges(x: Any, range: Any) -> tuple[Any, Any]:
     if range is not None:
         if len(range) != 2:
-            raise RuntimeError(f"torch.histogramdd(): for a 1-dimensional histogram range should have 2 elements, but got {len(range)}")
+            raise RuntimeError(
+                f"torch.histogramdd(): for a 1-dimensional histogram range should have 2 elements, but got {len(range)}"
+            )
         low, high = range
         if low > high:
-            raise RuntimeError(f"torch.histogramdd(): min should not exceed max, but got min {low} max {high} for dimension 0")
+            raise RuntimeError(
+                f"torch.histogramdd(): min should not exceed max, but got min {low} max {high} for dimension 0"
+            )
     else:
         low, high = (x.min(), x.max()) if x.size else (0.0, 1.0)
     return (low - 0.5, high + 0.5) if low == high else (low, high)
@@ -403,7 +434,9 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
     points = x.reshape(-1, n)
     parts = list(bins) if isinstance(bins, (tuple, list)) else [bins] * n
     if len(parts) != n:
-        raise RuntimeError("torch.histogramdd(): the size of bins should be equal to the innermost dimension of the input tensor")
+        raise RuntimeError(
+            "torch.histogramdd(): the size of bins should be equal to the innermost dimension of the input tensor"
+        )
     edges = []
     for i, b in enumerate(parts):
         if isinstance(b, TensorBase):
@@ -419,5 +452,24 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
     return return_types.histogramdd(wrap(counts.astype(x.dtype)), tuple(wrap(e.copy()) for e in edges))
 
 
-__all__ = ["argsort", "bincount", "bucketize", "histc", "histogram", "histogramdd", "kthvalue", "median", "mode", "msort",
-           "nanmedian", "nanquantile", "numpy_dtype", "quantile", "searchsorted", "sort", "topk", "unique", "unique_consecutive"]  # fmt: skip
+__all__ = [
+    "argsort",
+    "bincount",
+    "bucketize",
+    "histc",
+    "histogram",
+    "histogramdd",
+    "kthvalue",
+    "median",
+    "mode",
+    "msort",
+    "nanmedian",
+    "nanquantile",
+    "numpy_dtype",
+    "quantile",
+    "searchsorted",
+    "sort",
+    "topk",
+    "unique",
+    "unique_consecutive",
+]

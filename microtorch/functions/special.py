@@ -11,19 +11,20 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import need_tensor, takes_out
 from microtorch.functions.pointwise import broadcasting, one, same_dtype, two, type_name
 from microtorch.functions.reduce import as_floats
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import special as F
+from microtorch.ops import pointwise as P, reduce as R, special as F
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
-erf = one(F.erf, """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to the input.
+erf = one(
+    F.erf,
+    """The error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to the input.
 
     >>> import microtorch as torch
     >>> torch.erf(torch.tensor([0., 1.]))
     tensor([0.0000, 0.8427])
-    """)
+    """,
+)
 erfc = one(F.erfc, "1 - erf(input), exact also where erf is near 1.")
 erfinv = one(F.erfinv, "The inverse of erf; NaN outside of [-1, 1].")
 erfcx = one(F.erfcx, "exp(input^2) erfc(input).")
@@ -31,12 +32,15 @@ ndtr = one(F.ndtr, "The normal distribution function: the probability of a value
 ndtri = one(F.ndtri, "The inverse of ndtr: the value below which a normal number lies with the input's probability.")
 log_ndtr = one(F.log_ndtr, "log(ndtr(input)), exact also far to the left.")
 entr = one(F.entr, "-input log(input); 0 at 0, -inf below.")
-lgamma = gammaln = one(F.lgamma, """log |gamma(input)|.
+lgamma = gammaln = one(
+    F.lgamma,
+    """log |gamma(input)|.
 
     >>> import microtorch as torch
     >>> torch.lgamma(torch.tensor([1., 5.]))
     tensor([0.0000, 3.1781])
-    """)
+    """,
+)
 digamma = psi = one(F.digamma, "The derivative of log gamma.")
 i0 = one(F.i0, "The modified Bessel function of the first kind, order 0.")
 i0e = one(F.i0e, "exp(-|input|) i0(input).")
@@ -62,7 +66,8 @@ def polygamma(n: int, input: Any) -> Tensor:
 
 @takes_out
 def mvlgamma(input: Any, p: int) -> Tensor:
-    """The multivariate log gamma function of dimension p: p (p - 1) / 4 log(pi) + the sum of lgamma(input - i / 2), i < p."""
+    """The multivariate log gamma function of dimension p: p (p - 1) / 4 log(pi) + the sum of lgamma(input - i / 2), i
+    < p."""
     need_tensor("mvlgamma", input)
     if input._data.dtype.kind == "b":
         raise NotImplementedError("mvlgamma(): The input tensor may not be a boolean tensor.")
@@ -79,7 +84,8 @@ multigammaln = mvlgamma
 
 @takes_out
 def igamma(input: Any, other: Any) -> Tensor:
-    """The regularised lower incomplete gamma function P(input, other); it has a gradient for `other` only. Needs SciPy."""
+    """The regularised lower incomplete gamma function P(input, other); it has a gradient for `other` only. Needs
+    SciPy."""
     return _incomplete("igamma", F.igamma, input, other)  # type: ignore[no-any-return]
 
 

@@ -83,7 +83,7 @@ def normal_pdf(x: Any) -> Any:
     """The density of the standard normal, exp(-x^2 / 2) / sqrt(2 pi)."""
     d = x * x
     d *= -0.5
-    np.exp(d, out=d)
+    d = np.exp(d)
     d *= INV_SQRT_2PI
     return d
 

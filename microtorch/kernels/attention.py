@@ -30,12 +30,12 @@ def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> 
                 scores = scores + mask
         if scores.size == 0:
             return scores
-        top = np.maximum.reduce(scores, -1, None, None, True)
+        top = np.maximum.reduce(scores, -1, None, None, True)  # type: ignore[call-overload]
         if mask is not None:
             top = np.where(top == -np.inf, 0, top).astype(scores.dtype)
         scores -= top
         np.exp(scores, out=scores)
-        total = np.add.reduce(scores, -1, None, None, True)
+        total = np.add.reduce(scores, -1, None, None, True)  # type: ignore[call-overload]
         if mask is not None:
             total[total == 0] = 1
         scores /= total
@@ -47,7 +47,7 @@ def attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causa
     """The result, and the weights before dropout; noise: what dropout multiplies them by, or None."""
     if q.dtype == np.float16:
         wide = [a.astype(np.float32) if a is not None and a.dtype == np.float16 else a for a in (q, k, v, mask, noise)]
-        out, p = attention(*wide, scale, causal)
+        out, p = attention(*wide, scale, causal)  # type: ignore[call-arg]
         return out.astype(np.float16), p.astype(np.float16)
     p = attention_weights(q, k, mask, scale, causal)
     return np.matmul(p if noise is None else p * noise, v), p

@@ -1,7 +1,9 @@
 """Convolution in any number of dimensions, by matrix products (BLAS) over unfolded blocks of the input.
 
-x (N, C, *S), weight (O, C / groups, *K), result (N, O, *out). A *tap* is one place of the kernel. For stride s the input
-is cut into s *phases* per dimension (x[a::s]); in its phase a tap reads the output's places one after the other, from some
+x (N, C, *S), weight (O, C / groups, *K), result (N, O, *out). A *tap* is one place of the kernel. For stride s the
+input
+is cut into s *phases* per dimension (x[a::s]); in its phase a tap reads the output's places one after the other, from
+some
 shift on. The unfolded matrix (C * taps, places) of a few images is so a strided view of a phase, copied at once.
 
 Three ways to lay out the places:
@@ -28,7 +30,11 @@ import numpy as np
 Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 1 << 22  # of the unfolded matrix and the product
-_ROW, _MULTIPLY, _COPY = 6.0, 0.022, 0.08  # nanoseconds: to begin a row, to multiply an element by one channel, to copy it
+_ROW, _MULTIPLY, _COPY = (
+    6.0,
+    0.022,
+    0.08,
+)  # nanoseconds: to begin a row, to multiply an element by one channel, to copy it
 
 
 def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
@@ -42,7 +48,8 @@ _memory = threading.local()
 
 
 def _scratch(use: str, count: int, dtype: Any) -> Any:
-    """Memory for so many elements that is there until the next call for the same use: fresh memory costs page faults."""
+    """Memory for so many elements that is there until the next call for the same use: fresh memory costs page
+    faults."""
     held = getattr(_memory, use, None)
     size = count * dtype.itemsize
     if held is None or held.nbytes < size:
@@ -72,9 +79,7 @@ class _Plan:
         self.n, self.c, size = x_shape[0], x_shape[1], x_shape[2:]
         self.o, kernel, self.groups = w_shape[0], w_shape[2:], groups
         self.out = output_size(size, kernel, stride, padding, dilation) if out is None else out
-        self.phase_size = tuple(
-            o + d * (k - 1) // s for o, k, d, s in zip(self.out, kernel, dilation, stride)
-        )
+        self.phase_size = tuple(o + d * (k - 1) // s for o, k, d, s in zip(self.out, kernel, dilation, stride))
         self.taps = math.prod(kernel)
         self.k = self.c // groups * self.taps  # rows of the unfolded matrix, in each group
         self.phases, self.order = _phases(size, kernel, stride, padding, dilation, self.phase_size)
@@ -108,7 +113,7 @@ class _Plan:
             for r in range(0, self.out[0], self.rows):
                 yield i, min(i + self.images, self.n), r, min(r + self.rows, self.out[0])
 
-    # phases -----------------------------------------------------------------------------------------------------------------
+    # phases ----------------------------------------------------------------------------------------------------------
 
     def empty_phases(self, n: int, dtype: Any, zero: bool) -> list[Any]:
         """Memory for the phases of n images."""
@@ -139,7 +144,8 @@ class _Plan:
         return (rows - 1) * self.row + sum((o - 1) * s for o, s in zip(self.out[1:], self.strides[1:])) + 1
 
     def unfold(self, parts: list[Any], first: int, end: int, ones: bool = False) -> Any:
-        """The unfolded matrix of a block: (groups, C / groups * taps, n * places), or by image (n, groups, ..., places).
+        """The unfolded matrix of a block: (groups, C / groups * taps, n * places), or by image (n, groups, ...,
+        places).
 
         ones: with a further row of ones in each group (by image only).
         """
@@ -149,7 +155,9 @@ class _Plan:
         image = math.prod(self.phase_size) * size  # bytes of one channel
         channels = self.c // groups
         if self.by_image:
-            matrix = _scratch("cols", n * groups * (self.k + ones) * count, dtype).reshape(n, groups, self.k + ones, count)
+            matrix = _scratch("cols", n * groups * (self.k + ones) * count, dtype).reshape(
+                n, groups, self.k + ones, count
+            )
             cols = matrix[:, :, : self.k].reshape(n, groups, channels, self.taps, count).transpose(1, 2, 3, 0, 4)
             if ones:
                 matrix[:, :, self.k] = 1
@@ -161,7 +169,7 @@ class _Plan:
             cols[..., length:] = 0
             shape, strides = (length,), (size,)
         else:
-            length, shape = count, (rows, *self.out[1:])
+            length, shape = count, (rows, *self.out[1:])  # type: ignore[assignment]
             strides = tuple(s * size for s in self.strides)
         t = 0
         for phase, part in zip(self.phases, parts):
@@ -213,7 +221,7 @@ class _Plan:
         seen = a.reshape(self.o, -1, end - first, *self.phase_size[1:]).swapaxes(0, 1)
         return seen[(..., *(slice(o) for o in self.out[1:]))]
 
-    # weights ----------------------------------------------------------------------------------------------------------------
+    # weights ---------------------------------------------------------------------------------------------------------
 
     def matrix_of(self, weight: Any) -> Any:
         """The weight as (groups, O / groups, C / groups * taps), the taps in the order of the phases."""
@@ -246,13 +254,15 @@ def _phases(
             high = max(low, min(f, (n - 1 + p - start) // s + 1))
             at = low * s + start - p
             outer = slice(at, at + (high - low - 1) * s + 1, s) if high > low else slice(0, 0)
-            found.append((start, taps, shifts[0], shifts[1] - shifts[0] if len(shifts) > 1 else 1, slice(low, high), outer))
+            found.append(
+                (start, taps, shifts[0], shifts[1] - shifts[0] if len(shifts) > 1 else 1, slice(low, high), outer)
+            )
         classes.append(found)
     phases, order = [], []
     for choice in itertools.product(*classes):
-        start, taps, shift, step, inner, outer = zip(*choice)
-        phases.append(_Phase(start, tuple(len(t) for t in taps), shift, step, inner, outer))
-        order += [int(np.ravel_multi_index(at, kernel)) for at in itertools.product(*taps)]
+        start, taps, shift, step, inner, outer = zip(*choice)  # type: ignore[assignment]
+        phases.append(_Phase(start, tuple(len(t) for t in taps), shift, step, inner, outer))  # type: ignore[arg-type]
+        order += [int(np.ravel_multi_index(at, kernel)) for at in itertools.product(*taps)]  # type: ignore[call-overload]
     return phases, None if order == list(range(len(order))) else np.array(order)
 
 
@@ -276,7 +286,8 @@ def _single_for_half(kernel: Callable[..., Any]) -> Callable[..., Any]:
 def conv(
     x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: Ints | None = None
 ) -> Any:
-    """The convolution (cross-correlation) of x with weight, plus bias; `size`: of the result, if it is not all that fits."""
+    """The convolution (cross-correlation) of x with weight, plus bias; `size`: of the result, if it is not all that
+    fits."""
     plan = _plan(x.shape, weight.shape, stride, padding, dilation, groups, size)
     out = np.empty((plan.n, plan.o, *plan.out), x.dtype)
     if out.size == 0:

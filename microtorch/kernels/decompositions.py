@@ -25,7 +25,7 @@ def _which(shape: tuple[int, ...], bad: Any) -> str:
     return f"(Batch element {int(np.argmax(bad.reshape(-1)))}): " if len(shape) > 2 else ""
 
 
-# inverses and solutions --------------------------------------------------------------------------------------------------------
+# inverses and solutions ----------------------------------------------------------------------------------------------
 
 
 def inverse(a: Any) -> tuple[Any, Any]:
@@ -54,7 +54,8 @@ def checked_inverse(name: str, a: Any) -> Any:
     if info.any():
         at = info.reshape(-1)[np.argmax(info.reshape(-1) != 0)]
         raise LinAlgError(
-            f"{name}: {_which(a.shape, info != 0)}The diagonal element {at} is zero, the inversion could not be completed because "
+            f"{name}: {_which(a.shape, info != 0)}The diagonal element {at} is zero, the inversion could not be "
+            "completed because "
             "the input matrix is singular."
         )
     return out
@@ -69,7 +70,9 @@ def solve(a: Any, b: Any) -> Any:
         if a.ndim > 2:
             bad = np.array([_is_singular(m) for m in a.reshape(-1, *a.shape[-2:])])
             where = _which(a.shape, bad)
-        raise LinAlgError(f"torch.linalg.solve: {where}The solver failed because the input matrix is singular.") from None
+        raise LinAlgError(
+            f"torch.linalg.solve: {where}The solver failed because the input matrix is singular."
+        ) from None
 
 
 def _is_singular(m: Any) -> bool:
@@ -105,7 +108,7 @@ def solve_triangular(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
     except np.linalg.LinAlgError:
         shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:]
         x = np.array(np.broadcast_to(b, shape))
-        for i in range(n - 1, -1, -1) if upper else range(n):  # substitution, a row at a time
+        for i in range(n - 1, -1, -1) if upper else range(n):  # type: ignore[assignment]  # substitution, a row at a time
             x[..., i, :] /= a[..., i, i, None]
             rest = slice(0, i) if upper else slice(i + 1, n)
             x[..., rest, :] -= a[..., rest, i, None] * x[..., None, i, :]
@@ -120,11 +123,12 @@ def identity_like(x: Any) -> Any:
     return out
 
 
-# Cholesky, LU, QR ----------------------------------------------------------------------------------------------------------------
+# Cholesky, LU, QR ----------------------------------------------------------------------------------------------------
 
 
 def cholesky(a: Any) -> tuple[Any, Any]:
-    """L with L L^H = a, from a's lower half, and for each matrix 0, or the order of the first minor that is not positive."""
+    """L with L L^H = a, from a's lower half, and for each matrix 0, or the order of the first minor that is not
+    positive."""
     if not a.size:
         return np.zeros_like(a), np.zeros(a.shape[:-2], np.int32)
     try:
@@ -174,7 +178,8 @@ def cholesky_inverse(factor: Any, upper: bool) -> Any:
 
 @np.errstate(all="ignore")
 def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
-    """L (below the diagonal, where it is 1) and U in one matrix, the row exchanged with each row (1-based), and which diagonal
+    """L (below the diagonal, where it is 1) and U in one matrix, the row exchanged with each row (1-based), and which
+    diagonal
     element of U is the first to be 0. Gaussian elimination (3.4.1), a column of all the batch's matrices at a time."""
     out = np.array(a)
     *batch, m, n = a.shape
@@ -185,7 +190,11 @@ def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     every = np.arange(len(flat))
     for j in range(k):
         if pivot and m:
-            size = np.abs(flat[:, j:, j].real) + np.abs(flat[:, j:, j].imag) if a.dtype.kind == "c" else np.abs(flat[:, j:, j])
+            size = (
+                np.abs(flat[:, j:, j].real) + np.abs(flat[:, j:, j].imag)
+                if a.dtype.kind == "c"
+                else np.abs(flat[:, j:, j])
+            )
             row = j + np.argmax(size, 1)
             pivots[:, j] = row + 1
             flat[every, j], flat[every, row] = flat[every, row], flat[every, j].copy()
@@ -222,7 +231,7 @@ def qr(a: Any, mode: str) -> tuple[Any, Any]:
         i = np.arange(min(m, k))
         q[..., i, i] = 1
         return q, np.zeros((*batch, k, n), a.dtype)
-    q, r = np.linalg.qr(a, mode)
+    q, r = np.linalg.qr(a, mode)  # type: ignore[call-overload]
     return q, r
 
 
@@ -234,11 +243,12 @@ def geqrf(a: Any) -> tuple[Any, Any]:
     return np.swapaxes(h, -1, -2).copy(), tau
 
 
-# eigenvalues and singular values -------------------------------------------------------------------------------------------------
+# eigenvalues and singular values -------------------------------------------------------------------------------------
 
 
 def eigh(a: Any, upper: bool) -> tuple[Any, Any]:
-    """Eigenvalues in rising order and orthonormal eigenvectors (columns) of a Hermitian matrix, from one of its halves."""
+    """Eigenvalues in rising order and orthonormal eigenvectors (columns) of a Hermitian matrix, from one of its
+    halves."""
     return np.linalg.eigh(a, "U" if upper else "L")
 
 
@@ -257,7 +267,11 @@ def svd(a: Any, full_matrices: bool) -> tuple[Any, Any, Any]:
         return np.linalg.svd(a, full_matrices)
     *batch, m, n = a.shape
     k = min(m, n)
-    u, s, vh = np.zeros((*batch, m, m if full_matrices else k), a.dtype), np.zeros((*batch, k), a.real.dtype), np.zeros((*batch, n if full_matrices else k, n), a.dtype)
+    u, s, vh = (
+        np.zeros((*batch, m, m if full_matrices else k), a.dtype),
+        np.zeros((*batch, k), a.real.dtype),
+        np.zeros((*batch, n if full_matrices else k, n), a.dtype),
+    )
     for x in (u, vh):
         i = np.arange(min(x.shape[-2:]))
         x[..., i, i] = 1
@@ -281,7 +295,8 @@ def pinv(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
 
 
 def lstsq(a: Any, b: Any, relative: float, driver: str) -> tuple[Any, Any, Any, Any]:
-    """The x that makes |a x - b| least; its squared residuals, the rank and the singular values, where LAPACK's driver gives them."""
+    """The x that makes |a x - b| least; its squared residuals, the rank and the singular values, where LAPACK's driver
+    gives them."""
     m, n = a.shape[-2:]
     exact = driver == "gels"  # taken to be of full rank
     x = pinv(a, 0.0, 0.0 if exact else relative, False) @ b
@@ -302,7 +317,7 @@ def rank(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     return np.asarray(np.count_nonzero(s > limit, -1), np.int64)
 
 
-# functions of matrices -------------------------------------------------------------------------------------------------------------
+# functions of matrices -----------------------------------------------------------------------------------------------
 
 
 def slogdet(a: Any) -> tuple[Any, Any]:
@@ -312,7 +327,8 @@ def slogdet(a: Any) -> tuple[Any, Any]:
 
 
 def cofactor(a: Any) -> Any:
-    """The gradient of the determinant, also of singular matrices: from a = U S V^H, det(U V^H) U (products of the others of S) V^H."""
+    """The gradient of the determinant, also of singular matrices: from a = U S V^H, det(U V^H) U (products of the
+    others of S) V^H."""
     u, s, vh = np.linalg.svd(a)
     n = s.shape[-1]
     others = np.stack([np.prod(np.delete(s, i, -1), -1) for i in range(n)], -1) if n else s
@@ -320,10 +336,25 @@ def cofactor(a: Any) -> Any:
     return factor[..., None, None].conj() * ((u * others[..., None, :]) @ vh)
 
 
-# Pade's coefficients of degree 13 for exp, and the norm up to which they are exact (N. J. Higham, "The scaling and squaring
+# Pade's coefficients of degree 13 for exp, and the norm up to which they are exact (N. J. Higham, "The scaling and
+# squaring
 # method for the matrix exponential revisited", SIAM J. Matrix Anal. Appl. 26 (2005), table 2.3)
-_PADE_13 = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800,
-            33522128640, 1323241920, 40840800, 960960, 16380, 182, 1)  # fmt: skip
+_PADE_13 = (
+    64764752532480000,
+    32382376266240000,
+    7771770303897600,
+    1187353796428800,
+    129060195264000,
+    10559470521600,
+    670442572800,
+    33522128640,
+    1323241920,
+    40840800,
+    960960,
+    16380,
+    182,
+    1,
+)
 _THETA_13 = 5.371920351148152
 
 

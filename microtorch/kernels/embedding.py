@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.index import add_rows
-
 
 def add_rows(out: Any, rows: Any, g: Any) -> Any:
     """Add g[i] to row rows[i] of out (contiguous), in order, in place: np.add.at is fast for flat indices only."""
@@ -48,7 +46,8 @@ def embedding_backward(g: Any, shape: tuple[int, ...], index: Any, padding_idx: 
 
 
 def embedding_spread(x: Any, index: Any, padding_idx: int, scale: bool) -> Any:
-    """The transpose of embedding_backward: rows of x looked up, zero for padding_idx, divided by their frequency if `scale`."""
+    """The transpose of embedding_backward: rows of x looked up, zero for padding_idx, divided by their frequency if
+    `scale`."""
     if scale:
         x = x / _times(index.reshape(-1), x.shape)
     out = np.take(x, index, 0)
@@ -80,7 +79,7 @@ def one_hot(index: Any, classes: int) -> Any:
     return out
 
 
-# bags: sums of rows ----------------------------------------------------------------------------------------------------------
+# bags: sums of rows --------------------------------------------------------------------------------------------------
 
 
 def bag_sum(weight: Any, scale: Any, index: Any, bag: Any, count: int, by_frequency: bool) -> Any:

@@ -1,6 +1,7 @@
 """The gamma function's family and the modified Bessel functions, element by element, computed in float64.
 
-Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), chapters 6 and 9; the equation numbers below are theirs.
+Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), chapters 6 and 9; the equation numbers below are
+theirs.
 """
 
 from __future__ import annotations
@@ -103,7 +104,9 @@ def _digamma(x: Any) -> Any:
     direct = _digamma_positive(np.where(positive, x, 1 - x))
     reflected = direct - math.pi / np.tan(math.pi * (x - np.trunc(x)))  # (6.3.7)
     pole = np.where(x == 0, np.copysign(np.inf, -x), np.nan)
-    return np.where(positive | np.isnan(x), direct + 0 * np.where(np.isinf(x), 0, x), np.where(x == np.trunc(x), pole, reflected))
+    return np.where(
+        positive | np.isnan(x), direct + 0 * np.where(np.isinf(x), 0, x), np.where(x == np.trunc(x), pole, reflected)
+    )
 
 
 def digamma(x: Any) -> Any:
@@ -146,12 +149,14 @@ def polygamma(x: Any, n: int) -> Any:
     return (sign * math.factorial(n) * zeta(np.float64(n + 1), np.asarray(x, np.float64))).astype(x.dtype)
 
 
-# modified Bessel functions -----------------------------------------------------------------------------------------------------
+# modified Bessel functions -------------------------------------------------------------------------------------------
 
 
 def _bessel_i(x: Any, n: int) -> Any:
-    """exp(-|x|) I_n(x), n = 0 or 1: the integral (9.6.19), 2 / pi times that of cosh(x cos t) or sinh(x cos t) cos t from 0 to
-    pi / 2, whose trapezoidal sums converge exponentially since it is periodic; beyond 30 the asymptotic series (9.7.1)."""
+    """exp(-|x|) I_n(x), n = 0 or 1: the integral (9.6.19), 2 / pi times that of cosh(x cos t) or sinh(x cos t) cos t
+    from 0 to
+    pi / 2, whose trapezoidal sums converge exponentially since it is periodic; beyond 30 the asymptotic series
+    (9.7.1)."""
     a = np.abs(x)
     near, points = np.minimum(a, 30.0), 32
     total = np.zeros_like(near)
@@ -190,7 +195,7 @@ def i1e(x: Any) -> Any:
     return _in_float64(x, lambda x: _bessel_i(x, 1))
 
 
-# incomplete gamma functions, from SciPy ----------------------------------------------------------------------------------------
+# incomplete gamma functions, from SciPy ------------------------------------------------------------------------------
 
 
 def _scipy_special() -> Any:
@@ -203,9 +208,13 @@ def _scipy_special() -> Any:
 
 def igamma(a: Any, x: Any) -> Any:
     """The regularised lower incomplete gamma function P(a, x)."""
-    return np.asarray(_scipy_special().gammainc(np.asarray(a, np.float64), np.asarray(x, np.float64))).astype(np.result_type(a, x))
+    return np.asarray(_scipy_special().gammainc(np.asarray(a, np.float64), np.asarray(x, np.float64))).astype(
+        np.result_type(a, x)
+    )
 
 
 def igammac(a: Any, x: Any) -> Any:
     """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x)."""
-    return np.asarray(_scipy_special().gammaincc(np.asarray(a, np.float64), np.asarray(x, np.float64))).astype(np.result_type(a, x))
+    return np.asarray(_scipy_special().gammaincc(np.asarray(a, np.float64), np.asarray(x, np.float64))).astype(
+        np.result_type(a, x)
+    )

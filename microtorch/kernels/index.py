@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-# a basic key: numbers, slices, None, ... -------------------------------------------------------------------------------------
+# a basic key: numbers, slices, None, ... -----------------------------------------------------------------------------
 
 
 def embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
@@ -33,13 +33,15 @@ def put_slice(x: Any, value: Any, key: tuple[Any, ...]) -> Any:
     return out
 
 
-# an advanced key: arrays of numbers or bools -----------------------------------------------------------------------------------
+# an advanced key: arrays of numbers or bools -------------------------------------------------------------------------
 
 
 def index_embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
     """Zeros of `shape` with g added at the advanced index `key` (repeated places add up)."""
     out = np.zeros(shape, g.dtype)
-    put_into(out, g, key, any(isinstance(k, np.ndarray) and k.dtype.kind in "iu" for k in key))  # masks name a place once
+    put_into(
+        out, g, key, any(isinstance(k, np.ndarray) and k.dtype.kind in "iu" for k in key)
+    )  # masks name a place once
     return out
 
 
@@ -52,7 +54,7 @@ def pick(x: Any, key: tuple[Any, ...]) -> Any:
                 break
             at = i
     else:
-        return np.take(x, key[at], at)
+        return np.take(x, key[at], at)  # type: ignore[index]
     out = x[key]
     return out if out.flags.c_contiguous else np.ascontiguousarray(out)
 
@@ -70,8 +72,12 @@ def put_into(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> None
         x[key] = value
         return
     first = key[0]
-    if isinstance(first, np.ndarray) and first.dtype.kind in "iu" and all(k == slice(None) for k in key[1:] if k is not Ellipsis and isinstance(k, slice)) \
-            and not any(isinstance(k, np.ndarray) or k is None for k in key[1:]):  # fmt: skip
+    if (
+        isinstance(first, np.ndarray)
+        and first.dtype.kind in "iu"
+        and all(k == slice(None) for k in key[1:] if k is not Ellipsis and isinstance(k, slice))
+        and not any(isinstance(k, np.ndarray) or k is None for k in key[1:])
+    ):
         add_rows(x, first, np.broadcast_to(value, first.shape + x.shape[1:]))
     else:
         np.add.at(x, key, value)
@@ -94,7 +100,7 @@ def add_rows(out: Any, rows: Any, g: Any) -> Any:
     return out
 
 
-# along one dimension: gather and scatter -----------------------------------------------------------------------------------------
+# along one dimension: gather and scatter -----------------------------------------------------------------------------
 
 
 def along(index: Any, axis: int) -> tuple[Any, ...]:
@@ -183,7 +189,7 @@ def scatter_reduce(x: Any, index: Any, src: Any, axis: int, reduce: str, include
     return out
 
 
-# along one dimension: whole slices --------------------------------------------------------------------------------------------------
+# along one dimension: whole slices -----------------------------------------------------------------------------------
 
 
 def index_select(x: Any, index: Any, axis: int) -> Any:
@@ -232,7 +238,7 @@ def index_fill(x: Any, index: Any, value: Any, axis: int) -> Any:
     return index_copy(x, index, value, axis)
 
 
-# over all elements, in the order of the indices ---------------------------------------------------------------------------------------
+# over all elements, in the order of the indices ----------------------------------------------------------------------
 
 
 def take(x: Any, index: Any) -> Any:
@@ -278,7 +284,7 @@ def masked_scatter_backward(g: Any, mask: Any, shape: tuple[int, ...]) -> Any:
     return out
 
 
-# memory of a tensor seen through a view of it: geometry = (base shape, base strides, shape, strides, offset), in bytes -------
+# memory of a tensor seen through a view of it: geometry = (base shape, base strides, shape, strides, offset), in bytes
 
 
 def _extent(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
@@ -291,11 +297,17 @@ def _memory(geometry: tuple[Any, ...], dtype: Any) -> tuple[Any, Any, Any]:
     base_shape, base_strides, shape, strides, offset = geometry
     start = max(0, -offset)
     if 0 in base_shape or 0 in shape:
-        size = max(start, start + offset) + sum(np.multiply(base_shape, base_strides)) + sum(np.multiply(shape, strides))
+        size = (
+            max(start, start + offset) + sum(np.multiply(base_shape, base_strides)) + sum(np.multiply(shape, strides))
+        )
     else:
         size = max(start + _extent(base_shape, base_strides), start + offset + _extent(shape, strides))
     flat = np.zeros(int(size) // dtype.itemsize + 1, dtype)
-    return flat, np.ndarray(base_shape, dtype, flat, start, base_strides), np.ndarray(shape, dtype, flat, start + offset, strides)
+    return (
+        flat,
+        np.ndarray(base_shape, dtype, flat, start, base_strides),
+        np.ndarray(shape, dtype, flat, start + offset, strides),
+    )
 
 
 def _overlaps(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
@@ -313,7 +325,9 @@ def _add_region(flat: Any, part: Any, g: Any) -> None:
     if _overlaps(part.shape, part.strides):
         size = flat.itemsize
         first = (part.__array_interface__["data"][0] - flat.__array_interface__["data"][0]) // size
-        places = np.ndarray(part.shape, np.int64, np.arange(flat.size), first * 8, [s // size * 8 for s in part.strides])
+        places = np.ndarray(
+            part.shape, np.int64, np.arange(flat.size), first * 8, [s // size * 8 for s in part.strides]
+        )
         np.add.at(flat, places.reshape(-1), np.broadcast_to(g, part.shape).reshape(-1))
     else:
         part += g

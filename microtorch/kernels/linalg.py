@@ -9,9 +9,19 @@ import numpy as np
 from microtorch.dtypes import of
 from microtorch.kernels.pointwise import unsupported
 
-_C_NAMES = {"Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long int", "Int": "int", "Short": "short int",
-            "Byte": "unsigned char", "Char": "signed char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
-            "ComplexDouble": "c10::complex<double>"}  # fmt: skip
+_C_NAMES = {
+    "Float": "float",
+    "Double": "double",
+    "Half": "c10::Half",
+    "Long": "long int",
+    "Int": "int",
+    "Short": "short int",
+    "Byte": "unsigned char",
+    "Char": "signed char",
+    "Bool": "bool",
+    "ComplexFloat": "c10::complex<float>",
+    "ComplexDouble": "c10::complex<double>",
+}
 
 
 def c_name(dtype: Any) -> str:
@@ -37,11 +47,14 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
         return RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {x.ndim}D and {y.ndim}D")
     if x.ndim == 1 and y.ndim == 1:
         return RuntimeError(
-            f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{y.shape[0]}] to have the same number of "
+            f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{y.shape[0]}] to have the same number "
+            "of "
             f"elements, but got {x.shape[0]} and {y.shape[0]} elements respectively"
         )
     if y.ndim == 1:
-        return RuntimeError(f"size mismatch, got input ({x.shape[-2]}), mat ({x.shape[-2]}x{x.shape[-1]}), vec ({y.shape[0]})")
+        return RuntimeError(
+            f"size mismatch, got input ({x.shape[-2]}), mat ({x.shape[-2]}x{x.shape[-1]}), vec ({y.shape[0]})"
+        )
     left = (1, x.shape[0]) if x.ndim == 1 else (int(np.prod(x.shape[:-1])) if y.ndim == 2 else x.shape[-2], x.shape[-1])
     if x.ndim <= 2 or y.ndim == 2:
         return RuntimeError(
@@ -53,7 +66,8 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
             if m != n and 1 not in (m, n):
                 axis = max(x.ndim, y.ndim) - i
                 return RuntimeError(
-                    f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension {axis}"
+                    f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension "
+                    f"{axis}"
                 )
     batch = x.shape[0] if x.ndim == 3 else int(np.prod(x.shape[:-2]))
     return RuntimeError(
@@ -71,15 +85,17 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
                 np.add(out, bias, out=out)
             except ValueError:
                 raise RuntimeError(
-                    f"The expanded size of the tensor ({out.shape[-1]}) must match the existing size ({bias.shape[0]}) at "
-                    f"non-singleton dimension {out.ndim - 1}.  Target sizes: {list(out.shape)}.  Tensor sizes: {list(bias.shape)}"
+                    f"The expanded size of the tensor ({out.shape[-1]}) must match the existing size ({bias.shape[0]}) "
+                    "at "
+                    f"non-singleton dimension {out.ndim - 1}.  Target sizes: {list(out.shape)}.  Tensor sizes: "
+                    f"{list(bias.shape)}"
                 ) from None
         else:
             out = out + bias
     return out
 
 
-# sums of products ------------------------------------------------------------------------------------------------------------
+# sums of products ----------------------------------------------------------------------------------------------------
 
 
 def _scaled(product: Any, factor: Any) -> Any:
@@ -143,7 +159,9 @@ def contract(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> A
         b = b.reshape(count(batch), count(summed), count(of_y))
         product = matmul(a, b).reshape([size[c] for c in batch + of_x + of_y])
     else:
-        product = a.reshape([*a.shape, *(1 for _ in of_y)]) * b.reshape([*b.shape[: len(batch)], *(1 for _ in of_x), *b.shape[len(batch) :]])
+        product = a.reshape([*a.shape, *(1 for _ in of_y)]) * b.reshape(
+            [*b.shape[: len(batch)], *(1 for _ in of_x), *b.shape[len(batch) :]]
+        )
     have = batch + of_x + of_y
     return product.transpose([have.index(c) for c in out_labels])
 

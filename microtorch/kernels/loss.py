@@ -52,7 +52,7 @@ def huber_loss(x: Any, y: Any, reduction: str, delta: float) -> Any:
     return reduced(select.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
-# binary classification -------------------------------------------------------------------------------------------------------
+# binary classification -----------------------------------------------------------------------------------------------
 
 
 @quiet
@@ -101,7 +101,7 @@ def x_log_x(x: Any) -> Any:
         return np.where(x == 0, 0, x * np.log(x)).astype(x.dtype)
 
 
-# classes by number -----------------------------------------------------------------------------------------------------------
+# classes by number ---------------------------------------------------------------------------------------------------
 
 
 def _weights(target: Any, classes: int, weight: Any, ignore_index: int, dtype: Any) -> tuple[Any, Any]:
@@ -175,10 +175,16 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
         return np.asarray(loss).astype(x.dtype), p.astype(x.dtype)
     if x.size == 0:
         return nll_loss(x, target, weight, ignore_index, reduction), x
-    z = x - np.maximum.reduce(x, axis, None, None, True)
+    z = x - np.maximum.reduce(x, axis, None, None, True)  # type: ignore[call-overload]
     p = np.exp(z)
-    total = _add(p, axis, None, None, True)
-    if x.ndim == 2 and weight is None and target.shape == x.shape[:1] and target.size and target.min() >= 0 > ignore_index:
+    total = _add(p, axis, None, None, True)  # type: ignore[call-overload]
+    if (
+        x.ndim == 2
+        and weight is None
+        and target.shape == x.shape[:1]
+        and target.size
+        and target.min() >= 0 > ignore_index
+    ):
         try:
             losses = np.log(total).reshape(-1)
             losses -= z[np.arange(target.size), target]
@@ -202,10 +208,10 @@ def cross_entropy_backward(g: Any, p: Any, target: Any, weight: Any, ignore_inde
         return out
     axis = 1 if p.ndim > 1 else 0
     out = nll_loss_grad(g, p.shape, target, weight, ignore_index, reduction)
-    return out - p * _add(out, axis, None, None, True)
+    return out - p * _add(out, axis, None, None, True)  # type: ignore[call-overload]
 
 
-# margins ---------------------------------------------------------------------------------------------------------------------
+# margins -------------------------------------------------------------------------------------------------------------
 
 
 def multi_margin_loss(x: Any, target: Any, weight: Any, p: int, margin: float, reduction: str) -> Any:
@@ -224,9 +230,7 @@ def _margins(x: Any, target: Any, margin: float) -> Any:
     return z
 
 
-def multi_margin_backward(
-    g: Any, x: Any, target: Any, weight: Any, p: int, margin: float, reduction: str
-) -> Any:
+def multi_margin_backward(g: Any, x: Any, target: Any, weight: Any, p: int, margin: float, reduction: str) -> Any:
     """The gradient of multi_margin_loss, linear in g."""
     z = _margins(x, target, margin)
     slope = (z > 0).astype(x.dtype) if p == 1 else 2 * z

@@ -1,4 +1,5 @@
-"""Normalisation: batch, layer and group norm, forward and backward. Statistics are those of PyTorch (biased variance)."""
+"""Normalisation: batch, layer and group norm, forward and backward. Statistics are those of PyTorch (biased
+variance)."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ _add = np.add.reduce
 def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
     """Each row less its mean, over its standard deviation: (result, mean, 1 / deviation), the last two as columns."""
     n = rows.shape[1]
-    mean = _add(rows, 1, None, None, True)
+    mean = _add(rows, 1, None, None, True)  # type: ignore[call-overload]
     mean /= n
     out = rows - mean
     rstd = np.vecdot(out, out)[:, None]
@@ -33,7 +34,7 @@ def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, 
     h *= rstd
     along = np.vecdot(g, h)[:, None]
     along /= n
-    level = _add(g, 1, None, None, True)
+    level = _add(g, 1, None, None, True)  # type: ignore[call-overload]
     level /= n
     result = h * along
     np.subtract(g, result, out=result)
@@ -58,7 +59,9 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
     return (out if out.dtype == x.dtype else out.astype(x.dtype)), mean, rstd
 
 
-def layer_norm_backward(g: Any, needs: Any, x: Any, weight: Any, shape: tuple[int, ...], mean: Any, rstd: Any) -> list[Any]:
+def layer_norm_backward(
+    g: Any, needs: Any, x: Any, weight: Any, shape: tuple[int, ...], mean: Any, rstd: Any
+) -> list[Any]:
     """The gradients of x, weight and bias."""
     if x.size == 0:
         return [np.zeros_like(x), np.zeros(shape, x.dtype), np.zeros(shape, x.dtype)]
@@ -105,7 +108,7 @@ def group_norm_backward(g: Any, needs: Any, x: Any, weight: Any, mean: Any, rstd
     ]
 
 
-# batch norm: x (N, C) or (N, C, ...), statistics over all but C ----------------------------------------------------------------
+# batch norm: x (N, C) or (N, C, ...), statistics over all but C ------------------------------------------------------
 
 
 def _channel_sums(x: Any) -> Any:
@@ -179,7 +182,7 @@ def batch_norm_backward(g: Any, needs: Any, x: Any, weight: Any, training: bool,
     return [gx, along * rstd if needs[1] else None, total if needs[2] else None]
 
 
-# p-norms along axes ---------------------------------------------------------------------------------------------------------
+# p-norms along axes --------------------------------------------------------------------------------------------------
 
 
 @quiet
@@ -187,17 +190,17 @@ def p_norm(x: Any, p: float, axis: tuple[int, ...], keepdims: bool) -> Any:
     """(sum |x|^p)^(1/p) over the axes; p = inf: the largest |x|; p = 0: how many are not 0."""
     if p == 2:
         if len(axis) == 1 and x.ndim and x.dtype.kind == "f" and x.dtype != np.float16:
-            out = np.sqrt(np.vecdot(x, x, axis=axis[0]))
+            out = np.sqrt(np.vecdot(x, x, axis=axis[0]))  # type: ignore[call-overload]
             return np.expand_dims(out, axis[0]) if keepdims else out
         a = np.abs(x)
-        return np.sqrt(_add(a * a, axis, None, None, keepdims))
+        return np.sqrt(_add(a * a, axis, None, None, keepdims))  # type: ignore[call-overload]
     a = np.abs(x)
     if p == 1:
-        return _add(a, axis, None, None, keepdims)
+        return _add(a, axis, None, None, keepdims)  # type: ignore[call-overload]
     if p == np.inf:
-        return np.maximum.reduce(a, axis, None, None, keepdims, initial=0)
+        return np.maximum.reduce(a, axis, None, None, keepdims, initial=0)  # type: ignore[call-overload]
     if p == -np.inf:
-        return np.minimum.reduce(a, axis, None, None, keepdims)
+        return np.minimum.reduce(a, axis, None, None, keepdims)  # type: ignore[call-overload]
     if p == 0:
-        return _add((a != 0).astype(a.dtype), axis, None, None, keepdims)
-    return _add(a**p, axis, None, None, keepdims) ** (1 / p)
+        return _add((a != 0).astype(a.dtype), axis, None, None, keepdims)  # type: ignore[call-overload]
+    return _add(a**p, axis, None, None, keepdims) ** (1 / p)  # type: ignore[call-overload]

@@ -300,7 +300,8 @@ def radam(
 ) -> None:
     """RAdam (Liu et al. 2020, algorithm 2): Adam that trusts v only as far as the number of steps warrants.
 
-    rho: the length of the simple moving average that v amounts to so far; up to 5 its variance is too large to divide by.
+    rho: the length of the simple moving average that v amounts to so far; up to 5 its variance is too large to divide
+    by.
     """
     if decoupled and weight_decay != 0:
         multiply(p, float(1 - lr * weight_decay), p)
@@ -349,7 +350,7 @@ def rprop(
     subtract(p, multiply(np.sign(before, t), step_size, t), p)
 
 
-# matrices ----------------------------------------------------------------------------------------------------------------
+# matrices ------------------------------------------------------------------------------------------------------------
 
 
 def adafactor(
@@ -370,7 +371,8 @@ def adafactor(
 ) -> None:
     """Adafactor (Shazeer and Stern 2018, algorithms 4 and 5), for one parameter of any shape.
 
-    rows (..., n, 1), columns (..., 1, k): running means of the squared gradients of a matrix (..., n, k) over its columns and
+    rows (..., n, 1), columns (..., 1, k): running means of the squared gradients of a matrix (..., n, k) over its
+    columns and
     rows; squares: of each element, for vectors. d: the update is scaled down to that root mean square.
     """
     if maximize:
@@ -405,13 +407,14 @@ def to_bfloat16(x: Array) -> Array:
 def orthogonalized(g: Array, coefficients: tuple[float, float, float], steps: int, eps: float) -> Array:
     """The matrix with g's singular vectors and singular values near 1, by Newton-Schulz iterations of degree 5.
 
-    X = a X + (b X X^T + c (X X^T)^2) X, beginning with g of norm 1; rounded to bfloat16 after each operation, as in PyTorch.
+    X = a X + (b X X^T + c (X X^T)^2) X, beginning with g of norm 1; rounded to bfloat16 after each operation, as in
+    PyTorch.
     """
     a, b, c = coefficients
     tall = g.shape[0] > g.shape[1]
     x = to_bfloat16(g.T if tall else g)
     norm = to_bfloat16(np.sqrt(np.square(x).sum(dtype=np.float32)))
-    x = to_bfloat16(x / np.maximum(norm, to_bfloat16(np.float32(eps))))
+    x = to_bfloat16(x / np.maximum(norm, to_bfloat16(np.float32(eps))))  # type: ignore[arg-type]
     for _ in range(steps):
         gram = to_bfloat16(x @ x.T)
         polynomial = to_bfloat16(np.float32(b) * gram + np.float32(c) * (gram @ gram))
@@ -433,7 +436,8 @@ def muon(
     eps: float,
     rate: float,
 ) -> None:
-    """Muon (Jordan 2024), for one matrix: momentum whose singular values are all made 1. rate: lr times the shape's factor."""
+    """Muon (Jordan 2024), for one matrix: momentum whose singular values are all made 1. rate: lr times the shape's
+    factor."""
     t = np.empty_like(buffer)
     lerp(buffer, g, 1 - momentum, t)
     update = buffer

@@ -1,6 +1,7 @@
 """Element-by-element kernels that are more than one NumPy call. Arrays (or a number beside an array) in, arrays out.
 
-`quiet` marks those whose ordinary use meets infinities or NaN (log of 0, division by 0), about which PyTorch says nothing.
+`quiet` marks those whose ordinary use meets infinities or NaN (log of 0, division by 0), about which PyTorch says
+nothing.
 """
 
 from __future__ import annotations
@@ -10,11 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.shape import empty_like
-
-from microtorch.kernels.select import kept
-
 from microtorch.dtypes import of
+from microtorch.kernels.select import kept
+from microtorch.kernels.shape import empty_like
 
 quiet = np.errstate(all="ignore")
 
@@ -71,7 +70,7 @@ def power(x: Any, y: Any) -> Any:
             return 1 / np.sqrt(x)
     if getattr(x, "dtype", np.dtype(float)).kind in "iu" or getattr(y, "dtype", np.dtype(float)).kind in "iu":
         negative = np.less(y, 0)
-        if np.any(negative) and getattr(x, "dtype", y.dtype if isinstance(y, np.ndarray) else None).kind in "iu":
+        if np.any(negative) and getattr(x, "dtype", y.dtype if isinstance(y, np.ndarray) else None).kind in "iu":  # type: ignore[union-attr]
             if not isinstance(y, np.ndarray):
                 raise RuntimeError("Integers to negative integer powers are not allowed.")
             base = np.asarray(x)
@@ -93,7 +92,8 @@ def negative(x: Any) -> Any:
         return np.negative(x)
     except TypeError:
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or "
             "`logical_not()` operator instead."
         ) from None
 
@@ -173,7 +173,7 @@ def relu_backward(g: Any, out: Any) -> Any:
     return kept(g, np.greater(out, 0))
 
 
-# scaled and combined ------------------------------------------------------------------------------------------------------
+# scaled and combined -------------------------------------------------------------------------------------------------
 
 
 @quiet

@@ -39,7 +39,7 @@ def _padded(x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilati
         return x
     whole = [max(r, n + p) for r, n, p in zip(reach, size, padding)]
     wide = np.full((*x.shape[: x.ndim - len(kernel)], *whole), value, x.dtype)
-    wide[(..., *(slice(p, p + n) for p, n in zip(padding, size)))] = x
+    wide[(..., *(slice(p, p + n) for p, n in zip(padding, size)))] = x  # type: ignore[index]
     return wide
 
 
@@ -49,9 +49,7 @@ def _taps(x: Any, axis: int, out: int, kernel: int, stride: int, dilation: int) 
     return [x[(*head, slice(k * dilation, k * dilation + (out - 1) * stride + 1, stride))] for k in range(kernel)]
 
 
-def max_pool(
-    x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool
-) -> tuple[Any, Any]:
+def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> tuple[Any, Any]:
     """The largest element of each window, and the number of its tap (the first of equal ones; NaN is largest)."""
     out = output_size(x.shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
     wide = _padded(x, out, kernel, stride, padding, dilation, _lowest(x.dtype))
@@ -64,15 +62,18 @@ def max_pool(
 
 
 def _inside(code: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
-    """Tap numbers with those that lie in the padding (all of their window is -inf) moved to their window's first element."""
+    """Tap numbers with those that lie in the padding (all of their window is -inf) moved to their window's first
+    element."""
     rest, result, base = code.astype(np.int64), 0, 1
     for i in range(len(kernel) - 1, -1, -1):
         at, rest = rest % kernel[i], rest // kernel[i]
-        corner = (np.arange(code.shape[i - len(kernel)]) * stride[i] - padding[i]).reshape((-1,) + (1,) * (len(kernel) - 1 - i))
+        corner = (np.arange(code.shape[i - len(kernel)]) * stride[i] - padding[i]).reshape(
+            (-1,) + (1,) * (len(kernel) - 1 - i)
+        )
         first = -(np.minimum(corner, 0) // dilation[i])
         result = result + np.maximum(at, first) * base
         base *= kernel[i]
-    return result.astype(code.dtype)
+    return result.astype(code.dtype)  # type: ignore[attr-defined]
 
 
 def _max_taps(best: Any, out: Ints, kernel: Ints, stride: Ints, dilation: Ints, with_nan: bool) -> tuple[Any, Any]:
@@ -107,7 +108,9 @@ def _largest(values: list[Any], codes: list[Any] | None, base: int, code_type: A
             code = np.zeros(best.shape, code_type)
         # where larger, the new code, by bits: faster than a masked copy
         change = np.bitwise_xor(code, code_type(base * k) if codes is None else codes[k] + code_type(base * k))
-        change &= np.negative(larger.view(np.int8)).view(np.uint8) if code_type is np.uint8 else -larger.astype(code_type)
+        change &= (
+            np.negative(larger.view(np.int8)).view(np.uint8) if code_type is np.uint8 else -larger.astype(code_type)
+        )
         code = np.bitwise_xor(code, change, out=change)
     return best, np.zeros(best.shape, code_type) if code is None else code
 
@@ -150,7 +153,7 @@ def max_pool_with_indices(
     return values, places(tap, x.shape[-len(kernel) :], kernel, stride, padding, dilation), tap
 
 
-# elements named by their place in the flattened spatial dimensions: adaptive and fractional max pooling, unpooling -----------
+# elements named by their place in the flattened spatial dimensions: adaptive and fractional max pooling, unpooling ---
 
 
 def take_flat(x: Any, index: Any) -> Any:
@@ -213,7 +216,9 @@ def adaptive_max_pool(x: Any, out: Ints) -> tuple[Any, Any]:
             at = np.array([min(s + k, e - 1) for s, e in windows])
             taken.append(np.take(best, at, axis))
             offset = (at * step).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
-            codes.append(np.broadcast_to(offset, taken[-1].shape) if index is None else np.take(index, at, axis) + offset)
+            codes.append(
+                np.broadcast_to(offset, taken[-1].shape) if index is None else np.take(index, at, axis) + offset
+            )
         if not taken:
             return np.zeros((*x.shape[:-n], *out), x.dtype), np.zeros((*x.shape[:-n], *out), np.int64)
         best, index = taken[0], codes[0].astype(np.int64)
@@ -224,11 +229,13 @@ def adaptive_max_pool(x: Any, out: Ints) -> tuple[Any, Any]:
     return (best.copy() if best is x else best), index
 
 
-# averages --------------------------------------------------------------------------------------------------------------------
+# averages ------------------------------------------------------------------------------------------------------------
 
 
 @functools.lru_cache(maxsize=256)
-def divisors(size: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, count_padding: bool, override: Any) -> Any:
+def divisors(
+    size: Ints, out: Ints, kernel: Ints, stride: Ints, padding: Ints, count_padding: bool, override: Any
+) -> Any:
     """By what each window's sum is divided: a number, or an array over the output's places."""
     if override is not None:
         return float(override)
@@ -273,7 +280,14 @@ def avg_pool(
 
 
 def avg_pool_backward(
-    g: Any, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, ceil_mode: bool, count_padding: bool, override: int | None
+    g: Any,
+    shape: Ints,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    ceil_mode: bool,
+    count_padding: bool,
+    override: int | None,
 ) -> Any:
     """The transpose of avg_pool: each window's elements get an equal share of its g."""
     n = len(kernel)
@@ -298,11 +312,11 @@ def avg_pool_backward(
     # cut the padding off; what the windows did not reach stays zero
     result = np.zeros(shape, g.dtype)
     inside = [min(m, r - p) for m, r, p in zip(size, g.shape[-n:], padding)]
-    result[(..., *(slice(m) for m in inside))] = g[(..., *(slice(p, p + m) for p, m in zip(padding, inside)))]
+    result[(..., *(slice(m) for m in inside))] = g[(..., *(slice(p, p + m) for p, m in zip(padding, inside)))]  # type: ignore[index]
     return result
 
 
-# linear maps along dimensions: adaptive averages, resizing -------------------------------------------------------------------
+# linear maps along dimensions: adaptive averages, resizing -----------------------------------------------------------
 
 Map = tuple[Any, Any, int]  # indices (taps, out), weights (taps, out), size of the input
 
@@ -372,7 +386,7 @@ def _mapped(x: Any, m: Map, axis: int, transposed: bool) -> Any:
     return sum(np.take(x, at, axis) * w.astype(x.dtype).reshape(by_tap) for at, w in zip(index, weight))
 
 
-# fractional max pooling (Graham, 2014) ---------------------------------------------------------------------------------------
+# fractional max pooling (Graham, 2014) -------------------------------------------------------------------------------
 
 
 def fractional_starts(sample: Any, size: int, out: int, kernel: int) -> Any:
@@ -406,5 +420,5 @@ def fractional_max_pool(x: Any, kernel: Ints, out: Ints, samples: Any) -> tuple[
     index = index.reshape(images, math.prod(out), math.prod(kernel))
     values = flat[np.arange(images)[:, None, None], index]
     best = np.argmax(values, 2)[..., None]
-    shape = (*x.shape[:2], *out)
+    shape = (*x.shape[:2], *out)  # type: ignore[assignment]
     return np.take_along_axis(values, best, 2).reshape(shape), np.take_along_axis(index, best, 2).reshape(shape)

@@ -18,8 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from microtorch.kernels import random_checks as checks
-from microtorch.kernels import random_samplers as samplers
+from microtorch.kernels import random_checks as checks, random_samplers as samplers
 from microtorch.kernels.random_basic import BasicStream, store
 from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64
 from microtorch.kernels.random_libm import fma64, libm, libm_as_float32

@@ -244,7 +244,7 @@ class BasicStream(Engine):
 
     def _random(self, out: Array) -> None:
         dtype = out.dtype
-        if dtype.kind not in "iub" and not checks.is_floating(dtype) or (dtype.kind == "u" and dtype.itemsize > 1):
+        if (dtype.kind not in "iub" and not checks.is_floating(dtype)) or (dtype.kind == "u" and dtype.itemsize > 1):
             raise checks.not_implemented("random_kernel_cpu", dtype)
         if checks.is_floating(dtype):
             count = (1 << checks.significand_bits(dtype)) + 1

@@ -22,7 +22,8 @@ Floats = NDArray[np.float64]
 
 
 def fma64(x: Floats, y: float, z: Any) -> Floats:
-    """round(x * y + z), z a number or of x's shape: one rounding, by exact product, exact sums and a rounding to odd (Boldo and Melquiond, 2008).
+    """round(x * y + z), z a number or of x's shape: one rounding, by exact product, exact sums and a rounding to odd
+    (Boldo and Melquiond, 2008).
 
     >>> float(fma64(np.array([1 + 2.0**-30]), 1 - 2.0**-30, -1.0)[0]) == -(2.0**-60)
     True

@@ -1,7 +1,8 @@
 """Evenly spaced numbers, to the last bit as PyTorch makes them.
 
 PyTorch's vector kernels (aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp) round in their own way: arange takes every
-vector's first number from the index and the rest from that number, linspace counts each half from its own end, and products
+vector's first number from the index and the rest from that number, linspace counts each half from its own end, and
+products
 are added with a single rounding (fused multiply-add).
 """
 
@@ -28,7 +29,9 @@ def arange(start: Any, step: Any, n: int, dtype: Any) -> Any:
     if dtype == F32:
         return _by_vectors((start + step * i).astype(dtype), 8, lambda k, base: base + k * step)
     wide = np.float32(start) + np.float32(step) * i.astype(np.float32)
-    return _by_vectors(wide.astype(dtype), 16, lambda k, base: base.astype(np.float32) + np.float32(k) * np.float32(step))
+    return _by_vectors(
+        wide.astype(dtype), 16, lambda k, base: base.astype(np.float32) + np.float32(k) * np.float32(step)
+    )
 
 
 def _by_vectors(out: Any, width: int, later: Any) -> Any:
@@ -48,7 +51,9 @@ def linspace(start: Any, end: Any, n: int, dtype: Any) -> Any:
     if dtype.kind == "c":
         part = np.float32 if dtype.itemsize == 8 else np.float64
         out = np.empty(n, dtype)
-        out.real, out.imag = (linspace(a, b, n, np.dtype(part)) for a, b in ((start.real, end.real), (start.imag, end.imag)))
+        out.real, out.imag = (
+            linspace(a, b, n, np.dtype(part)) for a, b in ((start.real, end.real), (start.imag, end.imag))
+        )
         return out
     if dtype.kind in "iu":
         start, end = int(start), int(end)
@@ -84,9 +89,9 @@ def logspace(start: Any, end: Any, n: int, base: float, dtype: Any) -> Any:
         one = np.float32(n - 1)
     else:
         kind = dtype.type
-        low, high = float(kind(start)), float(kind(end))
-        step = float(kind(kind(end) - kind(start))) / max(n - 1, 1)
-        one = n - 1
+        low, high = float(kind(start)), float(kind(end))  # type: ignore[assignment]
+        step = float(kind(kind(end) - kind(start))) / max(n - 1, 1)  # type: ignore[assignment]
+        one = n - 1  # type: ignore[assignment]
     exponents = low + step * i
     exponents[half if n > 1 else n :] = high - step * (one - i[half if n > 1 else n :])
     powers = np.array([_pow(base, e) for e in exponents.tolist()])

@@ -22,17 +22,17 @@ def count(shape: tuple[int, ...], axis: Axis) -> int:
 def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     kind = x.dtype.kind
     if kind in "iub":
-        return _add(x, axis, np.int64, None, keepdims)
+        return _add(x, axis, np.int64, None, keepdims)  # type: ignore[call-overload]
     if x.dtype == np.float16:
-        return np.asarray(_add(x, axis, np.float32, None, keepdims)).astype(np.float16)
-    return _add(x, axis, None, None, keepdims)
+        return np.asarray(_add(x, axis, np.float32, None, keepdims)).astype(np.float16)  # type: ignore[call-overload]
+    return _add(x, axis, None, None, keepdims)  # type: ignore[call-overload]
 
 
 def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     n = count(x.shape, axis)
     if x.dtype == np.float16:
-        return np.asarray(np.divide(_add(x, axis, np.float32, None, keepdims), n)).astype(np.float16)
-    total = _add(x, axis, None, None, keepdims)
+        return np.asarray(np.divide(_add(x, axis, np.float32, None, keepdims), n)).astype(np.float16)  # type: ignore[call-overload]
+    total = _add(x, axis, None, None, keepdims)  # type: ignore[call-overload]
     if n == 0:
         with np.errstate(all="ignore"):
             return np.divide(total, n)
@@ -44,10 +44,10 @@ def var(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
     n = count(x.shape, axis)
     with np.errstate(all="ignore"):
         wide = x.astype(np.float32) if x.dtype == np.float16 else x
-        d = wide - _add(wide, axis, None, None, True) / n
+        d = wide - _add(wide, axis, None, None, True) / n  # type: ignore[call-overload]
         d = (d * d.conj()).real if d.dtype.kind == "c" else d * d
         left = n - correction
-        total = _add(d, axis, None, None, keepdims)
+        total = _add(d, axis, None, None, keepdims)  # type: ignore[call-overload]
         result = np.divide(total, left if left > 0 else 0.0)
     return np.asarray(result).astype(x.real.dtype)
 
@@ -57,11 +57,11 @@ def std(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
 
 
 def amax(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.maximum.reduce(x, axis, None, None, keepdims)
+    return np.maximum.reduce(x, axis, None, None, keepdims)  # type: ignore[call-overload]
 
 
 def amin(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.minimum.reduce(x, axis, None, None, keepdims)
+    return np.minimum.reduce(x, axis, None, None, keepdims)  # type: ignore[call-overload]
 
 
 def max_with_index(x: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
@@ -94,11 +94,11 @@ def argmin(x: Any, axis: int | None, keepdims: bool) -> Any:
 
 
 def all(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.logical_and.reduce(x, axis, np.bool_, None, keepdims)
+    return np.logical_and.reduce(x, axis, np.bool_, None, keepdims)  # type: ignore[call-overload]
 
 
 def any(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.logical_or.reduce(x, axis, np.bool_, None, keepdims)
+    return np.logical_or.reduce(x, axis, np.bool_, None, keepdims)  # type: ignore[call-overload]
 
 
 def take_embed(g: Any, shape: tuple[int, ...], axis: int, keepdims: bool, places: Any) -> Any:
@@ -124,9 +124,9 @@ def take_places(x: Any, axis: int, keepdims: bool, places: Any) -> Any:
 def logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:
     """log(sum(exp(x))), shifted by the largest so that nothing overflows."""
     with np.errstate(all="ignore"):
-        top = np.maximum.reduce(x.real, axis, None, None, True, initial=-np.inf)
+        top = np.maximum.reduce(x.real, axis, None, None, True, initial=-np.inf)  # type: ignore[call-overload]
         top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
-        out = np.log(_add(np.exp(x - top), axis, None, None, True)) + top
+        out = np.log(_add(np.exp(x - top), axis, None, None, True)) + top  # type: ignore[call-overload]
     return out if keepdims else out.squeeze(axis)
 
 
@@ -138,7 +138,7 @@ def nansum(x: Any, axis: Axis, keepdims: bool) -> Any:
 def prod(x: Any, axis: Axis, keepdims: bool) -> Any:
     """The product; of integers and bools in int64."""
     kind = np.int64 if x.dtype.kind in "iub" else np.float32 if x.dtype == np.float16 else None
-    out = np.multiply.reduce(x, axis, kind, None, keepdims)
+    out = np.multiply.reduce(x, axis, kind, None, keepdims)  # type: ignore[call-overload]
     return np.asarray(out).astype(np.float16) if x.dtype == np.float16 else out
 
 
@@ -158,7 +158,7 @@ def count_nonzero(x: Any, axis: Axis) -> Any:
     return np.asarray(np.count_nonzero(x, axis), np.int64)
 
 
-# norms ---------------------------------------------------------------------------------------------------------------------
+# norms ---------------------------------------------------------------------------------------------------------------
 
 
 @np.errstate(all="ignore")
@@ -168,21 +168,21 @@ def vector_norm(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
     if real == np.float16:
         x = x.astype(np.float32)
     if ord == 2 and x.dtype.kind == "f":
-        out = np.sqrt(_add(x * x, axis, None, None, keepdims))
+        out = np.sqrt(_add(x * x, axis, None, None, keepdims))  # type: ignore[call-overload]
     elif ord == 0:
-        out = _add(x != 0, axis, real, None, keepdims)
+        out = _add(x != 0, axis, real, None, keepdims)  # type: ignore[call-overload]
     else:
         a = np.abs(x)
         if ord == np.inf:
-            out = np.maximum.reduce(a, axis, None, None, keepdims)
+            out = np.maximum.reduce(a, axis, None, None, keepdims)  # type: ignore[call-overload]
         elif ord == -np.inf:
-            out = np.minimum.reduce(a, axis, None, None, keepdims)
+            out = np.minimum.reduce(a, axis, None, None, keepdims)  # type: ignore[call-overload]
         elif ord == 1:
-            out = _add(a, axis, None, None, keepdims)
+            out = _add(a, axis, None, None, keepdims)  # type: ignore[call-overload]
         elif ord == 2:
-            out = np.sqrt(_add(a * a, axis, None, None, keepdims))
+            out = np.sqrt(_add(a * a, axis, None, None, keepdims))  # type: ignore[call-overload]
         else:
-            out = _add(a**ord, axis, None, None, keepdims) ** (1 / ord)
+            out = _add(a**ord, axis, None, None, keepdims) ** (1 / ord)  # type: ignore[call-overload]
     return np.asarray(out).astype(real, copy=False)
 
 
@@ -198,7 +198,7 @@ def cdist(x: Any, y: Any, ord: float, by_product: bool) -> Any:
     by_product: Euclidean ones as sqrt(x^2 - 2 x y + y^2), by one matrix product: faster, less exact.
     """
     if ord == 2 and by_product:
-        xx, yy = _add(x * x, -1, None, None, True), _add(y * y, -1, None, None, True)
+        xx, yy = _add(x * x, -1, None, None, True), _add(y * y, -1, None, None, True)  # type: ignore[call-overload]
         squares = np.matmul(x, np.swapaxes(y, -1, -2))
         squares *= -2
         squares += xx
@@ -208,7 +208,7 @@ def cdist(x: Any, y: Any, ord: float, by_product: bool) -> Any:
     return vector_norm(x[..., :, None, :] - y[..., None, :, :], ord, (-1,), False)
 
 
-# running along one axis -----------------------------------------------------------------------------------------------------
+# running along one axis ----------------------------------------------------------------------------------------------
 
 
 def _running(ufunc: Any, x: Any, axis: int) -> Any:
@@ -259,7 +259,7 @@ def logcumsumexp(x: Any, axis: int) -> Any:
     if not x.ndim:
         return x.copy()
     if x.dtype.kind == "c":
-        top = np.maximum.reduce(x.real, axis, None, None, True, initial=-np.inf)
+        top = np.maximum.reduce(x.real, axis, None, None, True, initial=-np.inf)  # type: ignore[call-overload]
         top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
         return np.log(np.cumsum(np.exp(x - top), axis)) + top
     return np.logaddexp.accumulate(x, axis)

@@ -1,6 +1,7 @@
 """np.where without a branch per element.
 
-NumPy's `where` on 4- and 8-byte floats takes a branch for every element, which a random mask makes it guess wrong every other
+NumPy's `where` on 4- and 8-byte floats takes a branch for every element, which a random mask makes it guess wrong
+every other
 time: 4.5 ms for a million floats. The same choice by bit masks is exact (also for NaN and infinities) and takes 0.6 ms.
 """
 

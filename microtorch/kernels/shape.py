@@ -27,7 +27,8 @@ def like_memory(base_shape: tuple[int, ...], base_strides: tuple[int, ...], dtyp
 
 
 def dense_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
-    """The axes from outermost to innermost in memory; broadcast ones (stride 0) stay where they are among their neighbours.
+    """The axes from outermost to innermost in memory; broadcast ones (stride 0) stay where they are among their
+    neighbours.
 
     PyTorch's rule for outputs that keep their input's order (infer_dense_strides in aten/src/ATen/ExpandUtils.cpp).
     """
@@ -107,7 +108,8 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
     extra = len(shape) - len(have)
     if extra < 0:
         raise RuntimeError(
-            f"expand(torch.{_type_name(x)}{{{list(have)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) "
+            f"expand(torch.{_type_name(x)}{{{list(have)}}}, size={list(shape)}): the number of sizes provided "
+            f"({len(shape)}) "
             f"must be greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     full, strides = list(shape), [0] * len(shape)
@@ -126,7 +128,8 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
             full[i], strides[i] = m, steps[i - extra]
         elif m != 1 or n < -1:
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({m}) at non-singleton dimension {i}.  "
+                f"The expanded size of the tensor ({n}) must match the existing size ({m}) at non-singleton dimension "
+                f"{i}.  "
                 f"Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
     if x.flags.c_contiguous:
@@ -144,7 +147,12 @@ def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: in
 
 def reinterpreted(x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """A view of the bytes of x as another dtype; only the last dimension may differ."""
-    interface = {**x.__array_interface__, "typestr": dtype.str, "shape": shape, "strides": (*x.strides[:-1], dtype.itemsize)}
+    interface = {
+        **x.__array_interface__,
+        "typestr": dtype.str,
+        "shape": shape,
+        "strides": (*x.strides[:-1], dtype.itemsize),
+    }
     interface["descr"] = [("", dtype.str)]
     return np.asarray(_Memory(interface, x))
 
@@ -158,8 +166,19 @@ class _Memory:
 
 
 def _type_name(x: Any) -> str:
-    return {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char",
-            "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}.get(x.dtype.name, "") + "Tensor"  # fmt: skip
+    return {
+        "float32": "Float",
+        "float64": "Double",
+        "float16": "Half",
+        "int64": "Long",
+        "int32": "Int",
+        "int16": "Short",
+        "int8": "Char",
+        "uint8": "Byte",
+        "bool": "Bool",
+        "complex64": "ComplexFloat",
+        "complex128": "ComplexDouble",
+    }.get(x.dtype.name, "") + "Tensor"
 
 
 def cat(arrays: list[Any], axis: int) -> Any:
@@ -188,7 +207,9 @@ def sum_of_tiles(g: Any, shape: tuple[int, ...], times: tuple[int, ...]) -> Any:
     shape = (1,) * (len(times) - len(shape)) + shape
     if 0 in times:
         return np.zeros(shape, g.dtype)
-    return g.reshape([n for pair in zip(times, shape) for n in pair]).sum(tuple(range(0, 2 * len(times), 2)), dtype=g.dtype)
+    return g.reshape([n for pair in zip(times, shape) for n in pair]).sum(
+        tuple(range(0, 2 * len(times), 2)), dtype=g.dtype
+    )
 
 
 def windows(x: Any, axis: int, size: int, step: int) -> Any:

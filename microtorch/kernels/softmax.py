@@ -22,9 +22,9 @@ def softmax(x: Any, axis: int) -> Any:
     if x.ndim == 0 or x.size == 0:
         return x * 0 + 1
     wide = _wide(x)
-    out = wide - _max(wide, axis, None, None, True)
+    out = wide - _max(wide, axis, None, None, True)  # type: ignore[call-overload]
     np.exp(out, out=out)
-    out /= _add(out, axis, None, None, True)
+    out /= _add(out, axis, None, None, True)  # type: ignore[call-overload]
     return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
@@ -34,8 +34,8 @@ def log_softmax(x: Any, axis: int) -> Any:
     if x.ndim == 0 or x.size == 0:
         return x * 0
     wide = _wide(x)
-    out = wide - _max(wide, axis, None, None, True)
-    out -= np.log(_add(np.exp(out), axis, None, None, True))
+    out = wide - _max(wide, axis, None, None, True)  # type: ignore[call-overload]
+    out -= np.log(_add(np.exp(out), axis, None, None, True))  # type: ignore[call-overload]
     return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
@@ -44,7 +44,7 @@ def softmax_backward(g: Any, out: Any, axis: int) -> Any:
     if not g.ndim:
         return g * 0
     product = g * out
-    total = _add(product, axis, None, None, True)
+    total = _add(product, axis, None, None, True)  # type: ignore[call-overload]
     product -= out * total
     return product
 
@@ -54,5 +54,5 @@ def log_softmax_backward(g: Any, out: Any, axis: int) -> Any:
     if not g.ndim:
         return g * 0
     result = np.exp(out)
-    result *= _add(g, axis, None, None, True)
+    result *= _add(g, axis, None, None, True)  # type: ignore[call-overload]
     return np.subtract(g, result, out=result)

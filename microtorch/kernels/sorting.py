@@ -112,7 +112,7 @@ def take_along(x: Any, axis: int, places: Any) -> Any:
     return np.take_along_axis(x, places, axis) if x.ndim else x.copy()
 
 
-# searching -------------------------------------------------------------------------------------------------------------------
+# searching -----------------------------------------------------------------------------------------------------------
 
 
 def searchsorted(edges: Any, x: Any, right: bool, sorter: Any = None) -> Any:
@@ -141,7 +141,8 @@ def searchsorted(edges: Any, x: Any, right: bool, sorter: Any = None) -> Any:
 
 
 def unique(x: Any, axis: int | None) -> tuple[Any, Any, Any]:
-    """The different elements (slices along an axis) in order, for each element which one it is, and how often each occurs."""
+    """The different elements (slices along an axis) in order, for each element which one it is, and how often each
+    occurs."""
     if axis is None:
         values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, equal_nan=False)
         return values, inverse.reshape(x.shape).astype(np.int64), counts.astype(np.int64)
@@ -162,7 +163,7 @@ def unique_consecutive(x: Any, axis: int | None) -> tuple[Any, Any, Any]:
     return np.ascontiguousarray(values), inverse.reshape(x.shape) if axis is None else inverse, counts
 
 
-# counting --------------------------------------------------------------------------------------------------------------------
+# counting ------------------------------------------------------------------------------------------------------------
 
 
 def bins_of(x: Any, edges: Any) -> tuple[Any, Any]:

@@ -81,11 +81,12 @@ def circular(n: int, before: int, after: int) -> Any:
     return left[np.arange(-max(before, 0), left.size + max(after, 0)) % max(left.size, 1)]
 
 
-# resizing: the source of each output place, as PyTorch computes it ------------------------------------------------------------
+# resizing: the source of each output place, as PyTorch computes it ---------------------------------------------------
 
 
 def nearest_index(size: int, out: int, scale: float | None, exact: bool) -> Any:
-    """The input place that each output place copies; in float32, as PyTorch. scale: the factor asked for, if it counts."""
+    """The input place that each output place copies; in float32, as PyTorch. scale: the factor asked for, if it
+    counts."""
     step = np.float32(1 / scale) if scale is not None and scale > 0 else np.float32(size) / np.float32(out)
     at = np.arange(out, dtype=np.float32)
     if exact:
@@ -152,7 +153,9 @@ FILTERS = {"bilinear": (_triangle, 2), "bicubic": (_keys, 4), "lanczos": (_lancz
 """Antialiasing filters and their widths, in output places."""
 
 
-def filter_map(size: int, out: int, align_corners: bool, scale: float | None, dtype: Any, mode: str) -> tuple[Any, Any, int]:
+def filter_map(
+    size: int, out: int, align_corners: bool, scale: float | None, dtype: Any, mode: str
+) -> tuple[Any, Any, int]:
     """Interpolation with a filter as wide as an output place, when it is shrunk; as a map of `pool.map_axes`."""
     kernel, width = FILTERS[mode]
     step = float(_step(size, out, align_corners, scale, dtype))
@@ -167,7 +170,7 @@ def filter_map(size: int, out: int, align_corners: bool, scale: float | None, dt
     return np.minimum(taps + first, size - 1), weight / np.where(total == 0, 1, total), size
 
 
-# sampling at points ----------------------------------------------------------------------------------------------------------
+# sampling at points --------------------------------------------------------------------------------------------------
 
 
 def _reflect(c: Any, low: float, high: float) -> tuple[Any, Any]:
@@ -203,7 +206,8 @@ def _polynomial(coefficients: tuple[float, ...], t: Any, order: int) -> Any:
 
 
 def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool, order: int) -> list[tuple[Any, Any]]:
-    """What one coordinate in [-1, 1] reads of n places: for each tap (place, derivative of its weight of some order)."""
+    """What one coordinate in [-1, 1] reads of n places: for each tap (place, derivative of its weight of some
+    order)."""
     scale = c.dtype.type((n - 1) / 2 if align else n / 2)
     c = (c + 1) / 2 * (n - 1) if align else ((c + 1) * n - 1) / 2
     slope: Any = np.ones_like(c)
@@ -235,9 +239,7 @@ def _corners(grid: Any, size: Ints, orders: Ints, mode: str, padding: str, align
     """For each combination of taps: (flat place, weight), each (N, P)."""
     count = len(size)
     flat = grid.reshape(grid.shape[0], -1, count)
-    axes = [
-        _axis_taps(flat[..., count - 1 - i], n, mode, padding, align, orders[i]) for i, n in enumerate(size)
-    ]
+    axes = [_axis_taps(flat[..., count - 1 - i], n, mode, padding, align, orders[i]) for i, n in enumerate(size)]
     for at in np.ndindex(*(len(a) for a in axes)):
         index: Any = 0
         weight: Any = None
@@ -275,7 +277,7 @@ def grid_sample_input(
     return out.reshape(shape)
 
 
-# patches ---------------------------------------------------------------------------------------------------------------------
+# patches -------------------------------------------------------------------------------------------------------------
 
 
 def patches_size(size: Ints, kernel: Ints, dilation: Ints, padding: Ints, stride: Ints) -> Ints:
@@ -308,9 +310,9 @@ def col2im(cols: Any, size: Ints, kernel: Ints, dilation: Ints, padding: Ints, s
     cols = cols.reshape(n, c, *kernel, *out)
     wide = np.zeros((n, c, *(m + 2 * p for m, p in zip(size, padding))), cols.dtype)
     for at in np.ndindex(*kernel):
-        wide[(..., *_patch_slices(at, out, dilation, stride))] += cols[(slice(None), slice(None), *at)]
+        wide[(..., *_patch_slices(at, out, dilation, stride))] += cols[(slice(None), slice(None), *at)]  # type: ignore[arg-type]
     if any(padding):
-        wide = np.ascontiguousarray(wide[(..., *(slice(p, p + m) for m, p in zip(size, padding)))])
+        wide = np.ascontiguousarray(wide[(..., *(slice(p, p + m) for m, p in zip(size, padding)))])  # type: ignore[arg-type]
     return wide
 
 

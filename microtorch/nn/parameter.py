@@ -89,8 +89,8 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             memo[id(self)] = type(self)(self.data.clone(), self.requires_grad)
         return memo[id(self)]
 
-    def __repr__(self, *, tensor_contents: str | None = None) -> str:
-        return printing.format_parameter(super().__repr__(tensor_contents=tensor_contents))
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:  # type: ignore[override]
+        return printing.format_parameter(super().__repr__(tensor_contents=tensor_contents))  # type: ignore[call-arg]
 
 
 class _BufferMeta(TensorMeta):

@@ -1,4 +1,5 @@
-"""Activations. At a corner the derivative is PyTorch's: relu 0 at 0, hardtanh 0 at its bounds, leaky_relu the slope of the left."""
+"""Activations. At a corner the derivative is PyTorch's: relu 0 at 0, hardtanh 0 at its bounds, leaky_relu the slope of
+the left."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from microtorch.autograd.table import op, unary
 from microtorch.kernels import activation as K
 from microtorch.ops import pointwise as P
 
-# pieces of formulas: linear in g, and between their corners constant in x ---------------------------------------------------
+# pieces of formulas: linear in g, and between their corners constant in x --------------------------------------------
 _flat = lambda xp, g: g * 0
 between = op("between", K.between, inputs="g x", x=_flat, g=lambda xp, g, x, low, high: xp.between(g, x, low, high))
 outside = op("outside", K.outside, inputs="g x", x=_flat, g=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
@@ -16,8 +17,10 @@ above = op("above", K.above, inputs="g x", x=_flat, g=lambda xp, g, x, threshold
 leaky_relu_backward = op("leaky_relu_backward", K.leaky_relu_backward, inputs="g x", x=_flat,
                          g=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope))  # fmt: skip
 
-# rectifiers ----------------------------------------------------------------------------------------------------------------
-leaky_relu = unary("leaky_relu", K.leaky_relu, x=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope))
+# rectifiers ----------------------------------------------------------------------------------------------------------
+leaky_relu = unary(
+    "leaky_relu", K.leaky_relu, x=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope)
+)
 prelu = op("prelu", K.prelu, inputs="x weight", grad_name="PreluKernelBackward0",
            x=lambda xp, g, x, weight: xp.where(x > 0, g, g * weight),
            weight=lambda xp, g, x: xp.where(x > 0, g * 0, g * x))  # fmt: skip
@@ -31,10 +34,15 @@ hardswish = unary("hardswish", K.hardswish, x=lambda xp, g, x: g * xp.hardswish_
 hardshrink = unary("hardshrink", K.hardshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
 softshrink = unary("softshrink", K.softshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
 
-# smooth ones ---------------------------------------------------------------------------------------------------------------
-log_sigmoid = unary("log_sigmoid", K.log_sigmoid, x=lambda xp, g, x: g * xp.sigmoid(-x), grad_name="LogSigmoidBackward0")
-softplus = unary("softplus", K.softplus,
-                 x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))  # fmt: skip
+# smooth ones ---------------------------------------------------------------------------------------------------------
+log_sigmoid = unary(
+    "log_sigmoid", K.log_sigmoid, x=lambda xp, g, x: g * xp.sigmoid(-x), grad_name="LogSigmoidBackward0"
+)
+softplus = unary(
+    "softplus",
+    K.softplus,
+    x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)),
+)
 
 
 def _elu_x(xp: Any, g: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:

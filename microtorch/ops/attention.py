@@ -8,9 +8,7 @@ from microtorch.autograd.table import op
 from microtorch.kernels import attention as K
 
 
-def _attention(
-    xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any
-) -> list[Any]:
+def _attention(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any) -> list[Any]:
     """With d = (g v^T) noise, the gradient of the weights: of the scores it is p (d - sum(d p))."""
     if not xp.recorded:
         return K.attention_backward(g, needs, q, k, v, noise, scale, p)
@@ -32,7 +30,11 @@ def _attention(
 def _weights_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, out: Any, scale: float) -> list[Any]:
     product = g * out
     scores = product - out * xp.sum(product, (len(out.shape) - 1,), True)
-    return [xp.matmul(scores, k) * scale, xp.matmul(xp.transpose(scores, -1, -2), q) * scale, scores if needs[2] else None]
+    return [
+        xp.matmul(scores, k) * scale,
+        xp.matmul(xp.transpose(scores, -1, -2), q) * scale,
+        scores if needs[2] else None,
+    ]
 
 
 attention_weights = op("attention_weights", K.attention_weights, inputs="q k mask", joint=_weights_backward,

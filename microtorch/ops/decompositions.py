@@ -1,8 +1,10 @@
 """Derivatives of matrix decompositions, inverses and solutions.
 
 M. Giles, "An extended collection of matrix derivative results for forward and reverse mode algorithmic differentiation"
-(Oxford, 2008); S. F. Walter, L. Lehmann, "Algorithmic differentiation of linear algebra functions" (arXiv:1001.1654); for
-eigenvectors and complex matrices, as PyTorch has them. The formulas of the literature are for the conjugate of the plain
+(Oxford, 2008); S. F. Walter, L. Lehmann, "Algorithmic differentiation of linear algebra functions" (arXiv:1001.1654);
+for
+eigenvectors and complex matrices, as PyTorch has them. The formulas of the literature are for the conjugate of the
+plain
 cotangent, so complex gradients are conjugated on the way in and out (`_usual`).
 """
 
@@ -19,7 +21,7 @@ from microtorch.autograd.table import locally_constant, op, unary
 from microtorch.kernels import decompositions as K
 from microtorch.ops.pointwise import constant
 
-# pieces of formulas -----------------------------------------------------------------------------------------------------------
+# pieces of formulas --------------------------------------------------------------------------------------------------
 
 
 def _conj(xp: Any, x: Any) -> Any:
@@ -77,9 +79,11 @@ def _known(xp: Any, array: Any) -> Any:
 
 identity_like = unary("identity_like", K.identity_like, x=lambda xp, g: xp.zeros_like(g), grad_name="CopyBackwards")
 
-no_reflections = unary("no_reflections", K.identity_like, x=locally_constant, grad_name="LinalgHouseholderProductBackward0")
+no_reflections = unary(
+    "no_reflections", K.identity_like, x=locally_constant, grad_name="LinalgHouseholderProductBackward0"
+)
 
-# inverses and solutions -----------------------------------------------------------------------------------------------------------
+# inverses and solutions ----------------------------------------------------------------------------------------------
 
 
 @_usual
@@ -145,7 +149,8 @@ def _pinv_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
 
 
 def _lstsq(xp: Any, g: Any, needs: Any, x: Any, y: Any, out0: Any, out1: Any, relative: float) -> list[Any]:
-    """Of the solution a^+ y, through the pseudoinverse; of the residuals |a s - y|^2, in which the best s is locally constant."""
+    """Of the solution a^+ y, through the pseudoinverse; of the residuals |a s - y|^2, in which the best s is locally
+    constant."""
     g_s, g_r = (_conj(xp, part) for part in g[:2])
     gx: Any = None
     gy: Any = None
@@ -167,7 +172,7 @@ lstsq = op("lstsq", K.lstsq, inputs="x y", outputs=4, joint=_lstsq, grad_name="L
 pinv = unary("pinv", K.pinv, x=_pinv_x, grad_name="LinalgPinvBackward0")
 rank = unary("rank", K.rank)
 
-# determinants -----------------------------------------------------------------------------------------------------------------------
+# determinants --------------------------------------------------------------------------------------------------------
 
 
 def _det_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
@@ -197,13 +202,13 @@ def _slogdet_x(xp: Any, g: Any, x: Any, out0: Any) -> Any:
     else:
         scale = g_size
     n = x.shape[-1]
-    diagonal = _diag(xp, xp.expand(xp.unsqueeze(scale, -1), (*scale.shape, n)))
+    diagonal = _diag(xp, xp.expand(xp.unsqueeze(scale, -1), (*scale.shape, n)))  # type: ignore[union-attr]
     return _conj(xp, xp.solve(_t(xp, x), diagonal))
 
 
 slogdet = op("slogdet", K.slogdet, inputs="x", outputs=2, x=_slogdet_x, grad_name="LinalgSlogdetBackward0")
 
-# Cholesky, LU, QR -------------------------------------------------------------------------------------------------------------------
+# Cholesky, LU, QR ----------------------------------------------------------------------------------------------------
 
 
 def _cholesky(xp: Any, g: Any, out: Any) -> Any:
@@ -215,10 +220,20 @@ def _cholesky(xp: Any, g: Any, out: Any) -> Any:
 
 
 # of the upper half: L of the adjoint, which is the same matrix
-cholesky = unary("cholesky", lambda x, name, upper: K.checked_cholesky(name, K.adjoint(x) if upper else x), grad_name="LinalgCholeskyExBackward0",
-                 x=_usual(lambda xp, g, out: _cholesky(xp, g, out)))  # fmt: skip
-cholesky_ex = op("cholesky_ex", lambda x, upper: K.cholesky(K.adjoint(x) if upper else x), inputs="x", outputs=2, grad_name="LinalgCholeskyExBackward0",
-                 x=_usual(lambda xp, g, out0: _cholesky(xp, g, out0)))  # fmt: skip
+cholesky = unary(
+    "cholesky",
+    lambda x, name, upper: K.checked_cholesky(name, K.adjoint(x) if upper else x),
+    grad_name="LinalgCholeskyExBackward0",
+    x=_usual(lambda xp, g, out: _cholesky(xp, g, out)),
+)
+cholesky_ex = op(
+    "cholesky_ex",
+    lambda x, upper: K.cholesky(K.adjoint(x) if upper else x),
+    inputs="x",
+    outputs=2,
+    grad_name="LinalgCholeskyExBackward0",
+    x=_usual(lambda xp, g, out0: _cholesky(xp, g, out0)),
+)
 
 
 @_usual
@@ -251,7 +266,8 @@ def _columns(xp: Any, x: Any, start: int, stop: int) -> Any:
 
 
 def _lu(xp: Any, g_l: Any, g_u: Any, lower: Any, upper: Any) -> Any:
-    """For L U: L^-H (what is below the diagonal of L^H gL and above it of gU U^H) U^-H. Of a wide one, L U = L [U1 U2], the
+    """For L U: L^-H (what is below the diagonal of L^H gL and above it of gU U^H) U^-H. Of a wide one, L U = L [U1
+    U2], the
     rest is L^-H gU2, of a tall one, [L1; L2] U, it is gL2 U^-H; what they take off the square part comes first."""
     m, n, mm = lower.shape[-2], upper.shape[-1], xp.matmul
     k = min(m, n)
@@ -292,7 +308,7 @@ def _lu_parts(x: Any, pivot: bool) -> tuple[Any, Any, Any]:
 
 
 def _lu_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any, pivot: bool) -> Any:
-    found = _lu(xp, *(_conj(xp, part) for part in g[:2]), out0, out1)
+    found = _lu(xp, *(_conj(xp, part) for part in g[:2]), out0, out1)  # type: ignore[call-arg]
     return _conj(xp, xp.matmul(_known(xp, constant(out2)), found) if pivot else found)
 
 
@@ -305,7 +321,9 @@ def _lu_factor_x(xp: Any, g: Any, x_shape: Any, out0: Any, out1: Any, pivot: boo
     kind = constant(out0).dtype
     g = _conj(xp, g)
     lower = xp.tril(_columns(xp, out0, 0, k), -1) + _known(xp, np.eye(m, k, dtype=kind))
-    found = _lu(xp, xp.tril(_columns(xp, g, 0, k), -1), xp.triu(_rows(xp, g, 0, k), 0), lower, xp.triu(_rows(xp, out0, 0, k), 0))
+    found = _lu(
+        xp, xp.tril(_columns(xp, g, 0, k), -1), xp.triu(_rows(xp, g, 0, k), 0), lower, xp.triu(_rows(xp, out0, 0, k), 0)
+    )
     return _conj(xp, xp.matmul(_known(xp, K.permutation(constant(out1), m, kind)), found) if pivot else found)
 
 
@@ -320,7 +338,8 @@ def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
     mm = xp.matmul
     if mode == "r":
         raise NotImplementedError(
-            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, mode='reduced') "
+            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, "
+            "mode='reduced') "
             "if you are going to require gradients"
         )
     if mode == "complete" and m > n:
@@ -358,7 +377,7 @@ qr = op("qr", K.qr, inputs="x", outputs=2, x=_qr_x, grad_name="LinalgQrBackward0
 geqrf = op("geqrf", K.geqrf, inputs="x", outputs=2)
 
 
-# eigenvalues and singular values -------------------------------------------------------------------------------------------------------
+# eigenvalues and singular values -------------------------------------------------------------------------------------
 
 
 def _eigh_x(xp: Any, g: Any, out0: Any, out1: Any) -> Any:
@@ -396,7 +415,8 @@ eig = op("eig", K.eig, inputs="x", outputs=2, x=_eig_x, grad_name="LinalgEigBack
 
 
 def _svd_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any) -> Any:
-    """U ((skew(U^H gU) / E) S + S (skew(V^H gV) / E) + gS) V^H, E = s_j^2 - s_i^2, and what of gU, gV is outside of U and V."""
+    """U ((skew(U^H gU) / E) S + S (skew(V^H gV) / E) + gS) V^H, E = s_j^2 - s_i^2, and what of gU, gV is outside of U
+    and V."""
     g_u, g_s, g_vh = (_conj(xp, part) for part in g)
     k = out1.shape[-1]
     u = xp.slice(out0, (..., slice(None), slice(0, k)))
@@ -436,7 +456,7 @@ def _svd_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any) -> Any:
 
 svd = op("svd", K.svd, inputs="x", outputs=3, x=_svd_x, grad_name="LinalgSvdBackward0")
 
-# functions of matrices -------------------------------------------------------------------------------------------------------------------
+# functions of matrices -----------------------------------------------------------------------------------------------
 
 
 @_usual

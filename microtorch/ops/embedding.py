@@ -7,15 +7,25 @@ from typing import Any
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import embedding as K
 
-embedding = unary("embedding", K.embedding,
-                  x=lambda xp, g, x_shape, index, padding_idx, scale: xp.embedding_backward(g, x_shape, index, padding_idx, scale))  # fmt: skip
-embedding_backward = unary("embedding_backward", K.embedding_backward, grad_name="EmbeddingDenseBackward0",
-                           x=lambda xp, g, index, padding_idx, scale: xp.embedding_spread(g, index, padding_idx, scale))  # fmt: skip
-embedding_spread = unary("embedding_spread", K.embedding_spread,
-                         x=lambda xp, g, x_shape, index, padding_idx, scale: xp.embedding_backward(g, x_shape, index, padding_idx, scale))  # fmt: skip
+embedding = unary(
+    "embedding",
+    K.embedding,
+    x=lambda xp, g, x_shape, index, padding_idx, scale: xp.embedding_backward(g, x_shape, index, padding_idx, scale),
+)
+embedding_backward = unary(
+    "embedding_backward",
+    K.embedding_backward,
+    grad_name="EmbeddingDenseBackward0",
+    x=lambda xp, g, index, padding_idx, scale: xp.embedding_spread(g, index, padding_idx, scale),
+)
+embedding_spread = unary(
+    "embedding_spread",
+    K.embedding_spread,
+    x=lambda xp, g, x_shape, index, padding_idx, scale: xp.embedding_backward(g, x_shape, index, padding_idx, scale),
+)
 one_hot = unary("one_hot", K.one_hot)
 
-# bags ------------------------------------------------------------------------------------------------------------------------
+# bags ----------------------------------------------------------------------------------------------------------------
 
 
 def _bag_weight(xp: Any, g: Any, scale: Any, weight_shape: Any, index: Any, bag: Any, by_frequency: bool) -> Any:

@@ -26,12 +26,14 @@ def _same(xp: Any, g: Any) -> Any:
     return g
 
 
-# by a basic key (numbers, slices, None, ...): views ---------------------------------------------------------------------------------
+# by a basic key (numbers, slices, None, ...): views ------------------------------------------------------------------
 
 
 def _keyed(name: str, grad_name: str | None = None) -> Any:
     """A view at a basic key; every function that makes one has its own, since PyTorch names the node after it."""
-    return view(name, lambda x, key: x[key], x=lambda xp, g, x_shape, key: xp.partial(g, x_shape, key), grad_name=grad_name)
+    return view(
+        name, lambda x, key: x[key], x=lambda xp, g, x_shape, key: xp.partial(g, x_shape, key), grad_name=grad_name
+    )
 
 
 select, slice_, unsqueezed = _keyed("select"), _keyed("slice"), _keyed("unsqueezed", "UnsqueezeBackward0")
@@ -40,7 +42,7 @@ unbind_part = _keyed("unbind_part", "UnbindBackward0")
 view_alias = view("alias", lambda x: x.view(), x=_same)
 embed = unary("embed", K.embed, x=lambda xp, g, key: xp.slice(g, key))
 partial = unary("partial", K.embed, x=lambda xp, g, key: xp.slice(g, key))
-arrays.partial = Partial  # in plain backward passes it is not spread out at once: see its docstring
+arrays.partial = Partial  # type: ignore[attr-defined]  # in plain backward passes it is not spread out at once: see its docstring
 
 
 def _written_slice(name: str) -> Any:
@@ -51,28 +53,51 @@ def _written_slice(name: str) -> Any:
 
 select_scatter, slice_scatter = _written_slice("select_scatter"), _written_slice("slice_scatter")
 
-# by an advanced key (arrays of numbers or bools): copies --------------------------------------------------------------------------
+# by an advanced key (arrays of numbers or bools): copies -------------------------------------------------------------
 index = unary("index", K.pick, x=lambda xp, g, x_shape, key: xp.index_embed(g, x_shape, key))
 index_embed = unary("index_embed", K.index_embed, x=lambda xp, g, key: xp.index(g, key))
 index_without = unary("index_without", K.without, x=lambda xp, g, key: xp.index_without(g, key))
 index_put = op("index_put", K.put, inputs="x value",
                x=lambda xp, g, key, accumulate: g if accumulate else xp.index_without(g, key),
                value=lambda xp, g, key: xp.index(g, key))  # fmt: skip
-masked_select = unary("masked_select", lambda x, mask: x[mask], x=lambda xp, g, x_shape, mask: xp.index_embed(g, x_shape, (mask,)))
+masked_select = unary(
+    "masked_select", lambda x, mask: x[mask], x=lambda xp, g, x_shape, mask: xp.index_embed(g, x_shape, (mask,))
+)
 
-# writes of whole tensors: the old value has no gradient any more -----------------------------------------------------------------
+# writes of whole tensors: the old value has no gradient any more -----------------------------------------------------
 zero = unary("zero", np.zeros_like, x=_zeros)
 fill = unary("fill", lambda x, value: np.full_like(x, value), x=_zeros, grad_name="FillBackward2")
 fill_by = op("fill_by", lambda x, value: np.full_like(x, value), inputs="x value", grad_name="FillBackward3",
              x=_zeros, value=lambda xp, g: xp.sum(g, None, False))  # fmt: skip
-copy = op("copy", lambda x, src: np.broadcast_to(src, x.shape).astype(x.dtype), inputs="x src", grad_name="CopyBackwards", x=_zeros, src=_same)
+copy = op(
+    "copy",
+    lambda x, src: np.broadcast_to(src, x.shape).astype(x.dtype),
+    inputs="x src",
+    grad_name="CopyBackwards",
+    x=_zeros,
+    src=_same,
+)
 
-# gather and scatter along one dimension; `index` is an input, so that a later write to it is noticed --------------------------------------
-gather = op("gather", K.gather, inputs="x index", x=lambda xp, g, x_shape, index, axis: xp.gather_backward(g, index, x_shape, axis))
-gather_backward = op("gather_backward", K.gather_backward, inputs="x index", x=lambda xp, g, index, axis: xp.gather(g, index, axis))
-gather_nothing = unary("gather_nothing", lambda x, shape: np.empty(shape, x.dtype), grad_name="GatherBackward0",
-                       x=lambda xp, g, x_shape: xp.embed(xp.reshape(g, (-1,))[:0], x_shape, (slice(0),) * len(x_shape)) if 0 in x_shape
-                       else xp.spread(xp.sum(g, None, False), x_shape, None, False))  # fmt: skip
+# gather and scatter along one dimension; `index` is an input, so that a later write to it is noticed -----------------
+gather = op(
+    "gather",
+    K.gather,
+    inputs="x index",
+    x=lambda xp, g, x_shape, index, axis: xp.gather_backward(g, index, x_shape, axis),
+)
+gather_backward = op(
+    "gather_backward", K.gather_backward, inputs="x index", x=lambda xp, g, index, axis: xp.gather(g, index, axis)
+)
+gather_nothing = unary(
+    "gather_nothing",
+    lambda x, shape: np.empty(shape, x.dtype),
+    grad_name="GatherBackward0",
+    x=lambda xp, g, x_shape: (
+        xp.embed(xp.reshape(g, (-1,))[:0], x_shape, (slice(0),) * len(x_shape))
+        if 0 in x_shape
+        else xp.spread(xp.sum(g, None, False), x_shape, None, False)
+    ),
+)
 gather_embed = unary("gather_embed", lambda x, shape, axis, index: K.gather_backward(x, index, shape, axis),
                      x=lambda xp, g, axis, index: xp.gather(g, index, axis))  # fmt: skip
 
@@ -92,7 +117,9 @@ scatter_add = op("scatter_add", K.scatter_add, inputs="x index src", x=_same,
                  src=lambda xp, g, index, src_shape, axis: _source(xp, g, index, src_shape, axis))  # fmt: skip
 
 
-def _scatter_reduce(xp: Any, g: Any, needs: Any, x: Any, index: Any, src: Any, out: Any, axis: int, reduce: str, include_self: bool) -> Any:
+def _scatter_reduce(
+    xp: Any, g: Any, needs: Any, x: Any, index: Any, src: Any, out: Any, axis: int, reduce: str, include_self: bool
+) -> Any:
     """sum and mean hand the gradient on, amax and amin share it among ties, prod multiplies by all the other factors.
 
     As PyTorch's scatter_reduce_backward (torch/csrc/autograd/FunctionsManual.cpp).
@@ -129,7 +156,7 @@ scatter_reduce = op("scatter_reduce", K.scatter_reduce, inputs="x index src", jo
 
 index_reduce = op("index_reduce", K.scatter_reduce, inputs="x index src", joint=_scatter_reduce)
 
-# whole slices along one dimension --------------------------------------------------------------------------------------------------
+# whole slices along one dimension ------------------------------------------------------------------------------------
 index_select = op("index_select", K.index_select, inputs="x index",
                   x=lambda xp, g, x_shape, index, axis: xp.index_select_backward(g, index, x_shape, axis))  # fmt: skip
 index_select_backward = op("index_select_backward", K.index_select_backward, inputs="x index",
@@ -139,12 +166,19 @@ index_add = op("index_add", K.index_add, inputs="x index source", x=_same,
 index_copy = op("index_copy", K.index_copy, inputs="x index source",
                 x=lambda xp, g, index, axis: xp.index_fill(g, index, 0, axis),
                 source=lambda xp, g, index, axis: xp.index_select(g, index, axis))  # fmt: skip
-index_fill = op("index_fill", K.index_fill, inputs="x index", x=lambda xp, g, index, axis: xp.index_fill(g, index, 0, axis))
-index_fill_by = op("index_fill_by", K.index_fill, inputs="x index value", grad_name="IndexFillBackward1",
-                   x=lambda xp, g, index, axis: xp.index_fill(g, index, 0, axis),
-                   value=lambda xp, g, index, axis: xp.sum(g - xp.index_fill(g, index, 0, axis), None, False))  # fmt: skip
+index_fill = op(
+    "index_fill", K.index_fill, inputs="x index", x=lambda xp, g, index, axis: xp.index_fill(g, index, 0, axis)
+)
+index_fill_by = op(
+    "index_fill_by",
+    K.index_fill,
+    inputs="x index value",
+    grad_name="IndexFillBackward1",
+    x=lambda xp, g, index, axis: xp.index_fill(g, index, 0, axis),
+    value=lambda xp, g, index, axis: xp.sum(g - xp.index_fill(g, index, 0, axis), None, False),
+)
 
-# over the flattened tensor ------------------------------------------------------------------------------------------------------------
+# over the flattened tensor -------------------------------------------------------------------------------------------
 take = op("take", K.take, inputs="x index", x=lambda xp, g, x_shape, index: xp.take_backward(g, index, x_shape))
 take_backward = op("take_backward", K.take_backward, inputs="x index", x=lambda xp, g, index: xp.take(g, index))
 put = op("put", K.put_flat, inputs="x index source",
@@ -152,25 +186,48 @@ put = op("put", K.put_flat, inputs="x index source",
          source=lambda xp, g, index, source_shape: xp.reshape(xp.take(g, index), source_shape))  # fmt: skip
 masked_fill = op("masked_fill", lambda x, mask, value: np.where(mask, value, x), inputs="x mask",
                  x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g))  # fmt: skip
-masked_fill_by = op("masked_fill_by", lambda x, mask, value: np.where(mask, value, x), inputs="x mask value", grad_name="MaskedFillBackward1",
-                    x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g),
-                    value=lambda xp, g, mask: xp.sum(xp.where(mask, g, _zeros(xp, g)), None, False))  # fmt: skip
-masked_scatter = op("masked_scatter", K.masked_scatter, inputs="x mask source",
-                    x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g),
-                    source=lambda xp, g, mask, source_shape: xp.masked_scatter_backward(g, mask, source_shape))  # fmt: skip
-masked_scatter_backward = op("masked_scatter_backward", K.masked_scatter_backward, inputs="x mask",
-                             x=lambda xp, g, mask: xp.masked_scatter(_zeros(xp, xp.cast(mask, _kind(xp, g))), mask, g))  # fmt: skip
+masked_fill_by = op(
+    "masked_fill_by",
+    lambda x, mask, value: np.where(mask, value, x),
+    inputs="x mask value",
+    grad_name="MaskedFillBackward1",
+    x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g),
+    value=lambda xp, g, mask: xp.sum(xp.where(mask, g, _zeros(xp, g)), None, False),
+)
+masked_scatter = op(
+    "masked_scatter",
+    K.masked_scatter,
+    inputs="x mask source",
+    x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g),
+    source=lambda xp, g, mask, source_shape: xp.masked_scatter_backward(g, mask, source_shape),
+)
+masked_scatter_backward = op(
+    "masked_scatter_backward",
+    K.masked_scatter_backward,
+    inputs="x mask",
+    x=lambda xp, g, mask: xp.masked_scatter(_zeros(xp, xp.cast(mask, _kind(xp, g))), mask, g),
+)
 
-# memory seen through a view: geometry = (base shape, base strides, shape, strides, offset), in bytes ----------------------------------------
-as_strided = view("as_strided", lambda x, geometry: strided(x, *geometry[2:]), x=lambda xp, g, geometry: xp.region_embed(g, geometry))
-region = unary("region", K.region, x=lambda xp, g, geometry: xp.region_embed(g, geometry), grad_name="AsStridedBackward0")
+# memory seen through a view: geometry = (base shape, base strides, shape, strides, offset), in bytes -----------------
+as_strided = view(
+    "as_strided", lambda x, geometry: strided(x, *geometry[2:]), x=lambda xp, g, geometry: xp.region_embed(g, geometry)
+)
+region = unary(
+    "region", K.region, x=lambda xp, g, geometry: xp.region_embed(g, geometry), grad_name="AsStridedBackward0"
+)
 region_embed = unary("region_embed", K.region_embed, x=lambda xp, g, geometry: xp.region(g, geometry))
 region_without = unary("region_without", K.region_without, x=lambda xp, g, geometry: xp.region_without(g, geometry))
 
 
 def _region_written(name: str, grad_name: str) -> Any:
-    return op(name, K.region_write, inputs="x value", grad_name=grad_name,
-              x=lambda xp, g, geometry: xp.region_without(g, geometry), value=lambda xp, g, geometry: xp.region(g, geometry))  # fmt: skip
+    return op(
+        name,
+        K.region_write,
+        inputs="x value",
+        grad_name=grad_name,
+        x=lambda xp, g, geometry: xp.region_without(g, geometry),
+        value=lambda xp, g, geometry: xp.region(g, geometry),
+    )
 
 
 region_write = _region_written("region_write", "CopySlices")

@@ -6,15 +6,14 @@ import math
 from typing import Any
 
 from microtorch.autograd.table import op, unary
-from microtorch.kernels import ctc as KC
-from microtorch.kernels import loss as K
+from microtorch.kernels import ctc as KC, loss as K
 
 
 def _share(g: Any, x: Any, reduction: str) -> Any:
     return g / math.prod(x.shape) if reduction == "mean" and 0 not in x.shape else g
 
 
-# regression ------------------------------------------------------------------------------------------------------------------
+# regression ----------------------------------------------------------------------------------------------------------
 
 
 def _mse(xp: Any, g: Any, x: Any, y: Any, reduction: str, sign: float) -> Any:
@@ -27,14 +26,20 @@ def _mse(xp: Any, g: Any, x: Any, y: Any, reduction: str, sign: float) -> Any:
 mse_loss = op("mse_loss", K.mse_loss,
               x=lambda xp, g, x, y, reduction: _mse(xp, g, x, y, reduction, 1.0),
               y=lambda xp, g, x, y, reduction: _mse(xp, g, x, y, reduction, -1.0))  # fmt: skip
-smooth_l1_loss = op("smooth_l1_loss", K.smooth_l1_loss,
-                    x=lambda xp, g, x, y, reduction, beta: _share(g, x, reduction) * xp.clamp((x - y) / beta, -1, 1),
-                    y=lambda xp, g, x, y, reduction, beta: _share(g, x, reduction) * xp.clamp((y - x) / beta, -1, 1))  # fmt: skip
-huber_loss = op("huber_loss", K.huber_loss,
-                x=lambda xp, g, x, y, reduction, delta: _share(g, x, reduction) * xp.clamp(x - y, -delta, delta),
-                y=lambda xp, g, x, y, reduction, delta: _share(g, x, reduction) * xp.clamp(y - x, -delta, delta))  # fmt: skip
+smooth_l1_loss = op(
+    "smooth_l1_loss",
+    K.smooth_l1_loss,
+    x=lambda xp, g, x, y, reduction, beta: _share(g, x, reduction) * xp.clamp((x - y) / beta, -1, 1),
+    y=lambda xp, g, x, y, reduction, beta: _share(g, x, reduction) * xp.clamp((y - x) / beta, -1, 1),
+)
+huber_loss = op(
+    "huber_loss",
+    K.huber_loss,
+    x=lambda xp, g, x, y, reduction, delta: _share(g, x, reduction) * xp.clamp(x - y, -delta, delta),
+    y=lambda xp, g, x, y, reduction, delta: _share(g, x, reduction) * xp.clamp(y - x, -delta, delta),
+)
 
-# binary classification -------------------------------------------------------------------------------------------------------
+# binary classification -----------------------------------------------------------------------------------------------
 
 
 def _weighted(g: Any, x: Any, weight: Any, reduction: str) -> Any:
@@ -64,13 +69,18 @@ def _logits_target(xp: Any, g: Any, x: Any, weight: Any, pos_weight: Any, reduct
     return _weighted(g, x, weight, reduction) * slope
 
 
-binary_cross_entropy_with_logits = op("binary_cross_entropy_with_logits", K.bce_with_logits, x=_logits_x, target=_logits_target,
-                                      inputs="x target weight pos_weight")  # fmt: skip
+binary_cross_entropy_with_logits = op(
+    "binary_cross_entropy_with_logits",
+    K.bce_with_logits,
+    x=_logits_x,
+    target=_logits_target,
+    inputs="x target weight pos_weight",
+)
 soft_margin_loss = op("soft_margin_loss", K.soft_margin_loss, inputs="x y",
                       x=lambda xp, g, x, y, reduction: _share(g, x, reduction) * (-y * xp.sigmoid(-x * y)))  # fmt: skip
 x_log_x = unary("x_log_x", K.x_log_x, x=lambda xp, g, x: g * (xp.log(x) + 1))
 
-# classes by number -----------------------------------------------------------------------------------------------------------
+# classes by number ---------------------------------------------------------------------------------------------------
 
 
 def _nll_loss(name: str, grad_name: str) -> Any:
@@ -104,7 +114,7 @@ def _cross_entropy_entry(name: str, grad_name: str) -> Any:
 cross_entropy = _cross_entropy_entry("cross_entropy", "NllLossBackward0")
 cross_entropy2d = _cross_entropy_entry("cross_entropy2d", "NllLoss2DBackward0")
 
-# margins: piecewise linear or quadratic; the slopes count as constant, as in PyTorch ----------------------------------------
+# margins: piecewise linear or quadratic; the slopes count as constant, as in PyTorch ---------------------------------
 
 
 def _no_slope(xp: Any, g: Any, x: Any) -> Any:
@@ -133,9 +143,17 @@ def _rows(xp: Any, g: Any, x: Any, reduction: str) -> Any:
     return g / x.shape[0] if reduction == "mean" else g
 
 
-# sequences -------------------------------------------------------------------------------------------------------------------
-ctc_loss = op("ctc_loss", KC.ctc_loss, inputs="log_probs", residuals=["alpha"], grad_name="CtcLossBackward0",
-              log_probs=lambda xp, g, log_probs, out, alpha, targets, input_lengths, target_lengths, blank, zero_infinity:
-                  xp.ctc_loss_backward(g, log_probs, out, alpha, targets, input_lengths, target_lengths, blank,
-                                       zero_infinity))  # fmt: skip
-ctc_loss_backward = op("ctc_loss_backward", KC.ctc_loss_backward, inputs="g log_probs losses")  # not differentiable, as in PyTorch
+# sequences -----------------------------------------------------------------------------------------------------------
+ctc_loss = op(
+    "ctc_loss",
+    KC.ctc_loss,
+    inputs="log_probs",
+    residuals=["alpha"],
+    grad_name="CtcLossBackward0",
+    log_probs=lambda xp, g, log_probs, out, alpha, targets, input_lengths, target_lengths, blank, zero_infinity: (
+        xp.ctc_loss_backward(g, log_probs, out, alpha, targets, input_lengths, target_lengths, blank, zero_infinity)
+    ),
+)
+ctc_loss_backward = op(
+    "ctc_loss_backward", KC.ctc_loss_backward, inputs="g log_probs losses"
+)  # not differentiable, as in PyTorch

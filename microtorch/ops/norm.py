@@ -23,7 +23,7 @@ def _standardize_backward(xp: Any, g: Any, x: Any, axes: tuple[int, ...], mean: 
     return (g - xp.mean(g, axes, True) - h * xp.mean(g * h, axes, True)) * rstd, h
 
 
-# layer norm ------------------------------------------------------------------------------------------------------------------
+# layer norm ----------------------------------------------------------------------------------------------------------
 
 
 def _layer_norm(xp: Any, g: Any, needs: Any, x: Any, weight: Any, shape: Any, mean: Any, rstd: Any) -> list[Any]:
@@ -42,7 +42,7 @@ def _layer_norm_again(xp: Any, x: Any, shape: Any, eps: float) -> tuple[Any, Any
 layer_norm = op("layer_norm", K.layer_norm, inputs="x weight bias", joint=_layer_norm, residuals=["mean", "rstd"],
                 again=_layer_norm_again, grad_name="NativeLayerNormBackward0")  # fmt: skip
 
-# group norm ------------------------------------------------------------------------------------------------------------------
+# group norm ----------------------------------------------------------------------------------------------------------
 
 
 def _grouped(x: Any, groups: int) -> tuple[int, ...]:
@@ -71,7 +71,7 @@ def _group_norm_again(xp: Any, x: Any, groups: int, eps: float) -> tuple[Any, An
 group_norm = op("group_norm", K.group_norm, inputs="x weight bias", joint=_group_norm, residuals=["mean", "rstd"],
                 again=_group_norm_again, grad_name="NativeGroupNormBackward0")  # fmt: skip
 
-# batch norm ------------------------------------------------------------------------------------------------------------------
+# batch norm ----------------------------------------------------------------------------------------------------------
 
 
 def _batch_norm(xp: Any, g: Any, needs: Any, x: Any, weight: Any, training: bool, mean: Any, rstd: Any) -> list[Any]:
@@ -98,7 +98,7 @@ batch_norm = op("batch_norm", K.batch_norm, inputs="x weight bias", joint=_batch
                 again=_batch_norm_again, grad_name="NativeBatchNormBackward0")  # fmt: skip
 
 
-# p-norms ---------------------------------------------------------------------------------------------------------------------
+# p-norms -------------------------------------------------------------------------------------------------------------
 
 
 def _p_norm_x(xp: Any, g: Any, x: Any, out: Any, p: float, axis: tuple[int, ...], keepdims: bool) -> Any:

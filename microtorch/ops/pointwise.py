@@ -1,6 +1,7 @@
 """Element by element: arithmetic, powers and exponentials, trigonometry, rounding, complex numbers, comparison.
 
-The conventions at singular points are PyTorch's: the derivative of abs at 0 is 0, of sqrt at 0 is inf, of relu at 0 is 0,
+The conventions at singular points are PyTorch's: the derivative of abs at 0 is 0, of sqrt at 0 is inf, of relu at 0 is
+0,
 of maximum at a tie one half for each input. Activations are in ops/activation.py, special functions in ops/special.py.
 """
 
@@ -12,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from microtorch.autograd.table import arrays, binary, locally_constant, op, tensors, unary, view
-from microtorch.kernels import pointwise as K
+from microtorch.kernels import pointwise as K, select
 from microtorch.kernels.shape import clone as copied
-from microtorch.kernels import select
 
 arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
 tensors.is_complex = lambda x: x._data.dtype.kind == "c"  # type: ignore[attr-defined]
@@ -25,7 +25,7 @@ def constant(t: Any) -> Any:
     return t if isinstance(t, np.ndarray) else t._data
 
 
-# pieces of formulas -----------------------------------------------------------------------------------------------------
+# pieces of formulas --------------------------------------------------------------------------------------------------
 sign = unary("sign", K.sign, x=lambda xp, g: xp.zeros_like(g))
 zeros_like = unary("zeros_like", np.zeros_like)
 ones_like = unary("ones_like", np.ones_like)
@@ -36,7 +36,7 @@ contiguous = unary("contiguous", lambda x: x.copy("C"), x=lambda xp, g: g, grad_
 relu_backward = binary("relu_backward", K.relu_backward,
                        x=lambda xp, g, y: xp.relu_backward(g, y), y=locally_constant)  # fmt: skip
 
-# arithmetic --------------------------------------------------------------------------------------------------------------
+# arithmetic ----------------------------------------------------------------------------------------------------------
 neg = unary("neg", K.negative, x=lambda xp, g: -g)
 add = binary("add", np.add, x=lambda xp, g: g, y=lambda xp, g: g)
 sub = binary("sub", K.subtract, x=lambda xp, g: g, y=lambda xp, g: -g)
@@ -97,7 +97,7 @@ def _number_pow(xp: Any, g: Any, x: Any, out: Any, base: Any) -> Any:
 
 number_pow = unary("number_pow", lambda x, base: K.number_power(x, base), x=_number_pow, grad_name="PowBackward2")
 
-# exponentials and roots ----------------------------------------------------------------------------------------------------
+# exponentials and roots ----------------------------------------------------------------------------------------------
 exp = unary("exp", np.exp, to_float=True, x=lambda xp, g, out: g * out)
 exp2 = unary("exp2", np.exp2, to_float=True, x=lambda xp, g, out: g * out * math.log(2))
 expm1 = unary("expm1", np.expm1, to_float=True, x=lambda xp, g, out: g * (out + 1))
@@ -131,7 +131,7 @@ xlog1py = binary("xlog1py", K.xlog1py, to_float=True, grad_name="SpecialXlog1PyB
                  x=lambda xp, g, x, y: xp.where((x == 0) & (y <= -1), 0, xp.xlog1py(g, y)),
                  y=lambda xp, g, x, y: g * x / (y + 1))  # fmt: skip
 
-# trigonometry --------------------------------------------------------------------------------------------------------------
+# trigonometry --------------------------------------------------------------------------------------------------------
 sin = unary("sin", np.sin, to_float=True, x=lambda xp, g, x: g * xp.cos(x))
 cos = unary("cos", np.cos, to_float=True, x=lambda xp, g, x: g * -xp.sin(x))
 tan = unary("tan", np.tan, to_float=True, x=lambda xp, g, out: g * (1 + out * out))
@@ -159,8 +159,20 @@ atan2 = binary("atan2", np.arctan2, to_float=True,
 hypot = binary("hypot", np.hypot, to_float=True,
                x=lambda xp, g, x, out: g * (x / out),
                y=lambda xp, g, y, out: g * (y / out))  # fmt: skip
-deg2rad = unary("deg2rad", lambda x: x * (math.pi / 180), to_float=True, x=lambda xp, g: g * (math.pi / 180), grad_name="Deg2RadBackward0")
-rad2deg = unary("rad2deg", lambda x: x * (180 / math.pi), to_float=True, x=lambda xp, g: g * (180 / math.pi), grad_name="Rad2DegBackward0")
+deg2rad = unary(
+    "deg2rad",
+    lambda x: x * (math.pi / 180),
+    to_float=True,
+    x=lambda xp, g: g * (math.pi / 180),
+    grad_name="Deg2RadBackward0",
+)
+rad2deg = unary(
+    "rad2deg",
+    lambda x: x * (180 / math.pi),
+    to_float=True,
+    x=lambda xp, g: g * (180 / math.pi),
+    grad_name="Rad2DegBackward0",
+)
 
 
 def _sinc_x(xp: Any, g: Any, x: Any) -> Any:
@@ -171,15 +183,22 @@ def _sinc_x(xp: Any, g: Any, x: Any) -> Any:
 
 sinc = unary("sinc", K.sinc, to_float=True, x=_sinc_x)
 
-# complex numbers -------------------------------------------------------------------------------------------------------------
+# complex numbers -----------------------------------------------------------------------------------------------------
 conj = unary("conj", np.conj, x=lambda xp, g: xp.conj(g))
 conj_physical = unary("conj_physical", np.conj, x=lambda xp, g: xp.conj(g))
 complex_from = op("complex", K.complex_from, inputs="real imag",
              real=lambda xp, g: xp.real(g), imag=lambda xp, g: -xp.imag(g))  # fmt: skip
 # of the two gradients the engine takes the real part, since length and angle are real
-polar = op("polar", K.polar, inputs="length angle",
-           length=lambda xp, g, angle: g * xp.polar(xp.ones_like(angle), angle), angle=lambda xp, g, out: g * (1j * out))  # fmt: skip
-angle = unary("angle", K.angle, x=lambda xp, g, x: xp.where(x == 0, 0, g * (-1j / x)) if xp.is_complex(x) else xp.zeros_like(g))
+polar = op(
+    "polar",
+    K.polar,
+    inputs="length angle",
+    length=lambda xp, g, angle: g * xp.polar(xp.ones_like(angle), angle),
+    angle=lambda xp, g, out: g * (1j * out),
+)
+angle = unary(
+    "angle", K.angle, x=lambda xp, g, x: xp.where(x == 0, 0, g * (-1j / x)) if xp.is_complex(x) else xp.zeros_like(g)
+)
 view_as_real = view("view_as_real", K.view_as_real, x=lambda xp, g: xp.conj(xp.view_as_complex(xp.contiguous(g))))
 view_as_complex = view("view_as_complex", K.view_as_complex, x=lambda xp, g: xp.view_as_real(xp.contiguous(xp.conj(g))))
 
@@ -195,7 +214,7 @@ def _sgn_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
 sgn = unary("sgn", K.sgn, x=_sgn_x)
 abs = unary("abs", K.absolute, x=lambda xp, g, x: g * xp.conj(xp.sgn(x)) if xp.is_complex(x) else g * xp.sign(x))
 
-# extremes, rounding, replacing -------------------------------------------------------------------------------------------------
+# extremes, rounding, replacing ---------------------------------------------------------------------------------------
 maximum = binary("maximum", np.maximum,
                  x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0, g)),
                  y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(y < x, 0, g)))  # fmt: skip
@@ -224,14 +243,29 @@ def _clamp_x(xp: Any, g: Any, x: Any, low: Any, high: Any) -> Any:
 clamp = unary("clamp", K.clamp, x=_clamp_x, grad_name="ClampBackward1")
 clamp_min = unary("clamp_min", K.clamp, x=_clamp_x)
 clamp_max = unary("clamp_max", K.clamp, x=_clamp_x)
-clamp_tensors = op("clamp_tensors", K.clamp_tensors, inputs="x low high", grad_name="ClampBackward0",
-                   x=_clamp_x,
-                   low=lambda xp, g, x, low, high: xp.where(x < low if high is None else (x < low) & (low < high), g, 0),
-                   high=lambda xp, g, x, low, high: xp.where(x > high if low is None else (x > high) | (high < low), g, 0))  # fmt: skip
-clamp_min_tensor = binary("clamp_min_tensor", np.maximum, grad_name="ClampMinBackward1",
-                          x=lambda xp, g, x, y: xp.where(x >= y, g, 0), y=lambda xp, g, x, y: xp.where(x < y, g, 0))  # fmt: skip
-clamp_max_tensor = binary("clamp_max_tensor", np.minimum, grad_name="ClampMaxBackward1",
-                          x=lambda xp, g, x, y: xp.where(x <= y, g, 0), y=lambda xp, g, x, y: xp.where(x > y, g, 0))  # fmt: skip
+clamp_tensors = op(
+    "clamp_tensors",
+    K.clamp_tensors,
+    inputs="x low high",
+    grad_name="ClampBackward0",
+    x=_clamp_x,
+    low=lambda xp, g, x, low, high: xp.where(x < low if high is None else (x < low) & (low < high), g, 0),
+    high=lambda xp, g, x, low, high: xp.where(x > high if low is None else (x > high) | (high < low), g, 0),
+)
+clamp_min_tensor = binary(
+    "clamp_min_tensor",
+    np.maximum,
+    grad_name="ClampMinBackward1",
+    x=lambda xp, g, x, y: xp.where(x >= y, g, 0),
+    y=lambda xp, g, x, y: xp.where(x < y, g, 0),
+)
+clamp_max_tensor = binary(
+    "clamp_max_tensor",
+    np.minimum,
+    grad_name="ClampMaxBackward1",
+    x=lambda xp, g, x, y: xp.where(x <= y, g, 0),
+    y=lambda xp, g, x, y: xp.where(x > y, g, 0),
+)
 where = op("where", select.where, inputs="condition x y",
            x=lambda xp, g, condition: xp.where(condition, g, 0),
            y=lambda xp, g, condition: xp.where(condition, 0, g))  # fmt: skip
@@ -242,24 +276,37 @@ lerp = op("lerp", K.lerp, inputs="x end weight", grad_name="LerpBackward1",
           weight=lambda xp, g, x, end: g * (end - x))  # fmt: skip
 addcmul = op("addcmul", K.addcmul, inputs="x a b", x=lambda xp, g: g,
              a=lambda xp, g, b, value: g * (b * value), b=lambda xp, g, a, value: g * (a * value))  # fmt: skip
-addcdiv = op("addcdiv", K.addcdiv, inputs="x a b", x=lambda xp, g: g,
-             a=lambda xp, g, b, value: g * (value / b), b=lambda xp, g, a, b, value: -g * ((a * value) / (b * b)))  # fmt: skip
+addcdiv = op(
+    "addcdiv",
+    K.addcdiv,
+    inputs="x a b",
+    x=lambda xp, g: g,
+    a=lambda xp, g, b, value: g * (value / b),
+    b=lambda xp, g, a, b, value: -g * ((a * value) / (b * b)),
+)
 floor = unary("floor", K.whole(np.floor, "floor_vml_cpu"), x=lambda xp, g: xp.zeros_like(g))
 ceil = unary("ceil", K.whole(np.ceil, "ceil_vml_cpu"), x=lambda xp, g: xp.zeros_like(g))
 trunc = unary("trunc", K.whole(np.trunc, "trunc_vml_cpu"), x=lambda xp, g: xp.zeros_like(g))
 round = unary("round", K.whole(np.rint, "round_vml_cpu"), x=lambda xp, g: xp.zeros_like(g))
 round_decimals = unary("round_decimals", K.round_decimals, x=lambda xp, g: xp.zeros_like(g), grad_name="RoundBackward1")
 frac = unary("frac", K.frac, x=lambda xp, g: g)
-copysign = binary("copysign", np.copysign, to_float=True,
-                  x=lambda xp, g, x, out: xp.where(x == 0, 0, g * (out / x)), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
+copysign = binary(
+    "copysign",
+    np.copysign,
+    to_float=True,
+    x=lambda xp, g, x, out: xp.where(x == 0, 0, g * (out / x)),
+    y=lambda xp, g: xp.zeros_like(g),
+)
 nan_to_num = unary("nan_to_num", K.nan_to_num, x=lambda xp, g, x: xp.where(xp.isfinite(x), g, 0))
-times_power_of_two = unary("times_power_of_two", lambda x, e: np.ldexp(x, e), x=lambda xp, g, e: xp.times_power_of_two(g, e))
+times_power_of_two = unary(
+    "times_power_of_two", lambda x, e: np.ldexp(x, e), x=lambda xp, g, e: xp.times_power_of_two(g, e)
+)
 frexp = op("frexp", np.frexp, inputs="x", outputs=2, x=lambda xp, g, out1: xp.times_power_of_two(g, -constant(out1)))
 nextafter = binary("nextafter", np.nextafter)
 heaviside = binary("heaviside", K.heaviside)
 
 
-# comparison, logic, bits -----------------------------------------------------------------------------------------------------
+# comparison, logic, bits ---------------------------------------------------------------------------------------------
 eq = binary("eq", np.equal)
 ne = binary("ne", np.not_equal)
 lt = binary("lt", np.less)

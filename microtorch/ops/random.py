@@ -1,7 +1,9 @@
 """Random numbers in the graph: what is drawn has the derivative 0 by what stood there, or by its parameters.
 
-The numbers come from kernels/random.py, and are written into memory before the node is made (functions/random.py); an entry
-here says what the node is called and what runs backwards. Its kernel fills an array, so that a step can be recorded by name.
+The numbers come from kernels/random.py, and are written into memory before the node is made (functions/random.py); an
+entry
+here says what the node is called and what runs backwards. Its kernel fills an array, so that a step can be recorded by
+name.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ def _zeros(xp: Any, g: Any) -> Any:
     return xp.zeros_like(g)
 
 
-# in place: Tensor.uniform_ and its like ----------------------------------------------------------------------------------
+# in place: Tensor.uniform_ and its like ------------------------------------------------------------------------------
 uniform = unary("uniform", _fill, x=_zeros)
 normal = unary("normal", _fill, x=_zeros)
 random_between = unary("random_between", _fill, x=_zeros, grad_name="RandomBackward0")
@@ -36,7 +38,7 @@ geometric = unary("geometric", _fill, x=_zeros)
 log_normal = unary("log_normal", _fill, x=_zeros)
 
 
-# from parameters: torch.normal(mean, std), torch.bernoulli(p), torch.poisson(rate) -------------------------------------------
+# from parameters: torch.normal(mean, std), torch.bernoulli(p), torch.poisson(rate) -----------------------------------
 
 
 def _normal(mean: Any, std: Any, stream: Any, shape: tuple[int, ...], dtype: Any) -> Any:
@@ -54,10 +56,16 @@ normal_by_mean = op("normal_by_mean", _normal, inputs="mean std", grad_name="Nor
 normal_by_std = op("normal_by_std", _normal, inputs="mean std", grad_name="NormalBackward2", std=_zeros)
 normal_by_both = op("normal_by_both", _normal, inputs="mean std", grad_name="NormalBackward3", mean=_zeros, std=_zeros)
 bernoulli = unary("bernoulli", lambda x, stream: stream.bernoulli_array(x), x=_zeros)
-bernoulli_p = unary("bernoulli_p", lambda x, stream, p: stream.bernoulli(x.shape, p, x.dtype), x=_zeros, grad_name="BernoulliBackward2")
+bernoulli_p = unary(
+    "bernoulli_p", lambda x, stream, p: stream.bernoulli(x.shape, p, x.dtype), x=_zeros, grad_name="BernoulliBackward2"
+)
 poisson = unary("poisson", lambda x, stream: stream.poisson(x), x=_zeros)
-binomial = op("binomial", lambda count, prob, stream: stream.binomial(count, prob), inputs="count prob", count=_zeros, prob=_zeros)
-multinomial = unary("multinomial", lambda x, stream, num_samples, replacement: stream.multinomial(x, num_samples, replacement))
+binomial = op(
+    "binomial", lambda count, prob, stream: stream.binomial(count, prob), inputs="count prob", count=_zeros, prob=_zeros
+)
+multinomial = unary(
+    "multinomial", lambda x, stream, num_samples, replacement: stream.multinomial(x, num_samples, replacement)
+)
 
 
 def _no_reparametrisation(name: str) -> Any:
@@ -67,5 +75,9 @@ def _no_reparametrisation(name: str) -> Any:
     return formula
 
 
-standard_gamma = unary("standard_gamma", lambda x, stream: stream.gamma(x), x=_no_reparametrisation("torch._standard_gamma"))
-sample_dirichlet = unary("sample_dirichlet", lambda x, stream: stream.dirichlet(x), x=_no_reparametrisation("torch._sample_dirichlet"))
+standard_gamma = unary(
+    "standard_gamma", lambda x, stream: stream.gamma(x), x=_no_reparametrisation("torch._standard_gamma")
+)
+sample_dirichlet = unary(
+    "sample_dirichlet", lambda x, stream: stream.dirichlet(x), x=_no_reparametrisation("torch._sample_dirichlet")
+)

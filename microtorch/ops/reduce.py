@@ -21,7 +21,7 @@ def _conj(xp: Any, x: Any) -> Any:
     return xp.conj(x) if xp.is_complex(x) else x
 
 
-# sums and means --------------------------------------------------------------------------------------------------------------
+# sums and means ------------------------------------------------------------------------------------------------------
 
 
 def _sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
@@ -35,12 +35,14 @@ def _mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
 
 sum = unary("sum", K.sum, x=_sum_x, grad_name="SumBackward1")
 sum_all = unary("sum_all", K.sum, x=_sum_x, grad_name="SumBackward0")
-nansum = unary("nansum", K.nansum, x=lambda xp, g, x, axis, keepdims: xp.where(xp.isnan(x), 0, _kept(xp, g, x, axis, keepdims)))
+nansum = unary(
+    "nansum", K.nansum, x=lambda xp, g, x, axis, keepdims: xp.where(xp.isnan(x), 0, _kept(xp, g, x, axis, keepdims))
+)
 mean = unary("mean", K.mean, x=_mean_x, grad_name="MeanBackward1")
 mean_all = unary("mean_all", K.mean, x=_mean_x, grad_name="MeanBackward0")
 count_nonzero = unary("count_nonzero", K.count_nonzero)
 
-# variance --------------------------------------------------------------------------------------------------------------------
+# variance ------------------------------------------------------------------------------------------------------------
 
 
 def _var_x(xp: Any, g: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
@@ -68,14 +70,26 @@ def _with_mean(xp: Any, g: Any, spread_x: Any, x: Any, axis: Any, keepdims: bool
     return spread_x + of_mean
 
 
-var_mean = op("var_mean", K.var_mean, inputs="x", outputs=2,
-              x=lambda xp, g, x, axis, correction, keepdims: _with_mean(
-                  xp, g, None if g[0] is None else _var_x(xp, g[0], x, axis, correction, keepdims), x, axis, keepdims))  # fmt: skip
-std_mean = op("std_mean", K.std_mean, inputs="x", outputs=2,
-              x=lambda xp, g, x, out0, axis, correction, keepdims: _with_mean(
-                  xp, g, None if g[0] is None else _std_x(xp, g[0], x, out0, axis, correction, keepdims), x, axis, keepdims))  # fmt: skip
+var_mean = op(
+    "var_mean",
+    K.var_mean,
+    inputs="x",
+    outputs=2,
+    x=lambda xp, g, x, axis, correction, keepdims: _with_mean(
+        xp, g, None if g[0] is None else _var_x(xp, g[0], x, axis, correction, keepdims), x, axis, keepdims
+    ),
+)
+std_mean = op(
+    "std_mean",
+    K.std_mean,
+    inputs="x",
+    outputs=2,
+    x=lambda xp, g, x, out0, axis, correction, keepdims: _with_mean(
+        xp, g, None if g[0] is None else _std_x(xp, g[0], x, out0, axis, correction, keepdims), x, axis, keepdims
+    ),
+)
 
-# extremes --------------------------------------------------------------------------------------------------------------------
+# extremes ------------------------------------------------------------------------------------------------------------
 
 
 def _attained(xp: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
@@ -107,8 +121,14 @@ def _aminmax_x(xp: Any, g: Any, x: Any, out0: Any, out1: Any, axis: Any, keepdim
 
 
 aminmax = op("aminmax", K.aminmax, inputs="x", outputs=2, x=_aminmax_x)
-take_embed = unary("take_embed", K.take_embed, x=lambda xp, g, axis, keepdims, places: xp.take_places(g, axis, keepdims, places))
-take_places = unary("take_places", K.take_places, x=lambda xp, g, x_shape, axis, keepdims, places: xp.take_embed(g, x_shape, axis, keepdims, places))
+take_embed = unary(
+    "take_embed", K.take_embed, x=lambda xp, g, axis, keepdims, places: xp.take_places(g, axis, keepdims, places)
+)
+take_places = unary(
+    "take_places",
+    K.take_places,
+    x=lambda xp, g, x_shape, axis, keepdims, places: xp.take_embed(g, x_shape, axis, keepdims, places),
+)
 
 
 def _taken_x(xp: Any, g: Any, x_shape: Any, axis: int, keepdims: bool, out1: Any) -> Any:
@@ -125,7 +145,7 @@ any = unary("any", K.any)
 logsumexp = unary("logsumexp", K.logsumexp, x=lambda xp, g, x, out, axis, keepdims: _kept(xp, g, x, axis, keepdims)
                   * xp.exp(x - _kept(xp, out, x, axis, keepdims)))  # fmt: skip
 
-# norms -----------------------------------------------------------------------------------------------------------------------
+# norms ---------------------------------------------------------------------------------------------------------------
 
 
 def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
@@ -173,11 +193,12 @@ def _cdist(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any, ord: float) ->
 
 cdist = op("cdist", K.cdist, inputs="x y", joint=_cdist)
 
-# products --------------------------------------------------------------------------------------------------------------------
+# products ------------------------------------------------------------------------------------------------------------
 
 
 def _prod_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    """The product of the others: out / x, or with zeros about (and for higher derivatives) what is left times what is right."""
+    """The product of the others: out / x, or with zeros about (and for higher derivatives) what is left times what is
+    right."""
     if not xp.recorded and x.all():
         return _kept(xp, g * out, x, axis, keepdims) / x
     if axis is not None:
@@ -195,7 +216,7 @@ def _product_of_others(xp: Any, x: Any, axis: int) -> Any:
 prod = unary("prod", K.prod, x=_prod_x, grad_name="ProdBackward1")
 prod_all = unary("prod_all", K.prod, x=_prod_x, grad_name="ProdBackward0")
 
-# running along one axis --------------------------------------------------------------------------------------------------------
+# running along one axis ----------------------------------------------------------------------------------------------
 
 
 def _scan_back(xp: Any, g: Any, a: Any, axis: int) -> Any:
@@ -225,12 +246,24 @@ def _logcumsumexp_x(xp: Any, g: Any, x: Any, axis: int, out: Any) -> Any:
     return parts[0] - parts[1]
 
 
-cumsum = unary("cumsum", K.cumsum, x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, (axis,)), axis), (axis,)) if g.shape else g)
+cumsum = unary(
+    "cumsum", K.cumsum, x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, (axis,)), axis), (axis,)) if g.shape else g
+)
 cumprod = unary("cumprod", K.cumprod, x=_cumprod_x)
-cummax = op("cummax", K.cummax, inputs="x", outputs=2,
-            x=lambda xp, g, x_shape, axis, out1: xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g)  # fmt: skip
-cummin = op("cummin", K.cummin, inputs="x", outputs=2,
-            x=lambda xp, g, x_shape, axis, out1: xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g)  # fmt: skip
+cummax = op(
+    "cummax",
+    K.cummax,
+    inputs="x",
+    outputs=2,
+    x=lambda xp, g, x_shape, axis, out1: xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g,
+)
+cummin = op(
+    "cummin",
+    K.cummin,
+    inputs="x",
+    outputs=2,
+    x=lambda xp, g, x_shape, axis, out1: xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g,
+)
 logcumsumexp = unary("logcumsumexp", K.logcumsumexp, x=_logcumsumexp_x)
 linear_scan = op("linear_scan", K.linear_scan, inputs="a b",
                  a=lambda xp, g, a, axis, out: _scan_back(xp, g, a, axis) * xp.shift(out, axis, 0.0),

@@ -10,7 +10,9 @@ from microtorch.ops.pointwise import constant
 from microtorch.ops.reduce import _extreme_of_all, _taken_x
 
 put_along = unary("put_along", K.put_along, x=lambda xp, g, axis, places: xp.take_along(g, axis, places))
-take_along = unary("take_along", K.take_along, x=lambda xp, g, x_shape, axis, places: xp.put_along(g, x_shape, axis, places))
+take_along = unary(
+    "take_along", K.take_along, x=lambda xp, g, x_shape, axis, places: xp.put_along(g, x_shape, axis, places)
+)
 
 
 def _moved_x(xp: Any, g: Any, x_shape: Any, axis: int, out1: Any) -> Any:
@@ -18,14 +20,28 @@ def _moved_x(xp: Any, g: Any, x_shape: Any, axis: int, out1: Any) -> Any:
 
 
 sort = op("sort", lambda x, axis, descending: K.sort(x, axis, descending), inputs="x", outputs=2, x=_moved_x)
-topk = op("topk", lambda x, k, axis, largest, in_order: K.topk(x, k, axis, largest, in_order), inputs="x", outputs=2, x=_moved_x)
+topk = op(
+    "topk",
+    lambda x, k, axis, largest, in_order: K.topk(x, k, axis, largest, in_order),
+    inputs="x",
+    outputs=2,
+    x=_moved_x,
+)
 argsort = unary("argsort", K.argsort)
 kthvalue = op("kthvalue", K.kthvalue, inputs="x", outputs=2, x=_taken_x)
 median = op("median", lambda x, axis, keepdims: K.median(x, axis, keepdims, False), inputs="x", outputs=2, x=_taken_x,
             grad_name="MedianBackward1")  # fmt: skip
-nanmedian = op("nanmedian", lambda x, axis, keepdims: K.median(x, axis, keepdims, True), inputs="x", outputs=2, x=_taken_x,
-               grad_name="NanmedianBackward1")  # fmt: skip
+nanmedian = op(
+    "nanmedian",
+    lambda x, axis, keepdims: K.median(x, axis, keepdims, True),
+    inputs="x",
+    outputs=2,
+    x=_taken_x,
+    grad_name="NanmedianBackward1",
+)
 median_all = unary("median_all", lambda x: K.median_all(x, False), x=_extreme_of_all, grad_name="MedianBackward0")
-nanmedian_all = unary("nanmedian_all", lambda x: K.median_all(x, True), x=_extreme_of_all, grad_name="NanmedianBackward0")
+nanmedian_all = unary(
+    "nanmedian_all", lambda x: K.median_all(x, True), x=_extreme_of_all, grad_name="NanmedianBackward0"
+)
 mode = op("mode", K.mode, inputs="x", outputs=2, x=_taken_x)
 searchsorted = unary("searchsorted", lambda x, edges, right, sorter: K.searchsorted(edges, x, right, sorter))

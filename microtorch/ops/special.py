@@ -6,16 +6,17 @@ import math
 from typing import Any
 
 from microtorch.autograd.table import binary, op, unary
-from microtorch.kernels import gamma as G
-from microtorch.kernels import special as K
+from microtorch.kernels import gamma as G, special as K
 
-# the error function ------------------------------------------------------------------------------------------------------------
+# the error function --------------------------------------------------------------------------------------------------
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
 
 erf = unary("erf", K.erf, to_float=True, x=lambda xp, g, x: g * (_TWO_OVER_ROOT_PI * xp.exp(-(x * x))))
 erfc = unary("erfc", K.erfc, to_float=True, x=lambda xp, g, x: g * (-_TWO_OVER_ROOT_PI * xp.exp(-(x * x))))
-erfinv = unary("erfinv", K.erfinv, to_float=True, x=lambda xp, g, out: g * ((1 / _TWO_OVER_ROOT_PI) * xp.exp(out * out)))
+erfinv = unary(
+    "erfinv", K.erfinv, to_float=True, x=lambda xp, g, out: g * ((1 / _TWO_OVER_ROOT_PI) * xp.exp(out * out))
+)
 erfcx = unary("erfcx", K.erfcx, to_float=True, grad_name="SpecialErfcxBackward0",
               x=lambda xp, g, x, out: g * (2 * x * out - _TWO_OVER_ROOT_PI))  # fmt: skip
 ndtr = unary("ndtr", K.ndtr, to_float=True, grad_name="MulBackward1",
@@ -27,11 +28,13 @@ log_ndtr = unary("log_ndtr", K.log_ndtr, to_float=True, grad_name="SpecialLogNdt
                  x=lambda xp, g, x: g / (xp.erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)))  # fmt: skip
 entr = unary("entr", K.entr, to_float=True, grad_name="SpecialEntrBackward0", x=lambda xp, g, x: g * (-xp.log(x) - 1))
 
-# the gamma function --------------------------------------------------------------------------------------------------------------
+# the gamma function --------------------------------------------------------------------------------------------------
 lgamma = unary("lgamma", G.lgamma, to_float=True, x=lambda xp, g, x: g * xp.digamma(x))
 digamma = unary("digamma", G.digamma, to_float=True, x=lambda xp, g, x: g * xp.polygamma(x, 1))
 polygamma = unary("polygamma", G.polygamma, to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1))
-zeta = binary("zeta", G.zeta, to_float=True, grad_name="SpecialZetaBackward0", y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y)))
+zeta = binary(
+    "zeta", G.zeta, to_float=True, grad_name="SpecialZetaBackward0", y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y))
+)
 
 
 def _igamma_x(xp: Any, g: Any, a: Any, x: Any) -> Any:
@@ -42,9 +45,15 @@ def _igamma_x(xp: Any, g: Any, a: Any, x: Any) -> Any:
 igamma = op("igamma", G.igamma, inputs="a x", x=_igamma_x)
 igammac = op("igammac", G.igammac, inputs="a x", x=lambda xp, g, a, x: -_igamma_x(xp, g, a, x))
 
-# Bessel functions ------------------------------------------------------------------------------------------------------------------
+# Bessel functions ----------------------------------------------------------------------------------------------------
 i0 = unary("i0", G.i0, to_float=True, x=lambda xp, g, x: g * xp.i1(x))
-i0e = unary("i0e", G.i0e, to_float=True, grad_name="SpecialI0EBackward0", x=lambda xp, g, x, out: g * (xp.i1e(x) - xp.sgn(x) * out))
+i0e = unary(
+    "i0e",
+    G.i0e,
+    to_float=True,
+    grad_name="SpecialI0EBackward0",
+    x=lambda xp, g, x, out: g * (xp.i1e(x) - xp.sgn(x) * out),
+)
 
 
 def _ratio(xp: Any, x: Any, out: Any) -> Any:
@@ -52,6 +61,12 @@ def _ratio(xp: Any, x: Any, out: Any) -> Any:
     return xp.where(x == 0, 0.5, out / x)
 
 
-i1 = unary("i1", G.i1, to_float=True, grad_name="SpecialI1Backward0", x=lambda xp, g, x, out: g * (xp.i0(x) - _ratio(xp, x, out)))
+i1 = unary(
+    "i1",
+    G.i1,
+    to_float=True,
+    grad_name="SpecialI1Backward0",
+    x=lambda xp, g, x, out: g * (xp.i0(x) - _ratio(xp, x, out)),
+)
 i1e = unary("i1e", G.i1e, to_float=True, grad_name="SpecialI1EBackward0",
             x=lambda xp, g, x, out: g * (xp.i0e(x) - out * xp.sgn(x) - _ratio(xp, x, out)))  # fmt: skip

@@ -1,6 +1,7 @@
 """Checkpointing: save nothing in the forward pass of a part of the model, and compute it again in the backward pass.
 
-T. Chen, B. Xu, C. Zhang, C. Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016 (https://arxiv.org/abs/1604.06174).
+T. Chen, B. Xu, C. Zhang, C. Guestrin, "Training Deep Nets with Sublinear Memory Cost", 2016
+(https://arxiv.org/abs/1604.06174).
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ def checkpoint(
     """
     if use_reentrant is None:
         warnings.warn(
-            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. Starting in PyTorch 2.9, calling "
+            "torch.utils.checkpoint: the use_reentrant parameter should be passed explicitly. Starting in PyTorch 2.9, "
+            "calling "
             "checkpoint without use_reentrant will raise an exception. use_reentrant=False is recommended.",
             stacklevel=2,
         )

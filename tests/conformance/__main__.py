@@ -15,10 +15,14 @@ def main() -> None:
     parser.add_argument("--samples", default="all", help="how many samples of each operator, or all")
     parser.add_argument("--grad2", action="store_true", help="second derivatives, in float64")
     parser.add_argument("--errors", action="store_true", help="the calls that torch refuses")
-    parser.add_argument("--variant", default="function", choices=["function", "method", "inplace"], help="which form is called")
+    parser.add_argument(
+        "--variant", default="function", choices=["function", "method", "inplace"], help="which form is called"
+    )
     parser.add_argument("--fails-only", action="store_true", help="print only operators that do not pass")
     parser.add_argument("--all", action="store_true", help="out-of-scope operators, too")
-    parser.add_argument("--write", action="store_true", help="write the list of known failures of this mode (known_MODE.txt)")
+    parser.add_argument(
+        "--write", action="store_true", help="write the list of known failures of this mode (known_MODE.txt)"
+    )
     options = parser.parse_args()
     mode = "grad2" if options.grad2 else "errors" if options.errors else options.dtype
     limit = None if options.samples == "all" else int(options.samples)

@@ -25,8 +25,29 @@ torch.set_num_threads(1)
 
 HERE = Path(__file__).parent
 SEED = 42
-MODES = ("float32", "float64", "float16", "int64", "int32", "uint8", "bool", "complex64", "complex128", "grad2", "errors")
-UNSET = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided", "empty_permuted", "resize_", "resize_as_"}
+MODES = (
+    "float32",
+    "float64",
+    "float16",
+    "int64",
+    "int32",
+    "uint8",
+    "bool",
+    "complex64",
+    "complex128",
+    "grad2",
+    "errors",
+)
+UNSET = {
+    "empty",
+    "empty_like",
+    "new_empty",
+    "empty_strided",
+    "new_empty_strided",
+    "empty_permuted",
+    "resize_",
+    "resize_as_",
+}
 """Operators whose values mean nothing: only shape and dtype are compared."""
 NOT_UNIQUE = {
     "svd", "linalg.svd", "linalg.eigh", "linalg.eig", "linalg.eigvals", "pca_lowrank", "svd_lowrank", "linalg.ldl_factor",
@@ -87,7 +108,9 @@ def attribute(root: Any, path: str) -> Any:
 
 def rebound(function: Any) -> Any:
     """A function of PyTorch's tests, with `torch` in it meaning microtorch."""
-    if not isinstance(function, types.FunctionType) or not function.__module__.startswith(("torch.testing", "tests.", "__main__")):
+    if not isinstance(function, types.FunctionType) or not function.__module__.startswith(
+        ("torch.testing", "tests.", "__main__")
+    ):
         return function
     scope = {
         **function.__globals__, "torch": microtorch, "wrapper_set_seed": seeded(microtorch),
@@ -95,7 +118,11 @@ def rebound(function: Any) -> Any:
     }  # fmt: skip
     for name in function.__code__.co_names:  # helpers beside it
         value = scope.get(name)
-        if isinstance(value, types.FunctionType) and value is not function and value.__module__.startswith("torch.testing"):
+        if (
+            isinstance(value, types.FunctionType)
+            and value is not function
+            and value.__module__.startswith("torch.testing")
+        ):
             if name != "wrapper_set_seed":
                 scope[name] = rebound(value)
     cells = None
@@ -243,7 +270,9 @@ def compare(want: Any, got: Any, what: str = "value", values: bool = True, truth
         return
     if isinstance(want, (tuple, list)):
         if not isinstance(got, (tuple, list)) or len(want) != len(got):
-            raise Differs(f"{what}: {type(got).__name__} of {len(got) if hasattr(got, '__len__') else '?'}, not {len(want)}")
+            raise Differs(
+                f"{what}: {type(got).__name__} of {len(got) if hasattr(got, '__len__') else '?'}, not {len(want)}"
+            )
         for i, (w, g) in enumerate(zip(want, got)):
             compare(w, g, f"{what}[{i}]", values, None if truth is None else truth[i])
         return
@@ -268,7 +297,9 @@ def gradients(module: Any, outputs: list[Any], inputs: list[Any], seeds: list[An
     return list(module.autograd.grad(outputs, inputs, seeds, retain_graph=True, allow_unused=True, create_graph=create))
 
 
-def torch_gradients(result: Any, inputs: list[Any], second: bool, like: list[list[Any]] | None = None) -> list[list[Any]]:
+def torch_gradients(
+    result: Any, inputs: list[Any], second: bool, like: list[list[Any]] | None = None
+) -> list[list[Any]]:
     """Of all floating results, the gradients for random cotangents; if `second`, the gradients of those, too.
 
     Returns cotangents and gradients, [seeds, first] or [seeds, first, seeds2, second]. like: an earlier answer, whose
@@ -278,7 +309,11 @@ def torch_gradients(result: Any, inputs: list[Any], second: bool, like: list[lis
     if not outputs or not inputs:
         return []
     generator = torch.Generator().manual_seed(SEED)
-    seeds = [cotangent(t, generator) for t in outputs] if like is None else [s.detach().to(t.dtype) for s, t in zip(like[0], outputs)]
+    seeds = (
+        [cotangent(t, generator) for t in outputs]
+        if like is None
+        else [s.detach().to(t.dtype) for s, t in zip(like[0], outputs)]
+    )
     if second:
         seeds = [s.requires_grad_() for s in seeds]
     try:
@@ -290,7 +325,9 @@ def torch_gradients(result: Any, inputs: list[Any], second: bool, like: list[lis
     again = [g for g in first if g is not None and g.requires_grad] if second else []
     if not again:
         return [seeds, first]
-    seeds2 = [cotangent(t, generator) for t in again] if like is None else [s.to(t.dtype) for s, t in zip(like[2], again)]
+    seeds2 = (
+        [cotangent(t, generator) for t in again] if like is None else [s.to(t.dtype) for s, t in zip(like[2], again)]
+    )
     sources = inputs + seeds
     try:
         found = gradients(torch, again, sources, seeds2)
@@ -309,7 +346,9 @@ def compare_gradients(want: list[list[Any]], got_out: Any, inputs: list[Any], va
     first_ = gradients(microtorch, outputs, inputs, seeds_, any(s.requires_grad for s in seeds))
     for i, (w, g) in enumerate(zip(first, first_)):
         if (w is None) != (g is None) and (w if g is None else g).numel():  # of no elements: either
-            raise Differs(f"grad[{i}]: {'None' if g is None else 'a tensor'} instead of {'None' if w is None else 'a tensor'}")
+            raise Differs(
+                f"grad[{i}]: {'None' if g is None else 'a tensor'} instead of {'None' if w is None else 'a tensor'}"
+            )
         if w is not None and g is not None:
             compare(w, g, f"grad[{i}]", values, None if truth is None else truth[1][i])
     if len(want) > 2:
@@ -497,7 +536,9 @@ def check_error(op: Any, error_input: Any) -> str | None:
     raise Differs(f"no error, instead of {type(theirs).__name__}: {theirs}")
 
 
-def run(name: str, mode: str = "float32", samples: int | None = None, *, variant: str = "function", stop: bool = False) -> Result:
+def run(
+    name: str, mode: str = "float32", samples: int | None = None, *, variant: str = "function", stop: bool = False
+) -> Result:
     """Run an operator's samples. mode: a dtype, "grad2" (float64, second derivatives) or "errors"."""
     op = database()[name]
     result = Result(name)

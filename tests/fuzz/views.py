@@ -118,7 +118,13 @@ class Program:
                    f"{x}[{self.key(shape)}] * 1.5", f"torch.where({x} > 0, {x}, {self.value_for(shape)})", f"{x}.masked_fill({x} > 1, 0.5)",
                    f"torch.stack([{x}, {x}])", f"{x}.contiguous()", f"{x}.tanh()", f"torch.zeros_like({x})", f"{x} + {y}"]  # fmt: skip
         if shape:
-            choices += [f"{x}.sum(0)", f"torch.cat([{x}, {x}])", f"{x}.flip(0)", f"{x}.index_select(0, torch.tensor([0, 0]))", f"{x}.repeat_interleave(2, 0)"]
+            choices += [
+                f"{x}.sum(0)",
+                f"torch.cat([{x}, {x}])",
+                f"{x}.flip(0)",
+                f"{x}.index_select(0, torch.tensor([0, 0]))",
+                f"{x}.repeat_interleave(2, 0)",
+            ]
         return rng.choice(choices)
 
     def write(self, x: str) -> str:

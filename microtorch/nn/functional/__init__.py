@@ -42,6 +42,12 @@ from microtorch.nn.functional.activation import (
     threshold as threshold,
     threshold_ as threshold_,
 )
+from microtorch.nn.functional.attention import (
+    _canonical_mask as _canonical_mask,
+    _none_or_dtype as _none_or_dtype,
+    multi_head_attention_forward as multi_head_attention_forward,
+    scaled_dot_product_attention as scaled_dot_product_attention,
+)
 from microtorch.nn.functional.convolution import (
     bilinear as bilinear,
     conv1d as conv1d,
@@ -52,6 +58,49 @@ from microtorch.nn.functional.convolution import (
     conv_transpose2d as conv_transpose2d,
     conv_transpose3d as conv_transpose3d,
     linear as linear,
+)
+from microtorch.nn.functional.losses import (
+    binary_cross_entropy as binary_cross_entropy,
+    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+    cosine_embedding_loss as cosine_embedding_loss,
+    cosine_similarity as cosine_similarity,
+    cross_entropy as cross_entropy,
+    ctc_loss as ctc_loss,
+    gaussian_nll_loss as gaussian_nll_loss,
+    hinge_embedding_loss as hinge_embedding_loss,
+    huber_loss as huber_loss,
+    kl_div as kl_div,
+    l1_loss as l1_loss,
+    linear_cross_entropy as linear_cross_entropy,
+    margin_ranking_loss as margin_ranking_loss,
+    mse_loss as mse_loss,
+    multi_margin_loss as multi_margin_loss,
+    multilabel_margin_loss as multilabel_margin_loss,
+    multilabel_soft_margin_loss as multilabel_soft_margin_loss,
+    nll_loss as nll_loss,
+    pairwise_distance as pairwise_distance,
+    pdist as pdist,
+    poisson_nll_loss as poisson_nll_loss,
+    smooth_l1_loss as smooth_l1_loss,
+    soft_margin_loss as soft_margin_loss,
+    triplet_margin_loss as triplet_margin_loss,
+    triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
+)
+from microtorch.nn.functional.noise import (
+    alpha_dropout as alpha_dropout,
+    dropout as dropout,
+    dropout1d as dropout1d,
+    dropout2d as dropout2d,
+    dropout3d as dropout3d,
+    feature_alpha_dropout as feature_alpha_dropout,
+)
+from microtorch.nn.functional.normalization import (
+    batch_norm as batch_norm,
+    group_norm as group_norm,
+    instance_norm as instance_norm,
+    layer_norm as layer_norm,
+    local_response_norm as local_response_norm,
+    rms_norm as rms_norm,
 )
 from microtorch.nn.functional.pooling import (
     adaptive_avg_pool1d as adaptive_avg_pool1d,
@@ -83,53 +132,10 @@ from microtorch.nn.functional.pooling import (
     max_unpool2d as max_unpool2d,
     max_unpool3d as max_unpool3d,
 )
-from microtorch.nn.functional.noise import (
-    alpha_dropout as alpha_dropout,
-    dropout as dropout,
-    dropout1d as dropout1d,
-    dropout2d as dropout2d,
-    dropout3d as dropout3d,
-    feature_alpha_dropout as feature_alpha_dropout,
-)
-from microtorch.nn.functional.normalization import (
-    batch_norm as batch_norm,
-    group_norm as group_norm,
-    instance_norm as instance_norm,
-    layer_norm as layer_norm,
-    local_response_norm as local_response_norm,
-    rms_norm as rms_norm,
-)
 from microtorch.nn.functional.sparse import (
     embedding as embedding,
     embedding_bag as embedding_bag,
     one_hot as one_hot,
-)
-from microtorch.nn.functional.losses import (
-    binary_cross_entropy as binary_cross_entropy,
-    binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-    cosine_embedding_loss as cosine_embedding_loss,
-    cosine_similarity as cosine_similarity,
-    cross_entropy as cross_entropy,
-    ctc_loss as ctc_loss,
-    gaussian_nll_loss as gaussian_nll_loss,
-    hinge_embedding_loss as hinge_embedding_loss,
-    huber_loss as huber_loss,
-    kl_div as kl_div,
-    l1_loss as l1_loss,
-    linear_cross_entropy as linear_cross_entropy,
-    margin_ranking_loss as margin_ranking_loss,
-    mse_loss as mse_loss,
-    multi_margin_loss as multi_margin_loss,
-    multilabel_margin_loss as multilabel_margin_loss,
-    multilabel_soft_margin_loss as multilabel_soft_margin_loss,
-    nll_loss as nll_loss,
-    pairwise_distance as pairwise_distance,
-    pdist as pdist,
-    poisson_nll_loss as poisson_nll_loss,
-    smooth_l1_loss as smooth_l1_loss,
-    soft_margin_loss as soft_margin_loss,
-    triplet_margin_loss as triplet_margin_loss,
-    triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
 )
 from microtorch.nn.functional.vision import (
     affine_grid as affine_grid,
@@ -137,6 +143,7 @@ from microtorch.nn.functional.vision import (
     fold as fold,
     grid_sample as grid_sample,
     interpolate as interpolate,
+    native_channel_shuffle as native_channel_shuffle,
     pad as pad,
     pixel_shuffle as pixel_shuffle,
     pixel_unshuffle as pixel_unshuffle,
@@ -144,11 +151,6 @@ from microtorch.nn.functional.vision import (
     upsample as upsample,
     upsample_bilinear as upsample_bilinear,
     upsample_nearest as upsample_nearest,
-    native_channel_shuffle as native_channel_shuffle,
-)
-from microtorch.nn.functional.attention import (
-    multi_head_attention_forward as multi_head_attention_forward,
-    scaled_dot_product_attention as scaled_dot_product_attention,
 )
 
 

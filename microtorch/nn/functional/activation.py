@@ -13,10 +13,7 @@ from microtorch.dtypes import of
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, write_out
 from microtorch.functions.softmax import softmax_along
 from microtorch.nn.functional.checks import floating, not_implemented
-from microtorch.ops import activation as A
-from microtorch.ops import norm as N
-from microtorch.ops import pointwise as P
-from microtorch.ops import softmax as S
+from microtorch.ops import activation as A, norm as N, pointwise as P, softmax as S
 from microtorch.random import default_generator
 
 if TYPE_CHECKING:
@@ -25,7 +22,12 @@ if TYPE_CHECKING:
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
 _relu_, _leaky_relu_, _elu_, _celu_ = in_place(A.relu), in_place(A.leaky_relu), in_place(A.elu), in_place(A.celu)
-_hardtanh_, _threshold_, _silu_, _mish_ = in_place(A.hardtanh), in_place(A.threshold), in_place(A.silu), in_place(A.mish)
+_hardtanh_, _threshold_, _silu_, _mish_ = (
+    in_place(A.hardtanh),
+    in_place(A.threshold),
+    in_place(A.silu),
+    in_place(A.mish),
+)
 _hardsigmoid_, _hardswish_, _rrelu_ = in_place(A.hardsigmoid), in_place(A.hardswish), in_place(A.rrelu)
 
 
@@ -58,9 +60,12 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
     if inplace:
         if negative_slope < 0 and input._node is not None:
             raise RuntimeError(
-                "In-place leakyReLu backward calculation is triggered with a negative slope which is not supported. This is "
-                "caused by calling in-place forward function with a negative slope, please call out-of-place version instead. "
-                "File an issue at https://github.com/pytorch/pytorch if you do require supporting in-place leakRelu backward "
+                "In-place leakyReLu backward calculation is triggered with a negative slope which is not supported. "
+                "This is "
+                "caused by calling in-place forward function with a negative slope, please call out-of-place version "
+                "instead. "
+                "File an issue at https://github.com/pytorch/pytorch if you do require supporting in-place leakRelu "
+                "backward "
                 "calculation with negative slope"
             )
         return _leaky_relu_(input, negative_slope)
@@ -82,8 +87,7 @@ def prelu(input: Any, weight: Any) -> Tensor:
     x, w = input._data, weight._data
     if x.dtype != w.dtype:
         raise RuntimeError(
-            "prelu: Type promoting not supported. Got "
-            f"{of[x.dtype].type_name} and {of[w.dtype].type_name}"
+            f"prelu: Type promoting not supported. Got {of[x.dtype].type_name} and {of[w.dtype].type_name}"
         )
     if w.size != 1:
         if x.ndim == 0:
@@ -91,7 +95,8 @@ def prelu(input: Any, weight: Any) -> Tensor:
         channels = x.shape[1] if x.ndim >= 2 else 1
         if channels != w.size:
             raise RuntimeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {w.size} and channel size "
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {w.size} and channel "
+                "size "
                 f"= {channels}."
             )
     if w.ndim > 1:
@@ -103,7 +108,9 @@ def prelu(input: Any, weight: Any) -> Tensor:
     return A.prelu(input, weight)
 
 
-def rrelu(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False) -> Tensor:
+def rrelu(
+    input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Tensor:
     """leaky_relu with slopes drawn from [lower, upper] in training, with their mean otherwise."""
     need_tensor("rrelu", input)
     floating("rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu", input)
@@ -202,7 +209,8 @@ def celu_(input: Any, alpha: float = 1.0) -> Tensor:
 
 
 def gelu(input: Any, *, approximate: str = "none") -> Tensor:
-    """input times the normal distribution function of it (Hendrycks and Gimpel, 2016); approximate: "none" or "tanh"."""
+    """input times the normal distribution function of it (Hendrycks and Gimpel, 2016); approximate: "none" or
+    "tanh"."""
     need_tensor("gelu", input)
     floating("GeluKernelImpl", input)
     if approximate == "none":
@@ -284,7 +292,10 @@ def softshrink(input: Any, lambd: float = 0.5) -> Tensor:
     need_tensor("softshrink", input)
     floating("softshrink_check", input)
     if not lambd >= 0:
-        raise RuntimeError(f"lambda must be in range [0, {np.finfo(input._data.dtype).max:g}] for input dtype {of[input._data.dtype].type_name}, but found {lambd:g}")
+        raise RuntimeError(
+            f"lambda must be in range [0, {np.finfo(input._data.dtype).max:g}] for input dtype "
+            f"{of[input._data.dtype].type_name}, but found {lambd:g}"
+        )
     return A.softshrink(input, lambd)
 
 
@@ -311,7 +322,7 @@ def glu(input: Any, dim: int = -1) -> Tensor:
     return A.glu(input, axis)
 
 
-# softmax and its kin ----------------------------------------------------------------------------------------------------------
+# softmax and its kin -------------------------------------------------------------------------------------------------
 
 
 def _implicit_dim(name: str, ndim: int, stacklevel: int) -> int:
@@ -349,7 +360,8 @@ def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
     need_tensor("softmin", input)
     if input._data.dtype.kind == "b":
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or "
             "`logical_not()` operator instead."
         )
     if dim is None:
@@ -389,5 +401,3 @@ def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out:
     if out is None:
         return result
     return write_out(out, result)
-
-

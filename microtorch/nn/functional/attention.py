@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +15,7 @@ from microtorch.functions.shape import cat
 from microtorch.nn.functional.convolution import linear
 from microtorch.nn.functional.noise import dropout
 from microtorch.nn.functional.vision import pad
-from microtorch.ops import attention as A
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import shape as S
+from microtorch.ops import attention as A, pointwise as P, reduce as R, shape as S
 from microtorch.random import default_generator
 
 if TYPE_CHECKING:
@@ -36,7 +34,8 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """softmax(query key^T scale + mask) value; query (*, L, E), key (*, S, E), value (*, S, Ev) -> (*, L, Ev).
 
-    attn_mask: True where a key may be seen, or numbers that are added, broadcast to (*, L, S). dropout_p: of the weights.
+    attn_mask: True where a key may be seen, or numbers that are added, broadcast to (*, L, S). dropout_p: of the
+    weights.
     is_causal: query i sees the keys up to i. scale: 1 / sqrt(E) by default. enable_gqa: fewer heads of keys and values.
     A query that may see no key gets zeros.
     """
@@ -46,12 +45,14 @@ def scaled_dot_product_attention(
     if not q.dtype == k.dtype == v.dtype:
         words = [of[a.dtype].type_name.lower() for a in (q, k, v)]
         raise RuntimeError(
-            f"Expected query, key, and value to have the same dtype, but got query.dtype: {words[0]} key.dtype: {words[1]} and "
+            f"Expected query, key, and value to have the same dtype, but got query.dtype: {words[0]} key.dtype: "
+            f"{words[1]} and "
             f"value.dtype: {words[2]} instead."
         )
     if min(q.ndim, k.ndim, v.ndim) < 2:
         raise RuntimeError(
-            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {q.ndim} key.dim: {k.ndim} and "
+            f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {q.ndim} key.dim: "
+            f"{k.ndim} and "
             f"value.dim: {v.ndim} instead."
         )
     if attn_mask is not None:
@@ -63,7 +64,10 @@ def scaled_dot_product_attention(
                 f"{of[q.dtype].type_name.lower()} instead."
             )
     if enable_gqa and q.ndim >= 3 and k.shape[-3] != q.shape[-3]:
-        key, value = (S.reshape(_repeat_heads(t, q.shape[-3]), (*t._data.shape[:-3], q.shape[-3], *t._data.shape[-2:])) for t in (key, value))
+        key, value = (
+            S.reshape(_repeat_heads(t, q.shape[-3]), (*t._data.shape[:-3], q.shape[-3], *t._data.shape[-2:]))
+            for t in (key, value)
+        )
         k, v = key._data, value._data
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         _misfit(q, k, v)
@@ -95,14 +99,16 @@ def _misfit(q: Any, k: Any, v: Any) -> None:
     batch = math.prod(q.shape[:-2])
     if q.shape[-1] != k.shape[-1]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {q.shape[-1]}] but got: [{batch}, {k.shape[-1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {q.shape[-1]}] but got: "
+            f"[{batch}, {k.shape[-1]}]."
         )
     raise RuntimeError(
-        f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {k.shape[-2]}] but got: [{batch}, {v.shape[-2]}]."
+        f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {k.shape[-2]}] but got: [{batch}, "
+        f"{v.shape[-2]}]."
     )
 
 
-# multi-head attention --------------------------------------------------------------------------------------------------------
+# multi-head attention ------------------------------------------------------------------------------------------------
 
 
 def _check_shapes(query: Any, key: Any, value: Any, key_padding_mask: Any, attn_mask: Any, num_heads: int) -> bool:
@@ -114,7 +120,8 @@ def _check_shapes(query: Any, key: Any, value: Any, key_padding_mask: Any, attn_
     kind = "batched" if ndim == 3 else "unbatched"
     if key.dim() != ndim or value.dim() != ndim:
         raise AssertionError(
-            f"For {kind} ({word}) `query`, expected `key` and `value` to be {word} but found {key.dim()}-D and {value.dim()}-D "
+            f"For {kind} ({word}) `query`, expected `key` and `value` to be {word} but found {key.dim()}-D and "
+            f"{value.dim()}-D "
             "tensors respectively"
         )
     if key_padding_mask is not None and key_padding_mask.dim() != ndim - 1:
@@ -124,7 +131,8 @@ def _check_shapes(query: Any, key: Any, value: Any, key_padding_mask: Any, attn_
         )
     if attn_mask is not None and attn_mask.dim() not in (2, 3):
         raise AssertionError(
-            f"For {kind} ({word}) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {attn_mask.dim()}-D tensor instead"
+            f"For {kind} ({word}) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found {attn_mask.dim()}-D "
+            "tensor instead"
         )
     if attn_mask is not None and ndim == 2 and attn_mask.dim() == 3:
         expected = (num_heads, query.shape[0], key.shape[0])
@@ -183,7 +191,8 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Any, Any]:
-    """Attention in several heads between projections (Vaswani et al., 2017); query (L, N, E) or (L, E), key and value (S, N, E).
+    """Attention in several heads between projections (Vaswani et al., 2017); query (L, N, E) or (L, E), key and value
+    (S, N, E).
 
     Returns the output, of query's shape, and the weights (N, L, S), averaged over the heads, or None.
     key_padding_mask (N, S), attn_mask (L, S) or (N * heads, L, S): True, or -inf added, where a key must not be seen.
@@ -244,30 +253,34 @@ def multi_head_attention_forward(
     sources = k.shape[1]
     if key_padding_mask is not None:
         if tuple(key_padding_mask.shape) != (batch, sources):
-            raise AssertionError(f"expecting key_padding_mask shape of {(batch, sources)}, but got {key_padding_mask.shape}")
+            raise AssertionError(
+                f"expecting key_padding_mask shape of {(batch, sources)}, but got {key_padding_mask.shape}"
+            )
         wide = key_padding_mask.view(batch, 1, 1, sources).expand(-1, num_heads, -1, -1)
         wide = wide.reshape(batch * num_heads, 1, sources)
         attn_mask = wide if attn_mask is None else attn_mask + wide
     p = dropout_p if training else 0.0
-    weights = None
+    weights = None  # type: ignore[assignment]
     if need_weights:
         scores = P.mul(q, math.sqrt(1.0 / head)).matmul(k.transpose(-2, -1))
         weights = softmax_of(scores if attn_mask is None else scores + attn_mask)
         if p > 0:
-            weights = dropout(weights, p)
+            weights = dropout(weights, p)  # type: ignore[assignment]
         out = weights.matmul(v)
     else:
         if attn_mask is not None:
-            attn_mask = attn_mask.unsqueeze(0) if attn_mask.shape[0] == 1 and attn_mask.dim() == 3 else attn_mask.reshape(
-                batch, num_heads, -1, sources
+            attn_mask = (
+                attn_mask.unsqueeze(0)
+                if attn_mask.shape[0] == 1 and attn_mask.dim() == 3
+                else attn_mask.reshape(batch, num_heads, -1, sources)
             )
         parts = [t.reshape(batch, num_heads, -1, head) for t in (q, k, v)]
-        out = scaled_dot_product_attention(*parts, attn_mask, p, is_causal and attn_mask is None)
+        out = scaled_dot_product_attention(*parts, attn_mask, p, is_causal and attn_mask is None)  # type: ignore[arg-type,call-arg]
         out = out.reshape(batch * num_heads, length, head)
     out = out.transpose(0, 1).reshape(length * batch, size)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(length, batch, -1)
     if weights is not None:
-        weights = weights.reshape(batch, num_heads, length, sources)
+        weights = weights.reshape(batch, num_heads, length, sources)  # type: ignore[attr-defined]
         if average_attn_weights:
             weights = R.mean(weights, (1,), False)
         if not batched:
@@ -285,9 +298,7 @@ def softmax_of(scores: Any) -> Any:
 def _checked_mask(mask: Any, length: int, sources: int, batch: int, heads: int) -> Any:
     if mask.dim() == 2:
         if tuple(mask.shape) != (length, sources):
-            raise RuntimeError(
-                f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, sources)}."
-            )
+            raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, sources)}.")
         return mask.unsqueeze(0)
     if mask.dim() == 3:
         if tuple(mask.shape) != (batch * heads, length, sources):
@@ -296,3 +307,20 @@ def _checked_mask(mask: Any, length: int, sources: int, batch: int, heads: int) 
             )
         return mask
     raise RuntimeError(f"attn_mask's dimension {mask.dim()} is not supported")
+
+
+def _none_or_dtype(mask: Any) -> Any:
+    """A mask's dtype; None for no mask."""
+    return None if mask is None else mask.dtype
+
+
+def _canonical_mask(
+    mask: Any, mask_name: str, other_type: Any, other_name: str, target_type: Any, check_other: bool = True
+) -> Any:
+    """A mask as numbers to add to the scores: -inf where a bool mask is True."""
+    if mask is not None and check_other and other_type is not None and mask.dtype is not other_type:
+        warnings.warn(
+            f"Support for mismatched {mask_name} and {other_name} is deprecated. Use same type for both instead.",
+            stacklevel=3,
+        )
+    return _added(mask, mask_name, None, "", target_type.numpy)

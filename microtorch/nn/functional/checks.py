@@ -31,7 +31,8 @@ def reduction_of(size_average: bool | None, reduce: bool | None, reduction: str)
         average = size_average is None or size_average
         reduction = ("mean" if average else "sum") if reduce is None or reduce else "none"
         warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.", stacklevel=3
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+            stacklevel=3,
         )
     elif reduction not in REDUCTIONS:
         if reduction == "elementwise_mean":

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.nn.functional.checks import not_implemented
-from microtorch.ops import conv as C
-from microtorch.ops import linalg as L
-from microtorch.ops import pointwise as P
-from microtorch.ops import shape as S
-from microtorch.ops import vision as V
+from microtorch.ops import conv as C, linalg as L, pointwise as P, shape as S, vision as V
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -72,7 +68,9 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
         if size != w[i]:
             raise RuntimeError(f"bilinear(): input{i} size does not match weight size: got {size} but expected {w[i]}")
     if bias is not None and bias._data.shape[0] != w[0]:
-        raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias._data.shape[0]} but expected {w[0]}")
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {bias._data.shape[0]} but expected {w[0]}"
+        )
     left, right = S.reshape(input1, (-1, w[1])), S.reshape(input2, (-1, w[2], 1))
     # (rows, I1) @ (I1, O * I2), then each (O, I2) @ (I2, 1)
     product = L.matmul(left, S.reshape(S.permute(weight, (1, 0, 2)), (w[1], w[0] * w[2])))
@@ -91,7 +89,8 @@ def _ints(value: Any, count: int, name: str, argument: str) -> Ints:
             return found * count
         if len(found) != count:
             raise RuntimeError(
-                f"expected {argument} to be a single integer value or a list of {count} values to match the convolution "
+                f"expected {argument} to be a single integer value or a list of {count} values to match the "
+                "convolution "
                 f"dimensions, but got {argument}={list(found)}"
             )
         return found
@@ -112,7 +111,8 @@ def _dtypes(name: str, input: Any, weight: Any, bias: Any) -> None:
     if x.dtype != w.dtype:
         names = of[x.dtype].type_name, of[w.dtype].type_name
         raise RuntimeError(
-            f"Input type (torch.{names[0]}Tensor) and weight type (torch.{names[1]}Tensor) should be the same or input should be a "
+            f"Input type (torch.{names[0]}Tensor) and weight type (torch.{names[1]}Tensor) should be the same or input "
+            "should be a "
             "MKLDNN tensor and weight is a dense tensor"
         )
     if b is not None and b.dtype != x.dtype:
@@ -126,7 +126,8 @@ def _strides(name: str, count: int, x: Ints, w: Ints, stride: Any, dilation: Any
     """Check what ordinary and transposed convolutions check alike; the stride and the dilation of each dimension."""
     if len(x) not in (count + 1, count + 2):
         raise RuntimeError(
-            f"Expected {count + 1}D (unbatched) or {count + 2}D (batched) input to {name}, but got input of size: {list(x)}"
+            f"Expected {count + 1}D (unbatched) or {count + 2}D (batched) input to {name}, but got input of size: "
+            f"{list(x)}"
         )
     if len(w) < 3:
         raise RuntimeError("weight should have at least three dimensions")
@@ -134,7 +135,8 @@ def _strides(name: str, count: int, x: Ints, w: Ints, stride: Any, dilation: Any
     dilations = _ints(dilation, len(w) - 2, name, "dilation")
     if len(w) != count + 2:
         raise RuntimeError(
-            f"expected stride to be a single integer value or a list of {len(w) - 2} values to match the convolution dimensions, "
+            f"expected stride to be a single integer value or a list of {len(w) - 2} values to match the convolution "
+            "dimensions, "
             f"but got stride={[stride] * count if isinstance(stride, int) else list(stride)}"
         )
     if groups <= 0:
@@ -149,16 +151,19 @@ def _strides(name: str, count: int, x: Ints, w: Ints, stride: Any, dilation: Any
 def _check_weight(w: Ints, x: Ints, channels: int, groups: int, transposed: str = "") -> None:
     if w[0] < groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size {list(w)} instead"
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got weight of size "
+            f"{list(w)} instead"
         )
     if w[0] % groups:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of size [{list(w)}] "
+            f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
+            f"size [{list(w)}] "
             "instead"
         )
     if x[-len(w) + 1] != channels:
         raise RuntimeError(
-            f"Given {transposed or f'groups={groups}'}, weight of size {list(w)}, expected input{list(x)} to have {channels} "
+            f"Given {transposed or f'groups={groups}'}, weight of size {list(w)}, expected input{list(x)} to have "
+            f"{channels} "
             f"channels, but got {x[-len(w) + 1]} channels instead"
         )
 
@@ -166,7 +171,8 @@ def _check_weight(w: Ints, x: Ints, channels: int, groups: int, transposed: str 
 def _check_bias(bias: Ints | None, w: Ints, channels: int, transposed: str = "") -> None:
     if bias is not None and bias != (channels,):
         raise RuntimeError(
-            f"Given {transposed}weight of size {list(w)}, expected bias to be 1-dimensional with {channels} elements, but got bias "
+            f"Given {transposed}weight of size {list(w)}, expected bias to be 1-dimensional with {channels} elements, "
+            "but got bias "
             f"of size {list(bias)} instead"
         )
 
@@ -174,7 +180,8 @@ def _check_bias(bias: Ints | None, w: Ints, channels: int, transposed: str = "")
 def _geometry(
     name: str, count: int, x: Ints, w: Ints, bias: Ints | None, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> tuple[Ints, Ints, Ints, Ints]:
-    """Stride, padding and dilation for each dimension, and what "same" must add at the end, checked against the shapes."""
+    """Stride, padding and dilation for each dimension, and what "same" must add at the end, checked against the
+    shapes."""
     strides, dilations = _strides(name, count, x, w, stride, dilation, groups)
     extra = (0,) * count
     if isinstance(padding, str):
@@ -195,7 +202,8 @@ def _geometry(
         padded = " x ".join(str(n + 2 * p) for n, p in zip(sizes, pads))
         reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w[2:], dilations))
         raise RuntimeError(
-            f"Calculated padded input size per channel: ({padded}). Kernel size: ({reach}). Kernel size can't be greater than actual "
+            f"Calculated padded input size per channel: ({padded}). Kernel size: ({reach}). Kernel size can't be "
+            "greater than actual "
             "input size"
         )
     return strides, pads, dilations, extra
@@ -290,7 +298,8 @@ def _conv_transpose(
     )
     if any(n <= 0 for n in size):
         raise RuntimeError(
-            f"Given input size per channel: ({' x '.join(map(str, x.shape[-count:]))}). Calculated output size per channel: "
+            f"Given input size per channel: ({' x '.join(map(str, x.shape[-count:]))}). Calculated output size per "
+            "channel: "
             f"({' x '.join(map(str, size))}). Output size is too small"
         )
     batched = x.ndim == count + 2
@@ -312,7 +321,9 @@ def conv_transpose1d(
     dilation: Any = 1,
 ) -> Tensor:
     """The transpose of conv1d, (N, C, L) or (C, L); weight (C, O / groups, K). As `conv_transpose2d`."""
-    return _conv_transpose("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(
+        "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 def conv_transpose2d(
@@ -329,7 +340,9 @@ def conv_transpose2d(
 
     output_padding: added to one side of the output's size. Raises RuntimeError if the shapes do not fit.
     """
-    return _conv_transpose("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(
+        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 def conv_transpose3d(
@@ -343,12 +356,12 @@ def conv_transpose3d(
     dilation: Any = 1,
 ) -> Tensor:
     """The transpose of conv3d, (N, C, D, H, W); weight (C, O / groups, KD, KH, KW). As `conv_transpose2d`."""
-    return _conv_transpose("conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return _conv_transpose(
+        "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation
+    )
 
 
 def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Tensor:
     """Convolution over (L, N, C), time first; weight (K, C, O)."""
     out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
     return out.permute(2, 0, 1)
-
-

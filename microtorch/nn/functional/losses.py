@@ -15,14 +15,16 @@ from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import axis_of, need_tensor
 from microtorch.nn.functional.checks import not_implemented, reduction_of
 from microtorch.nn.functional.convolution import linear
-from microtorch.ops import activation as A
-from microtorch.ops import index as I
-from microtorch.ops import loss as L
-from microtorch.ops import norm as N
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import shape as S
-from microtorch.ops import softmax as M
+from microtorch.ops import (
+    activation as A,
+    index as I,
+    loss as L,
+    norm as N,
+    pointwise as P,
+    reduce as R,
+    shape as S,
+    softmax as M,
+)
 from microtorch.size import Size
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ def _pair(input: Any, target: Any, promote: bool = True) -> tuple[Any, Any]:
     x, y = input._data, target._data
     if x.shape != y.shape:
         warnings.warn(
-            f"Using a target size ({Size(y.shape)}) that is different to the input size ({Size(x.shape)}). This will likely lead "
+            f"Using a target size ({Size(y.shape)}) that is different to the input size ({Size(x.shape)}). This will "
+            "likely lead "
             "to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
@@ -78,7 +81,7 @@ def _check_weight_size(weight: Any, input: Any) -> None:
         raise ValueError("Weights and input must have the same size.")
 
 
-# regression ------------------------------------------------------------------------------------------------------------------
+# regression ----------------------------------------------------------------------------------------------------------
 
 
 def mse_loss(
@@ -220,7 +223,7 @@ def gaussian_nll_loss(
     return _reduced(losses, reduction)
 
 
-# classification --------------------------------------------------------------------------------------------------------------
+# classification ------------------------------------------------------------------------------------------------------
 
 
 def binary_cross_entropy(
@@ -239,7 +242,8 @@ def binary_cross_entropy(
     x, t = input._data, target._data
     if x.shape != t.shape:
         raise ValueError(
-            f"Using a target size ({Size(t.shape)}) that is different to the input size ({Size(x.shape)}) is deprecated. Please "
+            f"Using a target size ({Size(t.shape)}) that is different to the input size ({Size(x.shape)}) is "
+            "deprecated. Please "
             "ensure they have the same size."
         )
     if t.dtype != x.dtype:
@@ -270,7 +274,8 @@ def binary_cross_entropy_with_logits(
     if t.dtype.kind not in "f":
         if t.dtype.kind == "b":
             raise RuntimeError(
-                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+                "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+                "operator "
                 "instead."
             )
         raise RuntimeError(
@@ -314,7 +319,8 @@ def _check_classes(input: Any, target: Any, weight: Any, kernel: str) -> None:
         classes = x.shape[1 if x.ndim > 1 else 0]
         if weight._data.shape != (classes,):
             raise RuntimeError(
-                f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+                f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
+                "of shape: "
                 f"{list(weight._data.shape)}"
             )
         if weight._data.dtype != x.dtype:
@@ -346,7 +352,9 @@ def nll_loss(
         reduction = reduction_of(size_average, reduce, reduction)
     need_tensor("nll_loss_nd", input)
     need_tensor("nll_loss_nd", target, "target", 2)
-    _check_classes(input, target, weight, "nll_loss_out_frame" if input._data.ndim < 3 else "nll_loss2d_forward_out_frame")
+    _check_classes(
+        input, target, weight, "nll_loss_out_frame" if input._data.ndim < 3 else "nll_loss2d_forward_out_frame"
+    )
     entry = L.nll_loss2d if input._data.ndim > 2 else L.nll_loss
     w = None if weight is None else weight._data
     return entry(input, _class_numbers(target, input._data), w, ignore_index, reduction)
@@ -365,7 +373,8 @@ def cross_entropy(
     """-log softmax(input) at the target class; input (N, C, *d) or (C), target class numbers (N, *d) or () or
     probabilities of input's shape.
 
-    weight: of each class; ignore_index: a class number that does not count; label_smoothing: the part of the target that
+    weight: of each class; ignore_index: a class number that does not count; label_smoothing: the part of the target
+    that
     is spread evenly over all classes.
 
     >>> import microtorch as torch
@@ -433,7 +442,8 @@ def _cross_entropy_of_probabilities(
     classes = x.shape[axis]
     if weight is not None and weight._data.shape != (classes,):
         raise RuntimeError(
-            f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
+            f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got "
+            "weight tensor "
             f"of shape: {list(weight._data.shape)}"
         )
     if smoothing:
@@ -464,8 +474,10 @@ def kl_div(
     else:
         if reduction == "mean":
             warnings.warn(
-                "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by "
-                "the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as "
+                "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
+                "divides only by "
+                "the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same "
+                "as "
                 "'batchmean' in the next major release.",
                 stacklevel=2,
             )
@@ -525,11 +537,14 @@ def multi_margin_loss(
     if x.ndim == 0:
         input, x = S.reshape(input, (1,)), x.reshape(1)
     if x.ndim > 2 or 0 in x.shape[-1:]:
-        raise RuntimeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}")
+        raise RuntimeError(
+            f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}"
+        )
     count = x.shape[0] if x.ndim == 2 else 1
     if t.ndim > 1 or t.size != count:
         raise RuntimeError(
-            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). Expected "
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
+            "size). Expected "
             f"target size [{count}], but got {list(t.shape)}. Input has shape {list(x.shape)}."
         )
     if weight is not None and weight._data.size != x.shape[-1]:
@@ -545,7 +560,8 @@ def multi_margin_loss(
 def multilabel_margin_loss(
     input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """The mean over target classes j and others i of max(0, 1 - input[j] + input[i]); target lists classes, ended by -1."""
+    """The mean over target classes j and others i of max(0, 1 - input[j] + input[i]); target lists classes, ended by
+    -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     x, t = input._data, target._data
     if x.shape != t.shape:
@@ -555,14 +571,16 @@ def multilabel_margin_loss(
     if t.size and t.max() >= (x.shape[-1] if x.ndim else 1):
         raise RuntimeError("argument #2 'target' is out of range")
     if x.ndim > 2 or 0 in x.shape[-1:]:
-        raise RuntimeError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}")
+        raise RuntimeError(
+            f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}"
+        )
     if x.ndim == 2:
         return L.multilabel_margin_loss(input, t, reduction)
     out = L.multilabel_margin_loss(S.reshape(input, (1, x.size)), t.reshape(1, -1), reduction)
     return S.reshape(out, ())
 
 
-# distances -------------------------------------------------------------------------------------------------------------------
+# distances -----------------------------------------------------------------------------------------------------------
 
 
 def _float_pair(name: str, x1: Any, x2: Any) -> tuple[Any, Any]:
@@ -702,14 +720,21 @@ def triplet_margin_loss(
     ranks = [t._data.ndim for t in (anchor, positive, negative)]
     if len(set(ranks)) > 1:
         raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor "
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            "anchor "
             f"{ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
         )
     return _triplet(lambda a, b: pairwise_distance(a, b, p, eps), anchor, positive, negative, margin, swap, reduction)
 
 
 def _triplet(
-    distance: Callable[[Any, Any], Any], anchor: Any, positive: Any, negative: Any, margin: float, swap: bool, reduction: str
+    distance: Callable[[Any, Any], Any],
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float,
+    swap: bool,
+    reduction: str,
 ) -> Tensor:
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
@@ -735,12 +760,11 @@ def triplet_margin_with_distance_loss(
     ranks = [t._data.ndim for t in (anchor, positive, negative)]
     if len(set(ranks)) > 1:
         raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: anchor "
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            "anchor "
             f"{ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
         )
     return _triplet(distance_function or pairwise_distance, anchor, positive, negative, margin, swap, reduction)
-
-
 
 
 def ctc_loss(
@@ -755,7 +779,8 @@ def ctc_loss(
     """-log probability of label sequences, summed over all alignments (Graves et al., 2006).
 
     log_probs (T, N, C) or (T, C); targets (N, S), or all in one dimension; lengths (N), tensors or sequences.
-    The mean divides each loss by its target's length first. zero_infinity: losses of targets that cannot be aligned are 0.
+    The mean divides each loss by its target's length first. zero_infinity: losses of targets that cannot be aligned
+    are 0.
     """
     mode = reduction_of(None, None, reduction)
     need_tensor("ctc_loss", log_probs, "log_probs", 1)
@@ -779,7 +804,8 @@ def ctc_loss(
     steps, sizes = lengths
     if steps.size and steps.max() > x.shape[0]:
         raise RuntimeError(
-            f"Expected input_lengths to have value at most {x.shape[0]}, but got value {int(steps.max())} (while checking arguments "
+            f"Expected input_lengths to have value at most {x.shape[0]}, but got value {int(steps.max())} (while "
+            "checking arguments "
             "for ctc_loss_cpu)"
         )
     if not 0 <= blank < x.shape[2]:
@@ -793,7 +819,8 @@ def ctc_loss(
         t = t[None]
     elif sizes.size and t.shape[1] < sizes.max():
         raise RuntimeError(
-            f"Expected tensor to have size at least {int(sizes.max())} at dimension 1, but got size {t.shape[1]} for argument #2 "
+            f"Expected tensor to have size at least {int(sizes.max())} at dimension 1, but got size {t.shape[1]} for "
+            "argument #2 "
             "'targets' (while checking arguments for ctc_loss_cpu)"
         )
     t = np.where(np.arange(t.shape[1]) < sizes[:, None], t, blank)
@@ -819,7 +846,8 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
     options: Any = None,
 ) -> Tensor:
-    """cross_entropy of linear(input, linear_weight, linear_bias); input (N, in) or (in), linear_weight (C, in) or (C, *d, in).
+    """cross_entropy of linear(input, linear_weight, linear_bias); input (N, in) or (in), linear_weight (C, in) or (C,
+    *d, in).
 
     options, which in PyTorch choose how the product is cut into chunks, change nothing here.
     """
@@ -830,13 +858,15 @@ def linear_cross_entropy(
         raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {w.ndim}")
     if x.shape[-1] != w.shape[-1]:
         raise RuntimeError(
-            f"expected equal input and linear_weight last dimensions (in_features), got {x.shape[-1]} and {w.shape[-1]}, respectively"
+            f"expected equal input and linear_weight last dimensions (in_features), got {x.shape[-1]} and "
+            f"{w.shape[-1]}, respectively"
         )
     if linear_bias is not None and linear_bias._data.shape != w.shape[:-1]:
         raise RuntimeError(f"expected linear_bias shape {w.shape[:-1]}, got {linear_bias._data.shape}")
     if w.ndim > 2 and x.ndim == 1:
         raise RuntimeError(
-            f"K-dimensional loss defined by linear_weight shape {w.shape} requires batched input, (N, {w.shape[-1]}), got unbatched "
+            f"K-dimensional loss defined by linear_weight shape {w.shape} requires batched input, (N, {w.shape[-1]}), "
+            "got unbatched "
             f"input with shape {x.shape}"
         )
     if ignore_index is not None and target._data.dtype.kind == "f":

@@ -12,8 +12,7 @@ from microtorch.autograd.inplace import in_place
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
-from microtorch.ops import pointwise as P
-from microtorch.ops import shape as S
+from microtorch.ops import pointwise as P, shape as S
 from microtorch.random import default_generator
 
 if TYPE_CHECKING:
@@ -48,7 +47,8 @@ def _apply(input: Any, p: float, inplace: bool, shape: tuple[int, ...] | None = 
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training: elements set to 0 with probability p, the rest divided by 1 - p (Hinton et al., 2012). Else the input itself.
+    """In training: elements set to 0 with probability p, the rest divided by 1 - p (Hinton et al., 2012). Else the
+    input itself.
 
     Raises ValueError for p outside [0, 1].
 
@@ -93,8 +93,10 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     ndim = input._data.ndim
     if ndim not in (2, 3):
         raise RuntimeError(
-            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to provide channel-wise "
-            "dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D "
+            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to provide "
+            "channel-wise "
+            "dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D "
+            "or 3D "
             "inputs)."
         )
     return (_unbatched if ndim == 2 else _feature_dropout)(input, p, training, inplace)
@@ -107,17 +109,23 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     ndim = input._data.ndim
     if ndim not in (3, 4):
         warnings.warn(
-            f"dropout2d: Received a {ndim}-D input to dropout2d, which is deprecated and will result in an error in a future "
-            "release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout2d exists to "
-            "provide channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and an optional batch "
+            f"dropout2d: Received a {ndim}-D input to dropout2d, which is deprecated and will result in an error in a "
+            "future "
+            "release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout2d "
+            "exists to "
+            "provide channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and an optional "
+            "batch "
             "dimension (i.e. 3D or 4D inputs).",
             stacklevel=2,
         )
     if ndim == 3:
         warnings.warn(
-            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input "
-            "is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future release to "
-            "interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise dropout "
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
+            "- input "
+            "is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future "
+            "release to "
+            "interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D "
+            "channel-wise dropout "
             "behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
@@ -131,9 +139,12 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     ndim = input._data.ndim
     if ndim not in (4, 5):
         warnings.warn(
-            f"dropout3d: Received a {ndim}-D input to dropout3d, which is deprecated and will result in an error in a future "
-            "release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout3d exists to "
-            "provide channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and an optional batch "
+            f"dropout3d: Received a {ndim}-D input to dropout3d, which is deprecated and will result in an error in a "
+            "future "
+            "release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout3d "
+            "exists to "
+            "provide channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and an optional "
+            "batch "
             "dimension (i.e. 4D or 5D inputs).",
             stacklevel=2,
         )

@@ -11,10 +11,7 @@ import numpy as np
 from microtorch.autograd.node import written
 from microtorch.functions.arguments import need_tensor
 from microtorch.nn.functional.checks import not_implemented
-from microtorch.ops import norm as N
-from microtorch.ops import pointwise as P
-from microtorch.ops import reduce as R
-from microtorch.ops import shape as S
+from microtorch.ops import norm as N, pointwise as P, reduce as R, shape as S
 from microtorch.size import Size
 
 if TYPE_CHECKING:
@@ -32,13 +29,15 @@ def _normalized(name: str, input: Any, normalized_shape: Sequence[int], weight: 
     for word, v in (("weight", weight), ("bias", bias)):
         if v is not None and v._data.shape != shape:
             raise RuntimeError(
-                f"Expected {word} to be of same shape as normalized_shape, but got {word} of shape {list(v._data.shape)} and "
+                f"Expected {word} to be of same shape as normalized_shape, but got {word} of shape "
+                f"{list(v._data.shape)} and "
                 f"normalized_shape = {list(shape)}"
             )
     if x.shape[-len(shape) :] != shape or x.ndim < len(shape):
         between = "" if name == "rms_norm" else ", "
         raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [*{between}{', '.join(map(str, shape))}], but got input "
+            f"Given normalized_shape={list(shape)}, expected input with shape "
+            f"[*{between}{', '.join(map(str, shape))}], but got input "
             f"of size{list(x.shape)}"
         )
     return shape
@@ -57,7 +56,11 @@ def layer_norm(
     """
     need_tensor("layer_norm", input)
     x = input._data
-    if type(normalized_shape) is not tuple or x.shape[-len(normalized_shape) :] != normalized_shape or not normalized_shape:
+    if (
+        type(normalized_shape) is not tuple
+        or x.shape[-len(normalized_shape) :] != normalized_shape
+        or not normalized_shape
+    ):
         normalized_shape = _normalized("layer_norm", input, normalized_shape, weight, bias)
     elif (weight is not None and weight._data.shape != normalized_shape) or (
         bias is not None and bias._data.shape != normalized_shape
@@ -128,10 +131,14 @@ def batch_norm(
     if x.ndim == 1 and x.size == 0:
         return P.mul(input, 1)
     if x.ndim < 2:
-        raise IndexError(f"Dimension out of range (expected to be in range of [-{x.ndim or 1}, {(x.ndim or 1) - 1}], but got 1)")
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [-{x.ndim or 1}, {(x.ndim or 1) - 1}], but got 1)"
+        )
     if x.dtype.kind != "f":
         raise not_implemented("batch_norm", input)
-    _check_channels("batch_norm", x.shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _check_channels(
+        "batch_norm", x.shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
+    )
     mean, var = None if running_mean is None else running_mean._data, None if running_var is None else running_var._data
     out = N.batch_norm(input, weight, bias, mean, var, training, momentum, eps)
     if training:
@@ -154,7 +161,8 @@ def instance_norm(
 ) -> Tensor:
     """Each channel of each sample less its mean over its deviation (Ulyanov et al., 2016); input (N, C, ...).
 
-    It is the batch norm of one sample with N * C channels; the running statistics, if given, move toward the mean of theirs.
+    It is the batch norm of one sample with N * C channels; the running statistics, if given, move toward the mean of
+    theirs.
     """
     need_tensor("instance_norm", input)
     x = input._data
@@ -173,7 +181,7 @@ def instance_norm(
     if use_input_stats:
         for running, values in ((running_mean, mean), (running_var, var)):
             if running is not None:
-                running._data[...] = values.reshape(n, c).mean(0)
+                running._data[...] = values.reshape(n, c).mean(0)  # type: ignore[union-attr]
                 written(running)
     return S.reshape(out, x.shape)
 
@@ -183,7 +191,8 @@ def _repeated(v: Any, n: int) -> Any:
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-05) -> Tensor:
-    """The channels of each sample in groups, each less its mean over its deviation (Wu and He, 2018); input (N, C, ...).
+    """The channels of each sample in groups, each less its mean over its deviation (Wu and He, 2018); input (N, C,
+    ...).
 
     Raises RuntimeError if the groups do not divide the channels.
     """
@@ -197,13 +206,15 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     channels = x.shape[1]
     if channels % num_groups:
         raise RuntimeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(x.shape)} and "
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(x.shape)} and "
             f"num_groups={num_groups}"
         )
     for word, v in (("weight", weight), ("bias", bias)):
         if v is not None and v._data.shape != (channels,):
             raise RuntimeError(
-                f"Expected {word} to be a vector of size equal to the number of channels in input, but got {word} of shape "
+                f"Expected {word} to be a vector of size equal to the number of channels in input, but got {word} of "
+                "shape "
                 f"{list(v._data.shape)} and input of shape {list(x.shape)}"
             )
     return N.group_norm(input, weight, bias, num_groups, eps)

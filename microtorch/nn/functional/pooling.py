@@ -13,10 +13,7 @@ from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.kernels import pool as K
 from microtorch.nn.functional.checks import not_implemented
-from microtorch.ops import activation as A
-from microtorch.ops import pointwise as P
-from microtorch.ops import pool as O
-from microtorch.ops import shape as S
+from microtorch.ops import activation as A, pointwise as P, pool as O, shape as S
 from microtorch.random import default_generator
 
 if TYPE_CHECKING:
@@ -36,7 +33,10 @@ def _ints(value: Any, count: int, name: str, argument: str, optional: bool = Fal
     if isinstance(value, (tuple, list)):
         for v in value:
             if isinstance(v, (float, str)) or not hasattr(v, "__index__"):
-                raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, but found element of type {type(v).__name__}")
+                raise TypeError(
+                    f"{name}(): argument '{argument}' must be tuple of ints, but found element of type "
+                    f"{type(v).__name__}"
+                )
         if len(value) in (1, count):
             return tuple(int(v) for v in value) * (count if len(value) == 1 else 1)
         if count == 1:
@@ -48,11 +48,20 @@ def _ints(value: Any, count: int, name: str, argument: str, optional: bool = Fal
     if hasattr(value, "__index__") and not isinstance(value, bool):
         return (int(value),) * count
     position = {"kernel_size": 2, "stride": 3, "padding": 4, "dilation": 5}.get(argument, 2)
-    raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be tuple of ints, not {type(value).__name__}")
+    raise TypeError(
+        f"{name}(): argument '{argument}' (position {position}) must be tuple of ints, not {type(value).__name__}"
+    )
 
 
 def _check_windows(
-    name: str, shape: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool, average: bool = False
+    name: str,
+    shape: Ints,
+    kernel: Ints,
+    stride: Ints,
+    padding: Ints,
+    dilation: Ints,
+    ceil_mode: bool,
+    average: bool = False,
 ) -> None:
     """PyTorch's errors for windows that make no sense, and for inputs that they do not fit."""
     count = len(kernel)
@@ -63,11 +72,15 @@ def _check_windows(
     if len(shape) not in (count + 1, count + 2):
         if count == 1:
             raise RuntimeError(
-                f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while checking "
+                f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while "
+                "checking "
                 f"arguments for {name})"
             )
         if average and len(shape) < count + 1:
-            raise IndexError(f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], but got {-count - 1})")
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], but got "
+                f"{-count - 1})"
+            )
         raise RuntimeError(f"non-empty {ranks} (batch mode) tensor expected for input")
     if any(s == 0 for s in stride):
         raise RuntimeError("stride should not be zero")
@@ -76,7 +89,8 @@ def _check_windows(
     for p, k, d in zip(padding, kernel, dilation):
         if d > 0 and p > (d * (k - 1) + 1) // 2:
             raise RuntimeError(
-                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
+                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and "
+                f"dilation={d}"
             )
     if any(k <= 0 for k in kernel):
         raise RuntimeError("kernel size should be greater than zero, but got " + _named("k", kernel))
@@ -86,8 +100,12 @@ def _check_windows(
         raise RuntimeError("dilation should be greater than zero, but got " + _named("dilation", dilation))
     if 0 in shape[len(shape) - count - 1 :]:
         if average and count == 1:
-            raise RuntimeError(f"Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}")
-        raise RuntimeError(f"Expected {ranks} (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}")
+            raise RuntimeError(
+                f"Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
+            )
+        raise RuntimeError(
+            f"Expected {ranks} (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
+        )
     out = K.output_size(shape[-count:], kernel, stride, padding, dilation, ceil_mode)
     if any(o < 1 for o in out):
         before, after = (shape[-count:], out) if count > 1 else ((1, *shape[-1:]), (1, *out))
@@ -106,7 +124,8 @@ def _named(word: str, values: Ints) -> str:
 def _check_windows_1d(shape: Ints, k: int, s: int, p: int, d: int, ceil_mode: bool) -> None:
     if len(shape) not in (2, 3):
         raise RuntimeError(
-            f"max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
+            "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but "
+            f"got:{list(shape)}"
         )
     if k <= 0:
         raise RuntimeError(f"max_pool1d() kernel_size must be greater than zero, but got {k}")
@@ -115,7 +134,9 @@ def _check_windows_1d(shape: Ints, k: int, s: int, p: int, d: int, ceil_mode: bo
     if p < 0:
         raise RuntimeError(f"max_pool1d() padding must be non-negative, but got {p}")
     if p > k // 2:
-        raise RuntimeError(f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and kernel_size={k}")
+        raise RuntimeError(
+            f"max_pool1d() padding should be at most half of kernel size, but got padding={p} and kernel_size={k}"
+        )
     if d <= 0:
         raise RuntimeError(f"max_pool1d() dilation must be greater than zero, but got {d}")
     (out,) = K.output_size(shape[-1:], (k,), (s,), (p,), (d,), ceil_mode)
@@ -269,13 +290,20 @@ def max_pool3d_with_indices(
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
-# averages --------------------------------------------------------------------------------------------------------------------
+# averages ------------------------------------------------------------------------------------------------------------
 
 _AVG = {1: O.avg_pool1d, 2: O.avg_pool2d, 3: O.avg_pool3d}
 
 
 def _avg_pool(
-    count: int, input: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_padding: bool, override: Any
+    count: int,
+    input: Any,
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: bool,
+    count_padding: bool,
+    override: Any,
 ) -> Tensor:
     name = f"avg_pool{count}d"
     need_tensor(name, input)
@@ -292,7 +320,12 @@ def _avg_pool(
 
 
 def avg_pool1d(
-    input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True
+    input: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Tensor:
     """The mean of each window of (N, C, L); as `avg_pool2d`."""
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
@@ -366,14 +399,15 @@ def mean_over_channels(x: Any, size: int) -> Any:
     return S.reshape(O.avg_pool2d(padded, (size, 1), (1, 1), (0, 0), False, True, None), shape)
 
 
-# adaptive --------------------------------------------------------------------------------------------------------------------
+# adaptive ------------------------------------------------------------------------------------------------------------
 
 
 def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str) -> Ints:
     if x.ndim not in (count + 1, count + 2):
         if count == 1:
             raise RuntimeError(
-                f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while checking "
+                f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while "
+                "checking "
                 f"arguments for {name})"
             )
         raise RuntimeError(f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got{colon} {list(x.shape)}")
@@ -383,16 +417,21 @@ def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str) 
         if count > 1 and len(output_size) != count:
             raise RuntimeError(f"{name}: output_size must be {count}")
         if len(output_size) != count:
-            raise RuntimeError(f"{name}() output_size must be an int, list of ints or tuple of ints of size 1 but got size {len(output_size)}")
+            raise RuntimeError(
+                f"{name}() output_size must be an int, list of ints or tuple of ints of size 1 but got size "
+                f"{len(output_size)}"
+            )
         out = tuple(x.shape[i - count] if n is None else int(n) for i, n in enumerate(output_size))
     if any(n < 0 for n in out):
         raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received {{{', '.join(map(str, out))}}}"
+            f"{name}: elements of output_size must be greater than or equal to 0 but received "
+            f"{{{', '.join(map(str, out))}}}"
         )
     for i in range(x.ndim - count, x.ndim):
         if x.shape[i] == 0:
             raise RuntimeError(
-                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes {list(x.shape)} "
+                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
+                f"{list(x.shape)} "
                 f"with dimension {i} being empty"
             )
     return out
@@ -471,7 +510,7 @@ def adaptive_max_pool3d_with_indices(input: Any, output_size: Any, return_indice
     return _adaptive_max_pool(3, input, output_size, True)
 
 
-# unpooling -------------------------------------------------------------------------------------------------------------------
+# unpooling -----------------------------------------------------------------------------------------------------------
 
 
 def _unpooled_size(input: Any, kernel: Ints, stride: Ints, padding: Ints, output_size: Any) -> Ints:
@@ -490,7 +529,9 @@ def _unpooled_size(input: Any, kernel: Ints, stride: Ints, padding: Ints, output
             )
         for d, (n, middle, s) in enumerate(zip(asked, default, stride)):
             if not middle - s < n < middle + s:
-                raise ValueError(f'invalid output_size "{asked}" (dim {d} must be between {middle - s} and {middle + s})')
+                raise ValueError(
+                    f'invalid output_size "{asked}" (dim {d} must be between {middle - s} and {middle + s})'
+                )
         size = asked
     for d, n in enumerate(size):
         if n < 0:
@@ -514,11 +555,13 @@ def _max_unpool(
         raise RuntimeError(f"elements in indices should be type int64 but got: {of[index.dtype].type_name}")
     if x.ndim not in (count + 1, count + 2):
         raise RuntimeError(
-            f"Input to {name} should be a {count + 1}d or {count + 2}d Tensor, but got a tensor with {x.ndim} dimensions."
+            f"Input to {name} should be a {count + 1}d or {count + 2}d Tensor, but got a tensor with {x.ndim} "
+            "dimensions."
         )
     if index.shape != x.shape:
         raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices tensor with "
+            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices "
+            "tensor with "
             f"shape: {list(index.shape)}"
         )
     bad = (index < 0) | (index >= math.prod(size))
@@ -554,9 +597,7 @@ def max_unpool3d(
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
 
 
-
-
-# fractional ------------------------------------------------------------------------------------------------------------------
+# fractional ----------------------------------------------------------------------------------------------------------
 
 
 def _fractional_max_pool(
@@ -596,7 +637,8 @@ def fractional_max_pool2d(
     return_indices: bool = False,
     _random_samples: Any = None,
 ) -> Any:
-    """The largest elements of windows whose places are drawn at random so that the output has the size asked for (Graham, 2014)."""
+    """The largest elements of windows whose places are drawn at random so that the output has the size asked for
+    (Graham, 2014)."""
     return _fractional_max_pool(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 

@@ -11,9 +11,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
-from microtorch.ops import embedding as E
-from microtorch.ops import index as I
-from microtorch.ops import shape as S
+from microtorch.ops import embedding as E, index as I, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -23,7 +21,8 @@ def _need_indices(index: Any, name: str, argument: str, position: int) -> None:
     if index._data.dtype.kind != "i" or index._data.itemsize < 4:
         word = of[index._data.dtype].type_name
         raise RuntimeError(
-            f"Expected tensor for argument #{position} '{argument}' to have one of the following scalar types: Long, Int; but got "
+            f"Expected tensor for argument #{position} '{argument}' to have one of the following scalar types: Long, "
+            "Int; but got "
             f"torch.{word}Tensor instead (while checking arguments for {name})"
         )
 
@@ -74,12 +73,13 @@ def renorm(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
     """Scale the rows looked up down to max_norm, in place and unrecorded."""
     if index.size and (index.min() < 0 or index.max() >= weight._data.shape[0]):
         raise IndexError("index out of range in self")
-    E.K.limit_rows(weight._data, index, max_norm, norm_type)
+    E.K.limit_rows(weight._data, index, max_norm, norm_type)  # type: ignore[attr-defined]
     written(weight)
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
-    """int64 zeros with a one at each number of the tensor, in a new last dimension of `num_classes` (default: as many as needed).
+    """int64 zeros with a one at each number of the tensor, in a new last dimension of `num_classes` (default: as many
+    as needed).
 
     Raises RuntimeError for numbers that are negative or too large.
     """
@@ -117,13 +117,15 @@ def embedding_bag(
 ) -> Tensor:
     """Rows of weight (V, D) looked up and, in each bag, summed, averaged or maximised: (bags, D).
 
-    input: (bags, n), or one dimension with `offsets`, where each bag begins. per_sample_weights: factors, for "sum" only.
+    input: (bags, n), or one dimension with `offsets`, where each bag begins. per_sample_weights: factors, for "sum"
+    only.
     padding_idx: a row that does not count. Empty bags give zeros.
     """
     need_tensor("embedding_bag", weight, "weight", 1)
     if weight._data.dtype == np.int64 and input._data.dtype.kind == "f":
         warnings.warn(
-            "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is deprecated, and "
+            "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is "
+            "deprecated, and "
             "should now be `embedding_bag(input, weight, ...)`.",
             stacklevel=2,
         )
@@ -131,7 +133,8 @@ def embedding_bag(
     index, table = input._data, weight._data
     if per_sample_weights is not None and per_sample_weights._data.shape != index.shape:
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the same shape as "
+            f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the "
+            "same shape as "
             f"the input ({input.shape})"
         )
     if table.ndim != 2:
@@ -147,7 +150,8 @@ def embedding_bag(
         raise NotImplementedError("embedding_bag: sparse gradients (sparse=True) are not supported by microtorch")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
-            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got mode="
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got "
+            "mode="
             f"'{mode}'). Please open a feature request on GitHub."
         )
     index = index.reshape(-1).astype(np.int64)
@@ -160,7 +164,8 @@ def embedding_bag(
         )
     if starts.size and starts[0] != 0:
         raise RuntimeError(
-            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got "
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, "
+            "got "
             f"{starts[0]}"
         )
     if starts.size and starts[-1] > index.size:
@@ -178,7 +183,7 @@ def embedding_bag(
         index, bag = index[kept], bag[kept]
         scale = None if scale is None else I.index_select(scale, kept, 0)
     if mode == "max":
-        return E.bag_max(weight, E.K.bag_largest(table, index, bag, starts.size))
+        return E.bag_max(weight, E.K.bag_largest(table, index, bag, starts.size))  # type: ignore[attr-defined]
     if mode == "mean":
         sizes = np.bincount(bag, minlength=starts.size)
         scale = wrap((1 / sizes[bag]).astype(table.dtype))
@@ -191,7 +196,8 @@ def _bag_starts(input: Any, offsets: Any) -> Any:
     if index.ndim == 2:
         if offsets is not None:
             raise ValueError(
-                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length "
+                "sequences. "
                 f"However, found offsets of type {type(offsets)}"
             )
         return np.arange(0, index.size, index.shape[1]) if index.shape[1] else np.zeros(index.shape[0], np.int64)

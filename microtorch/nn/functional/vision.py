@@ -14,8 +14,7 @@ from microtorch.functions.arguments import need_tensor
 from microtorch.kernels import vision as K
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.nn.functional.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from microtorch.ops import shape as S
-from microtorch.ops import vision as V
+from microtorch.ops import shape as S, vision as V
 from microtorch.size import Size
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
 Ints = tuple[int, ...]
 
-# padding ---------------------------------------------------------------------------------------------------------------------
+# padding -------------------------------------------------------------------------------------------------------------
 
 
 def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
@@ -41,7 +40,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     for i, n in enumerate(pad):
         if isinstance(n, (float, str)) or not hasattr(n, "__index__"):
             raise TypeError(
-                f"pad(): argument 'pad' (position 2) must be tuple of ints, but found element of type {type(n).__name__} at pos {i}"
+                "pad(): argument 'pad' (position 2) must be tuple of ints, but found element of type "
+                f"{type(n).__name__} at pos {i}"
             )
     amounts = [int(n) for n in pad]
     x = input._data
@@ -74,7 +74,8 @@ def _pad_constant(input: Any, pairs: K.Pairs, value: Any) -> Tensor:
             raise RuntimeError("narrow(): length must be non-negative.")
         if n + a + b < 0:
             raise RuntimeError(
-                f"The input size {n}, plus negative padding {a} and {b} resulted in a negative output size, which is invalid."
+                f"The input size {n}, plus negative padding {a} and {b} resulted in a negative output size, which is "
+                "invalid."
             )
     return V.constant_pad(input, pairs, value)
 
@@ -96,7 +97,8 @@ def _pad_copying(input: Any, pairs: K.Pairs, mode: str) -> Tensor:
     for axis in range(x.ndim - count - (x.ndim == count + 1), x.ndim):
         if x.shape[axis] == 0 and axis >= x.ndim - count - 1:
             raise RuntimeError(
-                f"Expected {count + 1}D or {count + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
+                f"Expected {count + 1}D or {count + 2}D (batch mode) tensor with possibly 0 batch size and other "
+                "non-zero dimensions "
                 f"for input, but got: {list(x.shape)}"
             )
     sources: list[Any] = []
@@ -113,7 +115,7 @@ def _pad_copying(input: Any, pairs: K.Pairs, mode: str) -> Tensor:
     return V.pads[mode, count](input, tuple(sources))
 
 
-# resizing --------------------------------------------------------------------------------------------------------------------
+# resizing ------------------------------------------------------------------------------------------------------------
 
 _MODE_DIMS = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3, "lanczos": 2}
 
@@ -134,13 +136,16 @@ def _output_size(
         if isinstance(size, (tuple, list)):
             if len(size) != count:
                 raise ValueError(
-                    "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
-                    f"{list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+                    "Input and output must have the same number of spatial dimensions, but got input with spatial "
+                    "dimensions of "
+                    f"{list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
+                    "format and "
                     "output size in (o1, o2, ...,oK) format."
                 )
             if any(isinstance(n, float) or not hasattr(n, "__index__") for n in size):
                 raise TypeError(
-                    "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size with "
+                    "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got "
+                    "size with "
                     f"types {[type(n) for n in size]}"
                 )
             return [int(n) for n in size], [None] * count
@@ -150,8 +155,10 @@ def _output_size(
     if isinstance(scale_factor, (tuple, list)):
         if len(scale_factor) != count:
             raise ValueError(
-                "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial dimensions of "
-                f"{list(spatial)} and scale_factor of shape {scale_factor}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
+                "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial "
+                "dimensions of "
+                f"{list(spatial)} and scale_factor of shape {scale_factor}. Please provide input tensor in (N, C, d1, "
+                "d2, ...,dK) "
                 "format and scale_factor in (s1, s2, ...,sK) format."
             )
         factors = [float(s) for s in scale_factor]
@@ -172,7 +179,8 @@ def interpolate(
 ) -> Tensor:
     """The input (N, C, *S) resized to `size` or by `scale_factor`.
 
-    mode: "nearest", "nearest-exact", "linear" (3D), "bilinear", "bicubic" (4D), "trilinear" (5D), "area", "lanczos" (4D).
+    mode: "nearest", "nearest-exact", "linear" (3D), "bilinear", "bicubic" (4D), "trilinear" (5D), "area", "lanczos"
+    (4D).
     align_corners: the corner elements stay in place. antialias: filter when shrinking (bilinear, bicubic, lanczos).
 
     >>> import microtorch as torch
@@ -183,7 +191,8 @@ def interpolate(
     if mode in ("nearest", "area", "nearest-exact"):
         if align_corners is not None:
             raise ValueError(
-                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | "
+                "trilinear"
             )
     x = input._data
     count = x.ndim - 2
@@ -207,7 +216,8 @@ def interpolate(
     if mode in _MODE_DIMS and count in (1, 2, 3) and mode not in ("bicubic", "lanczos"):
         raise NotImplementedError(f"Got {x.ndim}D input, but {mode} mode needs {_MODE_DIMS[mode] + 2}D input")
     raise NotImplementedError(
-        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: nearest | linear | bilinear | "
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: nearest | linear | "
+        "bilinear | "
         f"bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
     )
 
@@ -256,23 +266,28 @@ def upsample(
 
 def upsample_nearest(input: Any, size: Any = None, scale_factor: Any = None) -> Tensor:
     """`interpolate` with mode "nearest"."""
-    warnings.warn("`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
+    warnings.warn(
+        "`nn.functional.upsample_nearest` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
+    )
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
 def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) -> Tensor:
     """`interpolate` with mode "bilinear" and align_corners."""
-    warnings.warn("`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
+    warnings.warn(
+        "`nn.functional.upsample_bilinear` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
+    )
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
 
-# sampling at points ----------------------------------------------------------------------------------------------------------
+# sampling at points --------------------------------------------------------------------------------------------------
 
 
 def grid_sample(
     input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
 ) -> Tensor:
-    """The input (N, C, H, W) or (N, C, D, H, W) at the points of grid (N, *out, 2 or 3), (x, y) or (x, y, z) in [-1, 1].
+    """The input (N, C, H, W) or (N, C, D, H, W) at the points of grid (N, *out, 2 or 3), (x, y) or (x, y, z) in [-1,
+    1].
 
     mode: "bilinear", "nearest", "bicubic" (4D); padding_mode, for points outside: "zeros", "border", "reflection".
     align_corners: -1 and 1 are the centres of the corner elements, not their edges.
@@ -294,17 +309,20 @@ def grid_sample(
     x, points = input._data, grid._data
     if x.shape[:1] != points.shape[:1]:
         raise RuntimeError(
-            f"grid_sampler(): expected grid and input to have same batch size, but got input with sizes {list(x.shape)} and grid "
+            "grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
+            f"{list(x.shape)} and grid "
             f"with sizes {list(points.shape)}"
         )
     if points.shape[-1:] != (x.ndim - 2,):
         raise RuntimeError(
-            f"grid_sampler(): expected grid to have size {x.ndim - 2} in last dimension, but got grid with sizes {list(points.shape)}"
+            f"grid_sampler(): expected grid to have size {x.ndim - 2} in last dimension, but got grid with sizes "
+            f"{list(points.shape)}"
         )
     for axis in range(2, x.ndim):
         if x.shape[axis] == 0:
             raise RuntimeError(
-                f"grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {list(x.shape)} with "
+                "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes "
+                f"{list(x.shape)} with "
                 f"dimension {axis} being empty"
             )
     if x.ndim not in (4, 5) or points.ndim != x.ndim:
@@ -329,7 +347,8 @@ def _warn_align_corners() -> None:
 
 
 def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
-    """The grid that `grid_sample` needs for affine maps theta (N, 2, 3) or (N, 3, 4), to an output (N, C, *S) of `size`."""
+    """The grid that `grid_sample` needs for affine maps theta (N, 2, 3) or (N, 3, 4), to an output (N, C, *S) of
+    `size`."""
     if align_corners is None:
         _warn_align_corners()
         align_corners = False
@@ -338,16 +357,19 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = No
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     if len(size) not in (4, 5):
         raise NotImplementedError(
-            f"affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size {size}."
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. Got size "
+            f"{size}."
         )
     count = len(size) - 2
     if matrices.ndim != 3 or matrices.shape[1:] != (count, count + 1):
         raise ValueError(
-            f"Expected a batch of {count}D affine matrices of shape Nx{count}x{count + 1} for size {size}. Got {Size(matrices.shape)}."
+            f"Expected a batch of {count}D affine matrices of shape Nx{count}x{count + 1} for size {size}. Got "
+            f"{Size(matrices.shape)}."
         )
     if align_corners and min(size[2:]) == 1:
         warnings.warn(
-            "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. This is not an "
+            "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. This "
+            "is not an "
             "intended use case of affine_grid. See the documentation of affine_grid for details.",
             stacklevel=2,
         )
@@ -363,7 +385,7 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = No
     return S.reshape(out, (size[0], *size[2:], count))
 
 
-# patches and shuffles --------------------------------------------------------------------------------------------------------
+# patches and shuffles ------------------------------------------------------------------------------------------------
 
 
 def _two(value: Any, argument: str) -> Ints:
@@ -386,7 +408,9 @@ def _patch_arguments(kernel_size: Any, dilation: Any, padding: Any, stride: Any)
         ("stride", "stride", strides),
     ):
         if min(values) <= 0:
-            raise RuntimeError(f"{word} should be greater than zero, but got {key}_height: {values[0]} {key}_width: {values[1]}")
+            raise RuntimeError(
+                f"{word} should be greater than zero, but got {key}_height: {values[0]} {key}_width: {values[1]}"
+            )
     if min(pads) < 0:
         raise RuntimeError(f"padding should be non-negative, but got pad_height: {pads[0]} pad_width: {pads[1]}")
     return kernel, dilations, pads, strides
@@ -404,14 +428,17 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
         raise IndexError(f"Dimension out of range (expected to be in range of [{-x.ndim}, {x.ndim - 1}], but got 2)")
     if x.ndim > 4 or 0 in x.shape[-3:]:
         raise RuntimeError(
-            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: "
+            "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
+            "but got: "
             f"{list(x.shape)}"
         )
     count = K.patches_size(x.shape[-2:], kernel, dilations, pads, strides)
     if min(count) < 1:
         raise RuntimeError(
-            f"Given input with spatial size ({x.shape[-2]}, {x.shape[-1]}), kernel_size={kernel}, dilation={dilations}, padding="
-            f"{pads}, calculated shape of the array of sliding blocks as {tuple(max(c, 0) for c in count)}, but its components must be at least one."
+            f"Given input with spatial size ({x.shape[-2]}, {x.shape[-1]}), kernel_size={kernel}, "
+            f"dilation={dilations}, padding="
+            f"{pads}, calculated shape of the array of sliding blocks as {tuple(max(c, 0) for c in count)}, but its "
+            "components must be at least one."
         )
     if x.dtype.kind not in "fcb":
         raise not_implemented("im2col_out_cpu", input)
@@ -433,7 +460,8 @@ def fold(
     size = _two(output_size, "output_size")
     if x.ndim not in (2, 3) or 0 in x.shape[-2:]:
         raise RuntimeError(
-            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: "
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
+            "input, but got: "
             f"{list(x.shape)}"
         )
     rows, product = x.shape[-2], kernel[0] * kernel[1]
@@ -445,7 +473,8 @@ def fold(
     count = K.patches_size(size, kernel, dilations, pads, strides)
     if x.shape[-1] != count[0] * count[1]:
         raise RuntimeError(
-            f"Given output_size={size}, kernel_size={kernel}, dilation={dilations}, padding={pads}, stride={strides}, expected size "
+            f"Given output_size={size}, kernel_size={kernel}, dilation={dilations}, padding={pads}, stride={strides}, "
+            "expected size "
             f"of input's dimension 2 to match the calculated number of sliding blocks {count[0]} * {count[1]} = "
             f"{count[0] * count[1]}, but got input.size(2)={x.shape[-1]}."
         )
@@ -468,7 +497,8 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
         raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {upscale_factor}")
     if x.shape[-3] % upscale_factor**2:
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
+            "but "
             f"input.size(-3)={x.shape[-3]} is not divisible by {upscale_factor**2}"
         )
     return V.pixel_shuffle(input, upscale_factor)
@@ -487,7 +517,8 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:
     for word, axis in (("height", -2), ("width", -1)):
         if x.shape[axis] % downscale_factor:
             raise RuntimeError(
-                f"pixel_unshuffle expects {word} to be divisible by downscale_factor, but input.size({axis})={x.shape[axis]} is not "
+                f"pixel_unshuffle expects {word} to be divisible by downscale_factor, but "
+                f"input.size({axis})={x.shape[axis]} is not "
                 f"divisible by {downscale_factor}"
             )
     return V.pixel_unshuffle(input, downscale_factor)
@@ -502,7 +533,9 @@ def channel_shuffle(input: Any, groups: int) -> Tensor:
     if groups <= 0:
         raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups:{groups}")
     if x.shape[1] % groups:
-        raise RuntimeError(f"Number of channels must be divisible by groups. Got {x.shape[1]} channels and {groups} groups.")
+        raise RuntimeError(
+            f"Number of channels must be divisible by groups. Got {x.shape[1]} channels and {groups} groups."
+        )
     return V.channel_shuffle(input, groups)
 
 

@@ -107,14 +107,14 @@ class MultiheadAttention(Module):
         the same for each query. is_causal: a hint that attn_mask is the causal one.
         """
         batched = query.dim() == 3
-        key_padding_mask = F._canonical_mask(
+        key_padding_mask = F._canonical_mask(  # type: ignore[operator]
             mask=key_padding_mask,
             mask_name="key_padding_mask",
-            other_type=F._none_or_dtype(attn_mask),
+            other_type=F._none_or_dtype(attn_mask),  # type: ignore[operator]
             other_name="attn_mask",
             target_type=query.dtype,
         )
-        attn_mask = F._canonical_mask(
+        attn_mask = F._canonical_mask(  # type: ignore[operator]
             mask=attn_mask,
             mask_name="attn_mask",
             other_type=None,

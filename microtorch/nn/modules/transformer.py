@@ -125,14 +125,14 @@ class TransformerEncoderLayer(Module):
 
 def _canonical_masks(src: Any, padding: Any, padding_name: str, mask: Any, mask_name: str) -> tuple[Any, Any]:
     """Both masks as numbers that are added to the scores."""
-    padding = F._canonical_mask(
+    padding = F._canonical_mask(  # type: ignore[operator]
         mask=padding,
         mask_name=padding_name,
-        other_type=F._none_or_dtype(mask),
+        other_type=F._none_or_dtype(mask),  # type: ignore[operator]
         other_name=mask_name,
         target_type=src.dtype,
     )
-    mask = F._canonical_mask(
+    mask = F._canonical_mask(  # type: ignore[operator]
         mask=mask, mask_name=mask_name, other_type=None, other_name="", target_type=src.dtype, check_other=False
     )
     return padding, mask
@@ -192,9 +192,7 @@ class TransformerEncoder(Module):
         self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool | None = None
     ) -> Any:
         """The output of the last layer, shaped as src. is_causal: a hint that mask is causal (None: look)."""
-        src_key_padding_mask, mask = _canonical_masks(
-            src, src_key_padding_mask, "src_key_padding_mask", mask, "mask"
-        )
+        src_key_padding_mask, mask = _canonical_masks(src, src_key_padding_mask, "src_key_padding_mask", mask, "mask")
         output, first = src, self.layers[0]
         causal = _detect_is_causal_mask(mask, is_causal, _get_seq_len(src, first.self_attn.batch_first))
         padding = self._padding_to_leave_out(src, mask, src_key_padding_mask)

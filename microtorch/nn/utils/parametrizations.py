@@ -71,9 +71,7 @@ class _SpectralNorm(Module):
         super().__init__()
         ndim = weight.ndim
         if not -ndim <= dim < ndim:
-            raise IndexError(
-                f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but got {dim})"
-            )
+            raise IndexError(f"Dimension out of range (expected to be in range of [-{ndim}, {ndim - 1}] but got {dim})")
         if n_power_iterations <= 0:
             raise ValueError(
                 f"Expected n_power_iterations to be positive, but got n_power_iterations={n_power_iterations}"
@@ -150,8 +148,8 @@ def _is_orthogonal(q: Any) -> bool:
 
 def _make_orthogonal(a: Any) -> Any:
     """Q of the QR decomposition, its signs such that it is uniformly distributed if a is normal."""
-    x, tau = linalg.geqrf(a)
-    return linalg.householder_product(x, tau) * x.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
+    x, tau = linalg.geqrf(a)  # type: ignore[attr-defined]
+    return linalg.householder_product(x, tau) * x.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)  # type: ignore[attr-defined]
 
 
 class _Orthogonal(Module):
@@ -177,7 +175,7 @@ class _Orthogonal(Module):
         if self.orthogonal_map == _OrthMaps.householder:
             A = X.tril(-1)
             tau = 2.0 / (1.0 + (A * A).sum(-2))
-            Q = linalg.householder_product(A, tau)
+            Q = linalg.householder_product(A, tau)  # type: ignore[attr-defined]
             Q = Q * X.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)  # the diagonal holds signs
         else:
             X = X.tril()
@@ -185,10 +183,10 @@ class _Orthogonal(Module):
                 X = cat([X, X.new_zeros(n, n - k).expand(*X.shape[:-2], -1, -1)], dim=-1)
             A = X - X.mT.conj()
             if self.orthogonal_map == _OrthMaps.matrix_exp:
-                Q = linalg.matrix_exp(A)
+                Q = linalg.matrix_exp(A)  # type: ignore[attr-defined]
             else:
                 identity = eye(n, dtype=A.dtype)
-                Q = linalg.solve(identity - 0.5 * A, identity + 0.5 * A)
+                Q = linalg.solve(identity - 0.5 * A, identity + 0.5 * A)  # type: ignore[attr-defined]
             if n != k:
                 Q = Q[..., :k]
         if hasattr(self, "base"):
@@ -213,7 +211,7 @@ class _Orthogonal(Module):
                     "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
                     "use_trivialization=False."
                 )
-            A, tau = linalg.geqrf(Q)
+            A, tau = linalg.geqrf(Q)  # type: ignore[attr-defined]
             diagonal = A.diagonal(dim1=-2, dim2=-1)
             diagonal.sign_()
             diagonal[tau == 0.0] *= -1

@@ -88,17 +88,17 @@ class ParametrizationList(ModuleList):
                 f"Got {type(new).__name__}"
             )
         self.is_tensor = isinstance(new, TensorBase)
-        self.ntensors = 1 if self.is_tensor else len(new)
+        self.ntensors = 1 if self.is_tensor else len(new)  # type: ignore[arg-type]
         if self.is_tensor:
-            if original.dtype != new.dtype:
+            if original.dtype != new.dtype:  # type: ignore[union-attr]
                 raise ValueError(
                     "When `right_inverse` outputs one tensor, it may not change the dtype.\n"
-                    f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}"
+                    f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}"  # type: ignore[union-attr]
                 )
             _set(original, new)
             _register(self, "original", original)
         else:
-            for i, part in enumerate(new):
+            for i, part in enumerate(new):  # type: ignore[arg-type]
                 if not isinstance(part, TensorBase):
                     raise ValueError(
                         "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "

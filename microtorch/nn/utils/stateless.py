@@ -111,9 +111,7 @@ def call_with(
         given = {}
         for part in parameters_and_buffers:
             if not isinstance(part, dict):
-                raise ValueError(
-                    "Expected all elements of parameter_and_buffer_dicts to be dictionaries"
-                )
+                raise ValueError("Expected all elements of parameter_and_buffer_dicts to be dictionaries")
             repeated = [name for name in part if name in given]
             if repeated:
                 raise ValueError(
