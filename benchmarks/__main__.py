@@ -31,7 +31,7 @@ try:
     from tqdm import tqdm
 except ImportError:  # the progress bar is a convenience
 
-    class tqdm:  # type: ignore[no-redef]
+    class tqdm:
         """Says on stderr what is being measured, where tqdm is not installed."""
 
         def __init__(self, **options: Any) -> None: ...

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from microtorch import dtypes
 from microtorch._missing import torch_name
 from microtorch._tensor import Tensor
-from microtorch.autograd.state import wrap
+from microtorch.autograd.state import Storage as Memory, wrap
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter
 from microtorch.size import Size, device
@@ -94,13 +94,15 @@ def _tensor_on(storage: Storage, dtype: Any, offset: Any, size: Any, stride: Any
     step = dtype.itemsize
     try:
         steps = tuple([s * step for s in stride])
-        array: Any = np.ndarray(size, dtype, storage.raw, offset * step, steps)  # type: ignore[arg-type]
+        array: Any = np.ndarray(size, dtype, storage.raw, offset * step, steps)
     except (TypeError, ValueError, OverflowError) as error:
         raise Error(
             f"a tensor of size {list(size)}, strides {list(stride)} and offset {offset} does not fit in its storage of "
             f"{len(storage.raw) // step} elements"
         ) from error
     t = wrap(array)
+    if array.nbytes != len(storage.raw):
+        t._storage = Memory(storage.raw.view(dtype))  # that of the tensor alone, though others lie in the same memory
     if requires_grad:
         t.requires_grad_(True)
     return t
@@ -110,7 +112,7 @@ def parameter(data: Any, requires_grad: Any = True, hooks: Any = None) -> Parame
     """A Parameter."""
     if not isinstance(data, Tensor):
         raise Error("a Parameter must be made of a tensor")
-    return Parameter(data.detach(), bool(requires_grad))  # type: ignore[no-any-return]
+    return Parameter(data.detach(), bool(requires_grad))
 
 
 def parameter_with_state(data: Any, requires_grad: Any, hooks: Any, state: Any) -> Parameter:
@@ -348,7 +350,7 @@ def _set_module_state(module: Module, state: Any) -> None:
     if owner is object:
         module.__dict__.update(state)
     else:
-        module.__setstate__(state)  # type: ignore[operator]
+        module.__setstate__(state)
 
 
 _CLASSES = ("torch.nn.parameter.Parameter", "collections.OrderedDict", "collections.Counter", "builtins.set")
@@ -407,7 +409,7 @@ class Reader:
     def number(self, form: str) -> int:
         """A number of that format."""
         (n,) = struct.unpack(form, self.take(struct.calcsize(form)))
-        return n  # type: ignore[no-any-return]
+        return n
 
     def line(self) -> str:
         """Text up to the end of the line."""

@@ -73,13 +73,13 @@ def _memory(a: Array, low: int, high: int) -> Array | None:
 class Storages:
     """Which memory the tensors to be saved lie in: tensors that overlap share a storage, as they do in memory.
 
-    A view's storage is all of its base, as in PyTorch.
+    Of a view all of its storage is saved, as in PyTorch.
     """
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
         extents: list[tuple[int, int, Array]] = []
         for t in tensors:
-            for a in (t._data,) if t._base is None else (t._data, t._base._data):
+            for a in (t._data,) if t._storage is None else (t._data, t._storage.memory):
                 if a.size:
                     extents.append((*_extent(a), a))
         extents.sort(key=lambda e: e[:2])

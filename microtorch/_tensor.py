@@ -14,7 +14,7 @@ from typing import Any
 from microtorch import dtypes, printing
 from microtorch._missing import torch_name
 from microtorch.autograd import engine
-from microtorch.autograd.inplace import Invalid
+from microtorch.autograd.inplace import Invalid, node_after_writes
 from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, require_grad
 from microtorch.autograd.state import Storage, TensorBase, join, storage_of, wrap
 from microtorch.conversion import TensorConversions
@@ -25,6 +25,8 @@ from microtorch.kernels import shape as K
 from microtorch.methods import TensorMethods
 from microtorch.ops import shape as S
 from microtorch.size import Size, contiguous_format, cpu, device, strided
+
+_new_tuple = tuple.__new__  # for shapes: their numbers need no check
 
 
 class TensorMeta(type):
@@ -61,12 +63,12 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
     @property
     def shape(self) -> Size:
         """The size of each dimension."""
-        return Size(self._data.shape)
+        return _new_tuple(Size, self._data.shape)
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or the size of one dimension."""
         if dim is None:
-            return Size(self._data.shape)
+            return _new_tuple(Size, self._data.shape)
         if not self._data.ndim:
             raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
         return self._data.shape[axis_of(dim, self._data.ndim)]
@@ -177,6 +179,11 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad`; returns the tensor."""
+        if requires_grad is not True and requires_grad is not False:
+            kind = type(requires_grad).__name__
+            raise TypeError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
+        if requires_grad and self._node is None and self._data.dtype.kind not in "fc":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
         return self
 
@@ -188,7 +195,7 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
     @property
     def grad_fn(self) -> Node | None:
         """The node that made it; None for a leaf."""
-        node = self._node
+        node = self._node if self._base is None else node_after_writes(self)
         if type(node) is Output:
             return node.parent
         if type(node) is Invalid:
@@ -209,17 +216,23 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
     def grad(self, value: Any) -> None:
         if value is not None:
             if not isinstance(value, TensorBase):
-                raise TypeError(
-                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-                )
+                kind = type(value).__name__
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {kind}")
             if value._data.shape != self._data.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: expected {list(self._data.shape)}, got "
-                    f"{list(value._data.shape)}"
+                    f"attempting to assign a gradient of size '{list(value._data.shape)}' to a tensor of size "
+                    f"'{list(self._data.shape)}'. Please ensure that the gradient and the tensor are the same size"
                 )
             if value._data.dtype != self._data.dtype:
+                names = dtypes.c_name(value._data.dtype), self.dtype.type_name
                 raise RuntimeError(
-                    f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}"  # type: ignore[attr-defined]
+                    f"attempting to assign a gradient with dtype '{names[0]}' to a tensor with grad_dtype "
+                    f"'{names[1]}'. The gradient "
+                    "must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's "
+                    "grad_dtype "
+                    "attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. "
+                    "Diverging the dtypes "
+                    "of a tensor and its gradient may break downstream systems that assume they match."
                 )
         self._grad = value
 
@@ -245,9 +258,8 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
         node = self._node
         if node is not None:
             if value._data.dtype.kind not in "fc":
-                raise RuntimeError(
-                    "data set to a tensor that requires gradients must be floating point or complex dtype"
-                )
+                what = "floating point or complex dtype"
+                raise RuntimeError(f"data set to a tensor that requires gradients must be {what}")
             node.shape, node.dtype, node.storage = value._data.shape, value._data.dtype, storage
 
     @property
@@ -258,8 +270,7 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
-        """Add to the leaves' `.grad` the gradient of this tensor (weighted by `gradient`, needed unless it has one
-        element)."""
+        """Add to the leaves' `.grad` the gradient of this tensor."""
         engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def detach(self) -> Tensor:
@@ -278,7 +289,7 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
                 "cannot be called on "
                 "these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
                 "torch/optim/optimizer.py "
-                "as a solution."
+                "as the solution."
             )
         self._node = None
         return self
@@ -289,12 +300,12 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if type(self._node) is not Leaf:
             self._node._hooks().retain = weakref.ref(self)
+            self.__dict__["_retains_grad"] = True  # also when an in-place write has given it another node
 
     @property
     def retains_grad(self) -> bool:
         """True if `retain_grad` was called on this non-leaf."""
-        node = self._node
-        return type(node) is not Leaf and node is not None and node.hooks is not None and node.hooks.retain is not None
+        return "_retains_grad" in self.__dict__ and not self.is_leaf
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call `hook(grad)` when the gradient is computed; what it returns, if not None, replaces it."""
@@ -314,11 +325,12 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
 
     def is_set_to(self, tensor: Any) -> bool:
         """True if both are the same view of the same memory."""
-        return (
-            self.data_ptr() == tensor.data_ptr()
-            and self._data.shape == tensor._data.shape
-            and self.stride() == tensor.stride()
-        )
+        same_layout = self._data.shape == tensor._data.shape and self.stride() == tensor.stride()
+        return same_layout and self.data_ptr() == tensor.data_ptr()
+
+    def _is_view(self) -> bool:
+        """True if it views the memory of another tensor, in the graph."""
+        return self._base is not None
 
     def is_same_size(self, other: Any) -> bool:
         """True if both have the same shape."""
@@ -350,7 +362,7 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
         have = self._data.shape
         if len(shape) > len(have) or any(n not in (1, m) for n, m in zip(shape[::-1], have[::-1])):
             raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")
-        return S.sum_to(self, shape)  # type: ignore[no-any-return]
+        return S.sum_to(self, shape) if shape else self.sum()
 
     # text ------------------------------------------------------------------------------------------------------------
 

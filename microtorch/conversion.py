@@ -52,16 +52,16 @@ def in_format(t: Any, memory_format: Any, copying: bool = False) -> Tensor:
     """
     data = t._data
     if memory_format is size.preserve_format:
-        return P.clone(t) if copying else t  # type: ignore[no-any-return]
+        return P.clone(t) if copying else t
     if memory_format is size.contiguous_format:
-        return t if data.flags.c_contiguous and not copying else P.contiguous(t)  # type: ignore[no-any-return]
+        return t if data.flags.c_contiguous and not copying else P.contiguous(t)
     order = K.channels_last_axes(data.ndim, memory_format.name)
     if order is None:
         rank = 4 if memory_format is size.channels_last else 5
         raise RuntimeError(f"required rank {rank} tensor to use {memory_format.name} format")
     if data.transpose(order).flags.c_contiguous and not copying:
-        return t  # type: ignore[no-any-return]
-    return P.contiguous(t.permute(order)).permute(*np.argsort(order).tolist())  # type: ignore[no-any-return]
+        return t
+    return P.contiguous(t.permute(order)).permute(*np.argsort(order).tolist())
 
 
 class TensorValues(TensorBase):
@@ -165,7 +165,7 @@ class TensorValues(TensorBase):
             raise AssertionError("stream must be None on cpu.")
         if max_version is None:
             return self._data.__dlpack__()
-        return self._data.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)  # type: ignore[call-arg]
+        return self._data.__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._data.__dlpack_device__()
@@ -203,8 +203,7 @@ class TensorValues(TensorBase):
 
 
 class TensorConversions(TensorValues):
-    """A tensor in other dtypes, copied, pickled, and new tensors like it. (Its `int`, `float` and `bool` are methods
-    here.)"""
+    """A tensor in other dtypes, copied, pickled, and new ones like it. (`int`, `float` and `bool` are methods here.)"""
 
     __slots__ = ()
 
@@ -243,10 +242,10 @@ class TensorConversions(TensorValues):
             want = self._data.dtype if dtype is None else creation.dtype_argument("to", dtype)
         if want != self._data.dtype:
             t = P.cast(self, want)
-            return t if memory_format is None else in_format(t, memory_format)  # type: ignore[no-any-return]
+            return t if memory_format is None else in_format(t, memory_format)
         if memory_format is not None:
             return in_format(self, memory_format, builtins.bool(copy))
-        return P.clone(self) if copy else self  # type: ignore[no-any-return,return-value]
+        return P.clone(self) if copy else self  # type: ignore[return-value]
 
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
         """The name of its type (torch.FloatTensor), or the tensor in another dtype."""
@@ -272,7 +271,7 @@ class TensorConversions(TensorValues):
 
     def clone(self, *, memory_format: Any = None) -> Tensor:
         """A copy, in the graph; in the same order in memory unless another is given."""
-        return P.clone(self) if memory_format is None else in_format(self, memory_format, copying=True)  # type: ignore[no-any-return]
+        return P.clone(self) if memory_format is None else in_format(self, memory_format, copying=True)
 
     def contiguous(self, memory_format: Any = None) -> Tensor:
         """Itself if its elements lie in memory in the order of the indices, else a copy in which they do."""
@@ -280,7 +279,7 @@ class TensorConversions(TensorValues):
             if memory_format is size.preserve_format:
                 raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
             return in_format(self, memory_format)
-        return self if self._data.flags.c_contiguous else P.contiguous(self)  # type: ignore[no-any-return,return-value]
+        return self if self._data.flags.c_contiguous else P.contiguous(self)  # type: ignore[return-value]
 
     def __copy__(self) -> Any:
         t = _bare(type(self), self._data)
@@ -351,8 +350,7 @@ class TensorConversions(TensorValues):
         return creation.full(size, fill_value, dtype=dtype or dtypes.of[self._data.dtype], **options)
 
     def new(self, *args: Any, device: Any = None, **named: Any) -> Tensor:
-        """new(2, 3): uninitialised of that size; new([1, 2]): from data; in this one's dtype (deprecated by
-        PyTorch)."""
+        """new(2, 3): of that size, not set; new([1, 2]): from data; in this one's dtype (deprecated by PyTorch)."""
         return wrap(creation.new_array(args, self._data.dtype, device, named, strict=True))
 
     # element by element in Python, in place --------------------------------------------------------------------------

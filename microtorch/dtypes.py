@@ -9,7 +9,7 @@ float < complex), and in it tensors with dimensions outweigh 0-d tensors, which 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,15 +22,30 @@ class dtype:
     (torch.float32, 8, True)
     """
 
+    numpy: Any
+    is_floating_point: bool
+    is_complex: bool
+    is_signed: bool
+    itemsize: int
     __slots__ = ("name", "numpy", "is_floating_point", "is_complex", "is_signed", "itemsize", "type_name")
 
     def __init__(self, name: str, numpy: Any, type_name: str) -> None:
         self.name, self.type_name = name, type_name
-        self.numpy: Any = np.dtype(numpy)
-        self.is_floating_point: bool = self.numpy.kind == "f"
-        self.is_complex: bool = self.numpy.kind == "c"
-        self.is_signed: bool = self.numpy.kind not in "bu"
-        self.itemsize: int = self.numpy.itemsize
+        if numpy is None:  # a dtype by name only
+            self.is_complex, self.is_signed = "complex" in name, True
+            self.is_floating_point, self.itemsize = not self.is_complex, 4 if self.is_complex else 2
+            return
+        self.numpy = np.dtype(numpy)
+        kind = self.numpy.kind
+        self.is_floating_point, self.is_complex, self.is_signed = kind == "f", kind == "c", kind not in "bu"
+        self.itemsize = self.numpy.itemsize
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "numpy":
+                raise NotImplementedError(f"microtorch has no tensors of {self}: NumPy has no such dtype")
+            raise AttributeError(f"'torch.dtype' object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -67,6 +82,9 @@ uint16 = dtype("uint16", np.uint16, "UInt16")
 uint32 = dtype("uint32", np.uint32, "UInt32")
 uint64 = dtype("uint64", np.uint64, "UInt64")
 bool_ = dtype("bool", np.bool_, "Bool")
+
+bfloat16 = dtype("bfloat16", None, "BFloat16")  # these two are names that programs mention: NumPy lacks them
+complex32 = chalf = dtype("complex32", None, "ComplexHalf")
 
 all_dtypes = (float16, float32, float64, complex64, complex128, uint8, int8, int16, int32, int64,
               uint16, uint32, uint64, bool_)  # fmt: skip
@@ -125,17 +143,16 @@ def _join(a: Any, b: Any) -> Any:
     """The dtype that two dtypes of equal weight give (bool < integer < float < complex decides first)."""
     if a == b:
         return a
+    if a.kind in "iu" and b.kind in "iu" and any(d.kind == "u" and d.itemsize > 1 for d in (a, b)):
+        raise RuntimeError(
+            "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
+            f"{of[a].type_name} and {of[b].type_name}"
+        )
     low, high = sorted((a, b), key=lambda d: _RANK[d.kind])
     if _RANK[low.kind] == _RANK[high.kind] or (high.kind == "c" and low.kind == "f"):
         if high == C64 and low == F16:
             return C64
-        joined = np.promote_types(low, high)
-        if joined.kind == "f" and high.kind in "iu":
-            raise RuntimeError(
-                "Promotion for uint16, uint32, uint64 types is not supported, attempted to promote "
-                f"{of[a].type_name} and {of[b].type_name}"
-            )
-        return joined
+        return np.promote_types(low, high)
     return high
 
 
@@ -175,8 +192,7 @@ def promoted(a: Any, a_is_0d: bool, b: Any, b_is_0d: bool) -> Any:
 
 
 def promoted_with_number(a: Any, number: Any) -> Any:
-    """The NumPy dtype of an operation on a tensor of dtype a and a Python number (which never widens within its
-    kind)."""
+    """The NumPy dtype of an operation on a tensor of dtype a and a Python number (which widens no kind)."""
     kind = a.kind
     if kind == "c":
         return a
@@ -219,9 +235,38 @@ def fill_number(number: Any, dtype: Any) -> Any:
         return dtype.type(number)
 
 
-def _overflow(dtype: Any) -> RuntimeError:
+def c_name(dtype: Any) -> str:
+    """The name of a NumPy dtype in PyTorch's C++ sources, which some of its messages show."""
     name = of[dtype].name
-    return RuntimeError(f"value cannot be converted to type {_C_NAMES.get(name, name + '_t')} without overflow")
+    return _C_NAMES.get(name, name + "_t")
+
+
+def _overflow(dtype: Any) -> RuntimeError:
+    return RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtype:
+    """The dtype of an operation on two tensors or numbers.
+
+    >>> import microtorch as torch
+    >>> torch.result_type(torch.tensor([1, 2]), 1.0)
+    torch.float32
+    """
+    a: Any = getattr(tensor1, "_data", None)
+    b: Any = getattr(tensor2, "_data", None)
+    if a is None and b is None:
+        return of[_join(_number_dtype(tensor1), _number_dtype(tensor2))]
+    if a is None:
+        return of[promoted_with_number(b.dtype, tensor1)]
+    if b is None:
+        return of[promoted_with_number(a.dtype, tensor2)]
+    return of[promoted(a.dtype, a.ndim == 0, b.dtype, b.ndim == 0)]
+
+
+def _number_dtype(number: Any) -> Any:
+    if isinstance(number, bool):
+        return BOOL
+    return I64 if isinstance(number, int) else default.complex if isinstance(number, complex) else default.float
 
 
 class finfo:
@@ -238,12 +283,17 @@ class finfo:
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
             )
+        if kind is bfloat16:
+            self.bits, self.dtype, self.eps, self.resolution = 16, "bfloat16", 2.0**-7, 0.01
+            self.max, self.min, self.tiny = 3.3895313892515355e38, -3.3895313892515355e38, 2.0**-126
+            self.smallest_normal = self.tiny
+            return
         info = np.finfo(kind.numpy)
         self.bits = int(info.bits)
         self.dtype = kind.to_real().name
         self.eps, self.max, self.min = float(info.eps), float(info.max), float(info.min)
         self.tiny = self.smallest_normal = float(info.tiny)
-        self.resolution = float(info.resolution)
+        self.resolution = 10.0**-info.precision
 
     def __repr__(self) -> str:
         return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.inplace import check_writable, copy_into, expand_error, write
+from microtorch.autograd.inplace import check_overlap, check_writable, copy_into, expand_error, one_mask, outside, write
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
@@ -48,19 +48,25 @@ def getitem(x: Any, key: Any) -> Tensor:
             return I.select(x, (key, ...))
         except IndexError as error:
             raise index_error(error, x, (key,)) from None
+    if key is None:
+        return I.unsqueezed(x, (None, ...))
     if type(key) is slice and x._data.ndim:
         return I.slice_(x, (checked_slice(key), ...))
-    basic, advanced = split(x, key)
+    basic: Any = None
+    if isinstance(key, TensorBase) and 0 < key._data.ndim <= x._data.ndim and key._data.dtype.char in "?li":
+        advanced: Any = (key._data,)
+    else:
+        basic, advanced = split(x, key)
     if basic is not None:
-        x = viewed(x, basic)
+        x = viewed(x, basic, key)
     elif advanced is None:
         return I.view_alias(x)
     if advanced is None:
-        return x  # type: ignore[no-any-return]
+        return x
     if x._node is not None and mode.enabled:  # the node keeps the key: a later write to an index must not reach it
         advanced = tuple([k.copy() if isinstance(k, ndarray) else k for k in advanced])
     try:
-        return I.index(x, advanced)  # type: ignore[no-any-return]
+        return I.index(x, advanced)
     except IndexError as error:
         raise index_error(error, x, advanced) from None
 
@@ -71,6 +77,13 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     Raises TypeError for a value that is neither a number nor a tensor.
     """
     kind = type(value)
+    if kind is float and type(key) is int and x._data.dtype.kind == "f" and outside(x):
+        try:
+            x._data[key] = value
+        except IndexError as error:
+            raise index_error(error, x, (key,)) from None
+        written(x)
+        return
     is_tensor = isinstance(value, TensorBase)
     if (
         not is_tensor
@@ -92,18 +105,26 @@ def setitem(x: Any, key: Any, value: Any) -> None:
             "for the source."
         )
     if recorded:
-        part = x if basic is None else viewed(x, basic)
+        part = x if basic is None else viewed(x, basic, key)
         if advanced is not None:
             advanced = tuple([k.copy() if isinstance(k, ndarray) else k for k in advanced])
-            write(I.index_put, _put_into, part, (value,), (advanced, False))
-        elif not is_tensor or (value._data.ndim == 0 and part._data.ndim):
+            write(I.index_put, _put_into, part, (value,), (advanced, False), overlap=True)
+        elif part._data.ndim and (not is_tensor or value._data.ndim == 0):
             write(I.fill_by, _fill_into, part, (value if is_tensor else wrap(np.asarray(value)),), overlap=True)
         else:
-            write(I.copy, copy_into, part, (_leading_ones_dropped(value, part._data.shape),))
+            source = _leading_ones_dropped(value, part._data.shape) if is_tensor else wrap(np.asarray(value))
+            write(I.copy, copy_into, part, (source,))
         return
     check_writable(x, overlap=True)
-    target = x._data if basic is None else _sliced(x, basic)
+    target = x._data if basic is None else _sliced(x, basic, key)
     raw = value._data if is_tensor else value
+    filled = is_tensor and (
+        raw.ndim == 0 < target.ndim if advanced is None else raw.size == 1 and one_mask((advanced,))
+    )
+    if is_tensor and value._storage is not None and x._storage is not None and not filled:
+        part = x if basic is None else wrap(target)
+        part._storage = x._storage
+        check_overlap(part, value, advanced is not None, True)
     if advanced is not None:
         _put_into(target, raw, advanced, False)
     elif not is_tensor or raw.ndim == 0:
@@ -116,8 +137,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
 
 
 def _fill_into(target: Any, value: Any) -> None:
-    with np.errstate(all="ignore"):
-        target[...] = value if value.dtype == target.dtype else value.astype(target.dtype)
+    target[...] = value if value.dtype == target.dtype else value.astype(target.dtype)
 
 
 def _put_into(target: Any, value: Any, key: Any, accumulate: bool) -> None:
@@ -157,7 +177,14 @@ def _leading_ones_dropped(value: Any, shape: tuple[int, ...]) -> Any:
 
 def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
     """A key as (basic key or None, key of arrays or None). The basic key ends with an Ellipsis."""
-    if type(key) is not tuple:
+    if type(key) is tuple:
+        for k in key:
+            if type(k) is not int:
+                break
+        else:
+            if len(key) <= x._data.ndim:
+                return ((*key, ...) if key else None), None
+    else:
         key = tuple(key) if isinstance(key, (list, tuple)) and _is_tuple(key) else (key,)
     items = []
     used = 0
@@ -167,12 +194,10 @@ def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | N
         if kind is int:
             used += 1
         elif kind is slice:
-            step = k.step
-            if (
-                (step is not None and not (type(step) is int and step > 0))
-                or type(k.start) is not int
-                or type(k.stop) is not int
-            ):
+            start, stop, step = k.start, k.stop, k.step
+            if (start is not None and type(start) is not int) or (stop is not None and type(stop) is not int):
+                k = checked_slice(k)
+            elif step is not None and (type(step) is not int or step <= 0):
                 k = checked_slice(k)
             used += 1
         elif k is None or k is Ellipsis:
@@ -190,15 +215,31 @@ def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | N
         if ndim == 0 and any(type(k) is int for k in items):
             raise IndexError(_SCALAR)
         raise IndexError(f"too many indices for tensor of dimension {ndim}")
-    if plain:
-        for k in items:
-            if k != _ALL:
-                return (*items, ...), None
-        return None, None
-    return _sorted_out(items, ndim - used)
+    if not plain:
+        return _sorted_out(items, ndim - used, x._data.shape)
+    basic = _without_whole(items, x._data.shape)
+    return (None if basic is None else (*basic, ...)), None
 
 
-def _sorted_out(items: list[Any], left: int) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
+def _without_whole(basic: list[Any], shape: tuple[int, ...]) -> list[Any] | None:
+    """A basic key with slices that cover their dimension as `:`; None if there is nothing else in it."""
+    at, simple = 0, True
+    for i, k in enumerate(basic):
+        if type(k) is slice:
+            start, stop, step = k.start, k.stop, k.step
+            if (start is None or start == 0) and (stop is None or stop >= shape[at]) and (step is None or step == 1):
+                basic[i] = _ALL
+            else:
+                simple = False
+        else:
+            simple = False
+        at += k is not None
+    return None if simple else basic
+
+
+def _sorted_out(
+    items: list[Any], left: int, shape: tuple[int, ...]
+) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
     """Both keys of `split`; `left` dimensions are not named by any item."""
     basic: list[Any] = []
     arrays: list[Any] = []
@@ -226,8 +267,8 @@ def _sorted_out(items: list[Any], left: int) -> tuple[tuple[Any, ...] | None, tu
             basic += [_ALL] * (k.ndim if k.dtype.kind == "b" else 1)
             arrays.append(k)
             found = True
-    simple = all(type(k) is slice and k == _ALL for k in basic)
-    return (None if simple else (*basic, ...)), (tuple(arrays) if found else None)
+    whole = _without_whole(basic, shape)
+    return (None if whole is None else (*whole, ...)), (tuple(arrays) if found else None)
 
 
 def _is_tuple(key: Any) -> bool:
@@ -295,34 +336,66 @@ def _entry_for(basic: tuple[Any, ...]) -> Callable[..., Any]:
     """The entry by the last thing that the key does, which names the node as PyTorch does."""
     for k in reversed(basic[:-1]):
         if type(k) is int:
-            return I.select  # type: ignore[no-any-return]
+            return I.select
         if k is None:
-            return I.unsqueezed  # type: ignore[no-any-return]
+            return I.unsqueezed
         if k != _ALL:
             break
-    return I.slice_  # type: ignore[no-any-return]
+    return I.slice_
 
 
-def viewed(x: Any, key: tuple[Any, ...]) -> Any:
-    """x at a basic key, as a view."""
+def viewed(x: Any, key: tuple[Any, ...], given: Any = None) -> Any:
+    """x at a basic key, as a view; `given` is the key as the user wrote it."""
     try:
         return _entry_for(key)(x, key)
     except IndexError as error:
-        raise index_error(error, x, key) from None
+        raise index_error(error, x, key, given) from None
 
 
-def _sliced(x: Any, key: tuple[Any, ...]) -> Any:
+def _sliced(x: Any, key: tuple[Any, ...], given: Any = None) -> Any:
     try:
         return x._data[key]
     except IndexError as error:
-        raise index_error(error, x, key) from None
+        raise index_error(error, x, key, given) from None
 
 
-def index_error(error: Exception, x: Any, key: Any) -> IndexError:
+def index_error(error: Exception, x: Any, key: Any, given: Any = None) -> IndexError:
     """PyTorch's words for NumPy's IndexError."""
     data = x._data
     if data.ndim == 0:
         return IndexError(_SCALAR)
+    text = str(error)
+    if text.startswith("cannot do a non-empty take"):
+        return IndexError("index is out of bounds for dimension with size 0")
+    if "out of bounds" in text:  # PyTorch counts the items of a tuple, or the tensors among them, not the dimensions
+        places = (
+            [i for i, k in enumerate(given) if k is None or k is Ellipsis or isinstance(k, int)]
+            if isinstance(given, tuple)
+            else []
+        )
+        at = arrays = 0
+        for i, k in enumerate(key):
+            if type(k) is int:
+                if not -data.shape[at] <= k < data.shape[at]:
+                    place = next(
+                        (
+                            p
+                            for p in places
+                            if given[p] == k and type(given[p]) is int and p >= len(given) - (len(key) - i)
+                        ),
+                        i,
+                    )
+                    return IndexError(f"index {k} is out of bounds for dimension {place} with size {data.shape[at]}")
+            elif isinstance(k, ndarray) and k.dtype.kind != "b":
+                bad = k[(k < -data.shape[at]) | (k >= data.shape[at])]
+                if bad.size:
+                    return IndexError(
+                        f"index {bad.flat[0]} is out of bounds for dimension {arrays} with size {data.shape[at]}"
+                    )
+                arrays += 1
+            elif isinstance(k, ndarray):
+                arrays, at = arrays + k.ndim, at + k.ndim - 1
+            at += k is not None and k is not Ellipsis
     text = str(error).replace("axis", "dimension")
     if text.startswith("boolean index did not match"):
         at = 0

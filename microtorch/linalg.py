@@ -1,6 +1,7 @@
 """Linear algebra, as PyTorch's torch.linalg has it."""
 
 from microtorch._missing import missing_name as _missing_name
+from microtorch.functions import decompositions as _decompositions, linalg as _products, norms as _norms
 from microtorch.functions.decompositions import (
     cholesky as cholesky,
     cholesky_ex as cholesky_ex,
@@ -42,6 +43,9 @@ from microtorch.functions.norms import (
     vector_norm as vector_norm,
 )
 from microtorch.kernels.decompositions import LinAlgError as LinAlgError
+
+cross, vander = _products.linalg_cross, _products.linalg_vander
+diagonal, norm = _decompositions.linalg_diagonal, _norms.linalg_norm
 
 
 def __getattr__(name: str) -> object:

@@ -14,6 +14,8 @@ from microtorch.autograd.inplace import assign, check_writable, in_place
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions import (
+    compare as FC,
+    complex as FX,
     decompositions as FD,
     index as FI,
     join as FJ,
@@ -63,6 +65,17 @@ def _equality(entry: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: Any, other: Any) -> Any:
         result = operator(self, other)
         return operator(self, wrap(other)) if result is NotImplemented and isinstance(other, np.ndarray) else result
+
+    return call
+
+
+def _in_place_operator(method: Callable[..., Any]) -> Callable[..., Any]:
+    """`+=` and its like: what they cannot combine is left to the other operand's class."""
+
+    def call(self: Any, other: Any) -> Any:
+        return (
+            method(self, other) if isinstance(other, (TensorBase, int, float, complex, np.generic)) else NotImplemented
+        )
 
     return call
 
@@ -130,15 +143,15 @@ class TensorMethods(TensorBase):
     __le__ = P.le.operator  # type: ignore[attr-defined]
     __gt__ = P.gt.operator  # type: ignore[attr-defined]
     __ge__ = P.ge.operator  # type: ignore[attr-defined]
-    __and__ = _operator(FP.bitwise_and)
-    __rand__ = _reversed(FP.bitwise_and)
-    __or__ = _operator(FP.bitwise_or)
-    __ror__ = _reversed(FP.bitwise_or)
-    __xor__ = _operator(FP.bitwise_xor)
-    __rxor__ = _reversed(FP.bitwise_xor)
-    __invert__ = FP.bitwise_not
-    __lshift__ = _operator(FP.left_shift)
-    __rshift__ = _operator(FP.right_shift)
+    __and__ = _operator(FC.bitwise_and)
+    __rand__ = _reversed(FC.bitwise_and)
+    __or__ = _operator(FC.bitwise_or)
+    __ror__ = _reversed(FC.bitwise_or)
+    __xor__ = _operator(FC.bitwise_xor)
+    __rxor__ = _reversed(FC.bitwise_xor)
+    __invert__ = FC.invert
+    __lshift__ = _operator(FC.left_shift)
+    __rshift__ = _operator(FC.right_shift)
     __rlshift__ = _reversed(P.left_shift)
     __rrshift__ = _reversed(P.right_shift)
     __getitem__ = indexing.getitem
@@ -184,9 +197,9 @@ class TensorMethods(TensorBase):
     maximum, minimum, fmax, fmin, gcd, lcm = FP.maximum, FP.minimum, FP.fmax, FP.fmin, FP.gcd, FP.lcm
     eq, ne, lt, le, gt, ge = P.eq, P.ne, P.lt, P.le, P.gt, P.ge
     not_equal, less, less_equal, greater, greater_equal = P.ne, P.lt, P.le, P.gt, P.ge
-    logical_and, logical_or, logical_xor, logical_not = FP.logical_and, FP.logical_or, FP.logical_xor, P.logical_not
-    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = FP.bitwise_and, FP.bitwise_or, FP.bitwise_xor, FP.bitwise_not
-    bitwise_left_shift, bitwise_right_shift = FP.bitwise_left_shift, FP.bitwise_right_shift
+    logical_and, logical_or, logical_xor, logical_not = FC.logical_and, FC.logical_or, FC.logical_xor, P.logical_not
+    bitwise_and, bitwise_or, bitwise_xor, bitwise_not = FC.bitwise_and, FC.bitwise_or, FC.bitwise_xor, FC.bitwise_not
+    bitwise_left_shift, bitwise_right_shift = FC.bitwise_left_shift, FC.bitwise_right_shift
     isnan, isinf, isfinite, isposinf, isneginf, isreal = P.isnan, P.isinf, P.isfinite, P.isposinf, P.isneginf, P.isreal
     erf, erfc, erfinv, lgamma, digamma, mvlgamma, polygamma = (
         FSp.erf,
@@ -198,11 +211,11 @@ class TensorMethods(TensorBase):
         FSp.polygamma,
     )
     i0, igamma, igammac = FSp.i0, FSp.igamma, FSp.igammac
-    isclose, allclose, equal, isin = FP.isclose, FP.allclose, FP.equal, FP.isin
+    isclose, allclose, equal, isin = FC.isclose, FC.allclose, FC.equal, FC.isin
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """This tensor where the condition is true, `other` elsewhere."""
-        return FP.where(condition, self, other)  # type: ignore[no-any-return]
+        return FP.where(condition, self, other)
 
     # in place --------------------------------------------------------------------------------------------------------
 
@@ -232,27 +245,22 @@ class TensorMethods(TensorBase):
         return self  # type: ignore[return-value]
 
     divide_ = div_
-    __iadd__, __isub__, __imul__, __itruediv__ = _add_, _sub_, _mul_, _div_
+    __iadd__, __isub__, __imul__, __itruediv__ = (_in_place_operator(f) for f in (_add_, _sub_, _mul_, _div_))
     true_divide_ = _div_
     __ifloordiv__ = floor_divide_ = in_place(P.floor_divide)
     __imod__ = remainder_ = _written(FP.remainder)
     __ipow__ = pow_ = _written(FP.pow)
-    __iand__ = bitwise_and_ = _written(FP.bitwise_and)
-    __ior__ = bitwise_or_ = _written(FP.bitwise_or)
-    __ixor__ = bitwise_xor_ = _written(FP.bitwise_xor)
-    __ilshift__, __irshift__ = _written(FP.left_shift), _written(FP.right_shift)
+    __iand__ = bitwise_and_ = _written(FC.bitwise_and)
+    __ior__ = bitwise_or_ = _written(FC.bitwise_or)
+    __ixor__ = bitwise_xor_ = _written(FC.bitwise_xor)
+    __ilshift__, __irshift__ = _written(FC.left_shift), _written(FC.right_shift)
     bitwise_left_shift_, bitwise_right_shift_, bitwise_not_ = (
         in_place(P.left_shift),
         in_place(P.right_shift),
-        _written(FP.bitwise_not),
+        _written(FC.bitwise_not),
     )
-    fmod_, float_power_, atan2_, hypot_ = (
-        _written(FP.fmod),
-        _written(FP.float_power),
-        in_place(P.atan2),
-        in_place(P.hypot),
-    )
-    arctan2_, xlogy_, copysign_, nextafter_ = atan2_, in_place(P.xlogy), in_place(P.copysign), in_place(P.nextafter)
+    fmod_, atan2_, hypot_ = _written(FP.fmod), in_place(P.atan2), _written(FP.hypot)
+    arctan2_, xlogy_, copysign_, nextafter_ = atan2_, _written(FP.xlogy), _written(FP.copysign), _written(FP.nextafter)
     heaviside_, gcd_, lcm_, ldexp_ = _written(FP.heaviside), _written(FP.gcd), _written(FP.lcm), _written(FP.ldexp)
     exp_, exp2_, expm1_, log_, log2_, log10_, log1p_ = (
         in_place(f) for f in (P.exp, P.exp2, P.expm1, P.log, P.log2, P.log10, P.log1p)
@@ -272,7 +280,7 @@ class TensorMethods(TensorBase):
         in_place(P.rad2deg),
         in_place(P.sinc),
     )
-    logit_, nan_to_num_, conj_physical_ = _written(FP.logit), _written(FP.nan_to_num), _written(FP.conj_physical)
+    logit_, nan_to_num_, conj_physical_ = _written(FP.logit), _written(FP.nan_to_num), _written(FX.conj_physical)
     erf_, erfc_, erfinv_, lgamma_, digamma_ = (
         _written(f) for f in (FSp.erf, FSp.erfc, FSp.erfinv, FSp.lgamma, FSp.digamma)
     )
@@ -285,6 +293,16 @@ class TensorMethods(TensorBase):
     not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
     logical_and_, logical_or_, logical_xor_ = (in_place(f) for f in (P.logical_and, P.logical_or, P.logical_xor))
     logical_not_ = in_place(P.logical_not)
+
+    def float_power_(self, exponent: Any) -> Tensor:
+        """self **= exponent, of float64 and complex128 tensors."""
+        wide = FX.is_complex(self) or isinstance(exponent, complex)
+        if self._data.dtype != (np.complex128 if wide else np.float64):
+            have, want = FP.type_name(self), "ComplexDouble" if wide else "Double"
+            raise RuntimeError(
+                f"the base given to float_power_ has dtype {have} but the operation's result requires dtype {want}"
+            )
+        return assign_checked(self, FP.float_power(_old(self), exponent))
 
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         """Clamp in place."""
@@ -347,7 +365,7 @@ class TensorMethods(TensorBase):
 
     def view_as(self, other: Any) -> Tensor:
         """A view in the shape of another tensor."""
-        return FS.view(self, other._data.shape)  # type: ignore[no-any-return]
+        return FS.view(self, other._data.shape)
 
     def reshape_as(self, other: Any) -> Tensor:
         """The elements in the shape of another tensor."""
@@ -355,12 +373,12 @@ class TensorMethods(TensorBase):
 
     def expand_as(self, other: Any) -> Tensor:
         """Broadcast to the shape of another tensor."""
-        return S.expand(self, other._data.shape)  # type: ignore[no-any-return]
+        return S.expand(self, other._data.shape)
 
     @property
     def T(self) -> Tensor:
         """The dimensions in reverse order."""
-        return S.permute(self, tuple(range(self._data.ndim))[::-1])  # type: ignore[no-any-return]
+        return S.permute(self, tuple(range(self._data.ndim))[::-1])
 
     @property
     def mT(self) -> Tensor:
@@ -416,7 +434,7 @@ class TensorMethods(TensorBase):
     masked_scatter, masked_scatter_ = FI.masked_scatter, FI.masked_scatter_
     nonzero, argwhere, nonzero_static = FI.nonzero, FI.argwhere, FI.nonzero_static
     select_scatter, slice_scatter, diagonal_scatter = FI.select_scatter, FI.slice_scatter, FI.diagonal_scatter
-    as_strided_scatter = FI.as_strided_scatter
+    as_strided_scatter, tril_, triu_ = FI.as_strided_scatter, FI.tril_, FI.triu_
 
     # random ----------------------------------------------------------------------------------------------------------
 
@@ -449,7 +467,7 @@ class TensorMethods(TensorBase):
         _written(f) for f in (FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm)
     )
     kron, trace, cross, cov, corrcoef = FL.kron, FL.trace, FL.cross, FL.cov, FL.corrcoef
-    norm, det, logdet, slogdet, inverse, pinverse = FN.norm, FD.det, FD.logdet, FD.slogdet, FD.inverse, FD.pinverse
+    norm, det, logdet, slogdet, inverse, pinverse = FN.norm, FD.det, FD.logdet, FD.old_slogdet, FD.inverse, FD.pinverse
     cholesky, cholesky_inverse, cholesky_solve = FD.old_cholesky, FD.cholesky_inverse, FD.cholesky_solve
     qr, geqrf, orgqr, ormqr, svd = FD.old_qr, FD.geqrf, FD.orgqr, FD.ormqr, FD.old_svd
     lu, lu_solve, triangular_solve = FD.old_lu, FD.old_lu_solve, FD.triangular_solve
@@ -458,19 +476,19 @@ class TensorMethods(TensorBase):
     # complex ---------------------------------------------------------------------------------------------------------
 
     conj, conj_physical, resolve_conj, resolve_neg, angle = (
-        FP.conj,
-        FP.conj_physical,
-        FP.resolve_conj,
-        FP.resolve_neg,
+        FX.conj,
+        FX.conj_physical,
+        FX.resolve_conj,
+        FX.resolve_neg,
         P.angle,
     )
 
     @property
     def real(self) -> Tensor:
         """The real part, a view; a real tensor itself."""
-        return FP.real(self)
+        return FX.real(self)
 
     @property
     def imag(self) -> Tensor:
         """The imaginary part, a view."""
-        return FP.imag(self)
+        return FX.imag(self)

@@ -1,5 +1,4 @@
-"""Named tuples of tensors that functions with several results return; they print as PyTorch's do
-(`torch.return_types`)."""
+"""Named tuples of tensors: what functions with several results return, printed as PyTorch's `torch.return_types`."""
 
 from __future__ import annotations
 

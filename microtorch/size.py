@@ -15,6 +15,11 @@ class Size(tuple[int, ...]):
 
     __slots__ = ()
 
+    def __new__(cls, sizes: Any = ()) -> Size:
+        """Raises TypeError for what is no integer (a tensor of one integer counts as one)."""
+        values = [n if type(n) is int else _integer(n, i) for i, n in enumerate(sizes)]
+        return tuple.__new__(cls, values)
+
     def numel(self) -> int:
         """The number of elements."""
         n = 1
@@ -46,6 +51,12 @@ class Size(tuple[int, ...]):
         return Size, (tuple(self),)
 
 
+def _integer(n: Any, i: int) -> int:
+    if isinstance(n, float) or not hasattr(n, "__index__"):
+        raise TypeError(f"torch.Size() takes an iterable of 'int' (item {i} is '{type(n).__name__}')")
+    return int(n)
+
+
 class device:
     """Where a tensor lives: always the CPU here.
 
@@ -58,8 +69,19 @@ class device:
     _types = ("cpu", "cuda", "mps", "meta", "xpu", "hpu", "mtia", "xla", "privateuseone", "ipu", "vulkan")
 
     def __init__(self, type: Any, index: int | None = None) -> None:
+        if index is not None:
+            if not isinstance(index, int):
+                raise TypeError(f"device(): argument 'index' (position 2) must be int, not {index.__class__.__name__}")
+            if index < 0:
+                raise RuntimeError("Device index must not be negative")
         if isinstance(type, device):
             type, index = type.type, type.index
+        elif not isinstance(type, (str, int)):
+            raise TypeError(
+                f"device() received an invalid combination of arguments - got ({type.__class__.__name__}), but "
+                "expected one of:\n"
+                " * (torch.device device)\n * (str type, int index = -1)\n"
+            )
         elif isinstance(type, int):
             type, index = "cuda", type
         elif ":" in type:

@@ -42,7 +42,7 @@ class UntypedStorage:
 
     def nbytes(self) -> int:
         """Its size in bytes."""
-        return self._bytes.size  # type: ignore[no-any-return]
+        return self._bytes.size
 
     size = __len__ = nbytes
 
@@ -56,7 +56,7 @@ class UntypedStorage:
 
     def tolist(self) -> list[int]:
         """The bytes as numbers."""
-        return self._bytes.tolist()  # type: ignore[no-any-return]
+        return self._bytes.tolist()
 
     def __getitem__(self, i: Any) -> Any:
         return self._bytes[i]
@@ -90,7 +90,7 @@ class TypedStorage:
 
     def size(self) -> int:
         """The number of elements."""
-        return self._elements.size  # type: ignore[no-any-return]
+        return self._elements.size
 
     __len__ = size
 
@@ -108,7 +108,7 @@ class TypedStorage:
 
     def tolist(self) -> list[Any]:
         """The elements as Python numbers."""
-        return self._elements.tolist()  # type: ignore[no-any-return]
+        return self._elements.tolist()
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.tolist())

@@ -19,6 +19,7 @@ def run(code: str, library: Any, names: dict[str, Any]) -> Any:
     scope = {"torch": library, "np": np, **{k: v(library) if callable(v) else v for k, v in names.items()}}
     *statements, last = code.strip().split("\n")
     library.manual_seed(0)
+    library.set_default_dtype(library.float32)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

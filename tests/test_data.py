@@ -58,6 +58,10 @@ def after(x): return [x, torch.rand(2), torch.randint(0, 100, (3,))]
 Point = "collections.namedtuple('Point', 'x y')"
 
 
+def SLOW(value: object) -> object:
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
 def check(code: str) -> None:
     """The last line's value in both worlds, and the state of the random numbers after it."""
     *lines, last = code.strip().split("\n")
@@ -78,7 +82,7 @@ def check(code: str) -> None:
     "sampler=D.RandomSampler(range(9), num_samples=25, generator=torch.Generator().manual_seed(3)), batch_size=8",
     "shuffle=True, generator=torch.Generator().manual_seed(3), batch_size=5", "pin_memory=True, batch_size=5",
 ])  # fmt: skip
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", [0, SLOW(2)])
 def test_loader(arguments: str, workers: int) -> None:
     extra = f", num_workers={workers}" if workers else ""
     check(f"""
@@ -88,13 +92,20 @@ between = torch.rand(1)
 [first, between, list(loader), len(loader), next(iter(loader))]""")
 
 
-@pytest.mark.parametrize("workers", ["", ", num_workers=2", ", num_workers=2, prefetch_factor=1"])
+@pytest.mark.parametrize("workers", ["", SLOW(", num_workers=2"), SLOW(", num_workers=2, prefetch_factor=1")])
 @pytest.mark.parametrize(
     "arguments", ["batch_size=4", "batch_size=4, drop_last=True", "batch_size=None", "shuffle=False"]
 )
 @pytest.mark.parametrize("dataset", ["Stream(10)", "Stream(0)", "Stream(1)", "D.ChainDataset([Stream(5), Stream(2)])"])
 def test_stream(dataset: str, arguments: str, workers: str) -> None:
     check(f"loader = D.DataLoader({dataset}, {arguments}{workers})\n[list(loader), list(loader)]")
+
+
+def test_workers_give_the_same_in_pytorchs_order() -> None:
+    check("""
+loader = D.DataLoader(Squares(10), batch_size=3, shuffle=True, num_workers=2)
+[list(loader), torch.rand(1), list(loader), len(loader)]""")
+    check("list(D.DataLoader(Stream(10), batch_size=3, num_workers=2))")
 
 
 @pytest.mark.slow  # PyTorch's persistent workers take 5 seconds to end, now and then
@@ -352,6 +363,7 @@ def children() -> list[int]:
     return [p.pid for p in multiprocessing.active_children() if p.pid not in foreign]
 
 
+@pytest.mark.slow
 def test_spawned_workers() -> None:
     loader = microtorch.utils.data.DataLoader(Module(), batch_size=2, num_workers=1, multiprocessing_context="spawn")
     assert [x.tolist() for x, _ in loader] == [[[0, 0], [1, 1]], [[2, 2], [3, 3]]]
@@ -481,7 +493,7 @@ for x in it: pass
 """
 
 
-@pytest.mark.parametrize("how", ["interrupt", "interrupt group", "kill"])
+@pytest.mark.parametrize("how", ["interrupt", SLOW("interrupt group"), SLOW("kill")])
 def test_no_process_is_left_behind(how: str, tmp_path: object) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT],

@@ -61,6 +61,8 @@ torch.multinomial(torch.rand(4, 6), 3) | torch.multinomial(torch.rand(4, 6), 9, 
 torch.multinomial(torch.zeros(2, 2), 1) | torch.tensor([.5, .5]).multinomial(1) | torch.multinomial(torch.tensor([-1., 2]), 1) | torch.multinomial(torch.rand(2, 2, 2), 1)
 torch.poisson(torch.tensor([.5, 20.])) | torch.poisson(torch.tensor([5, 2])) | torch.poisson(torch.tensor([-1.])) | torch.poisson(torch.tensor([.5], requires_grad=True))
 torch.binomial(torch.tensor([5., 200]), torch.tensor([.5, .3])) | torch._standard_gamma(torch.tensor([.5, 3.])) | torch._sample_dirichlet(torch.tensor([.5, 3.]))
+torch.bernoulli(torch.ones(2, requires_grad=True), .5) | torch.binomial(torch.ones(2, requires_grad=True), torch.tensor([.5, .5]))
+torch.bernoulli(torch.ones(2, requires_grad=True), .5).sum().backward() | torch.binomial(torch.ones(2), torch.ones(2, requires_grad=True)).sum().backward()
 torch.zeros(2, requires_grad=True).uniform_() | torch.zeros(2, requires_grad=True)[0].normal_() | torch.zeros(1).expand(3).uniform_()
 (torch.zeros(2, requires_grad=True) * 2).normal_() | (torch.zeros(2, requires_grad=True) * 2).uniform_() | (torch.zeros(2, requires_grad=True) * 2).bernoulli_()
 (torch.zeros(2, requires_grad=True) * 2).bernoulli_(torch.tensor([.5, .5])) | (torch.zeros(2, requires_grad=True) * 2).exponential_()

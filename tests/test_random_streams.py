@@ -509,7 +509,7 @@ def test_generator_like_torch() -> None:
 
 def test_default_generator() -> None:
     torch.manual_seed("7")
-    assert mt_random.manual_seed("7") is default_generator  # type: ignore[arg-type]
+    assert mt_random.manual_seed("7") is default_generator
     assert mt_random.initial_seed() == 7
     with fork_rng():
         default_generator.stream.normal(5)

@@ -156,10 +156,10 @@ def test_pickle_protocols_of_pytorch(protocol: int) -> None:
         )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [n for n in NAMES if n not in ("of uint16", "of uint32", "of uint64")]
+)  # not in PyTorch's
 def test_the_format_before_1_6(name: str) -> None:
-    if any(word in name for word in ("uint16", "uint32", "uint64", "other device")) or "nothing" in name:
-        pytest.skip("PyTorch itself does not read these back in the old format") if "of uint" in name else None
     file = written(torch, THEIRS[name], _use_new_zipfile_serialization=False)
     same(torch.load(copy.copy(file)), microtorch.load(file))
 
@@ -171,6 +171,7 @@ def test_shared_memory_is_shared_again() -> None:
             got["base"][3] = 100
         assert got["view"].tolist() == [2, 100, 4] and got["detached"][3] == 100
         got = U.load(written(T, objects(T)["views only"]))
+        assert [t.storage_offset() for t in got] == [2, 3]
         got[0][1] = 7
         assert got[1].tolist() == [7, 4]
         got = U.load(written(T, objects(T)["twice"]))

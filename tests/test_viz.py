@@ -414,7 +414,7 @@ def test_svg_by_our_own_code(tmp_path: Path, no_programs: None) -> None:
 
 def test_svg_by_every_program_here(tmp_path: Path) -> None:
     for engine in programs.available(".svg"):
-        svg = viz.render(_chain(3), tmp_path / "x.svg", engine=engine).read_text()  # type: ignore[arg-type]
+        svg = viz.render(_chain(3), tmp_path / "x.svg", engine=engine).read_text()
         assert [lines[0] for lines in boxes(svg).values()].count("Add") == 3
 
 

@@ -89,7 +89,7 @@ def run(
         if kind is Leaf:  # a root that is a leaf itself
             if accumulate:
                 g = g.conj() if node.dtype.kind == "c" else g
-                accumulate_grad(node, g, node in own, create_graph)  # type: ignore[arg-type]
+                accumulate_grad(node, g, node in own, create_graph)
             continue
         if kind is Output:
             parent = node.parent  # type: ignore[attr-defined]
@@ -122,7 +122,7 @@ def run(
                     gi = cast_grad(xp, gi, gi.dtype, edge.dtype)
                 before = grads.get(edge)
                 if type(gi) is Partial:
-                    if before is None or edge not in own:
+                    if before is None or edge not in own or type(before) is not ndarray:
                         whole = np.zeros(edge.shape, edge.dtype)
                         grads[edge] = before = whole if before is None else np.add(whole, before, out=whole)
                         own.add(edge)

@@ -107,7 +107,7 @@ class FunctionNode(Node):
             shape, dtype = self.__dict__["output_specs"][index]
             return wrap(np.zeros(shape, dtype)) if self._materialize and dtype is not None else None
         t = g if isinstance(g, TensorBase) else wrap(np.asarray(g))
-        return t.conj() if t._data.dtype.kind == "c" else t  # type: ignore[union-attr,attr-defined]
+        return t.conj() if t._data.dtype.kind == "c" else t  # type: ignore[attr-defined]
 
     def _checked(self, index: int, x: Any, edge: Node | None, recorded: bool) -> Any:
         if x is None or edge is None:
@@ -233,7 +233,7 @@ def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: boo
             fresh: Tensor = wrap(r._data)  # an input handed through is a result of its own
             fresh._storage = storage_of(r)
             if recorded:
-                fresh._base, fresh._made = r if r._base is None else r._base, f"function {i}"  # type: ignore[assignment,attr-defined]
+                fresh._base, fresh._made = r if r._base is None else r._base, f"function {i}"  # type: ignore[assignment]
             r = fresh
         if recorded and differentiable[i]:
             r._node = ctx._output_node(i, r._data)

@@ -63,10 +63,15 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
             made = getattr(x, "_made", None)
             if made is not None:
                 raise RuntimeError(_made_error(x, made, "is being modified inplace."))
-            if type(node) is Leaf or type(base._node) is Leaf:
+            if node is not None and (base._node is None or type(base._node) is Leaf):
                 raise RuntimeError(f"a view of {_LEAF}")
     data = x._data
-    if 0 in data.strides and not overlap and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape)):
+    if (
+        0 in data.strides
+        and not overlap
+        and data.size
+        and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape))
+    ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please "
@@ -74,25 +79,65 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
         )
 
 
+def check_overlap(x: TensorBase, other: TensorBase, whole: bool = False, expanded: bool = False) -> None:
+    """Raise PyTorch's error if `other`, which is read while x is written, shares a part of its memory.
+
+    whole: also if it is the very same memory; expanded: it is to be seen in the shape of x.
+    """
+    if other._storage is None or x._storage is None or other._storage.memory is not x._storage.memory:
+        return
+    a, b = x._data, other._data
+    if a.size == 0 or b.size == 0 or not (_dense(a) and _dense(b)):
+        return
+    start, other_start = (t.__array_interface__["data"][0] for t in (a, b))
+    if (start, a.nbytes) == (other_start, b.nbytes):
+        steps = [[s for s, n in zip(t.strides, t.shape) if n != 1] for t in (a, b)]
+        if not whole and steps[0] == steps[1] and (a.ndim == b.ndim or expanded):
+            return
+    elif start + a.nbytes <= other_start or other_start + b.nbytes <= start:
+        return
+    raise RuntimeError(
+        "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+        "location. "
+        "Please clone() the tensor before performing the operation."
+    )
+
+
+def _dense(a: Any) -> bool:
+    """True if the elements fill a stretch of memory, each place once."""
+    if a.flags.c_contiguous or a.flags.f_contiguous:
+        return True
+    return bool(a.transpose(sorted(range(a.ndim), key=lambda i: -a.strides[i])).flags.c_contiguous)
+
+
 def _made_error(x: TensorBase, made: str, what: str) -> str:
-    """Why a view of a special kind (made in no_grad, one of several, an input that a Function returned) must not be
-    written, or be seen after a write."""
+    """Why a view of a special kind must not be written, or be seen after a write.
+
+    Made in no_grad, one of several, or an input that a Function returned.
+    """
     if made.startswith("function ") and x._node is not None:
         name = x._node.name().removesuffix("Backward")
         return f"Output {made.split()[1]} of {name} is a view and {what}{_FUNCTION}"
-    several = made != "no_grad"
-    if several and x._node is not None and type(x._node) is not Leaf:
-        which = f"Output {made} of {re.sub('Backward[0-9]*$', '', x._node.name())} is a view and"
+    several, node = made != "no_grad", x._node
+    name = ""
+    if node is not None and type(node) is not Leaf:
+        name = re.sub("Backward[0-9]*$", "", node.origin if isinstance(node, Invalid) else node.name())
+    if several and name:
+        which = f"Output {made} of {name} is a view and"
     else:
-        which, what = f"{_NO_GRAD} and", what.replace("inplace.", "inplace with grad mode enabled.")
+        which = (
+            f"Output 0 of {name} is a view of a view which was created in no_grad mode and"
+            if name
+            else f"{_NO_GRAD} and"
+        )
+        what = what.replace("inplace.", "inplace with grad mode enabled.")
     return f"{which} {what}" + (_SEVERAL if several else _AMBIGUOUS)
 
 
 class Invalid(Node):
-    """The node of a view whose gradient is not defined since its base was written in place: using it in a backward
-    raises."""
+    """The node of a view whose gradient is not defined since its base was written in place: a backward raises."""
 
-    __slots__ = ("message",)
+    __slots__ = ("message", "origin")
 
     def __init__(self, view: TensorBase, node: Node | None, message: str) -> None:
         self.edges = ()
@@ -100,6 +145,7 @@ class Invalid(Node):
         self.shape, self.dtype = view._data.shape, view._data.dtype
         self.hooks = self.storage = None
         self.message = message
+        self.origin: str = "Invalid" if node is None else node.origin if isinstance(node, Invalid) else node.name()
 
     def name(self) -> str:
         return "Invalid"
@@ -125,8 +171,7 @@ def assign(x: TensorBase, result: TensorBase) -> None:
         check_castable(new.dtype, data.dtype)
     if new.shape != data.shape:
         raise RuntimeError(f"output with shape {list(data.shape)} doesn't match the broadcast shape {list(new.shape)}")
-    with np.errstate(all="ignore"):
-        np.copyto(data, new, casting="unsafe")
+    np.copyto(data, new, casting="unsafe")
     written(x)
     node = result._node
     if mode.enabled and (node is not None or x._node is not None):
@@ -157,23 +202,23 @@ def place(x: TensorBase, node: Node) -> None:
         saved = tuple(geometry if name == "geometry" else None for name in _WRITE.saved_names)
         _move(base, OpNode(_WRITE, (base._node, node), saved, base._data))
         base._node.storage = storage  # type: ignore[union-attr]
-        x._node = _region_node(base, x)
+        _move(x, _region_node(base, x))
     for ref in storage.views:
         other = ref()
-        if other is None or other is x or other is base or other._base is None:
+        if other is None or other is x or other._base is not base:  # (a detached tensor has views of its own)
             continue
         made = getattr(other, "_made", None)
         if made is None:
-            other._node = _region_node(base, other)  # type: ignore[arg-type]
+            _move(other, _region_node(base, other))
         else:
             message = _made_error(other, made, "its base or another view of its base has been modified inplace.")
             other._node = Invalid(other, other._node, message)
 
 
-def _move(t: TensorBase, node: Node) -> None:
+def _move(t: TensorBase, node: Node | None) -> None:
     """Make `node` the tensor's; if the tensor retains its gradient, the new node keeps it from now on."""
     old = t._node
-    if old is not None and old.hooks is not None and old.hooks.retain is not None:
+    if node is not None and old is not None and old.hooks is not None and old.hooks.retain is not None:
         if node.hooks is None:
             node.hooks = Hooks()
         node.hooks.retain, old.hooks.retain = old.hooks.retain, None
@@ -195,6 +240,26 @@ def _region_node(base: TensorBase, view: TensorBase) -> Node | None:
     node = OpNode(_REGION, (base._node,), saved, view._data)
     node.storage = view._storage
     return node
+
+
+def node_after_writes(view: TensorBase) -> Node | None:
+    """The node of a view, which is another one if its memory was written outside of the graph since.
+
+    Raises RuntimeError for views of a special kind, as PyTorch does.
+    """
+    node, storage, base = view._node, view._storage, view._base
+    if node is None or base is None or storage is None or storage.clock < node.seq:
+        return node
+    made = getattr(view, "_made", None)
+    if made is not None:
+        view._node = Invalid(
+            view, node, _made_error(view, made, "its base or another view of its base has been modified inplace.")
+        )
+    elif type(node) is not Leaf:
+        fresh = _region_node(base, view)
+        if fresh is not None:
+            _move(view, fresh)
+    return view._node
 
 
 def geometry_of(base: TensorBase, view: TensorBase) -> tuple[Any, ...]:
@@ -226,6 +291,10 @@ def in_place(entry: Callable[..., Any], ufunc: Any = None) -> Callable[..., Any]
                 if isinstance(a, TensorBase) and a._node is not None:
                     mask |= 2 << i
         check_writable(self, bool(mask))
+        if self._storage is not None:
+            for a in args:
+                if isinstance(a, TensorBase) and a._storage is not None and a is not self:
+                    check_overlap(self, a)
         data = self._data
         if ufunc is not None and len(args) < 2 and (not mask or not (keeps_x[mask] or keeps_out)):
             other = args[0] if args else data
@@ -238,22 +307,21 @@ def in_place(entry: Callable[..., Any], ufunc: Any = None) -> Callable[..., Any]
                 direct = data.dtype.kind in "fc"
             if direct:
                 try:
-                    with np.errstate(all="ignore"):
-                        if args:
-                            ufunc(data, other, out=data, casting="same_kind")
-                        else:
-                            ufunc(data, out=data)
-                except ValueError:
-                    pass  # shapes that do not fit: the general way below raises PyTorch's error
+                    if args:
+                        ufunc(data, other, out=data, casting="same_kind")
+                    else:
+                        ufunc(data, out=data)
+                except (ValueError, TypeError):
+                    pass  # shapes or dtypes that do not fit: the general way below raises PyTorch's error
                 else:
                     written(self)
                     if mask:
                         edges = (self._node, *(a._node if isinstance(a, TensorBase) else None for a in args))
                         place(self, OpNode(op, edges, plans[mask](op.collect((self, *args), (data,), ())), data))
-                    return self  # type: ignore[no-any-return]
+                    return self
         source = wrap(data.copy(), self._node) if mask and keeps_x[mask] else self
         assign(self, entry(source, *args))
-        return self  # type: ignore[no-any-return]
+        return self
 
     call.__name__ = call.__qualname__ = op.name + "_"
     return call
@@ -280,8 +348,15 @@ def write(
         arrays.append(t._data if is_tensor else t)
     recorded = mode.enabled and any(e is not None for e in edges)
     check_writable(x, recorded, overlap)
-    with np.errstate(all="ignore"):
-        into(x._data, *arrays, *constants)
+    if x._storage is not None:
+        for t in others:
+            if (
+                isinstance(t, TensorBase)
+                and t._storage is not None
+                and not (t._data.size == 1 and (overlap or one_mask(constants)))
+            ):
+                check_overlap(x, t, op.name in _NO_OVERLAP, op.name == "copy")
+    into(x._data, *arrays, *constants)
     if recorded:
         mask = sum(1 << i for i, e in enumerate(edges) if e is not None)
         saved = op.plan(mask)(op.collect((x, *others, *constants), (x._data,), ()))
@@ -290,14 +365,36 @@ def write(
         place(x, node)
     else:
         written(x)
-    return x  # type: ignore[no-any-return]
+    return x
+
+
+def one_mask(constants: Sequence[Any]) -> bool:
+    """True if x[mask] is written: PyTorch fills masks with one value by another way, which allows it to overlap."""
+    if not constants or not isinstance(constants[0], tuple):
+        return False
+    arrays = [k for k in constants[0] if isinstance(k, np.ndarray)]
+    return len(arrays) == 1 and arrays[0].dtype.kind == "b"
+
+
+_NO_OVERLAP = {"index_put", "index_add", "index_copy", "scatter", "scatter_add", "masked_scatter"}
 
 
 # whole tensors: fill_, zero_, copy_ ----------------------------------------------------------------------------------
 
 
+def outside(x: TensorBase) -> bool:
+    """True if a write of a number into x is certainly not part of a graph, and allowed."""
+    if not mode.enabled:
+        return True
+    return x._node is None and (x._base is None or x._base._node is None)
+
+
 def fill_(x: Any, value: Any) -> Tensor:
     """Write one number (or a 0-d tensor's) everywhere."""
+    if (type(value) is float or type(value) is int) and x._data.dtype.kind == "f" and outside(x):
+        x._data.fill(value)
+        written(x)
+        return x
     if isinstance(value, TensorBase):
         if value._data.ndim:
             raise RuntimeError(
@@ -320,15 +417,28 @@ def _fill_into(x: Any, value: Any) -> None:
 
 def zero_(x: Any) -> Tensor:
     """Write zeros everywhere."""
+    if outside(x):
+        x._data.fill(0)
+        written(x)
+        return x
     return write(I.zero, lambda a: a.fill(0), x, (), overlap=True)
 
 
 def copy_(x: Any, src: Any, non_blocking: Any = False) -> Tensor:
     """Write another tensor's values, broadcast and cast."""
+    if isinstance(src, TensorBase) and outside(x) and (src._node is None or not mode.enabled):
+        a, b = x._data, src._data
+        if a.shape == b.shape and (src._storage is None or x._storage is None) and 0 not in a.strides:
+            np.copyto(a, b, casting="unsafe")
+            written(x)
+            return x
     if isinstance(src, (int, float, complex)):
         src = wrap(np.array(src))
     elif not isinstance(src, TensorBase):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+    elif src is x and x._node is None:
+        written(x)
+        return x  # type: ignore[return-value]
     return write(I.copy, copy_into, x, (src,))
 
 
@@ -357,7 +467,7 @@ def expand_error(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
     if len(have) > len(want):
         return RuntimeError(
             f"expand(torch.FloatTensor{{{list(have)}}}, size={list(want)}): the number of sizes provided ({len(want)}) "
-            f"must be "
+            "must be "
             f"greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     i = next(i for i in range(1, len(have) + 1) if have[-i] not in (1, want[-i]))

@@ -121,17 +121,24 @@ class Node:
         return notes
 
 
+def _nobody() -> None:
+    """In place of a reference to a tensor: there is none."""
+    return None
+
+
 class Leaf(Node):
     """The end of the graph: a tensor that collects its gradient in `.grad` (PyTorch's AccumulateGrad)."""
 
     __slots__ = ("_tensor",)
 
-    def __init__(self, tensor: TensorBase) -> None:
+    def __init__(self, tensor: TensorBase | None, data: Any = None) -> None:
         self.edges = ()
         self.seq = next_number()
-        self.shape, self.dtype = tensor._data.shape, tensor._data.dtype
+        if tensor is not None:
+            data = tensor._data
+        self.shape, self.dtype = data.shape, data.dtype
         self.hooks = self.storage = None
-        self._tensor = weakref.ref(tensor)
+        self._tensor = _nobody if tensor is None else weakref.ref(tensor)
 
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"

@@ -34,20 +34,23 @@ class Storage:
     limit = 8
 
     def __init__(self, memory: Array) -> None:
-        self.memory = (
-            memory  # the array of the tensor that owns it; offsets (`storage_offset`) count from its first element
-        )
+        self.memory = memory  # the array of the tensor that owns it; `storage_offset` counts from its first element
 
     def add_view(self, view: TensorBase) -> None:
-        """Remember a view, dropping the dead ones whenever the list has doubled (so that adding stays O(1))."""
+        """Remember a view, in the place of the last one if that is dead (most views do not live long).
+
+        The dead among the others are dropped whenever the list has doubled, so that adding stays O(1).
+        """
         views = self.views
         if not views:
             self.views = [weakref.ref(view)]
-            return
-        views.append(weakref.ref(view))  # type: ignore[attr-defined]
-        if len(views) > self.limit:
-            self.views = [r for r in views if r() is not None]
-            self.limit = 2 * len(self.views) + 8
+        elif views[-1]() is None:
+            views[-1] = weakref.ref(view)  # type: ignore[index]
+        else:
+            views.append(weakref.ref(view))  # type: ignore[attr-defined]
+            if len(views) > self.limit:
+                self.views = [r for r in views if r() is not None]
+                self.limit = 2 * len(self.views) + 8
 
     def wrote(self, clock: int) -> None:
         """Count one more in-place write."""
@@ -92,7 +95,7 @@ def wrap(data: Array, node: Node | None = None) -> Tensor:
     t._data = data
     t._node = node
     t._grad = t._base = t._storage = None
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 def storage_of(t: TensorBase) -> Storage:
@@ -127,13 +130,9 @@ def view_of(parent: TensorBase, data: Array, node: Node | None, track: bool = Tr
         t._base = base
         made = getattr(parent, "_made", None)
         if made is not None:
-            t._made = made
+            t._made = made if made == "no_grad" else "0"
     if track:
-        views = storage.views
-        if views:
-            storage.add_view(t)
-        else:
-            storage.views = [weakref.ref(t)]
+        storage.add_view(t)
     if node is not None:
         node.storage = storage
-    return t  # type: ignore[no-any-return]
+    return t

@@ -222,7 +222,14 @@ def broadcast_error(a: Any, b: Any, error: Exception) -> Exception:
     return error
 
 
-# how inputs become arrays of one dtype -------------------------------------------------------------------------------
+def no_loop(name: str, a: Any, error: TypeError) -> Exception:
+    """PyTorch's error for a dtype that a ufunc does not take; `error` itself if it is about something else."""
+    if not str(error).startswith("ufunc"):
+        return error
+    return NotImplementedError(f"\"{name}_cpu\" not implemented for '{dtypes.of[a.dtype].type_name}'")
+
+
+# how inputs become arrays of one dtype --------------------------------------------------------------------------------
 
 
 def as_dtype(a: Any, dtype: Any) -> Any:
@@ -284,7 +291,7 @@ def record(op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: A
     t._data = data
     t._node = node
     t._grad = t._base = t._storage = None
-    return t  # type: ignore[no-any-return]
+    return t
 
 
 def unary(
@@ -324,14 +331,20 @@ def unary(
 
 
 def binary(
-    name: str, kernel: Callable[..., Any], *, to_float: bool = False, grad_name: str | None = None, **formulas: Formula
+    name: str,
+    kernel: Callable[..., Any],
+    *,
+    to_float: bool = False,
+    check: Callable[[Any, Any], None] | None = None,
+    grad_name: str | None = None,
+    **formulas: Formula,
 ) -> Call:
     """Declare an entry with two tensors `x` and `y`, or a tensor and a number: promoted and broadcast.
 
     to_float: integers and bools are converted to the default float dtype, as in true division.
+    check: is shown two operands of different dtypes before they are promoted, and may refuse them.
     Returns the callable `f(x, y) -> Tensor`; its attribute `operator` is the same for an operator's method, which
-    leaves what it
-    does not know to the other operand's class (NotImplemented).
+    leaves what it does not know to the other operand's class (NotImplemented).
     """
     op = Op(name, kernel, formulas, ("x", "y"), grad_name)
     op.arithmetic = True
@@ -351,13 +364,17 @@ def binary(
                     b = other._data
                     edge_y = other._node
                     if a.dtype is not b.dtype:
+                        if check is not None:
+                            check(a, b)
                         a, b = promote(a, b)
                 else:
                     b = other
                     edge_y = None
                     if not ((type(b) is float or type(b) is int) and a.dtype.kind == "f"):
                         if as_operator and not isinstance(b, _NUMBERS):
-                            return NotImplemented  # type: ignore[no-any-return]
+                            return NotImplemented
+                        if check is not None:
+                            check(a, b)
                         a, b = promote_number(name, a, b)
             elif isinstance(other, TensorBase):
                 a = input
@@ -365,6 +382,8 @@ def binary(
                 edge_x = None
                 edge_y = other._node
                 if not ((type(a) is float or type(a) is int) and b.dtype.kind == "f"):
+                    if check is not None:
+                        check(a, b)
                     b, a = promote_number(name, b, a)
             else:
                 raise not_a_tensor(name, 1, input)
@@ -374,6 +393,8 @@ def binary(
                 out = kernel(a, b)
             except ValueError as error:
                 raise broadcast_error(a, b, error) from None
+            except TypeError as error:
+                raise no_loop(name, a if isinstance(a, ndarray) else b, error) from None
             if type(out) is not ndarray:
                 out = np.asarray(out)
             if differentiable and (edge_x is not None or edge_y is not None) and mode.enabled:
@@ -388,10 +409,12 @@ def binary(
     return _named(call, op)
 
 
-def view(name: str, kernel: Callable[..., Any], *, grad_name: str | None = None, **formulas: Formula) -> Call:
+def view(
+    name: str, kernel: Callable[..., Any], *, grad_name: str | None = None, may_copy: bool = False, **formulas: Formula
+) -> Call:
     """Declare an entry whose result is a view of its tensor `x`: they share memory and version.
 
-    A kernel that had to copy (reshape of a transposed array) makes an ordinary result.
+    may_copy: the kernel copies at need (reshape of a transposed array); the copy is then an ordinary result.
     Returns the callable `f(x, *constants) -> Tensor`.
     """
     op = Op(name, kernel, formulas, ("x",), grad_name)
@@ -410,14 +433,15 @@ def view(name: str, kernel: Callable[..., Any], *, grad_name: str | None = None,
             if len(constants) != count:
                 constants = op.complete((input, *constants))[1:]
             node = OpNode(op, (edge,), pick((None, input, *constants, out, a.shape)), out)
-        base = out.base
-        if base is not a and (base is None or base is not a.base) and out is not a:
-            return wrap(out, node)
+        if may_copy:
+            base = out.base
+            if base is not a and (base is None or base is not a.base) and out is not a:
+                return wrap(out, node)
         result = view_of(input, out, node, a.dtype.kind in "fc")
         if not recording:
             result._made = "no_grad"
-            if edge is not None:
-                result._node = Leaf(result)  # as in PyTorch it requires a gradient, which ends here
+            if result._base._node is not None:  # type: ignore[union-attr]
+                result._node = Leaf(None, out)  # as in PyTorch it requires a gradient, which nobody collects
         return result
 
     return _named(call, op)

@@ -64,9 +64,8 @@ def size_of(size: Sequence[Any], name: str = "", argument: str = "size") -> tupl
         if isinstance(first, (tuple, list)):
             size = first
         elif not _is_whole(first):
-            raise TypeError(
-                f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {type(first).__name__}"
-            )
+            kind = type(first).__name__
+            raise TypeError(f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {kind}")
     return tuple([n if type(n) is int else _whole(n, i, name, argument) for i, n in enumerate(size)])
 
 
@@ -152,9 +151,8 @@ def numpy_dtype(dtype: Any) -> Any:
 def need_tensor(name: str, value: Any, argument: str = "input", position: int = 1) -> None:
     """Raise PyTorch's TypeError if `value` is no tensor."""
     if not isinstance(value, TensorBase):
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
-        )
+        kind = type(value).__name__
+        raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {kind}")
 
 
 def write_out(out: Any, result: Any) -> Any:
@@ -174,6 +172,12 @@ def write_out(out: Any, result: Any) -> Any:
                 "requires grad."
             )
     check_castable(result._data.dtype, out._data.dtype)
+    if 0 in out._data.strides and out._data.size > 1:
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please "
+            "clone() the tensor before performing the operation."
+        )
     if out._data.shape != result._data.shape:
         out._data = np.empty(result._data.shape, out._data.dtype)
     with np.errstate(all="ignore"):
@@ -197,6 +201,6 @@ def takes_out(function: F) -> F:
                 kwargs = {numpy_names.get(k, k): v for k, v in kwargs.items()}
                 break
         result = function(*args, **kwargs)
-        return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+        return result if out is None else write_out(out, result)
 
     return call  # type: ignore[return-value]

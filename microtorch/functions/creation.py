@@ -1,5 +1,4 @@
-"""New tensors: from data, filled, like others. Ranges are in functions/ranges.py, random ones in
-functions/random.py."""
+"""New tensors: from data, filled, like others. Ranges are in ranges.py, random ones in random.py."""
 
 from __future__ import annotations
 
@@ -52,8 +51,7 @@ _NEGATIVE = (
 
 
 def array_from(data: Any, dtype: Any = None, name: str = "tensor") -> Any:
-    """Data (number, nested sequences, array, tensor) as a new array in PyTorch's dtype for it: floats in the default
-    one.
+    """Data (number, nested sequences, array, tensor) as a new array in PyTorch's dtype for it.
 
     Raises what PyTorch raises: ValueError for sequences of unequal lengths, RuntimeError for objects that are no
     numbers
@@ -268,7 +266,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         require_cpu(device)
     want = dtype_argument("as_tensor", dtype)
     if isinstance(data, TensorBase):
-        return data if want is None or data._data.dtype == want else data.to(dtype)  # type: ignore[attr-defined,no-any-return,return-value]
+        return data if want is None or data._data.dtype == want else data.to(dtype)  # type: ignore[attr-defined,return-value]
     if isinstance(data, np.ndarray):
         t = from_numpy(data)
         return t if want is None or data.dtype == want else t.to(dtype)
@@ -308,7 +306,7 @@ def asarray(
     elif copy:
         t = t.clone()
     if isinstance(obj, TensorBase) and t._node is not None and not requires_grad:
-        return t.detach()  # type: ignore[no-any-return]
+        return t.detach()
     return finish(t, requires_grad)
 
 
@@ -359,11 +357,15 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Tensor:
     """A tensor on the memory of another library's array, through the DLPack protocol.
 
-    Raises TypeError for an object without `__dlpack__`.
+    Raises RuntimeError for an object without `__dlpack__`.
     """
     require_cpu(device)
     if not hasattr(ext_tensor, "__dlpack__"):
-        raise TypeError(f"from_dlpack(): expected an object with __dlpack__, got {type(ext_tensor).__name__}")
+        raise RuntimeError(
+            "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you "
+            "might have "
+            "already constructed a tensor from it once."
+        )
     array = np.from_dlpack(ext_tensor, copy=copy)
     check_numpy(array)
     return wrap(array)
@@ -405,7 +407,7 @@ def filled_later(name: str, given: tuple[Any, ...], dtype: Any, layout: Any, dev
     if out._data.shape != shape:
         out._data = np.empty(shape, out._data.dtype)
     written(out)
-    return out  # type: ignore[no-any-return]
+    return out
 
 
 def check_out(name: str, out: Any, want: Any) -> None:
@@ -426,11 +428,9 @@ def _constant(name: str, fill: Callable[..., Any], number: Any) -> Callable[...,
              requires_grad: bool = False, pin_memory: bool = False, **named: Any) -> Tensor:  # fmt: skip
         shape = _sized(name, size, named) if named or not size else size_of(size, name)
         if shape and min(shape) < 0:
-            raise RuntimeError(
-                f"{name}: Dimension size must be non-negative."
-                if number == 0
-                else f"Trying to create tensor with negative dimension {min(shape)}: {list(shape)}"
-            )
+            if number == 0:
+                raise RuntimeError(f"{name}: Dimension size must be non-negative.")
+            check_sizes(shape)
         if layout is not None:
             require_strided(layout)
         if out is not None:
@@ -461,8 +461,7 @@ def empty(
     memory_format: Any = None,
     **named: Any,
 ) -> Tensor:
-    """A tensor whose values are not set (here: zeros, which cost about the same); the size as numbers or one
-    sequence."""
+    """A tensor whose values are not set (here: zeros, which cost the same); the size as numbers or one sequence."""
     shape = _sized("empty", size, named) if named or not size else size_of(size, "empty")
     check_sizes(shape)
     if out is not None:

@@ -10,9 +10,13 @@ import numpy as np
 from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
+from microtorch.functions.complex import conj
 from microtorch.functions.linalg import _product, matmul
-from microtorch.functions.pointwise import conj, type_name
-from microtorch.ops import decompositions as D, index as I, pointwise as P, shape as S
+from microtorch.functions.pointwise import type_name
+from microtorch.functions.random import randn
+from microtorch.functions.shape import diagonal
+from microtorch.kernels import decompositions as K
+from microtorch.ops import decompositions as D, index as I, pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -75,12 +79,13 @@ def inv(A: Any) -> Tensor:
             [0.0000, 0.2500]])
     """
     _square("linalg.inv", A)
-    return D.inverse(A, "linalg.inv")  # type: ignore[no-any-return]
+    return D.inverse(A, "linalg.inv")
 
 
-def inverse(input: Any, *, out: Any = None) -> Tensor:
+@takes_out
+def inverse(input: Any) -> Tensor:
     """The inverse of square matrices: `linalg.inv`."""
-    return inv(input, out=out)  # type: ignore[call-arg]
+    return inv(input)
 
 
 @takes_out
@@ -105,7 +110,7 @@ def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None
     if hermitian:
         need_square("linalg.pinv", A)
     absolute, relative = _tolerances(A, atol, rcond if rtol is None else rtol)
-    return D.pinv(A, absolute, relative, hermitian)  # type: ignore[no-any-return]
+    return D.pinv(A, absolute, relative, hermitian)
 
 
 def pinverse(input: Any, rcond: float = 1e-15) -> Tensor:
@@ -140,7 +145,7 @@ def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any =
     if tol is not None:  # an absolute tolerance, as NumPy has it
         atol, rtol = tol, 0.0
     absolute, relative = _tolerances(A, atol, rtol)
-    return D.rank(A.detach(), absolute, relative, hermitian)  # type: ignore[no-any-return]
+    return D.rank(A.detach(), absolute, relative, hermitian)
 
 
 @takes_out
@@ -152,7 +157,7 @@ def det(A: Any) -> Tensor:
     tensor(-1.)
     """
     _square("linalg.det", A)
-    return D.det(A)  # type: ignore[no-any-return]
+    return D.det(A)
 
 
 @takes_out
@@ -162,13 +167,19 @@ def slogdet(A: Any) -> Any:
     return return_types.linalg_slogdet(*D.slogdet(A))
 
 
+@takes_out
+def old_slogdet(input: Any) -> Any:
+    """`linalg.slogdet`, under its older name torch.slogdet."""
+    return return_types.slogdet(*slogdet(input))
+
+
 def logdet(input: Any) -> Tensor:
     """The logarithm of the determinant; NaN where that is negative."""
     _square("logdet", input)
     sign, size = D.slogdet(input)
     if input._data.dtype.kind == "c":
-        return P.add(P.log(sign), size)  # type: ignore[no-any-return]
-    return P.where(wrap(sign._data == -1), math.nan, size)  # type: ignore[no-any-return]
+        return P.add(P.log(sign), size)
+    return P.where(wrap(sign._data == -1), math.nan, size)
 
 
 # solving -------------------------------------------------------------------------------------------------------------
@@ -259,8 +270,8 @@ def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitrian
     need_matrix(name, B, "B")
     _fitting(name, A, B, left)
     if left:
-        return D.solve_triangular(A, B, upper, unitriangular)  # type: ignore[no-any-return]
-    return _turned(D.solve_triangular(_turned(A), _turned(B), not upper, unitriangular))  # type: ignore[no-any-return]
+        return D.solve_triangular(A, B, upper, unitriangular)
+    return _turned(D.solve_triangular(_turned(A), _turned(B), not upper, unitriangular))
 
 
 def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:
@@ -337,7 +348,7 @@ def _cholesky(name: str, A: Any, upper: bool) -> Any:
 @takes_out
 def old_cholesky(input: Any, upper: bool = False) -> Tensor:
     """`linalg.cholesky`, under its older name torch.cholesky."""
-    return _cholesky("cholesky", input, upper)  # type: ignore[no-any-return]
+    return _cholesky("cholesky", input, upper)
 
 
 @takes_out
@@ -358,14 +369,14 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Tensor:
             raise RuntimeError(f"{what} should have at least 2 dimensions, but has {t._data.ndim} dimensions instead")
     need_square("cholesky_solve", L)
     _fitting("cholesky_solve", L, B, True)
-    return D.cholesky_solve(B, L, upper)  # type: ignore[no-any-return]
+    return D.cholesky_solve(B, L, upper)
 
 
 @takes_out
 def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
     """The inverse of L L^H."""
     need_square("cholesky_inverse", L)
-    return D.cholesky_inverse(L, upper)  # type: ignore[no-any-return]
+    return D.cholesky_inverse(L, upper)
 
 
 # LU ------------------------------------------------------------------------------------------------------------------
@@ -420,7 +431,7 @@ def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_piv
     m, n = LU_data._data.shape[-2:]
     k, kind = min(m, n), LU_data._data.dtype
     empty = wrap(np.zeros(0, kind))
-    p = wrap(D.K.permutation(LU_pivots._data, m, kind)) if unpack_pivots else empty  # type: ignore[attr-defined]
+    p = wrap(K.permutation(LU_pivots._data, m, kind)) if unpack_pivots else empty
     if not unpack_data:
         return return_types.lu_unpack(p, empty, empty)
     left = S.tril(I.slice_(LU_data, (..., slice(None), slice(0, k))), -1)
@@ -437,19 +448,20 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     need_matrix(name, B, "B")
     _fitting(name, LU, B, left)
     if not left:  # X A = B is A^H X^H = B^H
-        return _adjoint(lu_solve(LU, pivots, _adjoint(B), adjoint=not adjoint))  # type: ignore[no-any-return]
-    p = wrap(D.K.permutation(pivots._data, LU._data.shape[-1], LU._data.dtype))  # type: ignore[attr-defined]
+        return _adjoint(lu_solve(LU, pivots, _adjoint(B), adjoint=not adjoint))
+    p = wrap(K.permutation(pivots._data, LU._data.shape[-1], LU._data.dtype))
     if adjoint:
         x = D.solve_triangular(_adjoint(LU), B, False, False)
         x = D.solve_triangular(_adjoint(LU), x, True, True)
         return matmul(p, x)
     x = D.solve_triangular(LU, matmul(_adjoint(p), B), False, True)
-    return D.solve_triangular(LU, x, True, False)  # type: ignore[no-any-return]
+    return D.solve_triangular(LU, x, True, False)
 
 
-def old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any, *, out: Any = None) -> Tensor:
+@takes_out
+def old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
     """`linalg.lu_solve`, under its older name torch.lu_solve."""
-    return lu_solve(LU_data, LU_pivots, b, out=out)  # type: ignore[call-arg]
+    return lu_solve(LU_data, LU_pivots, b)
 
 
 # QR ------------------------------------------------------------------------------------------------------------------
@@ -507,7 +519,7 @@ def householder_product(input: Any, tau: Any) -> Tensor:
             f"{name}: tau dtype {dtypes.of[tau._data.dtype]} does not match input dtype {dtypes.of[input._data.dtype]}"
         )
     if not tau._data.shape[-1]:
-        return D.no_reflections(input)  # type: ignore[no-any-return]
+        return D.no_reflections(input)
     return _reflected(input, tau, D.identity_like(input), range(tau._data.shape[-1] - 1, -1, -1), False)
 
 
@@ -539,11 +551,13 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
         raise RuntimeError(
             f"torch.ormqr: other.shape[{-2 if left else -1}] must be greater than or equal to tau.shape[-1]"
         )
+    if tau._data.shape[-1] > min(size, input._data.shape[-1]):
+        raise RuntimeError("torch.ormqr: tau.shape[-1] must be equal to min(other.shape[-2], input.shape[-1])")
     if size != input._data.shape[-2]:
         raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
     k = tau._data.shape[-1]
     if not left:
-        return _adjoint(ormqr(input, tau, _adjoint(other), True, not transpose))  # type: ignore[no-any-return]
+        return _adjoint(ormqr(input, tau, _adjoint(other), True, not transpose))
     return _reflected(input, tau, other, range(k) if transpose else range(k - 1, -1, -1), transpose)
 
 
@@ -568,7 +582,7 @@ def _upper(UPLO: str) -> bool:
 def eigvalsh(A: Any, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric or Hermitian matrices, rising."""
     _square("linalg.eigvalsh", A)
-    return D.eigh(A, _upper(UPLO))[0]  # type: ignore[no-any-return]
+    return D.eigh(A, _upper(UPLO))[0]
 
 
 @takes_out
@@ -589,7 +603,7 @@ def eigvals(A: Any) -> Tensor:
     """The eigenvalues of square matrices, complex."""
     _square("linalg.eigvals", A)
     _finite("torch.linalg.eig", A)
-    return D.eig(A)[0]  # type: ignore[no-any-return]
+    return D.eig(A)[0]
 
 
 @takes_out
@@ -608,7 +622,7 @@ def svd(A: Any, full_matrices: bool = True, *, driver: Any = None) -> Any:
 def svdvals(A: Any, *, driver: Any = None) -> Tensor:
     """The singular values, falling."""
     _matrix("linalg.svd", A)
-    return D.svd(A, False)[1]  # type: ignore[no-any-return]
+    return D.svd(A, False)[1]
 
 
 @takes_out
@@ -636,11 +650,11 @@ def matrix_power(A: Any, n: int) -> Tensor:
     need_tensor("linalg.matrix_power", A)
     need_square("linalg.matrix_power", A)
     if n == 0:
-        return D.identity_like(A)  # type: ignore[no-any-return]
+        return D.identity_like(A)
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 1:
-        return P.clone(A)  # type: ignore[no-any-return]
+        return P.clone(A)
     if n == 2:
         return _product(A, A)
     if n == 3:
@@ -658,8 +672,10 @@ def matrix_power(A: Any, n: int) -> Tensor:
 @takes_out
 def matrix_exp(A: Any) -> Tensor:
     """The matrix exponential 1 + A + A^2 / 2 + A^3 / 6 + ..."""
-    _square("linalg.matrix_exp", A)
-    return D.matrix_exp(A)  # type: ignore[no-any-return]
+    need_square("linalg.matrix_exp", A)
+    if A._data.dtype.kind not in "fc":
+        need_floats("linalg.matrix_exp", A)
+    return D.matrix_exp(A)
 
 
 @takes_out
@@ -677,8 +693,8 @@ def tensorinv(A: Any, ind: int = 2) -> Tensor:
         )
     found = D.inverse_ex(S.reshape(A, (m, n)))
     if found[1]._data.any():
-        raise D.K.LinAlgError("Failed to invert the input tensor, because it is singular.")  # type: ignore[attr-defined]
-    return S.reshape(found[0], (*last, *first))  # type: ignore[no-any-return]
+        raise K.LinAlgError("Failed to invert the input tensor, because it is singular.")
+    return S.reshape(found[0], (*last, *first))
 
 
 @takes_out
@@ -697,10 +713,53 @@ def tensorsolve(A: Any, B: Any, dims: Any = None) -> Tensor:
             f"but got {right} != {left}"
         )
     x = solve(S.reshape(A, (left, right)), S.reshape(B, (left,)))
-    return S.reshape(x, shape[b:])  # type: ignore[no-any-return]
+    return S.reshape(x, shape[b:])
 
 
 def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The diagonal of matrices, as a view."""
-    n = A._data.ndim
-    return S.diagonal(A, offset, axis_of(dim1, n), axis_of(dim2, n))  # type: ignore[no-any-return]
+    return diagonal(A, offset, dim1, dim2)
+
+
+# of low rank, by random directions ------------------------------------------------------------------------------------
+
+
+def _basis(A: Any, q: int, niter: int) -> Any:
+    """Orthonormal columns that nearly span A's columns (N. Halko, P.-G. Martinsson, J. Tropp, arXiv:0909.4061,
+    algorithm 4.4)."""
+    directions = randn(A._data.shape[-1], q, dtype=dtypes.of[A._data.dtype])
+    q_ = D.qr(_product(A, directions), "reduced")[0]
+    for _ in range(niter):
+        q_ = D.qr(_product(_adjoint(A), q_), "reduced")[0]
+        q_ = D.qr(_product(A, q_), "reduced")[0]
+    return q_
+
+
+def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2, M: Any = None) -> Any:
+    """U, S, V of the q largest singular values of A - M, roughly: exact for matrices of rank q or less (Halko et al.,
+    5.1)."""
+    q, niter = 6 if q is None else q, 2 if niter is None else niter
+    if M is not None:
+        A = P.sub(A, M)
+    m, n = A._data.shape[-2:]
+    if m < n:
+        A = _adjoint(A)
+    basis = _basis(A, q, niter)
+    u, s, vh = D.svd(_product(_adjoint(basis), A), False)
+    u, v = _product(basis, u), _adjoint(vh)
+    return (v, s, u) if m < n else (u, s, v)
+
+
+def pca_lowrank(A: Any, q: int | None = None, center: bool = True, niter: int = 2) -> Any:
+    """U, S, V: the q main components of the rows of A (columns of V), after its column means were taken off, if
+    `center`."""
+    m, n = A._data.shape[-2:]
+    if q is None:
+        q = min(6, m, n)
+    elif not 0 <= q <= min(m, n):
+        raise ValueError(f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}")
+    if niter < 0:
+        raise ValueError(f"niter(={niter}) must be non-negative integer")
+    if center:
+        A = P.sub(A, R.mean(A, (A._data.ndim - 2,), True))
+    return svd_lowrank(A, q, niter)

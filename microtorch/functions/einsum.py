@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from microtorch.autograd.state import TensorBase
-from microtorch.functions.pointwise import same_dtype
+from microtorch.functions.pointwise import same_dtype, type_name
 from microtorch.ops import linalg as L, pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
@@ -19,16 +22,21 @@ def einsum(*args: Any) -> Tensor:
     """The sum of the products of the operands over all subscripts that the result lacks.
 
     einsum("ij,jk->ik", a, b), or with lists of numbers: einsum(a, [0, 1], b, [1, 2], [0, 2]). A subscript that is
-    repeated
-    within an operand takes its diagonal; "..." stands for any dimensions; without "->" the result has the subscripts
-    that
-    occur once, in alphabetical order.
+    repeated within an operand takes its diagonal; "..." stands for any dimensions; without "->" the result has the
+    subscripts that occur once, in alphabetical order.
 
     >>> import microtorch as torch
     >>> torch.einsum("ij,kj->ik", torch.eye(2), torch.tensor([[1., 2.], [3., 4.]]))
     tensor([[1., 3.],
             [2., 4.]])
     """
+    if len(args) == 3 and type(args[0]) is str and isinstance(args[1], TensorBase) and isinstance(args[2], TensorBase):
+        x, y = args[1], args[2]  # the common case, without all that follows
+        plan = _plain(args[0], x._data.shape, y._data.shape) if x._data.dtype == y._data.dtype else None
+        if plan is not None:
+            a, b, have, order, summing = plan
+            product = (L.contract if summing else L.multiply)(x, y, a, b, have)
+            return product if order is None else S.permute(product, order)
     terms, result, operands = _parsed(args)
     labels = [_with_ellipsis(i, term, t._data.ndim) for i, (term, t) in enumerate(zip(terms, operands))]
     sizes = _sizes(labels, operands)
@@ -55,12 +63,18 @@ def einsum(*args: Any) -> Tensor:
         both = [c for c in la if c in lb and c in needed]
         lo = "".join(both + [c for c in la if c not in lb] + [c for c in lb if c not in la])
         entry = L.contract if any(c in lb and c not in needed for c in la) else L.multiply
+        if a._data.dtype != b._data.dtype:  # one was summed alone, into int64
+            if entry is L.contract:
+                raise RuntimeError(f"expected scalar type {type_name(a)} but found {type_name(b)}")
+            a, b = same_dtype(a, b)
         ready = [(entry(a, b, la, lb, lo), lo), *rest]
     t, label = ready[0]
+    if len(operands) == 1 and t._data.dtype.kind in "iub" and set(labels[0]) - set(out):
+        t = P.cast(t, np.dtype(np.int64))  # as a sum
     if label != wanted:
         t = S.permute(t, tuple(label.index(c) for c in wanted))
     shape = tuple(sizes[c] for c in out)
-    return t if t._data.shape == shape else S.reshape(t, shape)  # type: ignore[no-any-return]
+    return t if t._data.shape == shape else S.reshape(t, shape)
 
 
 def _parsed(args: tuple[Any, ...]) -> tuple[list[str], str | None, list[Any]]:
@@ -70,36 +84,61 @@ def _parsed(args: tuple[Any, ...]) -> tuple[list[str], str | None, list[Any]]:
             "einsum(): must specify the equation string and at least one operand, or at least one operand and its "
             "subscripts list"
         )
-    if isinstance(args[0], TensorBase):
+    if isinstance(args[0], str):
+        operands = list(args[1:])
+        if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+            operands = list(operands[0])
+        if not operands:
+            raise RuntimeError("einsum(): must provide at least one operand")
+        terms, result = _parsed_equation(args[0], len(operands))
+        return terms, result, operands
 
-        def letter(s: Any) -> str:
-            if s is Ellipsis:
-                return "..."
-            if not 0 <= s < len(_LETTERS):
-                raise ValueError("einsum(): subscript in subscript list is not within the valid range [0, 52)")
-            return _LETTERS[s]
+    def letter(s: Any) -> str:
+        if s is Ellipsis:
+            return "..."
+        if not 0 <= s < len(_LETTERS):
+            raise ValueError("einsum(): subscript in subscript list is not within the valid range [0, 52)")
+        return _LETTERS[s]
 
-        terms = ["".join(letter(s) for s in label) for label in args[1::2]]
-        result = "".join(letter(s) for s in args[-1]) if len(args) % 2 else None
-        return terms, result, list(args[::2][: len(terms)])
-    equation, operands = args[0], list(args[1:])
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = list(operands[0])
-    if not operands:
-        raise RuntimeError("einsum(): must provide at least one operand")
-    equation = equation.replace(" ", "")
-    left, arrow, right = equation.partition("->")
+    terms = ["".join(letter(s) for s in label) for label in args[1::2]]
+    result = "".join(letter(s) for s in args[-1]) if len(args) % 2 else None
+    return terms, result, list(args[::2][: len(terms)])
+
+
+def _parsed_equation(equation: str, count: int) -> tuple[list[str], str | None]:
+    """The subscripts of so many operands, and of the result."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
     for i, c in enumerate(left):
         if c not in _LETTERS and c not in ".,":
             raise RuntimeError(
                 f"einsum(): invalid subscript given at index {i} in the equation string, subscripts must be in [a-zA-Z]"
             )
     terms = left.split(",")
-    if len(terms) < len(operands):
+    if len(terms) < count:
         raise RuntimeError("einsum(): more operands were provided than specified in the equation")
-    if len(terms) > len(operands):
+    if len(terms) > count:
         raise RuntimeError("einsum(): fewer operands were provided than specified in the equation")
-    return terms, right if arrow else None, operands
+    return terms, right if arrow else None
+
+
+@functools.lru_cache(1024)
+def _plain(equation: str, x: tuple[int, ...], y: tuple[int, ...]) -> tuple[str, str, str, Any, bool] | None:
+    """How two operands of these shapes are multiplied, where each has every subscript once, no size is 1 and none is
+    summed alone: their subscripts, the product's, how to permute it (None: not at all), whether anything is summed.
+    None otherwise.
+    """
+    (a, b), out = _parsed_equation(equation, 2)
+    if out is None or "." in equation or len(a) != len(x) or len(b) != len(y) or 1 in x or 1 in y:
+        return None
+    if any(len(set(label)) != len(label) for label in (a, b, out)) or not set(out) <= set(a + b):
+        return None
+    if any(c not in b and c not in out for c in a) or any(c not in a and c not in out for c in b):
+        return None
+    if any(x[a.index(c)] != y[b.index(c)] for c in a if c in b):
+        return None
+    have = [c for c in a if c in b and c in out] + [c for c in a if c not in b] + [c for c in b if c not in a]
+    order = None if "".join(have) == out else tuple(have.index(c) for c in out)
+    return a, b, "".join(have), order, any(c in b and c not in out for c in a)
 
 
 def _with_ellipsis(i: int, term: str, ndim: int) -> str:
@@ -171,10 +210,7 @@ def _summed(t: Any, label: str, needed: str) -> tuple[Any, str]:
     alone = tuple(i for i, c in enumerate(label) if c not in needed)
     if not alone:
         return t, label
-    total = R.sum(t, alone, False)
-    if total._data.dtype != t._data.dtype:
-        total = P.cast(total, t._data.dtype)
-    return total, "".join(c for c in label if c in needed)
+    return R.sum(t, alone, False), "".join(c for c in label if c in needed)
 
 
 def _cheapest(ready: list[tuple[Any, str]], wanted: str, sizes: dict[str, int]) -> tuple[int, int]:

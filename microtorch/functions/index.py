@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes, indexing
-from microtorch.autograd.inplace import assign, check_writable, write
+from microtorch.autograd.inplace import assign, check_overlap, check_writable, write
 from microtorch.autograd.modes import mode
-from microtorch.autograd.state import TensorBase, wrap
+from microtorch.autograd.state import TensorBase, storage_of, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out
+from microtorch.functions.shape import storage_bytes
 from microtorch.kernels import index as K
 from microtorch.ops import index as I, pointwise as P, shape as S
 
@@ -60,10 +61,16 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     else:
         _in_range(data, axis, input._data.shape[axis])
         result = I.gather(input, index, axis)
-    return _out(result, out=out)  # type: ignore[call-arg]
+    if out is not None and out._data.dtype != result._data.dtype:
+        names = [
+            {"float32": "float", "float64": "double"}.get(n, n) for n in (str(t._data.dtype) for t in (result, out))
+        ]
+        raise RuntimeError(f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead")
+    _apart(out, input, index)
+    return _out(result, out=out)
 
 
-_out = takes_out(lambda result: result)
+_out: Any = takes_out(lambda result: result)
 
 
 def _check_dims(what: str, data: Any, x: Any, axis: int, name: str) -> None:
@@ -74,14 +81,14 @@ def _check_dims(what: str, data: Any, x: Any, axis: int, name: str) -> None:
     for d in range(data.ndim):
         if d != axis and data.shape[d] > x.shape[d]:
             raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(data.shape)} to be no larger than self "
-                f"{list(x.shape)} apart from dimension {axis}"
+                f"{'Size does not match at dimension ' + str(d) + ' expected' if name == 'input' else 'Expected'} "
+                "index "
+                f"{list(data.shape)} to be no larger than self {list(x.shape)} apart from dimension {axis}"
             )
 
 
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Tensor:
-    """Elements picked along a dimension; index and input broadcast in the others (without dim: of the flattened
-    input)."""
+    """Elements picked along a dimension, in the others broadcast; without dim, of the flattened input."""
     need_tensor("take_along_dim", input)
     if indices._data.dtype != np.int64:
         raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype.type_name}")
@@ -181,7 +188,7 @@ def scatter(
     input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None, out: Any = None
 ) -> Tensor:
     """A copy with src[i][j] (or one number) at [index[i][j]][j] (for dim 0); reduce "add" or "multiply" combines."""
-    return _out(_scattered("scatter", input, dim, index, src, value, reduce, False), out=out)  # type: ignore[call-arg]
+    return _out(_scattered("scatter", input, dim, index, src, value, reduce, False), out=out)
 
 
 def scatter_(
@@ -192,7 +199,7 @@ def scatter_(
 
 
 def _returned(self: Any, result: Any) -> Tensor:
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) -> Tensor:
@@ -200,7 +207,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) 
     need_tensor("scatter_add", src, "src", 4)
     shape = input._data.shape
     x, index, src, axis = _scatter_arguments("scatter", input, dim, index, src)
-    return _out(_like(I.scatter_add(x, index, src, axis), shape), out=out)  # type: ignore[call-arg]
+    return _out(_like(I.scatter_add(x, index, src, axis), shape), out=out)
 
 
 def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Tensor:
@@ -208,7 +215,7 @@ def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Tensor:
     need_tensor("scatter_add_", src, "src", 4)
     x, index, src, axis = _scatter_arguments("scatter", self, dim, index, src)
     write(I.scatter_add, K.scatter_add_into, x, (index, src), (axis,))
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 _REDUCTIONS = ("sum", "prod", "mean", "amax", "amin")
@@ -222,10 +229,10 @@ def scatter_reduce(
     The place's own value counts unless include_self is False.
     """
     if reduce not in _REDUCTIONS:
-        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     shape = input._data.shape
     x, index, src, axis = _scatter_arguments("scatter", input, dim, index, src)
-    return _out(_like(I.scatter_reduce(x, index, src, axis, reduce, include_self), shape), out=out)  # type: ignore[call-arg]
+    return _out(_like(I.scatter_reduce(x, index, src, axis, reduce, include_self), shape), out=out)
 
 
 def _old(x: Any) -> Any:
@@ -236,7 +243,7 @@ def _old(x: Any) -> Any:
 
 def _assigned(x: Any, result: Any) -> Tensor:
     assign(x, result)
-    return x  # type: ignore[no-any-return]
+    return x
 
 
 def scatter_reduce_(self: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Tensor:
@@ -251,91 +258,130 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor
     """The indices listed, along a dimension."""
     need_tensor("index_select", input)
     axis = axis_of(dim, input._data.ndim)
-    data = _index_of("index_select", index)
+    need_tensor("index_select", index, "index", 3)
+    data = index._data
+    if data.dtype not in (np.int64, np.int32):
+        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     if data.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
     x, index = _as_vector(input), _as_vector(index)
     n = x._data.shape[axis]
     if data.size and (data.min() < 0 or data.max() >= n):
+        if x._data.ndim == 2 and axis == 1:  # PyTorch has a way of its own for the columns of a matrix
+            bad = data[(data < 0) | (data >= n)].flat[0]
+            raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
         raise IndexError("index out of range in self")
     result = I.index_select(x, index, axis)
-    return _out(_like(result, ()) if input._data.ndim == 0 and data.size == 1 else result, out=out)  # type: ignore[call-arg]
+    return _out(_like(result, ()) if input._data.ndim == 0 and data.size == 1 else result, out=out)
 
 
-def _slices(name: str, x: Any, dim: int, index: Any, source: Any) -> tuple[Any, Any, Any, int]:
-    """(x, index, source, axis) of index_add and index_copy, checked."""
-    need_tensor(name, x)
+def _bad_index(family: str, index: Any) -> Exception:
+    """The error of each function for an index of another dtype."""
+    name = dtypes.of[index._data.dtype].type_name
+    if family == "index_copy":
+        return RuntimeError(f"index_copy_(): Expected a long tensor for index, but got {name}")
+    if family == "index_fill":
+        return IndexError("index_fill_(): Expected dtype int64 for index.")
+    return RuntimeError(f"{family}_(): Expected dtype int32/int64 for index but got: {name}")
+
+
+def _slices(family: str, x: Any, dim: int, index: Any, source: Any) -> tuple[Any, Any, Any, int]:
+    """(x, index, source, axis) of index_add, index_copy, index_fill and index_reduce, checked."""
+    need_tensor(family, x)
     axis = axis_of(dim, x._data.ndim)
-    data = _index_of(name, index)
+    need_tensor(family, index, "index", 3)
+    data, name = index._data, f"{family}_()"
+    if data.dtype not in (np.int64, np.int32):
+        raise _bad_index(family, index)
     if data.ndim > 1:
-        raise IndexError(f"{name}(): Index is supposed to be a vector")
+        if family == "index_copy":
+            raise IndexError(f"{name}: Index should have dimension 1 or 0 (got {data.ndim})")
+        raise IndexError(f"{name}: Index is supposed to be a vector")
     if source is not None:
         if x._data.dtype != source._data.dtype:
-            raise RuntimeError(
-                f"{name}(): self ({dtypes.of[x._data.dtype].type_name}) and source "
-                f"({dtypes.of[source._data.dtype].type_name}) must have the same scalar type"
-            )
-        have, want = list(source._data.shape), list(x._data.shape)
-        if (
-            len(have)
-            and len(want)
-            and (len(have) != len(want) or have[:axis] + have[axis + 1 :] != want[:axis] + want[axis + 1 :])
-        ):
-            raise RuntimeError(
-                "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
-                f"{want} source.shape = {have}"
-            )
-        count = have[axis] if have else 1
-        if count != data.size:
-            raise RuntimeError(
-                f"{name}(): Number of indices ({data.size}) should be equal to source.size(dim): ({count}), for dim: "
-                f"{axis}"
-            )
+            types = [dtypes.of[t._data.dtype].type_name for t in (x, source)]
+            raise RuntimeError(f"{name}: self ({types[0]}) and source ({types[1]}) must have the same scalar type")
+        _check_slices(family, list(x._data.shape), list(source._data.shape), axis, data.size)
         source = _as_vector(source)
     x, index = _as_vector(x), _as_vector(index)
     n = x._data.shape[axis]
-    if data.size and (data.min() < -n or data.max() >= n):
-        bad = int(data[(data < -n) | (data >= n)].flat[0])
-        raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {n}")
+    bad = data[(data < (-n if family == "index_fill" else 0)) | (data >= n)] if data.size else data
+    if bad.size:
+        text = f"index {bad.flat[0]} is out of bounds for dimension {axis} with size {n}"
+        if family == "index_copy":
+            raise IndexError(f"{name}: {text}")
+        if family == "index_add":
+            raise RuntimeError(text) if x._data.ndim > 1 else IndexError("index out of range in self")
+        raise IndexError(text)
     return x, index, source, axis
+
+
+def _check_slices(family: str, want: list[int], have: list[int], axis: int, indices: int) -> None:
+    """Raise if source does not bring one slice of x's shape for each index."""
+    count = have[axis] if have and axis < len(have) else 1
+    slices = [shape[:axis] + shape[axis + 1 :] for shape in (want, have)]
+    if family == "index_copy":
+        if have and want and len(have) != len(want):
+            raise IndexError(
+                "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
+                "dimensionality "
+                f"({len(have)}), destination dimensionality ({len(want)})"
+            )
+        if slices[0] != slices[1] and have and want:
+            raise RuntimeError(
+                "index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: "
+                f"{' '.join(map(str, slices[0]))} at dimension {axis} and source slice shape: "
+                f"{' '.join(map(str, slices[1]))} at dimension 0."
+            )
+        if count != indices:
+            raise IndexError(
+                f"index_copy_(): Number of indices ({indices}) should be equal to source.size(dim) ({count})"
+            )
+        return
+    if have and want and (len(have) != len(want) or slices[0] != slices[1]):
+        raise RuntimeError(
+            "source tensor shape must match self tensor shape, excluding the specified dimension. Got self.shape = "
+            f"{want} source.shape = {have}"
+        )
+    if count != indices:
+        raise RuntimeError(
+            f"{family}_(): Number of indices ({indices}) should be equal to source.size(dim): ({count}), for dim: "
+            f"{axis}"
+        )
 
 
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, out: Any = None) -> Tensor:
     """A copy with alpha * source's slices added at those listed."""
     shape = input._data.shape
     x, index, source, axis = _slices("index_add", input, dim, index, source)
-    if index._data.size and index._data.min() < 0:
-        raise IndexError("index out of range in self")
-    return _out(_like(I.index_add(x, index, source, axis, alpha), shape), out=out)  # type: ignore[call-arg]
+    return _out(_like(I.index_add(x, index, source, axis, alpha), shape), out=out)
 
 
 def index_add_(self: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
     """`index_add`, in place."""
-    x, index, source, axis = _slices("index_add_", self, dim, index, source)
-    if index._data.size and index._data.min() < 0:
-        raise IndexError("index out of range in self")
+    x, index, source, axis = _slices("index_add", self, dim, index, source)
     write(I.index_add, K.index_add_into, self if self._data.ndim else x, (index, source), (axis, alpha))
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None) -> Tensor:
     """A copy with source's slices at those listed."""
     shape = input._data.shape
     x, index, source, axis = _slices("index_copy", input, dim, index, source)
-    return _out(_like(I.index_copy(x, index, source, axis), shape), out=out)  # type: ignore[call-arg]
+    return _out(_like(I.index_copy(x, index, source, axis), shape), out=out)
 
 
 def index_copy_(self: Any, dim: int, index: Any, source: Any) -> Tensor:
     """`index_copy`, in place."""
-    x, index, source, axis = _slices("index_copy_", self, dim, index, source)
+    x, index, source, axis = _slices("index_copy", self, dim, index, source)
     write(I.index_copy, K.index_copy_into, self if self._data.ndim else x, (index, source), (axis,))
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 def _filling(value: Any, dtype: Any) -> Any:
     """A number for index_fill and masked_fill, as a NumPy scalar; a 0-d tensor as it is, in the dtype."""
-    if not isinstance(value, TensorBase):
-        return dtypes.fill_number(value, dtype)
+    if not isinstance(value, TensorBase) or (value._data.dtype.kind == "c" and dtype.kind != "c"):
+        return dtypes.fill_number(value._data.item() if isinstance(value, TensorBase) else value, dtype)
     return value if value._data.dtype == dtype else P.cast(value, dtype)
 
 
@@ -346,7 +392,7 @@ def index_fill(input: Any, dim: int, index: Any, value: Any) -> Tensor:
     x, index, _, axis = _slices("index_fill", input, dim, index, None)
     filler = _filling(value, x._data.dtype)
     entry = I.index_fill_by if isinstance(filler, TensorBase) else I.index_fill
-    return _like(entry(x, index, filler, axis), shape)  # type: ignore[no-any-return]
+    return _like(entry(x, index, filler, axis), shape)
 
 
 def _need_scalar(name: str, value: Any) -> None:
@@ -359,14 +405,14 @@ def _need_scalar(name: str, value: Any) -> None:
 def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Tensor:
     """`index_fill`, in place."""
     _need_scalar("index_fill_", value)
-    x, index, _, axis = _slices("index_fill_", self, dim, index, None)
+    x, index, _, axis = _slices("index_fill", self, dim, index, None)
     filler = _filling(value, x._data.dtype)
     target = self if self._data.ndim else x
     if isinstance(filler, TensorBase):
-        write(I.index_fill_by, K.index_copy_into, target, (index, filler), (axis,))
+        write(I.index_fill_by, K.index_copy_into, target, (index, filler), (axis,), overlap=True)
     else:
-        write(I.index_fill, K.index_copy_into, target, (index,), (filler, axis))
-    return self  # type: ignore[no-any-return]
+        write(I.index_fill, K.index_copy_into, target, (index,), (filler, axis), overlap=True)
+    return self
 
 
 def index_reduce(
@@ -374,11 +420,11 @@ def index_reduce(
 ) -> Tensor:
     """A copy where the slices listed hold the "prod", "mean", "amax" or "amin" of what source brings them."""
     if reduce not in ("prod", "mean", "amax", "amin"):
-        raise RuntimeError(f"reduce argument must be either prod, mean, amax or amin, got {reduce}.")
+        raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     shape = input._data.shape
     x, index, source, axis = _slices("index_reduce", input, dim, index, source)
     wide = wrap(np.broadcast_to(index._data.reshape((-1,) + (1,) * (x._data.ndim - axis - 1)), source._data.shape))
-    return _out(_like(I.index_reduce(x, wide, source, axis, reduce, include_self), shape), out=out)  # type: ignore[call-arg]
+    return _out(_like(I.index_reduce(x, wide, source, axis, reduce, include_self), shape), out=out)
 
 
 def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Tensor:
@@ -414,7 +460,7 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
     """A copy with `values` written (or added, repeated places adding up) at x[indices]."""
     _need_one_dtype(input, values)
     try:
-        return I.index_put(input, values, _key(input, indices), accumulate)  # type: ignore[no-any-return]
+        return I.index_put(input, values, _key(input, indices), accumulate)
     except ValueError:
         raise _put_error(input, values, indices) from None
 
@@ -431,7 +477,7 @@ def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -
     """`index_put`, in place."""
     _need_one_dtype(self, values)
     try:
-        return write(I.index_put, K.put_into, self, (values,), (_key(self, indices), accumulate))
+        return write(I.index_put, K.put_into, self, (values,), (_key(self, indices), accumulate), overlap=True)
     except ValueError:
         raise _put_error(self, values, indices) from None
 
@@ -447,7 +493,17 @@ def take(input: Any, index: Any, *, out: Any = None) -> Tensor:
             f"take(): Expected a long tensor for index, but got {dtypes.of[index._data.dtype].type_name}"
         )
     _flat_in_range("take", input, index)
-    return _out(I.take(input, index), out=out)  # type: ignore[call-arg]
+    _apart(out, input, index)
+    return _out(I.take(input, index), out=out)
+
+
+def _apart(out: Any, *others: Any) -> None:
+    """Raise PyTorch's error if `out=` shares memory with an input."""
+    if out is not None:
+        for t in others:
+            if t is out or (t._storage is not None and out._storage is not None):
+                storage_of(t)
+                check_overlap(out, t, whole=True)
 
 
 def _flat_in_range(name: str, x: Any, index: Any) -> None:
@@ -471,7 +527,7 @@ def _check_put(x: Any, index: Any, source: Any) -> None:
             f"source.dtype = {names[1]}"
         )
     if index._data.size != source._data.size:
-        raise RuntimeError(
+        raise IndexError(
             "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
             f"{source._data.size}, "
             f"index.numel() = {index._data.size}"
@@ -482,7 +538,7 @@ def _check_put(x: Any, index: Any, source: Any) -> None:
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor:
     """A copy with the elements of source written (or added) at these places of the flattened input."""
     _check_put(input, index, source)
-    return I.put(input, index, source, accumulate)  # type: ignore[no-any-return]
+    return I.put(input, index, source, accumulate)
 
 
 def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor:
@@ -494,11 +550,23 @@ def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor
 # by masks ------------------------------------------------------------------------------------------------------------
 
 
+_C_NAMES = {
+    "int64": "long int",
+    "int32": "int",
+    "int16": "short int",
+    "int8": "signed char",
+    "uint8": "unsigned char",
+    "float32": "float",
+    "float64": "double",
+}
+
+
 def _need_mask(name: str, mask: Any) -> Any:
     need_tensor(name, mask, "mask", 2)
     if mask._data.dtype.kind != "b":
         raise RuntimeError(
-            f"{name}_ only supports boolean masks, but got mask with dtype {dtypes.of[mask._data.dtype].name}"
+            f"{name}_ only supports boolean masks, but got mask with dtype "
+            f"{_C_NAMES.get(mask._data.dtype.name, mask._data.dtype.name)}"
         )
     return mask
 
@@ -508,18 +576,18 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
     need_tensor("masked_fill", input)
     _need_mask("masked_fill", mask)
     _need_scalar("masked_fill_", value)
-    _broadcast(input._data.shape, mask._data.shape)
+    _broadcast(mask._data.shape, input._data.shape)
     filler = _filling(value, input._data.dtype)
     if isinstance(filler, TensorBase):
-        return I.masked_fill_by(input, mask, filler)  # type: ignore[no-any-return]
-    return I.masked_fill(input, mask, filler)  # type: ignore[no-any-return]
+        return I.masked_fill_by(input, mask, filler)
+    return I.masked_fill(input, mask, filler)
 
 
 def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
     """`masked_fill`, in place."""
     _need_mask("masked_fill", mask)
     _need_scalar("masked_fill_", value)
-    shape = _broadcast(self._data.shape, mask._data.shape)
+    shape = _broadcast(mask._data.shape, self._data.shape)
     if shape != self._data.shape:
         raise RuntimeError(
             f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}"
@@ -538,7 +606,7 @@ def masked_scatter(input: Any, mask: Any, source: Any) -> Tensor:
     """A copy with the elements of source, in order, where the mask (broadcast) is true."""
     _check_masked_scatter(input, mask, source)
     shape = _broadcast(input._data.shape, mask._data.shape)
-    return I.masked_scatter(input if input._data.shape == shape else S.expand(input, shape), mask, source)  # type: ignore[no-any-return]
+    return I.masked_scatter(input if input._data.shape == shape else S.expand(input, shape), mask, source)
 
 
 def _check_masked_scatter(x: Any, mask: Any, source: Any) -> None:
@@ -579,7 +647,8 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Tensor:
     keep = mask._data if mask._data.shape == shape else np.broadcast_to(mask._data, shape)
     if source._node is not None:
         keep = keep.copy()
-    return _out(I.masked_select(source, keep), out=out)  # type: ignore[call-arg]
+    _apart(out, input, mask)
+    return _out(I.masked_select(source, keep), out=out)
 
 
 def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
@@ -587,8 +656,8 @@ def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
     need_tensor("nonzero", input)
     data = input._data
     if as_tuple:
-        return tuple([wrap(a) for a in np.nonzero(data if data.ndim else data.reshape(1))])
-    return _out(wrap(np.argwhere(data)), out=out)  # type: ignore[call-arg]
+        return tuple([wrap(np.ascontiguousarray(a)) for a in np.nonzero(data if data.ndim else data.reshape(1))])
+    return _out(wrap(np.argwhere(data)), out=out)
 
 
 def argwhere(input: Any) -> Tensor:
@@ -604,7 +673,17 @@ def nonzero_static(input: Any, *, size: int, fill_value: int = -1, out: Any = No
     found = np.argwhere(input._data)[:size]
     rows = np.full((size, input._data.ndim), fill_value, np.int64)
     rows[: len(found)] = found
-    return _out(wrap(rows), out=out)  # type: ignore[call-arg]
+    return _out(wrap(rows), out=out)
+
+
+def tril_(self: Any, diagonal: int = 0) -> Tensor:
+    """`tril`, in place."""
+    return _assigned(self, S.tril(_old(self), diagonal))
+
+
+def triu_(self: Any, diagonal: int = 0) -> Tensor:
+    """`triu`, in place."""
+    return _assigned(self, S.triu(_old(self), diagonal))
 
 
 # a part of a tensor replaced: copies ---------------------------------------------------------------------------------
@@ -628,7 +707,7 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Tensor:
         )
     key = (slice(None),) * axis + (index, ...)
     _need_shape(src, input._data[key].shape)
-    return I.select_scatter(input, src, key)  # type: ignore[no-any-return]
+    return I.select_scatter(input, src, key)
 
 
 def slice_scatter(
@@ -642,14 +721,14 @@ def slice_scatter(
     shape = input._data[key].shape
     if src._data.shape != shape:
         src = S.expand(src, shape)
-    return I.slice_scatter(input, src, key)  # type: ignore[no-any-return]
+    return I.slice_scatter(input, src, key)
 
 
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """A copy with src on a diagonal."""
     i, j = axis_of(dim1, input._data.ndim), axis_of(dim2, input._data.ndim)
     _need_shape(src, input._data.diagonal(offset, i, j).shape)
-    return S.diagonal_scatter(input, src, offset, i, j)  # type: ignore[no-any-return]
+    return S.diagonal_scatter(input, src, offset, i, j)
 
 
 def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
@@ -660,5 +739,12 @@ def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_off
     )
     _need_shape(src, shape)
     item = input._data.itemsize
+    needed = (1 + sum((n - 1) * s for n, s in zip(shape, steps)) + offset if 0 not in shape else 0) * item
+    if needed > storage_bytes(input):
+        raise RuntimeError(
+            f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset}, and itemsize {item} "
+            "requiring a storage "
+            f"size of {needed} are out of bounds for storage of size {storage_bytes(input)}"
+        )
     geometry = (input._data.shape, input._data.strides, shape, tuple(s * item for s in steps), offset * item)
-    return I.as_strided_scatter(input, src, geometry)  # type: ignore[no-any-return]
+    return I.as_strided_scatter(input, src, geometry)

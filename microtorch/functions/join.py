@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
+from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase
-from microtorch.functions.arguments import axis_of, need_tensor, write_out
+from microtorch.functions.arguments import axis_of, bad_call, need_tensor, write_out
 from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
@@ -45,14 +46,35 @@ def _one_dtype(parts: Any) -> Any:
     return [p if p._data.dtype == want else P.cast(p, want) for p in parts]
 
 
+def _alike(tensors: Any) -> bool:
+    """True for a list or tuple of tensors of one dtype and one number of dimensions, not 0."""
+    kind: Any = None
+    if not isinstance(tensors, (list, tuple)):
+        return False
+    for t in tensors:
+        if not isinstance(t, TensorBase):
+            return False
+        data = t._data
+        if kind is None:
+            kind, ndim = data.dtype, data.ndim
+        elif data.dtype is not kind or data.ndim != ndim:
+            return False
+    return kind is not None and ndim > 0
+
+
 def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Tensor:
     """Tensors joined along a dimension that they have.
 
     Raises RuntimeError if their other sizes differ.
     """
-    parts = _one_dtype(_list_of_tensors("cat", tensors))
     if axis is not None:
         dim = axis
+    if out is None and type(dim) is int and _alike(tensors):
+        try:
+            return S.cat(tensors, axis_of(dim, tensors[0]._data.ndim))
+        except ValueError:
+            pass  # sizes that differ: the errors are below
+    parts = _one_dtype(_list_of_tensors("cat", tensors))
     ndim = max([p._data.ndim for p in parts])
     for i, p in enumerate(parts):
         if p._data.ndim != ndim:
@@ -81,10 +103,10 @@ def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Ten
                     ) from None
         raise
     if out is None:
-        return result  # type: ignore[no-any-return]
+        return result
     if not dtypes.can_cast(result.dtype, out.dtype):
         raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {out.dtype.type_name}")
-    return write_out(out, result)  # type: ignore[no-any-return]
+    return write_out(out, result)
 
 
 concat = concatenate = cat
@@ -101,7 +123,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
                 f"{list(p._data.shape)} at entry {i}"
             )
     result = S.stack(parts, axis_of(dim, len(first) + 1))
-    return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+    return result if out is None else write_out(out, result)
 
 
 def _reshaped(t: Any, shape: tuple[int, ...]) -> Any:
@@ -152,7 +174,7 @@ def block_diag(*tensors: Any) -> Tensor:
                 "dimensions"
             )
     parts = [_reshaped(p, (1, p._data.size)) if p._data.ndim < 2 else p for p in parts]
-    return S.block_diag(_one_dtype(parts))  # type: ignore[no-any-return]
+    return S.block_diag(_one_dtype(parts))
 
 
 # taken apart ---------------------------------------------------------------------------------------------------------
@@ -164,7 +186,8 @@ def _pieces(tensor: Any, sizes: Any, axis: int, entry: Any) -> tuple[Any, ...]:
     out, start = [], 0
     for i, n in enumerate(sizes):
         part = entry(tensor, (*head, slice(start, start + n), ...))
-        part._made = str(i)
+        if mode.enabled:
+            part._made = str(i)
         out.append(part)
         start += n
     return tuple(out)
@@ -235,15 +258,15 @@ def tensor_split(
     need_tensor("tensor_split", input)
     if not input._data.ndim:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
-    given = next(g for g in (indices_or_sections, indices, sections) if g is not None)
+    given: Any = next(g for g in (indices_or_sections, indices, sections) if g is not None)
     axis = axis_of(dim, input._data.ndim)
     n = input._data.shape[axis]
     if isinstance(given, TensorBase):
         if given._data.dtype != np.int64:
             raise RuntimeError(
                 "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
-                f"{given.dtype.type_name}"  # type: ignore[attr-defined]
-            )  # type: ignore[attr-defined]
+                f"{dtypes.of[given._data.dtype].type_name}"
+            )
         if given._data.ndim > 1:
             raise RuntimeError(
                 "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, "
@@ -266,6 +289,8 @@ def tensor_split(
 
 def _split_at(name: str, input: Any, given: Any, dim: int, least: int) -> tuple[Any, ...]:
     need_tensor(name, input)
+    if not isinstance(given, (int, list, tuple, TensorBase)):
+        raise bad_call(name, (input, given), {}, ["Tensor input, int sections", "Tensor input, tuple of ints indices"])
     shape = input._data.shape
     if len(shape) < least:
         raise RuntimeError(
@@ -314,6 +339,7 @@ def unbind(input: Any, dim: Any = 0) -> tuple[Any, ...]:
     out = []
     for i in range(input._data.shape[axis]):
         part = I.unbind_part(input, (*head, i, ...))
-        part._made = str(i)
+        if mode.enabled:
+            part._made = str(i)
         out.append(part)
     return tuple(out)

@@ -10,7 +10,8 @@ import numpy as np
 
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
-from microtorch.functions.pointwise import broadcasting, conj, same_dtype, type_name
+from microtorch.functions.complex import conj
+from microtorch.functions.pointwise import broadcasting, same_dtype, type_name
 from microtorch.functions.reduce import as_floats
 from microtorch.ops import linalg as L, pointwise as P, reduce as R, shape as S
 
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 def _product(input: Any, other: Any) -> Tensor:
     m, n = input._data.ndim, other._data.ndim
     if m == 2 and n == 2:
-        return L.matmul(input, other)  # type: ignore[no-any-return]
+        return L.matmul(input, other)
     if m == 1 and n == 1:
-        return L.dot(input, other)  # type: ignore[no-any-return]
+        return L.dot(input, other)
     if m == 2 and n == 1:
-        return L.matvec(input, other)  # type: ignore[no-any-return]
+        return L.matvec(input, other)
     if m == 3 and n == 3 and input._data.shape[0] == other._data.shape[0]:
-        return L.matmul_batched(input, other)  # type: ignore[no-any-return]
-    return L.matmul_viewed(input, other)  # type: ignore[no-any-return]
+        return L.matmul_batched(input, other)
+    return L.matmul_viewed(input, other)
 
 
 @takes_out
@@ -57,7 +58,7 @@ def mm(input: Any, mat2: Any) -> Tensor:
     for name, t in (("self", input), ("mat2", mat2)):
         if t._data.ndim != 2:
             raise RuntimeError(f"{name} must be a matrix")
-    return L.matmul(input, mat2)  # type: ignore[no-any-return]
+    return L.matmul(input, mat2)
 
 
 def _need_batches(a: Any, b: Any) -> None:
@@ -78,7 +79,7 @@ def bmm(input: Any, mat2: Any) -> Tensor:
     need_tensor("bmm", input)
     need_tensor("bmm", mat2, "mat2", 2)
     _need_batches(input, mat2)
-    return L.matmul_batched(input, mat2)  # type: ignore[no-any-return]
+    return L.matmul_batched(input, mat2)
 
 
 @takes_out
@@ -90,7 +91,7 @@ def mv(input: Any, vec: Any) -> Tensor:
         raise RuntimeError(
             f"vector + matrix @ vector expected, got {vec._data.ndim}, {input._data.ndim}, {vec._data.ndim}"
         )
-    return L.matvec(input, vec)  # type: ignore[no-any-return]
+    return L.matvec(input, vec)
 
 
 @takes_out
@@ -119,19 +120,13 @@ def _dot(name: str, a: Any, b: Any) -> Tensor:
         raise RuntimeError(
             f"dot : expected both vectors to have same dtype, but found {type_name(a)} and {type_name(b)}"
         )
-    return (L.dot if name == "dot" else L.vdot)(a, b)  # type: ignore[no-any-return]
-
-
-def _whole_factors(product: Any, beta: Any, alpha: Any) -> None:
-    if product._data.dtype.kind not in "fc":
-        for name, number in (("beta", beta), ("alpha", alpha)):
-            if isinstance(number, float):
-                raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
+    return (L.dot if name == "dot" else L.vdot)(a, b)
 
 
 def _add_product(entry: Any, input: Any, a: Any, b: Any, shape: tuple[int, ...], beta: Any, alpha: Any) -> Tensor:
     """beta * input + alpha * (a product of that shape), after PyTorch's check that the input expands to it."""
-    _whole_factors(a, beta, alpha)
+    if a._data.dtype.kind not in "fc":
+        beta, alpha = int(beta), int(alpha)
     have = input._data.shape
     if len(have) > len(shape):
         raise RuntimeError(
@@ -149,7 +144,7 @@ def _add_product(entry: Any, input: Any, a: Any, b: Any, shape: tuple[int, ...],
     for t in (input, b):
         if t._data.dtype != a._data.dtype:
             raise RuntimeError(f"self and mat2 must have the same dtype, but got {type_name(input)} and {type_name(b)}")
-    return entry(input, a, b, beta, alpha)  # type: ignore[no-any-return]
+    return entry(input, a, b, beta, alpha)
 
 
 @takes_out
@@ -219,7 +214,7 @@ def outer(input: Any, vec2: Any) -> Tensor:
     for name, v in (("self", input), ("vec2", vec2)):
         if v._data.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {v._data.ndim}-D")
-    return P.mul(S.reshape(input, (input._data.shape[0], 1)), vec2)  # type: ignore[no-any-return]
+    return P.mul(S.reshape(input, (input._data.shape[0], 1)), vec2)
 
 
 ger = outer
@@ -230,7 +225,7 @@ def inner(input: Any, other: Any) -> Tensor:
     """The sums of products over the last dimension of both: (.., n) and (.., n)."""
     a, b = input._data.shape, other._data.shape
     if not a or not b:
-        return P.mul(input, other)  # type: ignore[no-any-return]
+        return P.mul(input, other)
     if a[-1] != b[-1]:
         raise RuntimeError(
             f"inner() the last dimension must match on both input tensors but got shapes {list(a)} and {list(b)}"
@@ -251,7 +246,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     """
     m, n = a._data.ndim, b._data.ndim
     if isinstance(dims, TensorBase):
-        dims = dims.tolist()  # type: ignore[attr-defined]
+        dims = dims._data.tolist()
     if isinstance(dims, int):
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
@@ -267,9 +262,9 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     for i, j in zip(dims_a, dims_b):
         one, other = a._data.shape[i], b._data.shape[j]
         if one == 1 and other != 1:  # broadcast: so the other is summed
-            b = R.sum(b, (axis_of(j, n),), True)
+            b = P.cast(R.sum(b, (axis_of(j, n),), True), b._data.dtype)
         elif other == 1 and one != 1:
-            a = R.sum(a, (axis_of(i, m),), True)
+            a = P.cast(R.sum(a, (axis_of(i, m),), True), a._data.dtype)
         elif one != other:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i} and second has "
@@ -280,7 +275,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     for i, j in zip(dims_a, dims_b):
         lb[axis_of(j, n)] = la[axis_of(i, m)]
     free = [c for c in la if c not in lb] + [c for c in lb if c not in la]
-    return L.contract(a, b, "".join(la), "".join(lb), "".join(free))  # type: ignore[no-any-return]
+    return L.contract(a, b, "".join(la), "".join(lb), "".join(free))
 
 
 @takes_out
@@ -290,17 +285,18 @@ def kron(input: Any, other: Any) -> Tensor:
     a, b = ((1,) * (n - t._data.ndim) + t._data.shape for t in (input, other))
     x = S.reshape(input, tuple(m for i in a for m in (i, 1)))
     y = S.reshape(other, tuple(m for i in b for m in (1, i)))
-    return S.reshape(P.mul(x, y), tuple(i * j for i, j in zip(a, b)))  # type: ignore[no-any-return]
+    return S.reshape(P.mul(x, y), tuple(i * j for i, j in zip(a, b)))
 
 
-def chain_matmul(*matrices: Any, out: Any = None) -> Tensor:
+@takes_out
+def chain_matmul(*matrices: Any) -> Tensor:
     """The product of several matrices."""
     if len(matrices) == 1 and isinstance(matrices[0], (list, tuple)):
         matrices = tuple(matrices[0])
     for m in matrices:
         if m._data.ndim != 2:
             raise RuntimeError(f"Tensor dimension is {m._data.ndim}, expected 2 instead.")
-    return matrices[0] if len(matrices) == 1 else multi_dot(matrices, out=out)  # type: ignore[call-arg,no-any-return]
+    return matrices[0] if len(matrices) == 1 else multi_dot(matrices)
 
 
 @takes_out
@@ -340,7 +336,7 @@ def multi_dot(tensors: Any) -> Tensor:
     def product(i: int, j: int) -> Any:
         return tensors[i] if i == j else _product(product(i, cuts[i, j]), product(cuts[i, j] + 1, j))
 
-    return product(0, n - 1)  # type: ignore[no-any-return]
+    return product(0, n - 1)
 
 
 def _best_order(sizes: list[int]) -> dict[tuple[int, int], int]:
@@ -361,7 +357,7 @@ def trace(input: Any) -> Tensor:
     """The sum of a matrix's diagonal."""
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
-    return L.trace(input)  # type: ignore[no-any-return]
+    return L.trace(input)
 
 
 @takes_out
@@ -390,7 +386,7 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Tensor:
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[axis]} and {b.shape[axis]}"
         )
-    return broadcasting(L.cross, *same_dtype(input, other), axis)  # type: ignore[no-any-return]
+    return broadcasting(L.cross, *same_dtype(input, other), axis)
 
 
 @takes_out
@@ -398,7 +394,7 @@ def vecdot(x: Any, y: Any, *, dim: int = -1) -> Tensor:
     """The sums of conj(x) y along `dim`, broadcast."""
     x, y = same_dtype(x, y)
     product = P.mul(conj(x), y)
-    return R.sum(product, (axis_of(dim, product._data.ndim),), False)  # type: ignore[no-any-return]
+    return R.sum(product, (axis_of(dim, product._data.ndim),), False)
 
 
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Tensor:
@@ -409,7 +405,7 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Tensor:
     if n < 0:
         raise RuntimeError("N must be non-negative.")
     rows = _powers(x, n)
-    return rows if increasing else S.flip(rows, (1,))  # type: ignore[no-any-return]
+    return rows if increasing else S.flip(rows, (1,))
 
 
 def linalg_vander(x: Any, *, N: Any = None) -> Tensor:
@@ -494,7 +490,7 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
         S.squeeze(result, tuple(i for i in (0, 1) if result._data.shape[i] == 1))
         if rows._data.shape[0] == 1
         else result
-    )  # type: ignore[no-any-return]
+    )
 
 
 def corrcoef(input: Any) -> Tensor:
@@ -506,41 +502,11 @@ def corrcoef(input: Any) -> Tensor:
         )
     c = cov(input)
     if not c._data.ndim:
-        return P.div(c, c)  # type: ignore[no-any-return]
+        return P.div(c, c)
     d = S.diagonal(c, 0, 0, 1)
     spread = P.sqrt(S.real(d) if c._data.dtype.kind == "c" else d)
     n = spread._data.shape[0]
     c = P.div(P.div(c, S.reshape(spread, (n, 1))), S.reshape(spread, (1, n)))
     if c._data.dtype.kind == "c":
-        return P.complex_from(P.clamp(S.real(c), -1, 1), P.clamp(S.imag(c), -1, 1))  # type: ignore[no-any-return]
-    return P.clamp(c, -1, 1)  # type: ignore[no-any-return]
-
-
-__all__ = [
-    "addbmm",
-    "addmm",
-    "addmv",
-    "addr",
-    "baddbmm",
-    "bmm",
-    "chain_matmul",
-    "corrcoef",
-    "cov",
-    "cross",
-    "dot",
-    "ger",
-    "inner",
-    "kron",
-    "linalg_cross",
-    "linalg_vander",
-    "matmul",
-    "mm",
-    "multi_dot",
-    "mv",
-    "outer",
-    "tensordot",
-    "trace",
-    "vander",
-    "vdot",
-    "vecdot",
-]
+        return P.complex_from(P.clamp(S.real(c), -1, 1), P.clamp(S.imag(c), -1, 1))
+    return P.clamp(c, -1, 1)

@@ -76,7 +76,7 @@ def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
     >>> torch.linalg.vector_norm(torch.tensor([3., 4.]))
     tensor(5.)
     """
-    return vector_norm_over(x, ord, dim, keepdim, dtype)  # type: ignore[no-any-return]
+    return vector_norm_over(x, ord, dim, keepdim, dtype)
 
 
 @takes_out
@@ -94,7 +94,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
     if i == j:
         raise RuntimeError(f"{name}: dims must be different. Got ({dim[0]}, {dim[1]})")
     if ord == "fro":
-        return vector_norm_over(A, 2, (i, j), keepdim, dtype, name)  # type: ignore[no-any-return]
+        return vector_norm_over(A, 2, (i, j), keepdim, dtype, name)
     if ord not in ("nuc", 1, -1, 2, -2, math.inf, -math.inf):
         raise RuntimeError(f"{name}: Order {_show(ord)} not supported.")
     if dtype is not None:
@@ -114,8 +114,8 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
         at = second - (second > first)
         found = (R.amax if ord > 0 else R.amin)(sums, (at,), False)
     if keepdim:
-        return S.reshape(found, tuple(1 if a in (i, j) else n for a, n in enumerate(A._data.shape)))  # type: ignore[no-any-return]
-    return found  # type: ignore[no-any-return]
+        return S.reshape(found, tuple(1 if a in (i, j) else n for a, n in enumerate(A._data.shape)))
+    return found
 
 
 @takes_out
@@ -134,7 +134,7 @@ def linalg_norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False,
             count = n if dim is None else len(dim)
             raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {count}")
         return matrix_norm(A, ord, (0, 1) if dim is None else dim, keepdim, dtype=dtype)
-    return vector_norm_over(A, 2 if ord is None else ord, dim, keepdim, dtype)  # type: ignore[no-any-return]
+    return vector_norm_over(A, 2 if ord is None else ord, dim, keepdim, dtype)
 
 
 @takes_out
@@ -149,7 +149,19 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
     if p == "nuc" or (isinstance(p, str) and p != "fro"):
         dims = tuple(dim) if dim is not None and not isinstance(dim, int) else (0, 1) if dim is None else (dim,)
         return matrix_norm(input, p, dims, keepdim, dtype=dtype)
-    return vector_norm_over(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype)  # type: ignore[no-any-return]
+    return vector_norm_over(input, 2 if p in ("fro", None) else p, dim, keepdim, dtype)
+
+
+@takes_out
+def frobenius_norm(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
+    """The 2-norm of all elements over `dim`."""
+    return vector_norm_over(input, 2, dim or None, keepdim, None)
+
+
+@takes_out
+def nuclear_norm(input: Any, dim: Any = (0, 1), keepdim: bool = False) -> Tensor:
+    """The sum of the singular values."""
+    return matrix_norm(input, "nuc", dim, keepdim)
 
 
 @takes_out
@@ -167,7 +179,7 @@ def cond(A: Any, p: Any = None) -> Tensor:
             return wrap(np.zeros(batch, A._data.real.dtype))
         s = D.svd(A, False)[1]
         most, least = (S.reshape(I.slice_(s, (..., slice(i, i + 1 or None))), batch) for i in (0, -1))
-        return P.div(least, most) if p == -2 else P.div(most, least)  # type: ignore[no-any-return]
+        return P.div(least, most) if p == -2 else P.div(most, least)
     need_square(name + f"(ord={_show(p)})", A)
     if not A._data.size:
         return wrap(np.zeros(batch, A._data.real.dtype))
@@ -175,4 +187,4 @@ def cond(A: Any, p: Any = None) -> Tensor:
     norm = matrix_norm(inverse[0], p)
     if inverse[1]._data.any():
         norm = P.where(wrap(inverse[1]._data != 0), math.inf, norm)
-    return P.mul(matrix_norm(A, p), norm)  # type: ignore[no-any-return]
+    return P.mul(matrix_norm(A, p), norm)

@@ -11,8 +11,8 @@ import numpy as np
 from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error, promote_number
-from microtorch.functions.arguments import need_tensor, numpy_dtype, takes_out, write_out
-from microtorch.ops import pointwise as P, shape as S
+from microtorch.functions.arguments import bad_call, need_tensor, numpy_dtype, takes_out, write_out
+from microtorch.ops import pointwise as P
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -27,26 +27,33 @@ def one(entry: Callable[..., Any], doc: str, *, check: Callable[[Any], None] | N
         if check is not None:
             check(input)
         result = entry(input)
-        return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+        return result if out is None else write_out(out, result)
 
     return _named(call, entry, doc)
 
 
-def two(entry: Callable[..., Any], doc: str, *, numbers: bool = True, integers: str = "") -> Callable[..., Tensor]:
-    """The public function of an entry with two: `f(input, other, *, out=None)`; either may be a number, if `numbers`.
+def two(entry: Callable[..., Any], doc: str, *, numbers: str = "either", refuse: str = "") -> Callable[..., Tensor]:
+    """The public function of an entry with two: `f(input, other, *, out=None)`.
 
-    integers: what PyTorch calls the kernel, if it takes only integers (and bools).
+    numbers: which may be a number, "either" (one of them), "both", "other" or "none"; refuse: kinds of dtypes that it
+    does not take ("c" complex, "f" float, "iu" integers, "b" bool).
     """
     name = entry.__name__
 
     def call(input: Any, other: Any, *, out: Any = None) -> Tensor:
-        if not numbers:
+        if numbers == "none":
             need_tensor(name, input)
             need_tensor(name, other, "other", 2)
-        if integers:
-            refuse_floats(integers, input, other)
+        elif numbers == "other":
+            need_tensor_first(name, input, other)
+        elif numbers == "both":
+            input = number_beside_number(input, other)
+        else:
+            need_one_tensor(name, input, other)
+        if refuse:
+            refuse_kinds(name, refuse, input, other)
         result = entry(input, other)
-        return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+        return result if out is None else write_out(out, result)
 
     return _named(call, entry, doc)
 
@@ -57,18 +64,49 @@ def _named(call: Callable[..., Any], entry: Callable[..., Any], doc: str) -> Cal
     return call
 
 
+_NUMBERS = (bool, int, float, builtins.complex)
+
+
+def number_beside_number(input: Any, other: Any) -> Any:
+    """Of two Python numbers the first as a 0-d tensor; otherwise the input itself."""
+    return number_tensor(input) if type(input) in _NUMBERS and type(other) in _NUMBERS else input
+
+
+def need_one_tensor(name: str, input: Any, other: Any) -> None:
+    """Raise PyTorch's error for two numbers."""
+    if not isinstance(input, TensorBase) and not isinstance(other, TensorBase):
+        need_tensor_first(name, input, other)
+
+
+def need_tensor_first(name: str, input: Any, other: Any) -> None:
+    """Raise PyTorch's error for a number in the first tensor's place."""
+    if not isinstance(input, TensorBase):
+        kinds = ["Tensor input, Tensor other, *, Tensor out = None", "Tensor input, Number other, *, Tensor out = None"]
+        raise bad_call(name, (input, other), {}, kinds)
+
+
 def type_name(t: Any) -> str:
     """What PyTorch calls a tensor's dtype in error messages: Float, Long, ..."""
     return dtypes.of[t._data.dtype].type_name
 
 
-def refuse_floats(kernel: str, *values: Any) -> None:
-    """Raise PyTorch's error if a tensor (or number) is not of integers or bools."""
+_KERNEL_NAMES = {"left_shift": "lshift_cpu", "right_shift": "rshift_cpu", "floor_divide": "div_floor_cpu"}
+
+
+def refuse_kinds(name: str, kinds: str, *values: Any) -> None:
+    """Raise PyTorch's error if the dtype that the values promote to is of one of these kinds."""
+    kind, at = "b", None
     for v in values:
-        if isinstance(v, TensorBase) and v._data.dtype.kind in "fc":
-            raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(v)}'")
-        if isinstance(v, float):
-            raise NotImplementedError(f"\"{kernel}\" not implemented for '{dtypes.get_default_dtype().type_name}'")
+        if isinstance(v, TensorBase):
+            k = v._data.dtype.kind
+            if at is None or "biufc".index(k) >= "biufc".index(kind):
+                kind, at = k, type_name(v)
+        elif isinstance(v, float) and kind not in "fc":
+            kind, at = "f", dtypes.get_default_dtype().type_name
+    if kind in kinds:
+        if name in ("maximum", "minimum", "fmax", "fmin"):
+            raise RuntimeError(f"{name} not implemented for complex tensors.")
+        raise NotImplementedError(f"\"{_KERNEL_NAMES.get(name, name + '_cpu')}\" not implemented for '{at}'")
 
 
 def with_number(entry: Callable[..., Any], input: Any, number: Any) -> Any:
@@ -118,7 +156,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> torch.add(torch.tensor([1., 2.]), 10, alpha=2)
     tensor([21., 22.])
     """
-    return P.add(input, other if alpha == 1 else _scaled(input, other, alpha))  # type: ignore[no-any-return]
+    return P.add(number_beside_number(input, other), other if alpha == 1 else _scaled(input, other, alpha))
 
 
 @takes_out
@@ -129,7 +167,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> torch.sub(torch.tensor([1., 2.]), torch.tensor([1., 1.]), alpha=2)
     tensor([-1.,  0.])
     """
-    return P.sub(input, other if alpha == 1 else _scaled(input, other, alpha))  # type: ignore[no-any-return]
+    return P.sub(number_beside_number(input, other), other if alpha == 1 else _scaled(input, other, alpha))
 
 
 subtract = sub
@@ -150,7 +188,10 @@ def _scaled(input: Any, other: Any, alpha: Any) -> Any:
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     """other - alpha * input."""
-    return P.rsub(input, other) if alpha == 1 else sub(other, input, alpha=alpha)  # type: ignore[no-any-return]
+    need_tensor_first("rsub", input, other)
+    if alpha == 1:
+        return (P.rsub_tensor if isinstance(other, TensorBase) else P.rsub)(input, other)
+    return sub(other, input, alpha=alpha)
 
 
 mul = multiply = two(
@@ -161,6 +202,7 @@ mul = multiply = two(
     >>> torch.mul(torch.tensor([1., 2.]), 3)
     tensor([3., 6.])
     """,
+    numbers="both",
 )
 
 
@@ -172,12 +214,13 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
     >>> torch.div(torch.tensor([-7, 7]), 2, rounding_mode="floor")
     tensor([-4,  3])
     """
+    input = number_beside_number(input, other)
     if rounding_mode is None:
-        return P.div(input, other)  # type: ignore[no-any-return]
+        return P.div(input, other)
     if rounding_mode == "trunc":
-        return P.div_trunc(input, other)  # type: ignore[no-any-return]
+        return P.div_trunc(input, other)
     if rounding_mode == "floor":
-        return P.div_floor(input, other)  # type: ignore[no-any-return]
+        return P.div_floor(input, other)
     raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
 
 
@@ -187,7 +230,7 @@ divide = div
 @takes_out
 def true_divide(input: Any, other: Any) -> Tensor:
     """input / other as floats."""
-    return P.div(input, other)  # type: ignore[no-any-return]
+    return P.div(number_beside_number(input, other), other)
 
 
 def number_over(input: Any, other: Any) -> Any:
@@ -195,7 +238,7 @@ def number_over(input: Any, other: Any) -> Any:
     return P.mul(P.reciprocal(input), other)
 
 
-floor_divide = two(P.floor_divide, "input / other, rounded down; it has no gradient.")
+floor_divide = two(P.floor_divide, "input / other, rounded down; it has no gradient.", numbers="both", refuse="bc")
 
 
 @takes_out
@@ -206,9 +249,11 @@ def remainder(input: Any, other: Any) -> Tensor:
     >>> torch.remainder(torch.tensor([-3., 3.]), 2)
     tensor([1., 1.])
     """
+    need_one_tensor("remainder", input, other)
+    refuse_kinds("remainder", "bc", input, other)
     if isinstance(input, TensorBase) and not isinstance(other, TensorBase):
-        return with_number(P.remainder_number, input, other)  # type: ignore[no-any-return]
-    return P.remainder(input, other)  # type: ignore[no-any-return]
+        return with_number(P.remainder_number, input, other)
+    return P.remainder(input, other)
 
 
 @takes_out
@@ -219,9 +264,11 @@ def fmod(input: Any, other: Any) -> Tensor:
     >>> torch.fmod(torch.tensor([-3., 3.]), 2)
     tensor([-1.,  1.])
     """
-    if isinstance(input, TensorBase) and not isinstance(other, TensorBase):
-        return with_number(P.fmod_number, input, other)  # type: ignore[no-any-return]
-    return P.fmod(input, other)  # type: ignore[no-any-return]
+    need_tensor_first("fmod", input, other)
+    refuse_kinds("fmod", "bc", input, other)
+    if not isinstance(other, TensorBase):
+        return with_number(P.fmod_number, input, other)
+    return P.fmod(input, other)
 
 
 def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
@@ -239,7 +286,7 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
         result = P.pow(input, exponent)
     else:
         result = with_number(P.number_pow, exponent, input)
-    return result if out is None else write_out(out, result)  # type: ignore[no-any-return]
+    return result if out is None else write_out(out, result)
 
 
 @takes_out
@@ -267,7 +314,7 @@ def positive(input: Any) -> Tensor:
     need_tensor("positive", input)
     if input._data.dtype.kind == "b":
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
-    return input  # type: ignore[no-any-return]
+    return input
 
 
 # exponentials, roots, trigonometry -----------------------------------------------------------------------------------
@@ -341,26 +388,27 @@ def _no_complex(name: str) -> Callable[[Any], None]:
     return check
 
 
-atan2 = arctan2 = two(P.atan2, "The angle of the point (other, input), in [-pi, pi].", numbers=False)
-hypot = two(P.hypot, "sqrt(input^2 + other^2).", numbers=False)
-logaddexp = two(P.logaddexp, "log(exp(input) + exp(other)), without overflow.", numbers=False)
-logaddexp2 = two(P.logaddexp2, "log2(2^input + 2^other), without overflow.", numbers=False)
-xlogy = two(P.xlogy, "input log(other), and 0 where input is 0.")
-copysign = two(P.copysign, "The magnitude of input with the sign of other.")
-nextafter = two(P.nextafter, "The next float after input toward other.", numbers=False)
+atan2 = arctan2 = two(P.atan2, "The angle of the point (other, input), in [-pi, pi].", numbers="none")
+hypot = two(P.hypot, "sqrt(input^2 + other^2).", numbers="none", refuse="biuc")
+logaddexp = two(P.logaddexp, "log(exp(input) + exp(other)), without overflow.", numbers="none", refuse="biu")
+logaddexp2 = two(P.logaddexp2, "log2(2^input + 2^other), without overflow.", numbers="none", refuse="biuc")
+xlogy = two(P.xlogy, "input log(other), and 0 where input is 0.", refuse="c")
+copysign = two(P.copysign, "The magnitude of input with the sign of other.", numbers="other", refuse="c")
+nextafter = two(P.nextafter, "The next float after input toward other.", numbers="none", refuse="biuc")
 
 
 @takes_out
 def logit(input: Any, eps: float | None = None) -> Tensor:
     """log(input / (1 - input)); with eps, the input is first clamped to [eps, 1 - eps]."""
     need_tensor("logit", input)
-    return P.logit(input, None if eps is None or eps < 0 else eps)  # type: ignore[no-any-return]
+    return P.logit(input, None if eps is None or eps < 0 else eps)
 
 
 @takes_out
 def ldexp(input: Any, other: Any) -> Tensor:
     """input * 2^other."""
-    return P.mul(input, pow(2.0, other))  # type: ignore[no-any-return]
+    need_tensor("ldexp", input)
+    return P.mul(input, pow(2.0, other))
 
 
 def frexp(input: Any, *, out: Any = None) -> Any:
@@ -397,22 +445,24 @@ floor = one(P.floor, "The next whole number below.")
 ceil = one(P.ceil, "The next whole number above.")
 trunc = fix = one(P.trunc, "The next whole number toward 0.")
 frac = one(P.frac, "What stands behind the point.")
-maximum = two(P.maximum, "The larger of two at each place; NaN if either is.", numbers=False)
-minimum = two(P.minimum, "The smaller of two at each place; NaN if either is.", numbers=False)
-fmax = two(P.fmax, "The larger of two; of a number and NaN the number.", numbers=False)
-fmin = two(P.fmin, "The smaller of two; of a number and NaN the number.", numbers=False)
-gcd = two(P.gcd, "The greatest common divisor.", numbers=False, integers="gcd_cpu")
-lcm = two(P.lcm, "The least common multiple.", numbers=False, integers="lcm_cpu")
+maximum = two(P.maximum, "The larger of two at each place; NaN if either is.", numbers="none", refuse="c")
+minimum = two(P.minimum, "The smaller of two at each place; NaN if either is.", numbers="none", refuse="c")
+fmax = two(P.fmax, "The larger of two; of a number and NaN the number.", numbers="none", refuse="c")
+fmin = two(P.fmin, "The smaller of two; of a number and NaN the number.", numbers="none", refuse="c")
+gcd = two(P.gcd, "The greatest common divisor.", numbers="none", refuse="fcb")
+lcm = two(P.lcm, "The least common multiple.", numbers="none", refuse="fcb")
 
 
 @takes_out
 def heaviside(input: Any, values: Any) -> Tensor:
     """0 where the input is negative, 1 where it is positive, `values` where it is 0."""
+    need_tensor("heaviside", input)
+    need_tensor("heaviside", values, "values", 2)
     if input._data.dtype.kind == "c" or values._data.dtype.kind == "c":
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     if input._data.dtype != values._data.dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
-    return P.heaviside(input, values)  # type: ignore[no-any-return]
+    return P.heaviside(input, values)
 
 
 @takes_out
@@ -423,7 +473,7 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
     >>> torch.clamp(torch.tensor([-2., 0.5, 3.]), 0, 1)
     tensor([0.0000, 0.5000, 1.0000])
     """
-    return _clamp(P.clamp, input, min, max)  # type: ignore[no-any-return]
+    return _clamp(P.clamp, input, min, max)
 
 
 clip = clamp
@@ -448,17 +498,19 @@ def _clamp(entry: Any, input: Any, low: Any, high: Any) -> Any:
 @takes_out
 def clamp_min(input: Any, min: Any) -> Tensor:
     """The input, but min where it is smaller."""
+    need_tensor_first("clamp_min", input, min)
     if isinstance(min, TensorBase):
-        return broadcasting(P.clamp_min_tensor, input, min)  # type: ignore[no-any-return]
-    return _clamp(P.clamp_min, input, min, None)  # type: ignore[no-any-return]
+        return broadcasting(P.clamp_min_tensor, input, min)
+    return _clamp(P.clamp_min, input, min, None)
 
 
 @takes_out
 def clamp_max(input: Any, max: Any) -> Tensor:
     """The input, but max where it is larger."""
+    need_tensor_first("clamp_max", input, max)
     if isinstance(max, TensorBase):
-        return broadcasting(P.clamp_max_tensor, input, max)  # type: ignore[no-any-return]
-    return _clamp(P.clamp_max, input, None, max)  # type: ignore[no-any-return]
+        return broadcasting(P.clamp_max_tensor, input, max)
+    return _clamp(P.clamp_max, input, None, max)
 
 
 @takes_out
@@ -471,10 +523,10 @@ def round(input: Any, *, decimals: int = 0) -> Tensor:
     """
     need_tensor("round", input)
     if decimals == 0:
-        return P.round(input)  # type: ignore[no-any-return]
+        return P.round(input)
     if input._data.dtype.kind in "iub":
         raise NotImplementedError(f"\"round_vml_cpu\" not implemented for '{type_name(input)}'")
-    return P.round_decimals(input, decimals)  # type: ignore[no-any-return]
+    return P.round_decimals(input, decimals)
 
 
 @takes_out
@@ -483,7 +535,7 @@ def nan_to_num(
 ) -> Tensor:
     """NaN, inf and -inf replaced: by 0 and the dtype's largest and smallest numbers unless told otherwise."""
     need_tensor("nan_to_num", input)
-    return P.nan_to_num(input, nan, posinf, neginf)  # type: ignore[no-any-return]
+    return P.nan_to_num(input, nan, posinf, neginf)
 
 
 def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = None) -> Any:
@@ -502,7 +554,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(condition)}"
         )
     mask = condition._data if kind.kind == "b" else condition._data.astype(bool)
-    a, b = (v if isinstance(v, TensorBase) else _number_tensor(v) for v in (input, other))
+    a, b = (v if isinstance(v, TensorBase) else number_tensor(v) for v in (input, other))
     if a._data.dtype != b._data.dtype:
         if not isinstance(input, TensorBase):
             a = P.cast(a, promote_number("where", b._data, input)[0].dtype)
@@ -513,7 +565,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     return result if out is None else write_out(out, result)
 
 
-def _number_tensor(value: Any) -> Any:
+def number_tensor(value: Any) -> Any:
     if not isinstance(value, (bool, int, float, builtins.complex, np.generic)):
         raise TypeError(f"where(): argument 'input' must be Tensor, not {type(value).__name__}")
     kind = {bool: dtypes.BOOL, int: dtypes.I64, float: dtypes.default.float, builtins.complex: dtypes.default.complex}
@@ -535,14 +587,14 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
                 f"{dtypes.of[t._data.dtype].name}"
             )
     entry = P.lerp if isinstance(weight, TensorBase) else P.lerp_number
-    return broadcasting(entry, input, end, weight)  # type: ignore[no-any-return]
+    return broadcasting(entry, input, end, weight)
 
 
 @takes_out
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
     parts = same_dtype(input, tensor1, tensor2)
-    return broadcasting(P.addcmul, *parts, int(value) if parts[0]._data.dtype.kind in "iub" else value)  # type: ignore[no-any-return]
+    return broadcasting(P.addcmul, *parts, int(value) if parts[0]._data.dtype.kind in "iub" else value)
 
 
 @takes_out
@@ -561,215 +613,10 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor
             "The future "
             "addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes."
         )
-    return broadcasting(P.addcdiv, *same_dtype(input, tensor1, tensor2), value)  # type: ignore[no-any-return]
-
-
-# complex numbers -----------------------------------------------------------------------------------------------------
-
-
-def real(input: Any) -> Tensor:
-    """The real part, a view; a real tensor itself."""
-    need_tensor("real", input)
-    return S.real(input) if input._data.dtype.kind == "c" else input  # type: ignore[no-any-return]
-
-
-def imag(input: Any) -> Tensor:
-    """The imaginary part, a view.
-
-    Raises RuntimeError for real tensors.
-    """
-    need_tensor("imag", input)
-    if input._data.dtype.kind != "c":
-        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return S.imag(input)  # type: ignore[no-any-return]
-
-
-def conj(input: Any) -> Tensor:
-    """The complex conjugate; a real tensor itself."""
-    need_tensor("conj", input)
-    return P.conj(input) if input._data.dtype.kind == "c" else input  # type: ignore[no-any-return]
-
-
-@takes_out
-def conj_physical(input: Any) -> Tensor:
-    """The complex conjugate; a real tensor itself."""
-    need_tensor("conj_physical", input)
-    return P.conj_physical(input) if input._data.dtype.kind == "c" else input  # type: ignore[no-any-return]
-
-
-def resolve_conj(input: Any) -> Tensor:
-    """The tensor itself: conjugates are computed at once here."""
-    need_tensor("resolve_conj", input)
-    return input  # type: ignore[no-any-return]
-
-
-def resolve_neg(input: Any) -> Tensor:
-    """The tensor itself: negatives are computed at once here."""
-    need_tensor("resolve_neg", input)
-    return input  # type: ignore[no-any-return]
-
-
-angle = one(P.angle, "The argument of complex numbers, in radians; of real numbers 0 or pi.")
-
-
-def _same_reals(name: str, a: Any, b: Any) -> None:
-    for t in (a, b):
-        if t._data.dtype.kind != "f":
-            raise RuntimeError(
-                f"Expected both inputs to be Half, Float or Double tensors but got {type_name(a)} and {type_name(b)}"
-            )
-    if a._data.dtype != b._data.dtype:
-        raise RuntimeError(
-            f"Expected object of scalar type {type_name(a)} but got scalar type {type_name(b)} for second argument"
-        )
-
-
-@takes_out
-def complex(real: Any, imag: Any) -> Tensor:
-    """real + i imag, of two tensors of the same float dtype.
-
-    >>> import microtorch as torch
-    >>> torch.complex(torch.tensor([1., 2.]), torch.tensor([3., 4.]))
-    tensor([1.+3.j, 2.+4.j])
-    """
-    _same_reals("complex", real, imag)
-    return broadcasting(P.complex_from, real, imag)  # type: ignore[no-any-return]
-
-
-@takes_out
-def polar(abs: Any, angle: Any) -> Tensor:
-    """abs * (cos(angle) + i sin(angle))."""
-    _same_reals("polar", abs, angle)
-    return broadcasting(P.polar, abs, angle)  # type: ignore[no-any-return]
-
-
-def view_as_real(input: Any) -> Tensor:
-    """A complex tensor as a real view with one more dimension of size 2."""
-    if input._data.dtype.kind != "c":
-        raise RuntimeError("view_as_real is only supported for complex tensors")
-    return P.view_as_real(input)  # type: ignore[no-any-return]
-
-
-def view_as_complex(input: Any) -> Tensor:
-    """A real tensor whose last dimension has size 2 as a complex view."""
-    a = input._data
-    if a.dtype.kind != "f":
-        raise RuntimeError(
-            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
-            f"{type_name(input)}"
-        )
-    if not a.ndim:
-        raise RuntimeError("Input tensor must have one or more dimensions")
-    if a.shape[-1] != 2:
-        raise RuntimeError("Tensor must have a last dimension of size 2")
-    if a.strides[-1] != a.itemsize:
-        raise RuntimeError("Tensor must have a last dimension with stride 1")
-    if builtins.any(s % (2 * a.itemsize) for s in a.strides[:-1]):
-        raise RuntimeError("Tensor must have a stride divisible by 2 for all but last dimension")
-    return P.view_as_complex(input)  # type: ignore[no-any-return]
-
-
-def is_complex(input: Any) -> bool:
-    """True for complex64 and complex128."""
-    return input._data.dtype.kind == "c"  # type: ignore[no-any-return]
-
-
-def is_floating_point(input: Any) -> bool:
-    """True for float16, float32 and float64."""
-    return input._data.dtype.kind == "f"  # type: ignore[no-any-return]
-
-
-# comparison, logic, bits ---------------------------------------------------------------------------------------------
-
-eq = two(P.eq, "input == other, element by element.")
-ne = not_equal = two(P.ne, "input != other, element by element.")
-lt = less = two(P.lt, "input < other, element by element.")
-le = less_equal = two(P.le, "input <= other, element by element.")
-gt = greater = two(P.gt, "input > other, element by element.")
-ge = greater_equal = two(P.ge, "input >= other, element by element.")
-logical_and = two(P.logical_and, "True where both are nonzero.", numbers=False)
-logical_or = two(P.logical_or, "True where either is nonzero.", numbers=False)
-logical_xor = two(P.logical_xor, "True where exactly one is nonzero.", numbers=False)
-logical_not = one(P.logical_not, "True where the input is 0.")
-bitwise_and = two(P.bitwise_and, "The bits that both have.", integers="bitwise_and_cpu")
-bitwise_or = two(P.bitwise_or, "The bits that either has.", integers="bitwise_or_cpu")
-bitwise_xor = two(P.bitwise_xor, "The bits that exactly one has.", integers="bitwise_xor_cpu")
-bitwise_not = one(P.bitwise_not, "All bits inverted.", check=lambda t: refuse_floats("bitwise_not_cpu", t))
-bitwise_left_shift = two(P.left_shift, "input * 2^other, as bits.")
-bitwise_right_shift = two(P.right_shift, "input / 2^other, as bits.")
-isnan = one(P.isnan, "True where NaN.")
-isinf = one(P.isinf, "True where infinite.")
-isfinite = one(P.isfinite, "True where neither infinite nor NaN.")
-isposinf = one(P.isposinf, "True where inf.")
-isneginf = one(P.isneginf, "True where -inf.")
-isreal = one(P.isreal, "True where the imaginary part is 0.")
-
-
-def left_shift(input: Any, other: Any) -> Tensor:
-    """x << y: of floats, x * 2^y."""
-    if isinstance(input, TensorBase) and input._data.dtype.kind == "f":
-        return P.mul(input, pow(2, other) if isinstance(other, TensorBase) else 2.0**other)  # type: ignore[no-any-return]
-    return P.left_shift(input, other)  # type: ignore[no-any-return]
-
-
-def right_shift(input: Any, other: Any) -> Tensor:
-    """x >> y: of floats, x / 2^y."""
-    if isinstance(input, TensorBase) and input._data.dtype.kind == "f":
-        return P.div(input, pow(2, other) if isinstance(other, TensorBase) else 2.0**other)  # type: ignore[no-any-return]
-    return P.right_shift(input, other)  # type: ignore[no-any-return]
-
-
-@takes_out
-def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Tensor:
-    """Where an element is one of `test_elements` (is none of them, if `invert`).
-
-    >>> import microtorch as torch
-    >>> torch.isin(torch.tensor([1, 2, 3]), torch.tensor([2, 3]))
-    tensor([False,  True,  True])
-    """
-    a, b = (v._data if isinstance(v, TensorBase) else np.asarray(v) for v in (elements, test_elements))
-    return wrap(np.asarray(np.isin(a, b, invert=invert)))
-
-
-def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
-    """|input - other| <= atol + rtol |other|, element by element.
-
-    Raises RuntimeError if the dtypes differ.
-    """
-    a, b = input._data, other._data
-    if a.dtype != b.dtype:
-        raise RuntimeError(f"{type_name(input)} did not match {type_name(other)}")
-    for name, tolerance in (("rtol", rtol), ("atol", atol)):
-        if tolerance < 0:
-            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
-    if equal_nan and a.dtype.kind not in "fc":
-        equal_nan = False
-    close = a == b
-    if equal_nan:
-        close |= np.isnan(a) & np.isnan(b)
-    if rtol == 0 and atol == 0:
-        return wrap(np.asarray(close))
-    wide = np.float64 if a.dtype.kind in "iub" else a.dtype
-    with np.errstate(all="ignore"):
-        a, b = a.astype(wide), b.astype(wide)
-        gap = np.abs(a - b)
-        close |= np.isfinite(gap) & (gap <= atol + np.abs(rtol * b))
-    return wrap(np.asarray(close))
-
-
-def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """True if all elements are close (`isclose`)."""
-    return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
-
-
-def equal(input: Any, other: Any) -> bool:
-    """True if both have the same shape and the same elements."""
-    need_tensor("equal", input)
-    need_tensor("equal", other, "other", 2)
-    return input._data.shape == other._data.shape and bool(np.array_equal(input._data, other._data))
+    return broadcasting(P.addcdiv, *same_dtype(input, tensor1, tensor2), value)
 
 
 def to_dtype(input: Any, dtype: Any) -> Tensor:
     """The tensor in another dtype, itself if it has it."""
     want = numpy_dtype(dtype)
-    return input if input._data.dtype == want else P.cast(input, want)  # type: ignore[no-any-return]
+    return input if input._data.dtype == want else P.cast(input, want)

@@ -1,5 +1,4 @@
-"""Random tensors, with PyTorch's signatures: after `manual_seed(s)` the same numbers as PyTorch's on the CPU, bit for
-bit.
+"""Random tensors, with PyTorch's signatures: after `manual_seed(s)` PyTorch's own numbers (CPU), bit for bit.
 
 Every function draws from `generator`, or from the default one. The algorithms are in kernels/random.py; the nodes of
 the
@@ -149,7 +148,7 @@ def randperm(
     >>> import microtorch as torch
     >>> _ = torch.manual_seed(0)
     >>> torch.randperm(6)
-    tensor([2, 4, 3, 1, 5, 0])
+    tensor([2, 5, 3, 0, 1, 4])
     """
     n = number_of("randperm", n, "n", 1, "int")
     stream = stream_of(generator, "randperm")
@@ -259,7 +258,7 @@ def normal(
     kind = (mean if with_mean else std)._data.dtype
     if out is not None and out._data.shape != shape:
         _broadcast(shape, out._data.shape)
-    return _out(entry(mean, std, stream, shape, kind), out=out)  # type: ignore[call-arg]
+    return _out(entry(mean, std, stream, shape, kind), out=out)
 
 
 def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
@@ -273,7 +272,7 @@ def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
         ) from None
 
 
-_out = takes_out(lambda result: result)
+_out: Any = takes_out(lambda result: result)
 
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Tensor:
@@ -288,7 +287,7 @@ def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = No
     result = (
         R.bernoulli(input, stream) if p is None else R.bernoulli_p(input, stream, number_of("bernoulli", p, "p", 2))
     )
-    return _out(result, out=out)  # type: ignore[call-arg]
+    return _out(result, out=out)
 
 
 def multinomial(
@@ -300,30 +299,32 @@ def multinomial(
     """
     need_tensor("multinomial", input)
     count = number_of("multinomial", num_samples, "num_samples", 2, "int")
-    return _out(R.multinomial(input, stream_of(generator, "multinomial"), count, replacement), out=out)  # type: ignore[call-arg]
+    if out is not None and out._data.dtype != np.int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {dtypes.of[out._data.dtype].type_name}")
+    return _out(R.multinomial(input, stream_of(generator, "multinomial"), count, replacement), out=out)
 
 
 def poisson(input: Any, generator: Any = None) -> Tensor:
     """Poisson numbers of the rates `input`, in its dtype."""
     need_tensor("poisson", input)
-    return R.poisson(input, stream_of(generator, "poisson"))  # type: ignore[no-any-return]
+    return R.poisson(input, stream_of(generator, "poisson"))
 
 
 def binomial(count: Any, prob: Any, generator: Any = None) -> Tensor:
     """The number of successes among `count` trials of probability `prob`, for each place."""
     need_tensor("binomial", count, "count")
     need_tensor("binomial", prob, "prob", 2)
-    return R.binomial(count, prob, stream_of(generator, "binomial"))  # type: ignore[no-any-return]
+    return R.binomial(count, prob, stream_of(generator, "binomial"))
 
 
 def _standard_gamma(input: Any, generator: Any = None) -> Tensor:
     """Gamma numbers of the shapes `input` and scale 1."""
-    return R.standard_gamma(input, stream_of(generator, "_standard_gamma"))  # type: ignore[no-any-return]
+    return R.standard_gamma(input, stream_of(generator, "_standard_gamma"))
 
 
 def _sample_dirichlet(input: Any, generator: Any = None) -> Tensor:
     """Points of the simplex with the concentrations `input`, along the last dimension."""
-    return R.sample_dirichlet(input, stream_of(generator, "_sample_dirichlet"))  # type: ignore[no-any-return]
+    return R.sample_dirichlet(input, stream_of(generator, "_sample_dirichlet"))
 
 
 # in place ------------------------------------------------------------------------------------------------------------
@@ -337,7 +338,7 @@ def _fill(self: Any, entry: Any, kind: str, generator: Any, *args: Any) -> Tenso
     written(self)
     if self._node is not None and mode.enabled:
         place(self, OpNode(entry.op, (self._node,), (), self._data))
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 def uniform_(self: Any, *args: Any, generator: Any = None, **named: Any) -> Tensor:
@@ -385,7 +386,7 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     written(self)
     if mode.enabled and (self._node is not None or p._node is not None):
         place(self, OpNode(R.bernoulli_fill_by.op, (self._node, p._node), (), self._data))  # type: ignore[attr-defined]
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 def exponential_(self: Any, lambd: Any = 1, *, generator: Any = None) -> Tensor:

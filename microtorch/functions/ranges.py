@@ -11,12 +11,13 @@ import numpy as np
 
 from microtorch import dtypes
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.functions.arguments import bad_call, number_of
+from microtorch.functions.arguments import bad_call, number_of, size_of
 from microtorch.functions.creation import dtype_argument, filled_later, finish, number_argument
 from microtorch.functions.index import index_select
 from microtorch.functions.join import stack
-from microtorch.functions.shape import expand, reshape
+from microtorch.functions.shape import expand, flip, reshape, unsqueeze
 from microtorch.kernels import ranges as K
+from microtorch.ops import pointwise as P
 from microtorch.size import require_cpu
 
 if TYPE_CHECKING:
@@ -81,12 +82,14 @@ def arange(
         raise NotImplementedError(f"\"arange_cpu\" not implemented for '{dtypes.of[want].type_name}'")
     if want == dtypes.I64:
         start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise ValueError("step must be nonzero")
         n = -((start - end) // step)
     else:
         n = math.ceil((end - start) / step)
     if not 0 <= n < 2**63:
         raise RuntimeError("invalid size, possible overflow?")
-    data = np.arange(start, start + n * step, step, want) if want.kind in "iu" else K.arange(start, step, n, want)  # type: ignore[call-overload]
+    data = np.arange(start, start + n * step, step) if want == dtypes.I64 else K.arange(start, step, n, want)
     if out is None and device is None:
         return finish(data, requires_grad)
     t = filled_later("arange", ((n,),), dtypes.of[want], layout, device, out)
@@ -123,8 +126,8 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dt
     if want.kind in "iu":
         t._data[...] = (start + np.arange(n) * step).astype(want)
     else:
-        wide = np.float64 if want.itemsize > 2 else np.float32
-        t._data[...] = (wide(start) + np.arange(n).astype(wide) * wide(step)).astype(want)  # type: ignore[operator]
+        wide: Any = np.float64 if want.itemsize > 2 else np.float32
+        t._data[...] = (wide(start) + np.arange(n).astype(wide) * wide(step)).astype(want)
     return finish(t, requires_grad)
 
 
@@ -232,6 +235,36 @@ def triu_indices(
     return _triangle("triu_indices", row, col, offset, dtype, device, False)
 
 
+def vander(x: Any, N: int | None = None, *, increasing: bool = False) -> Tensor:
+    """The powers of a vector's elements as columns, N - 1 down to 0 (or 0 up to N - 1)."""
+    if x._data.ndim != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    n = x._data.size if N is None else N
+    if n < 0:
+        raise RuntimeError("N must be non-negative.")
+    powers = wrap(np.arange(n)[None, :])
+    out = P.pow(unsqueeze(x, 1), powers)
+    return out if increasing else flip(out, 1)
+
+
+def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
+    """Places in the flattened array as one index for each dimension of `shape`.
+
+    Raises ValueError for places that the shape does not have.
+    """
+    if not isinstance(indices, TensorBase):
+        raise TypeError(f"torch.unravel_index() expected 'indices' to be a tensor but got {type(indices).__name__}")
+    sizes = size_of((shape,), "unravel_index", "shape")
+    if indices._data.dtype.kind not in "iu":
+        raise ValueError(f"expected 'indices' to be integer dtype, not {dtypes.of[indices._data.dtype]}")
+    places = indices._data.astype(np.int64)
+    out = []
+    for n in reversed(sizes):
+        out.append(wrap(places % n))
+        places = places // n
+    return tuple(reversed(out))
+
+
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Vectors as the coordinates of a grid: each expanded to all of their lengths ("xy": the first two exchanged).
 
@@ -269,7 +302,7 @@ def cartesian_prod(*tensors: Any) -> Tensor:
         if p._data.ndim != 1:
             raise RuntimeError(f"Expect a 1D vector, but got shape {list(p._data.shape)}")
     if len(parts) == 1:
-        return parts[0]  # type: ignore[no-any-return]
+        return parts[0]
     return stack([reshape(g, -1) for g in meshgrid(*parts, indexing="ij")], 1)
 
 

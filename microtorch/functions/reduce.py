@@ -10,7 +10,7 @@ import numpy as np
 from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
-from microtorch.functions.pointwise import broadcasting, same_dtype, to_dtype, type_name
+from microtorch.functions.pointwise import broadcasting, refuse_kinds, same_dtype, to_dtype, type_name
 from microtorch.ops import index as I, pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
@@ -45,22 +45,24 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
     need_tensor("sum", input)
     if dtype is not None:
         want = numpy_dtype(dtype)
-        return _cast(_sum(_cast(input, want), dim, keepdim), want)  # type: ignore[no-any-return]
+        return _cast(_sum(_cast(input, want), dim, keepdim), want)
     return _sum(input, dim, keepdim)
 
 
 def _sum(input: Any, dim: Any, keepdim: bool) -> Tensor:
     if dim is None:
-        return R.sum_all(input, None, keepdim)  # type: ignore[no-any-return]
-    return R.sum(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+        return R.sum_all(input, None, keepdim)
+    return R.sum(input, axes_of(dim, input._data.ndim), keepdim)
 
 
 @takes_out
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of what is not NaN."""
     need_tensor("nansum", input)
+    if input._data.dtype.kind == "c":
+        raise RuntimeError("nansum on CPU does not support complex inputs")
     want = numpy_dtype(dtype)
-    return _cast(R.nansum(_cast(input, want), axes_of(dim, input._data.ndim), keepdim), want)  # type: ignore[no-any-return]
+    return _cast(R.nansum(_cast(input, want), axes_of(dim, input._data.ndim), keepdim), want)
 
 
 @takes_out
@@ -82,8 +84,8 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
             f"{type_name(input)}"
         )
     if dim is None:
-        return R.mean_all(input, None, keepdim)  # type: ignore[no-any-return]
-    return R.mean(input, axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+        return R.mean_all(input, None, keepdim)
+    return R.mean(input, axes_of(dim, input._data.ndim), keepdim)
 
 
 @takes_out
@@ -98,7 +100,7 @@ def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = 
             f"nanmean(): expected input to have floating point or complex dtype but got {type_name(input)}"
         )
     total = nansum(input, dim, keepdim, dtype=dtype)
-    return P.div(total, R.sum(P.logical_not(P.isnan(input)), axes_of(dim, input._data.ndim), keepdim))  # type: ignore[no-any-return]
+    return P.div(total, R.sum(P.logical_not(P.isnan(input)), axes_of(dim, input._data.ndim), keepdim))
 
 
 @takes_out
@@ -113,8 +115,8 @@ def prod(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     want = numpy_dtype(dtype)
     input = _cast(input, want)
     if dim is None:
-        return _cast(R.prod_all(input, None, keepdim), want)  # type: ignore[no-any-return]
-    return _cast(R.prod(input, axes_of(axis_of(dim, input._data.ndim), input._data.ndim), keepdim), want)  # type: ignore[no-any-return]
+        return _cast(R.prod_all(input, None, keepdim), want)
+    return _cast(R.prod(input, axes_of(axis_of(dim, input._data.ndim), input._data.ndim), keepdim), want)
 
 
 # variance ------------------------------------------------------------------------------------------------------------
@@ -141,13 +143,13 @@ def var(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False
     >>> torch.var(torch.tensor([1., 2., 3.])), torch.var(torch.tensor([1., 2., 3.]), correction=0)
     (tensor(1.), tensor(0.6667))
     """
-    return _variance("var", R.var, input, dim, unbiased, keepdim, correction)  # type: ignore[no-any-return]
+    return _variance("var", R.var, input, dim, unbiased, keepdim, correction)
 
 
 @takes_out
 def std(input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Tensor:
     """The standard deviation: the root of `var`."""
-    return _variance("std", R.std, input, dim, unbiased, keepdim, correction)  # type: ignore[no-any-return]
+    return _variance("std", R.std, input, dim, unbiased, keepdim, correction)
 
 
 @takes_out
@@ -218,7 +220,10 @@ def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
     largest = name == "max"
     if other is not None or isinstance(dim, TensorBase):
         return (P.maximum if largest else P.minimum)(input, dim if other is None else other)
-    no_complex(name, input)
+    if input._data.dtype.kind == "c":
+        raise NotImplementedError(
+            f"\"{name}{'_all' if dim is None else '_cpu'}\" not implemented for '{type_name(input)}'"
+        )
     if dim is None:
         nonempty(name, input, None)
         return (R.max_all if largest else R.min_all)(input)
@@ -231,18 +236,21 @@ def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
 @takes_out
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The largest elements over `dim`; the gradient is shared evenly among ties."""
-    return _amax("amax", R.amax, input, dim, keepdim)  # type: ignore[no-any-return]
+    return _amax("amax", R.amax, input, dim, keepdim)
 
 
 @takes_out
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Tensor:
     """The smallest elements over `dim`; the gradient is shared evenly among ties."""
-    return _amax("amin", R.amin, input, dim, keepdim)  # type: ignore[no-any-return]
+    return _amax("amin", R.amin, input, dim, keepdim)
 
 
 def _amax(name: str, entry: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     need_tensor(name, input)
-    no_complex(name, input)
+    if input._data.dtype.kind == "c":
+        raise NotImplementedError(
+            f"\"{'max' if name == 'amax' else 'min'}_values_cpu\" not implemented for '{type_name(input)}'"
+        )
     axes = axes_of(dim, input._data.ndim)
     nonempty(name, input, axes)
     return entry(input, axes, keepdim)
@@ -252,6 +260,7 @@ def _amax(name: str, entry: Any, input: Any, dim: Any, keepdim: bool) -> Any:
 def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest and the largest element, over all or along `dim`."""
     need_tensor("aminmax", input)
+    refuse_kinds("aminmax", "c", input)
     axes = None if dim is None else axes_of(axis_of(dim, input._data.ndim), input._data.ndim)
     nonempty(
         "aminmax",
@@ -265,19 +274,20 @@ def aminmax(input: Any, *, dim: Any = None, keepdim: bool = False) -> Any:
 @takes_out
 def argmax(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The place of the largest element (of the flattened tensor without `dim`); int64."""
-    return _arg("argmax", R.argmax, input, dim, keepdim)  # type: ignore[no-any-return]
+    return _arg("argmax", R.argmax, input, dim, keepdim)
 
 
 @takes_out
 def argmin(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
     """The place of the smallest element (of the flattened tensor without `dim`); int64."""
-    return _arg("argmin", R.argmin, input, dim, keepdim)  # type: ignore[no-any-return]
+    return _arg("argmin", R.argmin, input, dim, keepdim)
 
 
 def _arg(name: str, entry: Any, input: Any, dim: Any, keepdim: bool) -> Any:
     need_tensor(name, input)
     if input._data.dtype.kind == "b":
         raise RuntimeError(f"{name}(): does not support bool input")
+    no_complex(name, input)
     axis = None if dim is None else axis_of(dim, input._data.ndim)
     nonempty(name, input, axis)
     if input._data.ndim == 0:
@@ -301,20 +311,20 @@ def any(input: Any, dim: Any = None, keepdim: bool = False) -> Tensor:
 
 def _bytes(input: Any, result: Any) -> Tensor:
     """Of uint8, PyTorch's all and any are uint8."""
-    return P.cast(result, np.dtype(np.uint8)) if input._data.dtype == np.uint8 else result  # type: ignore[no-any-return]
+    return P.cast(result, np.dtype(np.uint8)) if input._data.dtype == np.uint8 else result
 
 
 def count_nonzero(input: Any, dim: Any = None) -> Tensor:
     """How many elements are not 0; int64."""
     need_tensor("count_nonzero", input)
-    return R.count_nonzero(input, axes_of(dim, input._data.ndim))  # type: ignore[no-any-return]
+    return R.count_nonzero(input, axes_of(dim, input._data.ndim))
 
 
 @takes_out
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
     """log(sum(exp(input))) over `dim`, without overflow."""
     need_tensor("logsumexp", input)
-    return R.logsumexp(_floating(input), axes_of(dim, input._data.ndim), keepdim)  # type: ignore[no-any-return]
+    return R.logsumexp(_floating(input), axes_of(dim, input._data.ndim), keepdim)
 
 
 # norms and distances -------------------------------------------------------------------------------------------------
@@ -323,7 +333,7 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
 @takes_out
 def dist(input: Any, other: Any, p: float = 2) -> Tensor:
     """The p-norm of input - other, broadcast."""
-    return broadcasting(R.dist, *same_dtype(_floating(input), _floating(other)), float(p))  # type: ignore[no-any-return]
+    return broadcasting(R.dist, *same_dtype(_floating(input), _floating(other)), float(p))
 
 
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm_for_euclid_dist_if_necessary") -> Tensor:
@@ -353,7 +363,7 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm_for_eucl
     if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2]:
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         x1, x2 = S.expand(x1, (*batch, *a.shape[-2:])), S.expand(x2, (*batch, *b.shape[-2:]))
-    return R.cdist(x1, x2, float(p), by_product)  # type: ignore[no-any-return]
+    return R.cdist(x1, x2, float(p), by_product)
 
 
 @takes_out
@@ -369,7 +379,7 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     rest = tuple(i for i in range(input._data.ndim) if i != axis)
     norm = R.vector_norm(input, float(p), rest, True)
     factor = P.where(P.gt(norm, maxnorm), P.mul(P.reciprocal(P.add(norm, 1e-7)), maxnorm), P.ones_like(norm))
-    return P.mul(input, factor)  # type: ignore[no-any-return]
+    return P.mul(input, factor)
 
 
 # running along a dimension -------------------------------------------------------------------------------------------
@@ -384,25 +394,27 @@ def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     tensor([1, 3, 6])
     """
     axis, want = _one_axis("cumsum", input, dim), numpy_dtype(dtype)
-    return _cast(R.cumsum(_cast(input, want), axis), want)  # type: ignore[no-any-return]
+    return _cast(R.cumsum(_cast(input, want), axis), want)
 
 
 @takes_out
 def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The products of the first 1, 2, 3, ... elements along `dim`; integers and bools give int64."""
     axis, want = _one_axis("cumprod", input, dim), numpy_dtype(dtype)
-    return _cast(R.cumprod(_cast(input, want), axis), want)  # type: ignore[no-any-return]
+    return _cast(R.cumprod(_cast(input, want), axis), want)
 
 
 @takes_out
 def cummax(input: Any, dim: int) -> Any:
     """The largest so far along `dim`, and its place."""
+    refuse_kinds("cummax", "c", input)
     return return_types.cummax(*R.cummax(input, _one_axis("cummax", input, dim)))
 
 
 @takes_out
 def cummin(input: Any, dim: int) -> Any:
     """The smallest so far along `dim`, and its place."""
+    refuse_kinds("cummin", "c", input)
     return return_types.cummin(*R.cummin(input, _one_axis("cummin", input, dim)))
 
 
@@ -412,7 +424,7 @@ def logcumsumexp(input: Any, dim: int) -> Tensor:
     axis = _one_axis("logcumsumexp", input, dim)
     if input._data.dtype.kind not in "fc":
         raise NotImplementedError(f"\"logcumsumexp_out_cpu\" not implemented for '{type_name(input)}'")
-    return R.logcumsumexp(input, axis)  # type: ignore[no-any-return]
+    return R.logcumsumexp(input, axis)
 
 
 @takes_out
@@ -430,7 +442,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = axis_of(dim, input._data.ndim)
     if n == 0:
-        return P.clone(input)  # type: ignore[no-any-return]
+        return P.clone(input)
     for part in (prepend, append):
         if part is not None and part._data.ndim != input._data.ndim:
             raise RuntimeError("diff expects prepend or append to be the same dimension as input")
@@ -448,7 +460,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
         input = S.cat(parts, axis)
     for _ in range(n):
         input = R.diff(input, axis)
-    return input  # type: ignore[no-any-return]
+    return input
 
 
 def _trapezoids(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, Any, int]:
@@ -479,11 +491,11 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor
         raise RuntimeError("trapezoid: Currently, we only support dx as a real number.")
     if y._data.shape[axis_of(dim, y._data.ndim)] == 0:
         y_ = sum(y, dim)
-        return P.mul(y_, 0.0)  # type: ignore[no-any-return]
+        return P.mul(y_, 0.0)
     pairs, width, axis = _trapezoids("trapezoid", y, x, 1 if dx is None else dx, dim)
     if x is None:
-        return P.div(P.mul(R.sum(pairs, (axis,), False), width), 2.0)  # type: ignore[no-any-return]
-    return P.div(R.sum(P.mul(pairs, width), (axis,), False), 2.0)  # type: ignore[no-any-return]
+        return P.div(P.mul(R.sum(pairs, (axis,), False), width), 2.0)
+    return P.div(R.sum(P.mul(pairs, width), (axis,), False), 2.0)
 
 
 trapz = trapezoid
@@ -492,15 +504,14 @@ trapz = trapezoid
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The running integrals of y along `dim` by the trapezoidal rule."""
     pairs, width, axis = _trapezoids("cumulative_trapezoid", y, x, 1 if dx is None else dx, dim)
-    return R.cumsum(P.div(P.mul(pairs, width), 2.0), axis)  # type: ignore[no-any-return]
+    return R.cumsum(P.div(P.mul(pairs, width), 2.0), axis)
 
 
 def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> list[Tensor]:
     """Estimated derivatives along each dimension (or those in `dim`), by central differences, of second order inside.
 
     spacing: the distance of the samples, one number for all dimensions or one for each, or their coordinates as
-    tensors.
-    edge_order: 1 or 2, the order of the one-sided differences at both ends.
+    tensors. edge_order: 1 or 2, the order of the one-sided differences at both ends.
     """
     ndim = input._data.ndim
     dims = list(range(ndim)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
@@ -528,60 +539,32 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
 def _gradient_along(y: Any, axis: int, h: Any, edge_order: int) -> Any:
     head, n = (slice(None),) * axis, y._data.shape[axis]
 
-    def part(t: Any, start: int | None, stop: int | None) -> Any:
-        return I.slice_(t, (*head, slice(start, stop), ...))
+    def at(start: int | None, stop: int | None) -> Any:
+        return I.slice_(y, (*head, slice(start, stop), ...))
 
-    if isinstance(h, TensorBase) and h._data.ndim:  # coordinates: weights from the distances on both sides
-        steps = S.reshape(R.diff(h, 0), (n - 1,) + (1,) * (y._data.ndim - axis - 1))
-        a, b = (I.slice_(steps, (s,)) for s in (slice(None, -1), slice(1, None)))
-        total = P.add(a, b)
-        inner = P.add(
-            P.add(
-                P.mul(part(y, None, -2), P.neg(P.div(b, P.mul(a, total)))),
-                P.mul(part(y, 1, -1), P.div(P.sub(b, a), P.mul(a, b))),
-            ),
-            P.mul(part(y, 2, None), P.div(a, P.mul(b, total))),
-        )
+    if not (isinstance(h, TensorBase) and h._data.ndim):  # equal distances
+        inner = (at(2, None) - at(None, -2)) / (h * 2)
         if edge_order == 1:
-            first = P.div(P.sub(part(y, 1, 2), part(y, 0, 1)), I.slice_(steps, (slice(0, 1),)))
-            last = P.div(P.sub(part(y, -1, None), part(y, -2, -1)), I.slice_(steps, (slice(-1, None),)))
+            first, last = (at(1, 2) - at(0, 1)) / h, (at(-1, None) - at(-2, -1)) / h
         else:
-            first = _one_sided(
-                part(y, 0, 1),
-                part(y, 1, 2),
-                part(y, 2, 3),
-                I.slice_(steps, (slice(0, 1),)),
-                I.slice_(steps, (slice(1, 2),)),
-            )
-            last = P.neg(
-                _one_sided(
-                    part(y, -1, None),
-                    part(y, -2, -1),
-                    part(y, -3, -2),
-                    I.slice_(steps, (slice(-1, None),)),
-                    I.slice_(steps, (slice(-2, -1),)),
-                )
-            )
+            first = (at(0, 1) * -1.5 + at(1, 2) * 2 - at(2, 3) * 0.5) / h
+            last = (at(-1, None) * 1.5 - at(-2, -1) * 2 + at(-3, -2) * 0.5) / h
         return S.cat([first, inner, last], axis)
-    inner = P.div(P.sub(part(y, 2, None), part(y, None, -2)), P.mul(h, 2) if isinstance(h, TensorBase) else h * 2)
+    steps: Any = S.reshape(R.diff(h, 0), (n - 1,) + (1,) * (y._data.ndim - axis - 1))
+    a, b = steps[:-1], steps[1:]  # distances to the left and to the right
+    inner = at(None, -2) * -(b / (a * (a + b))) + at(1, -1) * ((b - a) / (a * b)) + at(2, None) * (a / (b * (a + b)))
     if edge_order == 1:
-        first = P.div(P.sub(part(y, 1, 2), part(y, 0, 1)), h)
-        last = P.div(P.sub(part(y, -1, None), part(y, -2, -1)), h)
+        first, last = (at(1, 2) - at(0, 1)) / steps[:1], (at(-1, None) - at(-2, -1)) / steps[-1:]
     else:
-        first = P.div(P.sub(P.add(P.mul(part(y, 0, 1), -1.5), P.mul(part(y, 1, 2), 2)), P.mul(part(y, 2, 3), 0.5)), h)
-        last = P.div(
-            P.add(P.sub(P.mul(part(y, -1, None), 1.5), P.mul(part(y, -2, -1), 2)), P.mul(part(y, -3, -2), 0.5)), h
-        )
+        first = _one_sided(at(0, 1), at(1, 2), at(2, 3), steps[:1], steps[1:2])
+        last = -_one_sided(at(-1, None), at(-2, -1), at(-3, -2), steps[-1:], steps[-2:-1])
     return S.cat([first, inner, last], axis)
 
 
 def _one_sided(y0: Any, y1: Any, y2: Any, a: Any, b: Any) -> Any:
     """The derivative at y0 of the parabola through three samples at distances a and b."""
-    total = P.add(a, b)
-    return P.sub(
-        P.add(P.mul(y0, P.neg(P.div(P.add(P.mul(a, 2), b), P.mul(a, total)))), P.mul(y1, P.div(total, P.mul(a, b)))),
-        P.mul(y2, P.div(a, P.mul(b, total))),
-    )
+    total = a + b
+    return y0 * -((a * 2 + b) / (a * total)) + y1 * (total / (a * b)) - y2 * (a / (b * total))
 
 
 def as_floats(input: Any) -> Any:

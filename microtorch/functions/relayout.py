@@ -16,7 +16,7 @@ from microtorch.functions.arguments import axis_of, number_of, size_of
 from microtorch.functions.creation import check_sizes, in_format
 from microtorch.functions.shape import as_strided, check_repeats, element_offset, storage_bytes
 from microtorch.kernels.shape import strided
-from microtorch.ops import shape as S
+from microtorch.ops import index as I, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -36,7 +36,7 @@ def _relaid(self: Any, entry: Callable[..., Any], *constants: Any) -> Tensor:
         _move(self, new)
     elif type(node) is Leaf:
         node.shape = data.shape
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 def t_(self: Any) -> Tensor:
@@ -50,7 +50,7 @@ def transpose_(self: Any, dim0: int, dim1: int) -> Tensor:
     """`transpose`, in place."""
     ndim = self._data.ndim
     i, j = axis_of(dim0, ndim), axis_of(dim1, ndim)
-    return _relaid(self, S.transpose_in_place, i, j) if ndim else self  # type: ignore[no-any-return]
+    return _relaid(self, S.transpose_in_place, i, j) if ndim else self
 
 
 def squeeze_(self: Any, dim: Any = None) -> Tensor:
@@ -73,16 +73,14 @@ def unsqueeze_(self: Any, dim: int) -> Tensor:
 
 def as_strided_(self: Any, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
     """`as_strided`, in place."""
-    if self._node is not None and mode.enabled:
-        raise NotImplementedError("microtorch: as_strided_ of a tensor that requires a gradient is not supported")
-    self._data = as_strided(self, size, stride, storage_offset)._data
-    written(self)
-    return self  # type: ignore[no-any-return]
+    seen = as_strided(self.detach(), size, stride, storage_offset)._data
+    data = self._data
+    start = seen.__array_interface__["data"][0] - data.__array_interface__["data"][0]
+    return _relaid(self, I.as_strided_in_place, (data.shape, data.strides, seen.shape, seen.strides, start))
 
 
 def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Tensor:
-    """Change the size in place: contiguous on the same storage, which grows if it is too small (new elements are
-    zeros).
+    """Change the size in place: contiguous on the same storage, which grows (by zeros) if it is too small.
 
     Raises RuntimeError for a tensor that requires a gradient.
     """
@@ -92,7 +90,7 @@ def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Tensor:
     check_sizes(shape)
     have = self._data
     if have.shape == shape and memory_format is None:
-        return self  # type: ignore[no-any-return]
+        return self
     storage, offset, item = storage_of(self), element_offset(self), have.itemsize
     steps = in_format(np.empty(shape, have.dtype), memory_format).strides
     needed, whole = (offset + math.prod(shape)) * item, storage_bytes(self)
@@ -101,7 +99,7 @@ def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Tensor:
         grown[: whole // item] = strided(storage.memory, (whole // item,), (item,), 0)
         storage.memory = grown
     self._data = strided(storage.memory, shape, steps, offset * item)
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 def resize_as_(self: Any, the_template: Any, *, memory_format: Any = None) -> Tensor:
@@ -138,7 +136,7 @@ def set_(self: Any, source: Any = None, storage_offset: Any = 0, size: Any = Non
     written(self)
     if self._node is not None and mode.enabled:
         self._node = Invalid(self, self._node, "the derivative for 'set_' is not implemented")
-    return self  # type: ignore[no-any-return]
+    return self
 
 
 def _holding(storage: Storage) -> Any:

@@ -100,7 +100,7 @@ def lstm(*args: Any) -> tuple[Any, Any, Any]:
         layer = R.lstm_layer if x._data.dtype == np.float32 and not projected else R.lstm_layer_unfused
     if not projected:
         weights = [(*group, None) for group in weights]
-    return _layers(layer, x, sizes, hx, weights, num_layers, dropout, train, bidirectional, batch_first)  # type: ignore[return-value]
+    return _layers(layer, x, sizes, hx, weights, num_layers, dropout, train, bidirectional, batch_first)
 
 
 def _simple(layer: Layer, packed: Layer, args: tuple[Any, ...], *constants: Any) -> tuple[Any, Any]:
@@ -109,7 +109,7 @@ def _simple(layer: Layer, packed: Layer, args: tuple[Any, ...], *constants: Any)
     weights = _weights(params, has_biases, num_layers * (2 if bidirectional else 1))
     entry = layer if sizes is None else packed
     options = num_layers, dropout, train, bidirectional, batch_first
-    return _layers(entry, x, sizes, (hx,), weights, *options, *constants)  # type: ignore[return-value]
+    return _layers(entry, x, sizes, (hx,), weights, *options, *constants)
 
 
 def gru(*args: Any) -> tuple[Any, Any]:

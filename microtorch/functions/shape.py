@@ -1,5 +1,4 @@
-"""Shapes and views, with PyTorch's signatures. Joining and splitting are in functions/join.py, indexing in
-functions/index.py."""
+"""Shapes and views, with PyTorch's signatures. Joining and splitting are in join.py, indexing is in index.py."""
 
 from __future__ import annotations
 
@@ -120,11 +119,11 @@ def reshape(input: Any, *shape: Any, **named: Any) -> Tensor:
             break
     try:
         if input._data.flags.c_contiguous:
-            return S.view_as(input, shape)  # type: ignore[no-any-return]
-        return S.reshape_alias(input, shape)  # type: ignore[no-any-return]
+            return S.view_as(input, shape)
+        return S.reshape_alias(input, shape)
     except RuntimeError:
         shape = infer_size(tuple(shape), input._data.size)
-    return S.unsafe_view(P.contiguous(input), shape)  # type: ignore[no-any-return]
+    return S.unsafe_view(P.contiguous(input), shape)
 
 
 def torch_reshape(input: Any, shape: Any) -> Tensor:
@@ -137,7 +136,8 @@ def torch_reshape(input: Any, shape: Any) -> Tensor:
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from start_dim to end_dim as one."""
-    need_tensor("flatten", input)
+    if not isinstance(input, TensorBase):
+        need_tensor("flatten", input)
     shape = input._data.shape
     first, last = axis_of(start_dim, len(shape)), axis_of(end_dim, len(shape))
     if first > last:
@@ -145,8 +145,10 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if not shape:
         return reshape(input, 1)
     if first == last:
-        return input  # type: ignore[no-any-return]
-    return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+        return input
+    if 0 in shape:
+        return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+    return reshape(input, *shape[:first], -1, *shape[last + 1 :])
 
 
 def unflatten(input: Any, dim: int, sizes: Any) -> Tensor:
@@ -166,13 +168,13 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Tensor:
             f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {axis} ({shape[axis]}) in "
             "the input tensor"
         ) from None
-    return view(input, (*shape[:axis], *full, *shape[axis + 1 :]))  # type: ignore[no-any-return]
+    return view(input, (*shape[:axis], *full, *shape[axis + 1 :]))
 
 
 def ravel(input: Any) -> Tensor:
     """All elements in one dimension."""
     need_tensor("ravel", input)
-    return view(input if input._data.flags.c_contiguous else P.contiguous(input), -1)  # type: ignore[no-any-return]
+    return view(input if input._data.flags.c_contiguous else P.contiguous(input), -1)
 
 
 # the order of dimensions ---------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
         need_tensor("transpose", input)
     ndim = input._data.ndim
     i, j = axis_of(dim0, ndim), axis_of(dim1, ndim)
-    return S.transpose(input, i, j) if ndim else I.view_alias(input)  # type: ignore[no-any-return]
+    return S.transpose(input, i, j) if ndim else I.view_alias(input)
 
 
 swapaxes = swapdims = transpose
@@ -195,7 +197,7 @@ def t(input: Any) -> Tensor:
     need_tensor("t", input)
     if input._data.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input._data.ndim}D")
-    return S.t(input)  # type: ignore[no-any-return]
+    return S.t(input)
 
 
 def adjoint(input: Any) -> Tensor:
@@ -205,7 +207,7 @@ def adjoint(input: Any) -> Tensor:
             f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input._data.ndim}-D tensor."
         )
     out = transpose(input, -2, -1)
-    return P.conj(out) if input._data.dtype.kind == "c" else out  # type: ignore[no-any-return]
+    return P.conj(out) if input._data.dtype.kind == "c" else out
 
 
 def permute(input: Any, *dims: Any, **named: Any) -> Tensor:
@@ -214,8 +216,16 @@ def permute(input: Any, *dims: Any, **named: Any) -> Tensor:
         need_tensor("permute", input)
     if named:
         dims = (named.pop("dims"),)
-    order = size_of(dims, "permute", "dims")
     ndim = input._data.ndim
+    order: Any = dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims
+    if len(order) == ndim:
+        for d in order:
+            if type(d) is not int or not 0 <= d < ndim:
+                break
+        else:
+            if len(set(order)) == ndim:
+                return S.permute(input, tuple(order))
+    order = size_of(dims, "permute", "dims")
     if len(order) != ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
@@ -225,7 +235,7 @@ def permute(input: Any, *dims: Any, **named: Any) -> Tensor:
     axes = tuple([axis_of(d, ndim) for d in order])
     if len(set(axes)) != ndim:
         raise RuntimeError("permute(): duplicate dims are not allowed.")
-    return S.permute(input, axes)  # type: ignore[no-any-return]
+    return S.permute(input, axes)
 
 
 def movedim(input: Any, source: Any, destination: Any) -> Tensor:
@@ -246,7 +256,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Tensor:
     order = [n for n in range(ndim) if n not in src]
     for at, axis in sorted(zip(dst, src)):
         order.insert(at, axis)
-    return S.permute(input, tuple(order)) if ndim else I.view_alias(input)  # type: ignore[no-any-return]
+    return S.permute(input, tuple(order)) if ndim else I.view_alias(input)
 
 
 moveaxis = movedim
@@ -261,13 +271,13 @@ def squeeze(input: Any, dim: Any = None) -> Tensor:
         need_tensor("squeeze", input)
     shape = input._data.shape
     if dim is None:
-        return S.squeeze(input, tuple([i for i, n in enumerate(shape) if n == 1]))  # type: ignore[no-any-return]
+        return S.squeeze(input, tuple([i for i, n in enumerate(shape) if n == 1]))
     if type(dim) is int:
         axis = axis_of(dim, len(shape))
-        return S.squeeze_one(input, (axis,) if shape and shape[axis] == 1 else ())  # type: ignore[no-any-return]
+        return S.squeeze_one(input, (axis,) if shape and shape[axis] == 1 else ())
     axes = [axis_of(d, len(shape)) for d in dim]
     check_repeats(axes)
-    return S.squeeze_several(input, tuple([i for i in axes if i < len(shape) and shape[i] == 1]))  # type: ignore[no-any-return]
+    return S.squeeze_several(input, tuple([i for i in axes if i < len(shape) and shape[i] == 1]))
 
 
 def check_repeats(axes: Sequence[int]) -> None:
@@ -281,18 +291,18 @@ def unsqueeze(input: Any, dim: int) -> Tensor:
     """A view with a dimension of size 1 put in at `dim`."""
     if not isinstance(input, TensorBase):
         need_tensor("unsqueeze", input)
-    return S.unsqueeze(input, axis_of(dim, input._data.ndim + 1))  # type: ignore[no-any-return]
+    return S.unsqueeze(input, axis_of(dim, input._data.ndim + 1))
 
 
 def expand(input: Any, *sizes: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """A view broadcast to a larger shape; -1 keeps a size."""
-    return S.expand(input, size_of(sizes if size is None else (size,), "expand"))  # type: ignore[no-any-return]
+    return S.expand(input, size_of(sizes if size is None else (size,), "expand"))
 
 
 def broadcast_to(input: Any, size: Any) -> Tensor:
     """A view broadcast to `size`."""
     need_tensor("broadcast_to", input)
-    return S.expand(input, size_of((size,), "broadcast_to"))  # type: ignore[no-any-return]
+    return S.expand(input, size_of((size,), "broadcast_to"))
 
 
 def broadcast_shapes(*shapes: Any) -> Any:
@@ -384,19 +394,21 @@ def select(input: Any, dim: int, index: Any) -> Tensor:
         raise IndexError(
             f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {axis}"
         )
-    return I.select(input, (slice(None),) * axis + (index, ...))  # type: ignore[no-any-return]
+    return I.select(input, (slice(None),) * axis + (index, ...))
 
 
 def narrow(input: Any, dim: int, start: Any, length: int) -> Tensor:
     """A view of `length` indices from `start` along a dimension."""
     need_tensor("narrow", input)
-    return I.slice_(input, _narrow_key(input, dim, start, length))  # type: ignore[no-any-return]
+    return I.slice_(input, _narrow_key(input, dim, start, length))
 
 
 def _narrow_key(input: Any, dim: int, start: Any, length: int) -> tuple[Any, ...]:
     if not input._data.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     axis = axis_of(dim, input._data.ndim)
+    if isinstance(start, TensorBase) and (start._data.ndim or start._data.dtype.kind not in "iu"):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     n, start = input._data.shape[axis], int(start)
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
@@ -411,7 +423,7 @@ def _narrow_key(input: Any, dim: int, start: Any, length: int) -> tuple[Any, ...
 @takes_out
 def narrow_copy(input: Any, dim: int, start: Any, length: int) -> Tensor:
     """`narrow` as a copy."""
-    return S.narrow_copy(input, _narrow_key(input, dim, start, length))  # type: ignore[no-any-return]
+    return S.narrow_copy(input, _narrow_key(input, dim, start, length))
 
 
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
@@ -421,7 +433,7 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tenso
     i, j = axis_of(dim1, ndim), axis_of(dim2, ndim)
     if i == j:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return S.diagonal(input, offset, i, j)  # type: ignore[no-any-return]
+    return S.diagonal(input, offset, i, j)
 
 
 def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
@@ -437,7 +449,7 @@ def diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> T
     full = list(shape[:-1])
     for axis in sorted((i, j)):
         full.insert(axis, n)
-    return S.diag_embed(input, tuple(full), offset, i, j)  # type: ignore[no-any-return]
+    return S.diag_embed(input, tuple(full), offset, i, j)
 
 
 @takes_out
@@ -449,7 +461,7 @@ def diag(input: Any, diagonal: int = 0) -> Tensor:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
     if ndim == 1:
         return diag_embed(input, diagonal)
-    return S.diagonal_copy(input, diagonal, 0, 1)  # type: ignore[no-any-return]
+    return S.diagonal_copy(input, diagonal, 0, 1)
 
 
 def diagflat(input: Any, offset: int = 0) -> Tensor:
@@ -470,7 +482,7 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Tensor:
         raise RuntimeError(f"step is {step} but must be > 0")
     if not ndim:
         return reshape(input, 1) if size else reshape(input, 1)[:0]
-    return S.unfold(input, axis, size, step)  # type: ignore[no-any-return]
+    return S.unfold(input, axis, size, step)
 
 
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
@@ -500,7 +512,7 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: Any = None) -
         )
     strides = tuple(s * data.itemsize for s in steps)
     geometry = (data.shape, data.strides, shape, strides, (offset - element_offset(input)) * data.itemsize)
-    return I.as_strided(input, geometry)  # type: ignore[no-any-return]
+    return I.as_strided(input, geometry)
 
 
 def element_offset(t: Any) -> int:
@@ -527,14 +539,14 @@ def storage_bytes(t: Any) -> int:
 def tril(input: Any, diagonal: int = 0) -> Tensor:
     """The lower triangle of the last two dimensions, zeros above."""
     _need_matrix("tril", input)
-    return S.tril(input, diagonal)  # type: ignore[no-any-return]
+    return S.tril(input, diagonal)
 
 
 @takes_out
 def triu(input: Any, diagonal: int = 0) -> Tensor:
     """The upper triangle of the last two dimensions, zeros below."""
     _need_matrix("triu", input)
-    return S.triu(input, diagonal)  # type: ignore[no-any-return]
+    return S.triu(input, diagonal)
 
 
 def _need_matrix(name: str, input: Any) -> None:
@@ -548,7 +560,7 @@ def flip(input: Any, *dims: Any, **named: Any) -> Tensor:
     need_tensor("flip", input)
     axes = tuple(axis_of(d, input._data.ndim) for d in size_of((named["dims"],) if named else dims, "flip", "dims"))
     check_repeats(axes)
-    return S.flip(input, axes if input._data.ndim else ())  # type: ignore[no-any-return]
+    return S.flip(input, axes if input._data.ndim else ())
 
 
 def fliplr(input: Any) -> Tensor:
@@ -578,7 +590,7 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Tensor:
     for name, d in zip(("0", "1"), dims):
         if not -ndim <= d < ndim:
             raise RuntimeError(f"Rotation dim{name} out of range, dim{name} = {d}")
-    return S.rot90(input, k % 4, (axis_of(dims[0], ndim), axis_of(dims[1], ndim)))  # type: ignore[no-any-return]
+    return S.rot90(input, k % 4, (axis_of(dims[0], ndim), axis_of(dims[1], ndim)))
 
 
 def roll(input: Any, shifts: Any, dims: Any = None) -> Tensor:
@@ -589,10 +601,10 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Tensor:
     if not shifts:
         raise RuntimeError("`shifts` required")
     if not dims and len(shifts) == 1:
-        return reshape(S.roll(reshape(input, -1), shifts, (0,)), input._data.shape)
+        return S.roll_flat(input, shifts[0])
     if len(dims) != len(shifts):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
-    return S.roll(input, shifts, tuple(axis_of(d, input._data.ndim) for d in dims))  # type: ignore[no-any-return]
+    return S.roll(input, shifts, tuple(axis_of(d, input._data.ndim) for d in dims))
 
 
 def repeat(input: Any, *sizes: Any, **named: Any) -> Tensor:
@@ -603,7 +615,7 @@ def repeat(input: Any, *sizes: Any, **named: Any) -> Tensor:
     if times and min(times) < 0:
         full = [a * b for a, b in zip(times, (1,) * (len(times) - input._data.ndim) + input._data.shape)]
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(full)}: {full}")
-    return S.repeat(input, times)  # type: ignore[no-any-return]
+    return S.repeat(input, times)
 
 
 def tile(input: Any, *dims: Any, **named: Any) -> Tensor:
@@ -653,11 +665,13 @@ def repeat_interleave(
         count = number_of("repeat_interleave", repeats, "repeats", 2, "int")
         if count < 0:
             raise RuntimeError("Repeats must be non-negative")
+        if output_size is None:
+            return S.repeat_each(x, count, axis)
         counts = np.broadcast_to(np.int64(count), (n,))
     _need_counts(counts)
     if output_size is not None and int(counts.sum()) != output_size:
         raise RuntimeError("allocated size does not match required size")
-    return I.index_select(x, np.repeat(np.arange(n), counts), axis)  # type: ignore[no-any-return]
+    return I.index_select(x, np.repeat(np.arange(n), counts), axis)
 
 
 def _need_counts(counts: Any) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 
 from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.functions.arguments import axis_of, need_tensor, numpy_dtype, takes_out
-from microtorch.functions.pointwise import type_name
+from microtorch.functions.arguments import axis_of, need_tensor, takes_out
+from microtorch.functions.pointwise import refuse_kinds, type_name
 from microtorch.functions.reduce import nonempty
 from microtorch.kernels import sorting as K
 from microtorch.ops import index as I, pointwise as P, shape as S, sorting as O
@@ -33,13 +33,14 @@ def sort(input: Any, dim: Any = -1, descending: bool = False, stable: Any = None
     indices=tensor([1, 2, 0]))
     """
     need_tensor("sort", input)
-    _ordered("sort", input)
+    _ordered("Sort", input)
     return return_types.sort(*O.sort(input, axis_of(dim, input._data.ndim), bool(descending)))
 
 
 def _ordered(name: str, input: Any) -> None:
-    if input._data.dtype.kind == "c":
-        raise RuntimeError(f"{name}(): does not support complex input")
+    kind = input._data.dtype.kind
+    if kind == "c" or (kind == "b" and name == "topk"):
+        raise RuntimeError(f" {name} does not support {'complex' if kind == 'c' else 'bool'} dtypes on CPU")
 
 
 @takes_out
@@ -93,6 +94,7 @@ def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     tensor(2.)
     """
     need_tensor("median", input)
+    refuse_kinds("median", "bc", input)
     if dim is None:
         return O.median_all(input)
     axis = axis_of(dim, input._data.ndim)
@@ -104,6 +106,7 @@ def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 def nanmedian(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The median of what is not NaN."""
     need_tensor("nanmedian", input)
+    refuse_kinds("median", "bc", input)
     if dim is None:
         return O.nanmedian_all(input)
     axis = axis_of(dim, input._data.ndim)
@@ -115,6 +118,7 @@ def nanmedian(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
     """The most frequent element along `dim` (the smallest such), and its last place."""
     need_tensor("mode", input)
+    refuse_kinds("mode", "c", input)
     axis = axis_of(dim, input._data.ndim)
     nonempty("mode", input, axis)
     return return_types.mode(*O.mode(input, axis, keepdim))
@@ -188,10 +192,10 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
         above = I.gather(ordered, wrap(np.ceil(rank._data).astype(np.int64)), last)
         values = P.lerp(values, above, weight)
     if q._data.ndim == 0:
-        return S.reshape(values, shape if keepdim else values._data.shape[:-1])  # type: ignore[no-any-return]
+        return S.reshape(values, shape if keepdim else values._data.shape[:-1])
     m = values._data.ndim
     values = S.permute(values, (m - 1, *range(m - 1)))
-    return S.reshape(values, (q._data.size, *shape)) if keepdim else values  # type: ignore[no-any-return]
+    return S.reshape(values, (q._data.size, *shape)) if keepdim else values
 
 
 # searching -----------------------------------------------------------------------------------------------------------
@@ -249,12 +253,6 @@ def searchsorted(
             f"input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value tensor "
             f"{list(values.shape)}"
         )
-    if edges.dtype != values.dtype:
-        raise RuntimeError(
-            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary "
-            "tensor's dtype "
-            f"{type_name(sorted_sequence)} and input value tensor's dtype {type_name(x)}"
-        )
     if sorter is not None:
         if sorter._data.shape != edges.shape:
             raise RuntimeError(
@@ -304,6 +302,8 @@ def unique_consecutive(input: Any, return_inverse: bool = False, return_counts: 
 def _unique(name: str, kernel: Any, input: Any, return_inverse: bool, return_counts: bool, dim: Any) -> Any:
     need_tensor(name, input)
     x = input._data
+    if x.dtype.kind == "c":
+        raise NotImplementedError(f"\"unique\" not implemented for '{type_name(input)}'")
     axis = None if dim is None else axis_of(dim, x.ndim)
     if axis is not None and x.ndim and x.size == 0:
         if x.shape[axis]:
@@ -362,14 +362,15 @@ def _range(name: str, x: Any, low: Any, high: Any) -> tuple[Any, Any]:
 def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     """How many elements lie in each of `bins` equal parts of [min, max] (of the data's range, if both are equal)."""
     x = input._data
-    if x.dtype.kind != "f" or x.dtype == dtypes.F16:
+    if x.dtype.kind != "f":
         raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{type_name(input)}'")
     if bins <= 0:
         raise RuntimeError(
             "bins must be > 0" if bins != 0 else f"torch.histogramdd(): bins {bins} must be > 0 for dimension 0"
         )
     low, high = _range("torch.histc", x, min, max)
-    return wrap(K.histogram(x, np.linspace(low, high, bins + 1, dtype=x.dtype), None, x.dtype))
+    kind = dtypes.F32 if x.dtype == dtypes.F16 else x.dtype
+    return wrap(K.histogram(x.astype(kind), np.linspace(low, high, bins + 1, dtype=kind), None, x.dtype))
 
 
 def histogram(
@@ -450,26 +451,3 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
         for i, e in enumerate(edges):
             counts /= np.diff(e).reshape([-1 if j == i else 1 for j in builtins.range(n)])
     return return_types.histogramdd(wrap(counts.astype(x.dtype)), tuple(wrap(e.copy()) for e in edges))
-
-
-__all__ = [
-    "argsort",
-    "bincount",
-    "bucketize",
-    "histc",
-    "histogram",
-    "histogramdd",
-    "kthvalue",
-    "median",
-    "mode",
-    "msort",
-    "nanmedian",
-    "nanquantile",
-    "numpy_dtype",
-    "quantile",
-    "searchsorted",
-    "sort",
-    "topk",
-    "unique",
-    "unique_consecutive",
-]

@@ -61,7 +61,7 @@ def polygamma(n: int, input: Any) -> Tensor:
     need_tensor("polygamma", input, position=2)
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
-    return F.polygamma(input, n)  # type: ignore[no-any-return]
+    return F.polygamma(input, n)
 
 
 @takes_out
@@ -76,7 +76,7 @@ def mvlgamma(input: Any, p: int) -> Tensor:
     input = as_floats(input)
     shifts = wrap(np.asarray(np.arange(p) * -0.5, input._data.dtype))
     parts = F.lgamma(P.add(input.unsqueeze(-1), shifts))
-    return P.add(R.sum(parts, (parts._data.ndim - 1,), False), p * (p - 1) * math.log(math.pi) / 4)  # type: ignore[no-any-return]
+    return P.add(R.sum(parts, (parts._data.ndim - 1,), False), p * (p - 1) * math.log(math.pi) / 4)
 
 
 multigammaln = mvlgamma
@@ -86,13 +86,13 @@ multigammaln = mvlgamma
 def igamma(input: Any, other: Any) -> Tensor:
     """The regularised lower incomplete gamma function P(input, other); it has a gradient for `other` only. Needs
     SciPy."""
-    return _incomplete("igamma", F.igamma, input, other)  # type: ignore[no-any-return]
+    return _incomplete("igamma", F.igamma, input, other)
 
 
 @takes_out
 def igammac(input: Any, other: Any) -> Tensor:
     """The regularised upper incomplete gamma function Q(input, other) = 1 - P(input, other). Needs SciPy."""
-    return _incomplete("igammac", F.igammac, input, other)  # type: ignore[no-any-return]
+    return _incomplete("igammac", F.igammac, input, other)
 
 
 gammainc, gammaincc = igamma, igammac

@@ -44,6 +44,11 @@ def leaky_relu(x: Any, negative_slope: float) -> Any:
     return select.where(x > 0, x, scaled)
 
 
+def rrelu(x: Any, noise: Any) -> Any:
+    """x times a slope for each element: 1, or drawn at random where x is not positive."""
+    return x * noise
+
+
 def leaky_relu_backward(g: Any, x: Any, negative_slope: float) -> Any:
     """g, or negative_slope g where x is not positive."""
     return select.where(x > 0, g, g * negative_slope)
@@ -81,7 +86,7 @@ def normal_cdf(x: Any) -> Any:
 
 def normal_pdf(x: Any) -> Any:
     """The density of the standard normal, exp(-x^2 / 2) / sqrt(2 pi)."""
-    d = x * x
+    d = np.asarray(x * x)
     d *= -0.5
     d = np.exp(d)
     d *= INV_SQRT_2PI

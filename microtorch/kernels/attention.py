@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.softmax import softmax_backward
+
+_add: Any = np.add.reduce
+_max: Any = np.maximum.reduce
 
 
 def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
@@ -30,29 +34,27 @@ def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> 
                 scores = scores + mask
         if scores.size == 0:
             return scores
-        top = np.maximum.reduce(scores, -1, None, None, True)  # type: ignore[call-overload]
+        top = _max(scores, -1, None, None, True)
         if mask is not None:
             top = np.where(top == -np.inf, 0, top).astype(scores.dtype)
         scores -= top
         np.exp(scores, out=scores)
-        total = np.add.reduce(scores, -1, None, None, True)  # type: ignore[call-overload]
+        total = _add(scores, -1, None, None, True)
         if mask is not None:
             total[total == 0] = 1
         scores /= total
         return scores
 
 
+@in_single
 @quiet
 def attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> tuple[Any, Any]:
     """The result, and the weights before dropout; noise: what dropout multiplies them by, or None."""
-    if q.dtype == np.float16:
-        wide = [a.astype(np.float32) if a is not None and a.dtype == np.float16 else a for a in (q, k, v, mask, noise)]
-        out, p = attention(*wide, scale, causal)  # type: ignore[call-arg]
-        return out.astype(np.float16), p.astype(np.float16)
     p = attention_weights(q, k, mask, scale, causal)
     return np.matmul(p if noise is None else p * noise, v), p
 
 
+@in_single
 def attention_backward(g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any) -> list[Any]:
     """The gradients of q, k, v and mask."""
     dropped = p if noise is None else p * noise

@@ -1,10 +1,9 @@
 """Convolution in any number of dimensions, by matrix products (BLAS) over unfolded blocks of the input.
 
 x (N, C, *S), weight (O, C / groups, *K), result (N, O, *out). A *tap* is one place of the kernel. For stride s the
-input
-is cut into s *phases* per dimension (x[a::s]); in its phase a tap reads the output's places one after the other, from
-some
-shift on. The unfolded matrix (C * taps, places) of a few images is so a strided view of a phase, copied at once.
+input is cut into s *phases* per dimension (x[a::s]); in its phase a tap reads the output's places one after the other,
+from some shift on. The unfolded matrix (C * taps, places) of a few images is so a strided view of a phase, copied at
+once.
 
 Three ways to lay out the places:
 
@@ -22,10 +21,12 @@ import functools
 import itertools
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from microtorch.kernels.half import in_single
 
 Ints = tuple[int, ...]
 
@@ -48,8 +49,7 @@ _memory = threading.local()
 
 
 def _scratch(use: str, count: int, dtype: Any) -> Any:
-    """Memory for so many elements that is there until the next call for the same use: fresh memory costs page
-    faults."""
+    """Memory that stays for the next call for the same use: fresh memory costs page faults."""
     held = getattr(_memory, use, None)
     size = count * dtype.itemsize
     if held is None or held.nbytes < size:
@@ -113,7 +113,7 @@ class _Plan:
             for r in range(0, self.out[0], self.rows):
                 yield i, min(i + self.images, self.n), r, min(r + self.rows, self.out[0])
 
-    # phases ----------------------------------------------------------------------------------------------------------
+    # phases -----------------------------------------------------------------------------------------------------------
 
     def empty_phases(self, n: int, dtype: Any, zero: bool) -> list[Any]:
         """Memory for the phases of n images."""
@@ -144,8 +144,7 @@ class _Plan:
         return (rows - 1) * self.row + sum((o - 1) * s for o, s in zip(self.out[1:], self.strides[1:])) + 1
 
     def unfold(self, parts: list[Any], first: int, end: int, ones: bool = False) -> Any:
-        """The unfolded matrix of a block: (groups, C / groups * taps, n * places), or by image (n, groups, ...,
-        places).
+        """The unfolded matrix of a block, (groups, C / groups * taps, n * places); by image (n, groups, ..., places).
 
         ones: with a further row of ones in each group (by image only).
         """
@@ -164,13 +163,13 @@ class _Plan:
         else:
             matrix = _scratch("cols", groups * self.k * n * count, dtype).reshape(groups, self.k, n * count)
             cols = matrix.reshape(groups, channels, self.taps, n, count)
+        length = count
+        shape: Ints = (rows, *self.out[1:])
+        strides = tuple(s * size for s in self.strides)
         if self.flat:
             length = self.length(rows)
             cols[..., length:] = 0
             shape, strides = (length,), (size,)
-        else:
-            length, shape = count, (rows, *self.out[1:])  # type: ignore[assignment]
-            strides = tuple(s * size for s in self.strides)
         t = 0
         for phase, part in zip(self.phases, parts):
             taps = math.prod(phase.grid)
@@ -221,7 +220,7 @@ class _Plan:
         seen = a.reshape(self.o, -1, end - first, *self.phase_size[1:]).swapaxes(0, 1)
         return seen[(..., *(slice(o) for o in self.out[1:]))]
 
-    # weights ---------------------------------------------------------------------------------------------------------
+    # weights ----------------------------------------------------------------------------------------------------------
 
     def matrix_of(self, weight: Any) -> Any:
         """The weight as (groups, O / groups, C / groups * taps), the taps in the order of the phases."""
@@ -242,7 +241,9 @@ def _phases(
     size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, phase_size: Ints
 ) -> tuple[list[_Phase], Any]:
     """The phases, and the number of the tap at each place of their order (None: the kernel's own order)."""
-    classes = []  # for each dimension: (start, taps, shift, step, inner, outer) of each phase that a tap reads
+    classes: list[
+        Any
+    ] = []  # for each dimension: (start, taps, shift, step, inner, outer) of each phase that a tap reads
     for n, k, s, p, d, f in zip(size, kernel, stride, padding, dilation, phase_size):
         by_start: dict[int, list[int]] = {}
         for tap in range(k):
@@ -260,34 +261,20 @@ def _phases(
         classes.append(found)
     phases, order = [], []
     for choice in itertools.product(*classes):
-        start, taps, shift, step, inner, outer = zip(*choice)  # type: ignore[assignment]
-        phases.append(_Phase(start, tuple(len(t) for t in taps), shift, step, inner, outer))  # type: ignore[arg-type]
-        order += [int(np.ravel_multi_index(at, kernel)) for at in itertools.product(*taps)]  # type: ignore[call-overload]
+        starts, tap_lists, *geometry = (tuple(part) for part in zip(*choice))
+        phases.append(_Phase(starts, tuple(len(t) for t in tap_lists), *geometry))
+        order += [int(np.ravel_multi_index(at, kernel)) for at in itertools.product(*tap_lists)]
     return phases, None if order == list(range(len(order))) else np.array(order)
 
 
 _plan = functools.lru_cache(maxsize=512)(_Plan)
 
 
-def _single_for_half(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Half precision is computed in single."""
-
-    @functools.wraps(kernel)
-    def call(x: Any, y: Any, *rest: Any) -> Any:
-        if x.dtype == np.float16:
-            rest = tuple(a.astype(np.float32) if isinstance(a, np.ndarray) else a for a in rest)
-            return kernel(x.astype(np.float32), y.astype(np.float32), *rest).astype(np.float16)
-        return kernel(x, y, *rest)
-
-    return call
-
-
-@_single_for_half
+@in_single
 def conv(
     x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: Ints | None = None
 ) -> Any:
-    """The convolution (cross-correlation) of x with weight, plus bias; `size`: of the result, if it is not all that
-    fits."""
+    """The convolution (cross-correlation) of x with weight, plus bias; size: of the result, if not all that fits."""
     plan = _plan(x.shape, weight.shape, stride, padding, dilation, groups, size)
     out = np.empty((plan.n, plan.o, *plan.out), x.dtype)
     if out.size == 0:
@@ -342,7 +329,7 @@ def _gradient_matrix(plan: _Plan, g: Any, i: int, j: int, r: int, e: int) -> Any
     return matrix.reshape(plan.groups, plan.o // plan.groups, places)
 
 
-@_single_for_half
+@in_single
 def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
     """The gradient of x, given g, that of the result; linear in g and in weight."""
     plan = _plan(x_shape, weight.shape, stride, padding, dilation, groups, g.shape[2:])
@@ -382,7 +369,7 @@ def _turned(weight: Any, groups: int) -> Any:
     return np.flip(w, tuple(range(2, w.ndim)))
 
 
-@_single_for_half
+@in_single
 def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
     """The gradient of weight, given g, that of the result; linear in g and in x."""
     plan = _plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:])

@@ -98,9 +98,9 @@ def solve_triangular(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
     n = a.shape[-1]
     a = np.triu(a) if upper else np.tril(a)
     if unitriangular:
-        i = np.arange(n)
+        every = np.arange(n)
         a = a.copy()
-        a[..., i, i] = 1
+        a[..., every, every] = 1
     if not n or not b.size:
         return np.zeros(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], b.dtype)
     try:
@@ -108,7 +108,7 @@ def solve_triangular(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
     except np.linalg.LinAlgError:
         shape = np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:]
         x = np.array(np.broadcast_to(b, shape))
-        for i in range(n - 1, -1, -1) if upper else range(n):  # type: ignore[assignment]  # substitution, a row at a time
+        for i in range(n - 1, -1, -1) if upper else range(n):  # substitution, a row at a time
             x[..., i, :] /= a[..., i, i, None]
             rest = slice(0, i) if upper else slice(i + 1, n)
             x[..., rest, :] -= a[..., rest, i, None] * x[..., None, i, :]
@@ -179,8 +179,8 @@ def cholesky_inverse(factor: Any, upper: bool) -> Any:
 @np.errstate(all="ignore")
 def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     """L (below the diagonal, where it is 1) and U in one matrix, the row exchanged with each row (1-based), and which
-    diagonal
-    element of U is the first to be 0. Gaussian elimination (3.4.1), a column of all the batch's matrices at a time."""
+    diagonal element of U is the first to be 0. Gaussian elimination (3.4.1), a column of all the batch's matrices at a
+    time."""
     out = np.array(a)
     *batch, m, n = a.shape
     k = min(m, n)
@@ -231,7 +231,7 @@ def qr(a: Any, mode: str) -> tuple[Any, Any]:
         i = np.arange(min(m, k))
         q[..., i, i] = 1
         return q, np.zeros((*batch, k, n), a.dtype)
-    q, r = np.linalg.qr(a, mode)  # type: ignore[call-overload]
+    q, r = np.linalg.qr(a, "complete" if mode == "complete" else "reduced")
     return q, r
 
 
@@ -337,24 +337,9 @@ def cofactor(a: Any) -> Any:
 
 
 # Pade's coefficients of degree 13 for exp, and the norm up to which they are exact (N. J. Higham, "The scaling and
-# squaring
-# method for the matrix exponential revisited", SIAM J. Matrix Anal. Appl. 26 (2005), table 2.3)
-_PADE_13 = (
-    64764752532480000,
-    32382376266240000,
-    7771770303897600,
-    1187353796428800,
-    129060195264000,
-    10559470521600,
-    670442572800,
-    33522128640,
-    1323241920,
-    40840800,
-    960960,
-    16380,
-    182,
-    1,
-)
+# squaring method for the matrix exponential revisited", SIAM J. Matrix Anal. Appl. 26 (2005), table 2.3)
+_PADE_13 = (64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600,
+            670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1)  # fmt: skip
 _THETA_13 = 5.371920351148152
 
 

@@ -6,15 +6,7 @@ from typing import Any
 
 import numpy as np
 
-
-def add_rows(out: Any, rows: Any, g: Any) -> Any:
-    """Add g[i] to row rows[i] of out (contiguous), in order, in place: np.add.at is fast for flat indices only."""
-    width = out.size // out.shape[0] if out.shape[0] else 0
-    if width == 1:
-        np.add.at(out.reshape(-1), rows, g.reshape(-1))
-    elif rows.size and width:
-        np.add.at(out.reshape(-1), (rows[:, None] * width + np.arange(width)).reshape(-1), g.reshape(-1))
-    return out
+from microtorch.kernels.index import add_rows
 
 
 def embedding(weight: Any, index: Any, padding_idx: int, scale: bool) -> Any:
@@ -46,8 +38,7 @@ def embedding_backward(g: Any, shape: tuple[int, ...], index: Any, padding_idx: 
 
 
 def embedding_spread(x: Any, index: Any, padding_idx: int, scale: bool) -> Any:
-    """The transpose of embedding_backward: rows of x looked up, zero for padding_idx, divided by their frequency if
-    `scale`."""
+    """The transpose of embedding_backward: rows looked up, zero for padding_idx, over their frequency if `scale`."""
     if scale:
         x = x / _times(index.reshape(-1), x.shape)
     out = np.take(x, index, 0)

@@ -114,31 +114,39 @@ def digamma(x: Any) -> Any:
     return _in_float64(x, _digamma)
 
 
-@np.errstate(all="ignore")
-def zeta(s: Any, q: Any) -> Any:
-    """Hurwitz' zeta function: the sum of (q + k)^-s over k = 0, 1, 2, ..., by Euler-Maclaurin summation (23.2.9)."""
-    dtype = np.result_type(s, q)
-    s, q = np.broadcast_arrays(np.asarray(s, np.float64), np.asarray(q, np.float64))
-    total, a = np.zeros(s.shape), q + 0.0
+def _zeta_positive(s: Any, q: Any) -> Any:
+    """Euler-Maclaurin summation (23.2.9) from q + 10 on, for q > 0."""
+    total, a = np.zeros(np.broadcast_shapes(s.shape, q.shape)), q + 0.0
     for _ in range(10):
         total += a**-s
         a = a + 1
-    for _ in range(10000):  # far to the left
-        low = a < 10
-        if not low.any():
-            break
-        total += np.where(low, a**-s, 0)
-        a = np.where(low, a + 1, a)
     total += a ** (1 - s) / (s - 1) + 0.5 * a**-s
     factor = s * a ** (-s - 1) / 2
     for j, b in enumerate(_BERNOULLI):
         total += b * factor
         factor = factor * (s + 2 * j + 1) * (s + 2 * j + 2) / ((2 * j + 3) * (2 * j + 4)) / (a * a)
-    pole = (q <= 0) & (q == np.floor(q))
-    undefined = (q <= 0) & ~pole & (s != np.floor(s))
-    total = np.where(s == 1, np.inf, np.where((s < 1) | np.isnan(s) | np.isnan(q), np.nan, total))
-    total = np.where((s > 1) & pole, np.inf, np.where((s > 1) & undefined, np.nan, total))
-    return np.asarray(np.where((s > 1) & np.isposinf(q), 0.0, total)).astype(dtype)
+    return total
+
+
+@np.errstate(all="ignore")
+def zeta(s: Any, q: Any) -> Any:
+    """Hurwitz' zeta function: the sum of (q + k)^-s over k = 0, 1, 2, ...; for negative q only whole s have one."""
+    dtype = np.result_type(s, q)
+    s, q = np.broadcast_arrays(np.asarray(s, np.float64), np.asarray(q, np.float64))
+    total = _zeta_positive(s, np.where(q > 0, q, 1.0))
+    left = (q <= 0) & np.isfinite(q) & (s == np.floor(s))
+    if left.any():  # the n terms left of 0 are those of (-1)^s sum (r + k)^-s, r in (0, 1], counted from the other side
+        s_, q_ = s[left], q[left]
+        n = np.floor(-q_) + 1
+        r = -(q_ + n - 1)
+        sign = np.where(np.mod(s_, 2) == 0, 1.0, -1.0)
+        found = sign * (_zeta_positive(s_, r) - _zeta_positive(s_, r + n)) + _zeta_positive(s_, q_ + n)
+        total = np.array(total)
+        total[left] = np.where(r == 0, np.inf, found)
+    undefined = (s < 1) | np.isnan(s) | np.isnan(q) | np.isinf(q) | ((q <= 0) & ~left)
+    total = np.where(s == 1, np.inf, np.where(undefined, np.nan, total))
+    total = np.where((s > 1) & (q <= 0) & (q == np.floor(q)), np.inf, total)
+    return np.asarray(np.where(np.isposinf(s) & (q > 0), np.where(q < 1, np.inf, np.nan), total)).astype(dtype)
 
 
 def polygamma(x: Any, n: int) -> Any:
@@ -146,7 +154,9 @@ def polygamma(x: Any, n: int) -> Any:
     if n == 0:
         return digamma(x)
     sign = (-1.0) ** (n + 1)
-    return (sign * math.factorial(n) * zeta(np.float64(n + 1), np.asarray(x, np.float64))).astype(x.dtype)
+    wide = np.asarray(x, np.float64)
+    out = sign * math.factorial(n) * zeta(np.float64(n + 1), wide)
+    return (np.where(np.isposinf(wide), 0.0, out) if n == 1 else out).astype(x.dtype)
 
 
 # modified Bessel functions -------------------------------------------------------------------------------------------
@@ -154,9 +164,8 @@ def polygamma(x: Any, n: int) -> Any:
 
 def _bessel_i(x: Any, n: int) -> Any:
     """exp(-|x|) I_n(x), n = 0 or 1: the integral (9.6.19), 2 / pi times that of cosh(x cos t) or sinh(x cos t) cos t
-    from 0 to
-    pi / 2, whose trapezoidal sums converge exponentially since it is periodic; beyond 30 the asymptotic series
-    (9.7.1)."""
+    from 0 to pi / 2, whose trapezoidal sums converge exponentially since it is periodic; beyond 30 the asymptotic
+    series (9.7.1)."""
     a = np.abs(x)
     near, points = np.minimum(a, 30.0), 32
     total = np.zeros_like(near)

@@ -47,14 +47,14 @@ def index_embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
 
 def pick(x: Any, key: tuple[Any, ...]) -> Any:
     """x[key], contiguous (NumPy would leave the result of x[:, rows] in another order)."""
-    at = None
+    at = -1
     for i, k in enumerate(key):
         if isinstance(k, np.ndarray):
-            if at is not None or k.dtype.kind == "b":
+            if at >= 0 or k.dtype.kind == "b":
                 break
             at = i
     else:
-        return np.take(x, key[at], at)  # type: ignore[index]
+        return np.take(x, key[at], at)
     out = x[key]
     return out if out.flags.c_contiguous else np.ascontiguousarray(out)
 
@@ -72,12 +72,9 @@ def put_into(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> None
         x[key] = value
         return
     first = key[0]
-    if (
-        isinstance(first, np.ndarray)
-        and first.dtype.kind in "iu"
-        and all(k == slice(None) for k in key[1:] if k is not Ellipsis and isinstance(k, slice))
-        and not any(isinstance(k, np.ndarray) or k is None for k in key[1:])
-    ):
+    rest = [k for k in key[1:] if k is not Ellipsis]
+    whole_rows = all(isinstance(k, slice) and k == slice(None) for k in rest)
+    if whole_rows and isinstance(first, np.ndarray) and first.dtype.kind in "iu":
         add_rows(x, first, np.broadcast_to(value, first.shape + x.shape[1:]))
     else:
         np.add.at(x, key, value)
@@ -93,6 +90,10 @@ def add_rows(out: Any, rows: Any, g: Any) -> Any:
         np.add.at(out, flat, values)
         return out
     flat = np.where(flat < 0, flat + out.shape[0], flat)
+    if out.flags.c_contiguous and values.dtype == out.dtype:  # np.add.at is fast for flat places, slow for rows
+        width = out.size // out.shape[0]
+        np.add.at(out.reshape(-1), (flat[:, None] * width + np.arange(width)).reshape(-1), values.reshape(-1))
+        return out
     order = np.argsort(flat, kind="stable")
     ordered = flat[order]
     starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
@@ -214,7 +215,7 @@ def index_add(x: Any, index: Any, source: Any, axis: int, alpha: Any) -> Any:
 def index_add_into(x: Any, index: Any, source: Any, axis: int, alpha: Any) -> None:
     """`index_add`, in place."""
     if alpha != 1:
-        source = (source * alpha).astype(x.dtype, copy=False)
+        source = source * np.asarray(alpha).astype(x.dtype)
     if x.dtype.kind == "b":
         np.logical_or.at(x, (slice(None),) * axis + (index,), source)
         return
@@ -263,6 +264,14 @@ def put_flat(x: Any, index: Any, source: Any, accumulate: bool) -> Any:
     return flat.reshape(x.shape)
 
 
+def masked_fill(x: Any, mask: Any, value: Any) -> Any:
+    """A copy of x with one number where the mask is true, both broadcast."""
+    shape = x.shape if x.shape == mask.shape else np.broadcast_shapes(x.shape, mask.shape)
+    out = np.array(x if x.shape == shape else np.broadcast_to(x, shape), order="C")
+    np.copyto(out, value, where=mask)
+    return out
+
+
 def masked_scatter(x: Any, mask: Any, source: Any) -> Any:
     """A copy of x with the elements of source, in order, where the mask is true."""
     out = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)))
@@ -281,6 +290,13 @@ def masked_scatter_backward(g: Any, mask: Any, shape: tuple[int, ...]) -> Any:
     out = np.zeros(shape, g.dtype)
     taken = g[np.broadcast_to(mask, g.shape)]
     out.reshape(-1)[: taken.size] = taken
+    return out
+
+
+def masked_embed(source: Any, mask: Any, shape: tuple[int, ...]) -> Any:
+    """Zeros of `shape` with the elements of source, in order, where the mask is true."""
+    out = np.zeros(shape, source.dtype)
+    masked_scatter_into(out, mask, source)
     return out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
@@ -10,18 +12,10 @@ from microtorch.dtypes import of
 from microtorch.kernels.pointwise import unsupported
 
 _C_NAMES = {
-    "Float": "float",
-    "Double": "double",
-    "Half": "c10::Half",
-    "Long": "long int",
-    "Int": "int",
-    "Short": "short int",
-    "Byte": "unsigned char",
-    "Char": "signed char",
-    "Bool": "bool",
-    "ComplexFloat": "c10::complex<float>",
+    "Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long int", "Int": "int", "Short": "short int",
+    "Byte": "unsigned char", "Char": "signed char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
     "ComplexDouble": "c10::complex<double>",
-}
+}  # fmt: skip
 
 
 def c_name(dtype: Any) -> str:
@@ -131,7 +125,23 @@ def addbmm(x: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
 
 def addr(x: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
     """beta x + alpha times the outer product of two vectors."""
-    return _onto(x, _scaled(np.multiply.outer(a, b), alpha), beta)
+    product = np.multiply.outer(a, b)
+    if x.dtype.kind == "b":
+        return (x & bool(beta)) | (product & bool(alpha))
+    return _onto(x, _scaled(product, alpha), beta)
+
+
+@functools.lru_cache(1024)
+def _contraction(x: str, y: str, out: str) -> tuple[Any, ...]:
+    """How to multiply two arrays with lettered axes: the order of x's and y's axes and, of x's, how many are common to
+    all, only x's, summed; then the order of the product's axes."""
+    both = [c for c in x if c in y]
+    batch, summed = [c for c in both if c in out], [c for c in both if c not in out]
+    of_x, of_y = [c for c in x if c not in y], [c for c in y if c not in x]
+    have = batch + of_x + of_y
+    orders = [[x.index(c) for c in batch + of_x + summed], [y.index(c) for c in batch + summed + of_y]]
+    back = None if "".join(have) == out else [have.index(c) for c in out]
+    return *orders, len(batch), len(of_x), len(summed), back
 
 
 def contract(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> Any:
@@ -139,31 +149,17 @@ def contract(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> A
 
     Every axis has a letter; one that only x or only y has is in the result. Done as one batched matrix product.
     """
-    both = [c for c in x_labels if c in y_labels]
-    batch = [c for c in both if c in out_labels]
-    summed = [c for c in both if c not in out_labels]
-    of_x = [c for c in x_labels if c not in y_labels]
-    of_y = [c for c in y_labels if c not in x_labels]
-    size = dict(zip(x_labels + y_labels, x.shape + y.shape))
-
-    def count(labels: list[str]) -> int:
-        n = 1
-        for c in labels:
-            n *= size[c]
-        return n
-
-    a = x.transpose([x_labels.index(c) for c in batch + of_x + summed])
-    b = y.transpose([y_labels.index(c) for c in batch + summed + of_y])
+    x_order, y_order, batch, only_x, summed, back = _contraction(x_labels, y_labels, out_labels)
+    a, b = x.transpose(x_order), y.transpose(y_order)
+    head, rows, columns = a.shape[:batch], a.shape[batch : batch + only_x], b.shape[batch + summed :]
     if summed:
-        a = a.reshape(count(batch), count(of_x), count(summed))
-        b = b.reshape(count(batch), count(summed), count(of_y))
-        product = matmul(a, b).reshape([size[c] for c in batch + of_x + of_y])
+        n, k = math.prod(head), math.prod(b.shape[batch : batch + summed])
+        a, b = a.reshape(n, math.prod(rows), k), b.reshape(n, k, math.prod(columns))
+        product = matmul(a[0], b[0]) if n == 1 else matmul(a, b)
+        product = product.reshape((*head, *rows, *columns))
     else:
-        product = a.reshape([*a.shape, *(1 for _ in of_y)]) * b.reshape(
-            [*b.shape[: len(batch)], *(1 for _ in of_x), *b.shape[len(batch) :]]
-        )
-    have = batch + of_x + of_y
-    return product.transpose([have.index(c) for c in out_labels])
+        product = a.reshape((*a.shape, *(1,) * len(columns))) * b.reshape((*head, *(1,) * len(rows), *columns))
+    return product if back is None else product.transpose(back)
 
 
 def cross(x: Any, y: Any, axis: int) -> Any:

@@ -9,7 +9,8 @@ import numpy as np
 from microtorch.kernels import select
 from microtorch.kernels.pointwise import quiet
 
-_add = np.add.reduce
+_add: Any = np.add.reduce
+_max: Any = np.maximum.reduce
 
 
 def reduced(losses: Any, reduction: str) -> Any:
@@ -175,9 +176,9 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
         return np.asarray(loss).astype(x.dtype), p.astype(x.dtype)
     if x.size == 0:
         return nll_loss(x, target, weight, ignore_index, reduction), x
-    z = x - np.maximum.reduce(x, axis, None, None, True)  # type: ignore[call-overload]
+    z = x - _max(x, axis, None, None, True)
     p = np.exp(z)
-    total = _add(p, axis, None, None, True)  # type: ignore[call-overload]
+    total = _add(p, axis, None, None, True)
     if (
         x.ndim == 2
         and weight is None
@@ -208,7 +209,7 @@ def cross_entropy_backward(g: Any, p: Any, target: Any, weight: Any, ignore_inde
         return out
     axis = 1 if p.ndim > 1 else 0
     out = nll_loss_grad(g, p.shape, target, weight, ignore_index, reduction)
-    return out - p * _add(out, axis, None, None, True)  # type: ignore[call-overload]
+    return out - p * _add(out, axis, None, None, True)
 
 
 # margins -------------------------------------------------------------------------------------------------------------

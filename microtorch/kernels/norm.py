@@ -1,21 +1,22 @@
-"""Normalisation: batch, layer and group norm, forward and backward. Statistics are those of PyTorch (biased
-variance)."""
+"""Normalisation: batch, layer and group norm, forward and backward. The variance is the biased one, as in PyTorch."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pointwise import quiet
 
-_add = np.add.reduce
+_add: Any = np.add.reduce
 
 
 def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
     """Each row less its mean, over its standard deviation: (result, mean, 1 / deviation), the last two as columns."""
     n = rows.shape[1]
-    mean = _add(rows, 1, None, None, True)  # type: ignore[call-overload]
+    mean = _add(rows, 1, None, None, True)
     mean /= n
     out = rows - mean
     rstd = np.vecdot(out, out)[:, None]
@@ -34,7 +35,7 @@ def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, 
     h *= rstd
     along = np.vecdot(g, h)[:, None]
     along /= n
-    level = _add(g, 1, None, None, True)  # type: ignore[call-overload]
+    level = _add(g, 1, None, None, True)
     level /= n
     result = h * along
     np.subtract(g, result, out=result)
@@ -43,6 +44,7 @@ def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, 
     return result, h
 
 
+@keeping_statistics
 @quiet
 def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: float) -> tuple[Any, Any, Any]:
     """The last dimensions, of this shape, standardized together, then scaled and shifted elementwise."""
@@ -50,15 +52,15 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
     for size in shape:
         n *= size
     rows = x.reshape(x.size // n if n else 0, n)
-    out, mean, rstd = standardize(rows.astype(np.float32) if x.dtype == np.float16 else rows, eps)
+    out, mean, rstd = standardize(rows, eps)
     if weight is not None:
         out *= weight.reshape(-1)
     if bias is not None:
         out += bias.reshape(-1)
-    out = out.reshape(x.shape)
-    return (out if out.dtype == x.dtype else out.astype(x.dtype)), mean, rstd
+    return out.reshape(x.shape), mean, rstd
 
 
+@in_single
 def layer_norm_backward(
     g: Any, needs: Any, x: Any, weight: Any, shape: tuple[int, ...], mean: Any, rstd: Any
 ) -> list[Any]:
@@ -80,19 +82,21 @@ def _by_channel(v: Any, x: Any) -> Any:
     return v.reshape((-1,) + (1,) * (x.ndim - 2))
 
 
+@keeping_statistics
 @quiet
 def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:
     """Each group of channels of each sample standardized, then scaled and shifted by channel; x (N, C, ...)."""
     rows = x.reshape(x.shape[0] * groups, x.size // (x.shape[0] * groups) if x.size else 0)
-    out, mean, rstd = standardize(rows.astype(np.float32) if x.dtype == np.float16 else rows, eps)
+    out, mean, rstd = standardize(rows, eps)
     out = out.reshape(x.shape)
     if weight is not None:
         out *= _by_channel(weight, x)
     if bias is not None:
         out += _by_channel(bias, x)
-    return (out if out.dtype == x.dtype else out.astype(x.dtype)), mean, rstd
+    return out, mean, rstd
 
 
+@in_single
 def group_norm_backward(g: Any, needs: Any, x: Any, weight: Any, mean: Any, rstd: Any) -> list[Any]:
     """The gradients of x, weight and bias."""
     if x.size == 0:
@@ -113,14 +117,14 @@ def group_norm_backward(g: Any, needs: Any, x: Any, weight: Any, mean: Any, rstd
 
 def _channel_sums(x: Any) -> Any:
     """Sums over samples and places."""
-    return _add(x, 0) if x.ndim == 2 else _add(_add(x.reshape(x.shape[0], x.shape[1], -1), 2), 0)
+    return _add(x, 0) if x.ndim == 2 else _add(_add(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), 2), 0)
 
 
 def _channel_dots(x: Any, y: Any) -> Any:
     """Sums of products over samples and places."""
     if x.ndim == 2:
         return _add(x * y, 0)
-    wide = (x.shape[0], x.shape[1], -1)
+    wide = (*x.shape[:2], math.prod(x.shape[2:]))
     return _add(np.vecdot(x.reshape(wide), y.reshape(wide)), 0)
 
 
@@ -141,13 +145,18 @@ def batch_norm(
     In training the statistics are the batch's, and the running ones, if given, move toward them in place (the variance
     toward the unbiased one); else they are the running ones.
     """
+    if x.dtype == np.float16:
+        weight, bias = (None if v is None else v.astype(np.float32) for v in (weight, bias))
+        wide = x.astype(np.float32)
+        out, mean, rstd = batch_norm(wide, weight, bias, running_mean, running_var, training, momentum, eps)
+        return out.astype(np.float16), mean, rstd
     if training:
         n = x.size // x.shape[1] if x.size else 0
         mean, var = channel_moments(x)
-        if running_mean is not None:
+        if running_mean is not None and n:
             running_mean *= 1 - momentum
             running_mean += momentum * mean
-        if running_var is not None:
+        if running_var is not None and n:
             running_var *= 1 - momentum
             running_var += (momentum * (n / (n - 1) if n > 1 else np.nan)) * var
     else:
@@ -162,6 +171,7 @@ def batch_norm(
     return out, mean, rstd
 
 
+@in_single
 def batch_norm_backward(g: Any, needs: Any, x: Any, weight: Any, training: bool, mean: Any, rstd: Any) -> list[Any]:
     """The gradients of x, weight and bias."""
     total = _channel_sums(g) if training or needs[2] else None
@@ -180,27 +190,3 @@ def batch_norm_backward(g: Any, needs: Any, x: Any, weight: Any, training: bool,
         else:
             gx = g * _by_channel(scale, x)
     return [gx, along * rstd if needs[1] else None, total if needs[2] else None]
-
-
-# p-norms along axes --------------------------------------------------------------------------------------------------
-
-
-@quiet
-def p_norm(x: Any, p: float, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """(sum |x|^p)^(1/p) over the axes; p = inf: the largest |x|; p = 0: how many are not 0."""
-    if p == 2:
-        if len(axis) == 1 and x.ndim and x.dtype.kind == "f" and x.dtype != np.float16:
-            out = np.sqrt(np.vecdot(x, x, axis=axis[0]))  # type: ignore[call-overload]
-            return np.expand_dims(out, axis[0]) if keepdims else out
-        a = np.abs(x)
-        return np.sqrt(_add(a * a, axis, None, None, keepdims))  # type: ignore[call-overload]
-    a = np.abs(x)
-    if p == 1:
-        return _add(a, axis, None, None, keepdims)  # type: ignore[call-overload]
-    if p == np.inf:
-        return np.maximum.reduce(a, axis, None, None, keepdims, initial=0)  # type: ignore[call-overload]
-    if p == -np.inf:
-        return np.minimum.reduce(a, axis, None, None, keepdims)  # type: ignore[call-overload]
-    if p == 0:
-        return _add((a != 0).astype(a.dtype), axis, None, None, keepdims)  # type: ignore[call-overload]
-    return _add(a**p, axis, None, None, keepdims) ** (1 / p)  # type: ignore[call-overload]

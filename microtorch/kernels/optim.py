@@ -105,7 +105,7 @@ def adam(
     lerp(m, g, 1 - beta1, t)
     decay_square(v, g, beta2, t)
     if largest_v is not None:
-        v = np.maximum(largest_v, v, largest_v)
+        v = np.maximum(largest_v, v, out=largest_v)
     step_size = float(lr / (1 - beta1**step))
     divide(sqrt(v, t), (1 - beta2**step) ** 0.5, t)
     add(t, eps, t)
@@ -215,7 +215,7 @@ def adamax(
     g = direction(p, g, weight_decay, maximize, s, t)
     lerp(m, g, 1 - beta1, t)
     multiply(largest, beta2, largest)
-    np.maximum(largest, add(np.abs(g, t), eps, t), largest)
+    np.maximum(largest, add(np.abs(g, t), eps, t), out=largest)
     add(p, divide(multiply(m, -float(lr / (1 - beta1**step)), t), largest, t), p)
 
 
@@ -339,15 +339,15 @@ def rprop(
     """
     if maximize:
         g = np.negative(g, s)
-    factor = np.sign(multiply(g, before, t), t)
-    np.copyto(factor, grow, where=factor > 0)
-    np.copyto(factor, shrink, where=factor < 0)
-    np.copyto(factor, 1, where=factor == 0)
-    multiply(step_size, factor, step_size)
+    product = multiply(g, before, t)
+    changed = product < 0
+    multiply(step_size, grow, step_size, where=product > 0)
+    multiply(step_size, shrink, step_size, where=changed)
     np.clip(step_size, smallest, largest, out=step_size)
     np.copyto(before, g)
-    np.copyto(before, 0, where=factor == shrink)
-    subtract(p, multiply(np.sign(before, t), step_size, t), p)
+    np.copyto(before, 0, where=changed)
+    sign = subtract(np.greater(before, 0, out=t), before < 0, t)  # 0 for NaN, unlike np.sign
+    subtract(p, multiply(sign, step_size, t), p)
 
 
 # matrices ------------------------------------------------------------------------------------------------------------
@@ -372,8 +372,7 @@ def adafactor(
     """Adafactor (Shazeer and Stern 2018, algorithms 4 and 5), for one parameter of any shape.
 
     rows (..., n, 1), columns (..., 1, k): running means of the squared gradients of a matrix (..., n, k) over its
-    columns and
-    rows; squares: of each element, for vectors. d: the update is scaled down to that root mean square.
+    columns and rows; squares: of each element, for vectors. d: the update is scaled down to that root mean square.
     """
     if maximize:
         g = -g
@@ -414,7 +413,7 @@ def orthogonalized(g: Array, coefficients: tuple[float, float, float], steps: in
     tall = g.shape[0] > g.shape[1]
     x = to_bfloat16(g.T if tall else g)
     norm = to_bfloat16(np.sqrt(np.square(x).sum(dtype=np.float32)))
-    x = to_bfloat16(x / np.maximum(norm, to_bfloat16(np.float32(eps))))  # type: ignore[arg-type]
+    x = to_bfloat16(x / np.maximum(norm, to_bfloat16(np.array(eps))))
     for _ in range(steps):
         gram = to_bfloat16(x @ x.T)
         polynomial = to_bfloat16(np.float32(b) * gram + np.float32(c) * (gram @ gram))
@@ -437,7 +436,8 @@ def muon(
     rate: float,
 ) -> None:
     """Muon (Jordan 2024), for one matrix: momentum whose singular values are all made 1. rate: lr times the shape's
-    factor."""
+    factor.
+    """
     t = np.empty_like(buffer)
     lerp(buffer, g, 1 - momentum, t)
     update = buffer

@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -30,7 +31,7 @@ divide = quiet(lambda x, y: np.true_divide(x, y))
 def sign(x: Any) -> Any:
     """-1, 0 or 1; of a complex number its direction (0 at 0). NaN stays for floats only as PyTorch has it: 0."""
     if x.dtype.kind == "f":
-        return ((x > 0).astype(np.int8) - (x < 0)).astype(x.dtype)
+        return np.asarray(np.subtract(np.asarray(x > 0).view(np.int8), np.asarray(x < 0).view(np.int8))).astype(x.dtype)
     return np.sign(x) if x.dtype.kind != "b" else x.copy()
 
 
@@ -48,6 +49,36 @@ def cast(x: Any, dtype: Any) -> Any:
         out[...] = x
         return out
     return x.astype(dtype)
+
+
+def square(x: Any) -> Any:
+    """x * x; of bools in int64."""
+    return np.square(x) if x.dtype.kind != "b" else x.astype(np.int64)
+
+
+def refusing(kinds: str, name: str, kernel: Any) -> Any:
+    """A kernel that refuses dtypes of some kinds ("c" complex, "b" bool) as PyTorch's of that name does."""
+
+    @functools.wraps(kernel)
+    def call(x: Any, *rest: Any) -> Any:
+        if x.dtype.kind in kinds:
+            raise unsupported(name, x.dtype)
+        return kernel(x, *rest)
+
+    return call
+
+
+def in_float32(kernel: Any) -> Any:
+    """A kernel of several steps that computes float16 in float32 and rounds once, as PyTorch does."""
+
+    @functools.wraps(kernel)
+    def call(x: Any, *rest: Any) -> Any:
+        if x.dtype != np.float16:
+            return kernel(x, *rest)
+        wide = [r.astype(np.float32) if isinstance(r, np.ndarray) and r.dtype == np.float16 else r for r in rest]
+        return kernel(x.astype(np.float32), *wide).astype(np.float16)
+
+    return call
 
 
 @quiet
@@ -68,9 +99,13 @@ def power(x: Any, y: Any) -> Any:
             return 1 / (x * x)
         if y == -0.5:
             return 1 / np.sqrt(x)
-    if getattr(x, "dtype", np.dtype(float)).kind in "iu" or getattr(y, "dtype", np.dtype(float)).kind in "iu":
+    if np.asarray(x).dtype.kind == "b" and np.asarray(y).dtype.kind == "b":
+        if not isinstance(y, np.ndarray):
+            return x.copy() if y else np.ones_like(x)
+        raise unsupported("pow", np.dtype(bool))
+    if np.asarray(x).dtype.kind in "iu" and np.asarray(y).dtype.kind in "iu":
         negative = np.less(y, 0)
-        if np.any(negative) and getattr(x, "dtype", y.dtype if isinstance(y, np.ndarray) else None).kind in "iu":  # type: ignore[union-attr]
+        if np.any(negative):
             if not isinstance(y, np.ndarray):
                 raise RuntimeError("Integers to negative integer powers are not allowed.")
             base = np.asarray(x)
@@ -146,15 +181,26 @@ def _integers(x: Any, y: Any) -> bool:
     return np.asarray(x).dtype.kind in "iub" and np.asarray(y).dtype.kind in "iub"
 
 
+def no_bools(x: Any, y: Any) -> None:
+    """PyTorch's error for a difference with bools."""
+    kinds = [v.dtype.kind if isinstance(v, np.ndarray) else "b" if isinstance(v, bool) else "" for v in (x, y)]
+    if "b" in kinds:
+        what, advice = ("two bool tensors", "Use the `^` or `logical_xor()` operator instead.")
+        if kinds != ["b", "b"]:
+            what, advice = (
+                "a bool tensor",
+                "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead.",
+            )
+        raise RuntimeError(f"Subtraction, the `-` operator, with {what} is not supported. {advice}")
+
+
 def subtract(x: Any, y: Any) -> Any:
     """x - y; PyTorch's error for bools."""
     try:
         return np.subtract(x, y)
     except TypeError:
-        raise RuntimeError(
-            "Subtraction, the `-` operator, with a bool tensor is not supported. "
-            "If you are trying to invert a mask, use the `~` or `logical_not()` operator instead."
-        ) from None
+        no_bools(x, y)
+        raise
 
 
 @quiet
@@ -168,6 +214,25 @@ def sigmoid(x: Any) -> Any:
     return np.divide(1, t, out=t)
 
 
+def relu(x: Any) -> Any:
+    """x where it is positive, else 0."""
+    if x.dtype.kind == "c":
+        raise unsupported("clamp_min_scalar_cpu", x.dtype)
+    if x.size >= 8192 and x.dtype.kind == "f":
+        return np.clip(x, 0, np.inf)  # much faster than np.maximum beside a number
+    return np.maximum(x, 0)
+
+
+def share(g: Any, x: Any, y: Any) -> Any:
+    """g where x is the larger, half of it where both are equal, 0 where y is (NaN being neither)."""
+    g = np.broadcast_to(g, np.broadcast_shapes(g.shape, x.shape, y.shape))
+    out = kept(g, ~np.less(x, y))
+    equal = np.broadcast_to(np.equal(x, y), out.shape)
+    if equal.any():
+        out[equal] *= 0.5
+    return out
+
+
 def relu_backward(g: Any, out: Any) -> Any:
     """g where the output is positive, else 0."""
     return kept(g, np.greater(out, 0))
@@ -176,6 +241,7 @@ def relu_backward(g: Any, out: Any) -> Any:
 # scaled and combined -------------------------------------------------------------------------------------------------
 
 
+@in_float32
 @quiet
 def sinc(x: Any) -> Any:
     """sin(pi x) / (pi x), and 1 at 0."""
@@ -193,13 +259,22 @@ def logit(x: Any, eps: float | None) -> Any:
 @quiet
 def xlogy(x: Any, y: Any) -> Any:
     """x log(y), and 0 where x is 0 (unless y is NaN)."""
+    x, y = _arrays(x, y)
     return np.where(np.equal(x, 0) & ~np.isnan(y), _zero(x, y), x * np.log(y))
 
 
 @quiet
 def xlog1py(x: Any, y: Any) -> Any:
     """x log(1 + y), and 0 where x is 0 (unless y is NaN)."""
+    x, y = _arrays(x, y)
     return np.where(np.equal(x, 0) & ~np.isnan(y), _zero(x, y), x * np.log1p(y))
+
+
+def _arrays(x: Any, y: Any) -> tuple[Any, Any]:
+    """Both as arrays, a number in the dtype of the other."""
+    if isinstance(x, np.ndarray):
+        return x, y if isinstance(y, np.ndarray) else np.asarray(y, x.dtype)
+    return np.asarray(x, y.dtype), y
 
 
 def _zero(x: Any, y: Any) -> Any:
@@ -211,19 +286,35 @@ def lerp(x: Any, end: Any, weight: Any) -> Any:
     """x + weight (end - x), computed from the nearer end, so that weight 1 gives `end` exactly."""
     d = end - x
     if not isinstance(weight, np.ndarray):
-        return x + weight * d if abs(weight) < 0.5 else end - d * (1 - weight)
+        if type(d) is not np.ndarray:
+            return x + weight * d if abs(weight) < 0.5 else end - d * (1 - weight)
+        if abs(weight) < 0.5:
+            d *= weight
+            return np.add(d, x, out=d)
+        d *= 1 - weight
+        return np.subtract(end, d, out=d)
     return np.where(np.abs(weight) < 0.5, x + weight * d, end - d * (1 - weight))
 
 
+@in_float32
 def addcmul(x: Any, a: Any, b: Any, value: Any) -> Any:
     """x + value a b."""
-    return x + (a * b if value == 1 else (a * value) * b)
+    out = a * b if value == 1 else (a * value) * b
+    return _onto(x, out)
 
 
+@in_float32
 @quiet
 def addcdiv(x: Any, a: Any, b: Any, value: Any) -> Any:
     """x + value a / b."""
-    return x + np.true_divide(a if value == 1 else a * value, b)
+    return _onto(x, np.true_divide(a if value == 1 else a * value, b))
+
+
+def _onto(x: Any, out: Any) -> Any:
+    """x + out, in the memory of the fresh `out` if it has the shape."""
+    if type(out) is np.ndarray and out.ndim >= x.ndim and np.broadcast_shapes(x.shape, out.shape) == out.shape:
+        return np.add(x, out, out=out)
+    return x + out
 
 
 def clamp(x: Any, low: Any, high: Any) -> Any:
@@ -232,6 +323,8 @@ def clamp(x: Any, low: Any, high: Any) -> Any:
         info = np.iinfo(x.dtype)
         low = None if low is None or low <= info.min else int(low)
         high = None if high is None or high >= info.max else int(high)
+    elif x.size >= 8192:
+        return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high)  # in one pass
     if low is None:
         return x.copy() if high is None else np.minimum(x, high)
     out = np.maximum(x, low)
@@ -261,7 +354,7 @@ def round_decimals(x: Any, decimals: int) -> Any:
 
 def frac(x: Any) -> Any:
     """What stands behind the point, with the sign of x."""
-    if x.dtype.kind in "iub":
+    if x.dtype.kind in "iubc":
         raise unsupported("frac_cpu", x.dtype)
     return x - np.trunc(x)
 
@@ -317,8 +410,6 @@ def view_as_complex(x: Any) -> Any:
 
 def heaviside(x: Any, values: Any) -> Any:
     """0 for negative, 1 for positive x, `values` at 0."""
-    if x.dtype.kind == "f":
-        return np.heaviside(x, values)
     return np.where(x == 0, values, (x > 0).astype(x.dtype))
 
 
@@ -332,11 +423,6 @@ def shift(ufunc: Any, name: str) -> Any:
         return ufunc(x, y)
 
     return kernel
-
-
-def isin(elements: Any, test_elements: Any, invert: bool) -> Any:
-    """Where an element is one of `test_elements` (is none of them, if `invert`)."""
-    return np.isin(elements, test_elements, invert=invert)
 
 
 def unsupported(name: str, dtype: Any) -> NotImplementedError:

@@ -38,8 +38,8 @@ def _padded(x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilati
     if not any(padding) and all(r <= n for r, n in zip(reach, size)):
         return x
     whole = [max(r, n + p) for r, n, p in zip(reach, size, padding)]
-    wide = np.full((*x.shape[: x.ndim - len(kernel)], *whole), value, x.dtype)
-    wide[(..., *(slice(p, p + n) for p, n in zip(padding, size)))] = x  # type: ignore[index]
+    wide: Any = np.full((*x.shape[: x.ndim - len(kernel)], *whole), value, x.dtype)
+    wide[(..., *(slice(p, p + n) for p, n in zip(padding, size)))] = x
     return wide
 
 
@@ -62,9 +62,10 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
 
 
 def _inside(code: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
-    """Tap numbers with those that lie in the padding (all of their window is -inf) moved to their window's first
-    element."""
-    rest, result, base = code.astype(np.int64), 0, 1
+    """Taps that lie in the padding (their whole window is -inf) moved to their window's first element."""
+    rest: Any = code.astype(np.int64)
+    result: Any = 0
+    base = 1
     for i in range(len(kernel) - 1, -1, -1):
         at, rest = rest % kernel[i], rest // kernel[i]
         corner = (np.arange(code.shape[i - len(kernel)]) * stride[i] - padding[i]).reshape(
@@ -73,7 +74,7 @@ def _inside(code: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
         first = -(np.minimum(corner, 0) // dilation[i])
         result = result + np.maximum(at, first) * base
         base *= kernel[i]
-    return result.astype(code.dtype)  # type: ignore[attr-defined]
+    return result.astype(code.dtype)
 
 
 def _max_taps(best: Any, out: Ints, kernel: Ints, stride: Ints, dilation: Ints, with_nan: bool) -> tuple[Any, Any]:
@@ -274,7 +275,7 @@ def avg_pool(
             total += value
     by = divisors(size, out, kernel, stride, padding, count_padding, override)
     if x.dtype.kind in "iu":
-        return (np.sign(total) * (np.abs(total) // by)).astype(x.dtype)
+        return (np.sign(total) * np.sign(by) * (np.abs(total) // np.abs(by))).astype(x.dtype)  # toward zero
     result = total / (by if isinstance(by, float) else by.astype(wide.dtype))
     return result if result.dtype == x.dtype else result.astype(x.dtype)
 
@@ -310,9 +311,9 @@ def avg_pool_backward(
     if g.shape[-n:] == size and not any(padding):
         return g
     # cut the padding off; what the windows did not reach stays zero
-    result = np.zeros(shape, g.dtype)
+    result: Any = np.zeros(shape, g.dtype)
     inside = [min(m, r - p) for m, r, p in zip(size, g.shape[-n:], padding)]
-    result[(..., *(slice(m) for m in inside))] = g[(..., *(slice(p, p + m) for p, m in zip(padding, inside)))]  # type: ignore[index]
+    result[(..., *(slice(m) for m in inside))] = g[(..., *(slice(p, p + m) for p, m in zip(padding, inside)))]
     return result
 
 
@@ -412,13 +413,13 @@ def fractional_max_pool(x: Any, kernel: Ints, out: Ints, samples: Any) -> tuple[
     flat = x.reshape(images, -1)
     index: Any = np.zeros((images,) + (1,) * (2 * n), np.int64)
     for i in range(n):
-        starts = fractional_starts(samples.reshape(images, n)[:, 1 - i if n == 2 else i], size[i], out[i], kernel[i])
+        starts = fractional_starts(samples.reshape(-1, n)[:images, 1 - i if n == 2 else i], size[i], out[i], kernel[i])
         at = starts[:, :, None] + np.arange(kernel[i])
-        shape = [images] + [1] * (2 * n)
-        shape[1 + i], shape[1 + n + i] = out[i], kernel[i]
-        index = index * size[i] + at.reshape(shape)
+        spread = [images] + [1] * (2 * n)
+        spread[1 + i], spread[1 + n + i] = out[i], kernel[i]
+        index = index * size[i] + at.reshape(spread)
     index = index.reshape(images, math.prod(out), math.prod(kernel))
     values = flat[np.arange(images)[:, None, None], index]
     best = np.argmax(values, 2)[..., None]
-    shape = (*x.shape[:2], *out)  # type: ignore[assignment]
+    shape = (*x.shape[:2], *out)
     return np.take_along_axis(values, best, 2).reshape(shape), np.take_along_axis(index, best, 2).reshape(shape)

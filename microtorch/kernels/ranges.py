@@ -81,7 +81,14 @@ def logspace(start: Any, end: Any, n: int, base: float, dtype: Any) -> Any:
     """n powers of base, the exponents evenly spaced from start to end: the C library's `pow` of float64 exponents."""
     if dtype.kind == "c":
         return np.power(base, linspace(start, end, n, dtype)).astype(dtype)
-    i = np.arange(n, dtype=np.float64)
+    if n == 1:
+        with np.errstate(all="ignore"):
+            return np.array([_pow(base, start)]).astype(dtype)
+    low: Any
+    high: Any
+    step: Any
+    one: Any
+    i: Any = np.arange(n, dtype=np.float64)
     half = n // 2
     if dtype.kind in "iu":  # PyTorch counts the exponents of integers in float32
         low, high, i = np.float32(int(start)), np.float32(int(end)), i.astype(np.float32)
@@ -89,11 +96,11 @@ def logspace(start: Any, end: Any, n: int, base: float, dtype: Any) -> Any:
         one = np.float32(n - 1)
     else:
         kind = dtype.type
-        low, high = float(kind(start)), float(kind(end))  # type: ignore[assignment]
-        step = float(kind(kind(end) - kind(start))) / max(n - 1, 1)  # type: ignore[assignment]
-        one = n - 1  # type: ignore[assignment]
+        low, high = float(kind(start)), float(kind(end))
+        step = float(kind(kind(end) - kind(start))) / max(n - 1, 1)
+        one = n - 1
     exponents = low + step * i
-    exponents[half if n > 1 else n :] = high - step * (one - i[half if n > 1 else n :])
+    exponents[half:] = high - step * (one - i[half:])
     powers = np.array([_pow(base, e) for e in exponents.tolist()])
     with np.errstate(all="ignore"):
         return (powers.astype(np.float32) if dtype.itemsize == 2 and dtype.kind == "f" else powers).astype(dtype)

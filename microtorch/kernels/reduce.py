@@ -8,7 +8,13 @@ import numpy as np
 
 Axis = tuple[int, ...] | None
 
-_add = np.add.reduce
+# NumPy's reductions, called by position (x, axis, dtype, out, keepdims), which is the fastest way
+_add: Any = np.add.reduce
+_multiply: Any = np.multiply.reduce
+_maximum: Any = np.maximum.reduce
+_minimum: Any = np.minimum.reduce
+_and: Any = np.logical_and.reduce
+_or: Any = np.logical_or.reduce
 
 
 def count(shape: tuple[int, ...], axis: Axis) -> int:
@@ -19,20 +25,46 @@ def count(shape: tuple[int, ...], axis: Axis) -> int:
     return n
 
 
+_LARGE = 1 << 15  # elements from which another way to add them pays
+
+
+def _total(x: Any, axis: Axis, keepdims: bool) -> Any:
+    """The sum of floats or complex numbers in their own dtype.
+
+    NumPy adds a long contiguous run in pairs, which is exact but slow. So a large array is first added up in (at least
+    256) rows of 4096 or more, all columns at a time, and short rows are dot products with ones.
+    """
+    if x.size < _LARGE or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        return _add(x, axis, None, None, keepdims)
+    if axis is None or len(axis) == x.ndim:
+        flat = x.reshape(-1)
+        width = max(4096, flat.size >> 8)
+        whole = flat.size // width * width
+        columns = _add(flat[:whole].reshape(-1, width), 0)
+        columns[: flat.size - whole] += flat[whole:]
+        out = _add(columns)
+        return np.full((1,) * x.ndim, out, x.dtype) if keepdims else out
+    n = x.shape[-1]
+    if axis == (x.ndim - 1,) and 16 <= n <= 1024:
+        out = np.vecdot(x, np.ones(n, x.dtype))
+        return out[..., None] if keepdims else out
+    return _add(x, axis, None, None, keepdims)
+
+
 def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     kind = x.dtype.kind
     if kind in "iub":
-        return _add(x, axis, np.int64, None, keepdims)  # type: ignore[call-overload]
+        return _add(x, axis, np.int64, None, keepdims)
     if x.dtype == np.float16:
-        return np.asarray(_add(x, axis, np.float32, None, keepdims)).astype(np.float16)  # type: ignore[call-overload]
-    return _add(x, axis, None, None, keepdims)  # type: ignore[call-overload]
+        return np.asarray(_add(x, axis, np.float32, None, keepdims)).astype(np.float16)
+    return _total(x, axis, keepdims)
 
 
 def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     n = count(x.shape, axis)
     if x.dtype == np.float16:
-        return np.asarray(np.divide(_add(x, axis, np.float32, None, keepdims), n)).astype(np.float16)  # type: ignore[call-overload]
-    total = _add(x, axis, None, None, keepdims)  # type: ignore[call-overload]
+        return np.asarray(np.divide(_add(x, axis, np.float32, None, keepdims), n)).astype(np.float16)
+    total = _total(x, axis, keepdims)
     if n == 0:
         with np.errstate(all="ignore"):
             return np.divide(total, n)
@@ -44,10 +76,10 @@ def var(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
     n = count(x.shape, axis)
     with np.errstate(all="ignore"):
         wide = x.astype(np.float32) if x.dtype == np.float16 else x
-        d = wide - _add(wide, axis, None, None, True) / n  # type: ignore[call-overload]
-        d = (d * d.conj()).real if d.dtype.kind == "c" else d * d
+        d = wide - _total(wide, axis, True) / n
+        d = (d * d.conj()).real if d.dtype.kind == "c" else np.multiply(d, d, out=d) if d.ndim else d * d
         left = n - correction
-        total = _add(d, axis, None, None, keepdims)  # type: ignore[call-overload]
+        total = _total(d, axis, keepdims)
         result = np.divide(total, left if left > 0 else 0.0)
     return np.asarray(result).astype(x.real.dtype)
 
@@ -57,11 +89,11 @@ def std(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
 
 
 def amax(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.maximum.reduce(x, axis, None, None, keepdims)  # type: ignore[call-overload]
+    return _maximum(x, axis, None, None, keepdims)
 
 
 def amin(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.minimum.reduce(x, axis, None, None, keepdims)  # type: ignore[call-overload]
+    return _minimum(x, axis, None, None, keepdims)
 
 
 def max_with_index(x: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
@@ -94,11 +126,11 @@ def argmin(x: Any, axis: int | None, keepdims: bool) -> Any:
 
 
 def all(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.logical_and.reduce(x, axis, np.bool_, None, keepdims)  # type: ignore[call-overload]
+    return _and(x, axis, np.bool_, None, keepdims)
 
 
 def any(x: Any, axis: Axis, keepdims: bool) -> Any:
-    return np.logical_or.reduce(x, axis, np.bool_, None, keepdims)  # type: ignore[call-overload]
+    return _or(x, axis, np.bool_, None, keepdims)
 
 
 def take_embed(g: Any, shape: tuple[int, ...], axis: int, keepdims: bool, places: Any) -> Any:
@@ -124,9 +156,9 @@ def take_places(x: Any, axis: int, keepdims: bool, places: Any) -> Any:
 def logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:
     """log(sum(exp(x))), shifted by the largest so that nothing overflows."""
     with np.errstate(all="ignore"):
-        top = np.maximum.reduce(x.real, axis, None, None, True, initial=-np.inf)  # type: ignore[call-overload]
+        top = _maximum(x.real, axis, None, None, True, initial=-np.inf)
         top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
-        out = np.log(_add(np.exp(x - top), axis, None, None, True)) + top  # type: ignore[call-overload]
+        out = np.log(_add(np.exp(x - top), axis, None, None, True)) + top
     return out if keepdims else out.squeeze(axis)
 
 
@@ -138,7 +170,7 @@ def nansum(x: Any, axis: Axis, keepdims: bool) -> Any:
 def prod(x: Any, axis: Axis, keepdims: bool) -> Any:
     """The product; of integers and bools in int64."""
     kind = np.int64 if x.dtype.kind in "iub" else np.float32 if x.dtype == np.float16 else None
-    out = np.multiply.reduce(x, axis, kind, None, keepdims)  # type: ignore[call-overload]
+    out = _multiply(x, axis, kind, None, keepdims)
     return np.asarray(out).astype(np.float16) if x.dtype == np.float16 else out
 
 
@@ -161,6 +193,16 @@ def count_nonzero(x: Any, axis: Axis) -> Any:
 # norms ---------------------------------------------------------------------------------------------------------------
 
 
+def _sum_of_squares(x: Any, axis: Axis, keepdims: bool) -> Any:
+    if (axis is None or len(axis) == x.ndim) and x.size >= 4096 and x.flags.c_contiguous:
+        flat = x.reshape(-1)
+        whole = flat.size // 4096 * 4096
+        rows = flat[:whole].reshape(-1, 4096)
+        out = _add(np.vecdot(rows, rows)) + np.vecdot(flat[whole:], flat[whole:])
+        return np.full((1,) * x.ndim, out, x.dtype) if keepdims else out
+    return _total(x * x, axis, keepdims)
+
+
 @np.errstate(all="ignore")
 def vector_norm(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
     """(sum |x|^ord)^(1/ord); the largest (smallest) |x| for inf (-inf), the number of nonzero elements for 0."""
@@ -168,21 +210,21 @@ def vector_norm(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
     if real == np.float16:
         x = x.astype(np.float32)
     if ord == 2 and x.dtype.kind == "f":
-        out = np.sqrt(_add(x * x, axis, None, None, keepdims))  # type: ignore[call-overload]
+        out = np.sqrt(_sum_of_squares(x, axis, keepdims))
     elif ord == 0:
-        out = _add(x != 0, axis, real, None, keepdims)  # type: ignore[call-overload]
+        out = _add(x != 0, axis, real, None, keepdims)
     else:
         a = np.abs(x)
         if ord == np.inf:
-            out = np.maximum.reduce(a, axis, None, None, keepdims)  # type: ignore[call-overload]
+            out = _maximum(a, axis, None, None, keepdims)
         elif ord == -np.inf:
-            out = np.minimum.reduce(a, axis, None, None, keepdims)  # type: ignore[call-overload]
+            out = _minimum(a, axis, None, None, keepdims)
         elif ord == 1:
-            out = _add(a, axis, None, None, keepdims)  # type: ignore[call-overload]
+            out = _add(a, axis, None, None, keepdims)
         elif ord == 2:
-            out = np.sqrt(_add(a * a, axis, None, None, keepdims))  # type: ignore[call-overload]
+            out = np.sqrt(_add(a * a, axis, None, None, keepdims))
         else:
-            out = _add(a**ord, axis, None, None, keepdims) ** (1 / ord)  # type: ignore[call-overload]
+            out = _add(a**ord, axis, None, None, keepdims) ** (1 / ord)
     return np.asarray(out).astype(real, copy=False)
 
 
@@ -198,7 +240,7 @@ def cdist(x: Any, y: Any, ord: float, by_product: bool) -> Any:
     by_product: Euclidean ones as sqrt(x^2 - 2 x y + y^2), by one matrix product: faster, less exact.
     """
     if ord == 2 and by_product:
-        xx, yy = _add(x * x, -1, None, None, True), _add(y * y, -1, None, None, True)  # type: ignore[call-overload]
+        xx, yy = _add(x * x, -1, None, None, True), _add(y * y, -1, None, None, True)
         squares = np.matmul(x, np.swapaxes(y, -1, -2))
         squares *= -2
         squares += xx
@@ -253,16 +295,28 @@ def cummin(x: Any, axis: int) -> tuple[Any, Any]:
     return _running_extreme(x, axis, np.minimum)
 
 
+def logaddexp_complex(a: Any, b: Any) -> Any:
+    """log(exp(a) + exp(b)) = a + log(1 + exp(b - a)), a the one with the larger real part; infinite ones as their real
+    part says."""
+    first = np.isnan(a.real) | (a.real >= b.real)
+    large, small = np.where(first, a, b), np.where(first, b, a)
+    out = large + np.log1p(np.exp(small - large))
+    both = np.isinf(large.real) & (small.real == large.real)
+    return np.where(both, np.where(large.real > 0, np.log(np.exp(a) + np.exp(b)), large), out)
+
+
 @np.errstate(all="ignore")
 def logcumsumexp(x: Any, axis: int) -> Any:
     """log of the running sums of exp(x)."""
     if not x.ndim:
         return x.copy()
-    if x.dtype.kind == "c":
-        top = np.maximum.reduce(x.real, axis, None, None, True, initial=-np.inf)  # type: ignore[call-overload]
-        top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
-        return np.log(np.cumsum(np.exp(x - top), axis)) + top
-    return np.logaddexp.accumulate(x, axis)
+    if x.dtype.kind != "c":
+        return np.logaddexp.accumulate(x, axis)
+    out = x.copy()
+    y = np.moveaxis(out, axis, 0)
+    for k in range(1, len(y)):
+        y[k] = logaddexp_complex(y[k - 1], y[k])
+    return out
 
 
 def linear_scan(a: Any, b: Any, axis: int) -> Any:

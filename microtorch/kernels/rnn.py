@@ -46,12 +46,14 @@ def before(states: Array, initial: Array, sizes: Sequence[int], reverse: bool) -
 
 def _rows(x: Any) -> Any:
     """(length, batch, features) as (total, features); None as None."""
-    return x if x is None or x.ndim == 2 else x.reshape(-1, x.shape[-1])
+    return x if x is None or x.ndim == 2 else x.reshape(x.shape[0] * x.shape[1], x.shape[2])
 
 
 def _activate(z: Array, scale: Array, shift: Array) -> None:
-    """Sigmoid where scale and shift are 1/2, tanh where they are 1 and 0, in place: sigmoid(z) = tanh(z / 2) / 2 + 1
-    / 2."""
+    """Sigmoid where scale and shift are 1/2, tanh where they are 1 and 0, in place.
+
+    sigmoid(z) = tanh(z / 2) / 2 + 1 / 2.
+    """
     z *= scale
     np.tanh(z, out=z)
     z *= scale
@@ -89,7 +91,7 @@ def rnn_layer(
         else:
             np.tanh(z, out=z)
         state = _replaced(state, z)
-    return out.reshape(*x.shape[:-1], -1), state.copy()
+    return out.reshape(*x.shape[:-1], h.shape[1]), state.copy()
 
 
 def rnn_layer_backward(
@@ -143,12 +145,13 @@ def lstm_layer(
     cells, out = np.empty((len(gates), size), x.dtype), np.empty((len(gates), h.shape[1]), x.dtype)
     state, cell, weight = h, c, w_hh.T
     product, scratch = np.empty((len(h), 4 * size), x.dtype), np.empty_like(c)
-    scale = np.repeat(np.array([0.5, 0.5, 1, 0.5], x.dtype), size)
-    shift = np.repeat(np.array([0.5, 0.5, 0, 0.5], x.dtype), size)
+    copies = len(h) if len(h) * size <= 1 << 14 else 1  # NumPy is faster with no broadcasting, if all is in the cache
+    scale = np.tile(np.repeat(np.array([0.5, 0.5, 1, 0.5], x.dtype), size), (copies, 1))
+    shift = np.tile(np.repeat(np.array([0.5, 0.5, 0, 0.5], x.dtype), size), (copies, 1))
     for rows, n in steps(sizes, reverse):
         z, new, t, hidden = gates[rows], cells[rows], scratch[:n], out[rows]
         z += np.matmul(state[:n], weight, out=product[:n])
-        _activate(z, scale, shift)
+        _activate(z, scale[:n], shift[:n])
         i, f, candidate, o = (z[:, k * size : (k + 1) * size] for k in range(4))
         np.multiply(f, cell[:n], out=new)
         new += np.multiply(i, candidate, out=t)
@@ -159,13 +162,12 @@ def lstm_layer(
             t *= o
             np.matmul(t, w_hr.T, out=hidden)
         state, cell = _replaced(state, hidden), _replaced(cell, new)
-    return out.reshape(*x.shape[:-1], -1), state.copy(), cell.copy(), gates, cells
+    return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), cell.copy(), gates, cells
 
 
 def lstm_layer_backward(
     g: Sequence[Any], needs: Sequence[bool], x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, w_hr: Any,
-    out: Array,
-    gates: Array, cells: Array, sizes: Sequence[int], reverse: bool,
+    out: Array, gates: Array, cells: Array, sizes: Sequence[int], reverse: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, given those of the three results (None: zeros)."""
     g_out, g_last, g_cell = _rows(g[0]), g[1], g[2]
@@ -277,7 +279,7 @@ def gru_layer(
         new *= update
         new += candidate
         state = _replaced(state, new)
-    return out.reshape(*x.shape[:-1], -1), state.copy(), gates, inner
+    return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), gates, inner
 
 
 def gru_layer_backward(

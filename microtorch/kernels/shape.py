@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.reduce import sum as total
+
 
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast to x's."""
@@ -14,7 +16,7 @@ def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     extra = x.ndim - len(shape)
     axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1)
     if axes:
-        x = x.sum(axes, keepdims=True, dtype=x.dtype)
+        x = total(x, axes, True)
     return x.reshape(shape)
 
 
@@ -27,8 +29,7 @@ def like_memory(base_shape: tuple[int, ...], base_strides: tuple[int, ...], dtyp
 
 
 def dense_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
-    """The axes from outermost to innermost in memory; broadcast ones (stride 0) stay where they are among their
-    neighbours.
+    """The axes from outermost to innermost in memory; broadcast ones (stride 0) stay where they are.
 
     PyTorch's rule for outputs that keep their input's order (infer_dense_strides in aten/src/ATen/ExpandUtils.cpp).
     """
@@ -91,7 +92,7 @@ def spread(x: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdim
 def view(x: Any, shape: tuple[int, ...]) -> Any:
     """The same memory in another shape; PyTorch's error if that takes a copy."""
     try:
-        return x.reshape(shape, copy=False)
+        return x.reshape(shape) if x.flags.c_contiguous else x.reshape(shape, copy=False)
     except ValueError:
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
@@ -166,30 +167,52 @@ class _Memory:
 
 
 def _type_name(x: Any) -> str:
-    return {
-        "float32": "Float",
-        "float64": "Double",
-        "float16": "Half",
-        "int64": "Long",
-        "int32": "Int",
-        "int16": "Short",
-        "int8": "Char",
-        "uint8": "Byte",
-        "bool": "Bool",
-        "complex64": "ComplexFloat",
-        "complex128": "ComplexDouble",
-    }.get(x.dtype.name, "") + "Tensor"
+    return _TYPE_NAMES.get(x.dtype.name, "") + "Tensor"
+
+
+# fmt: off
+_TYPE_NAMES = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int",
+               "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
+               "complex64": "ComplexFloat", "complex128": "ComplexDouble"}
+# fmt: on
 
 
 def cat(arrays: list[Any], axis: int) -> Any:
-    """The arrays joined along an axis; among arrays of more dimensions, empty vectors are left out."""
+    """The arrays joined along an axis, contiguous; among arrays of more dimensions, empty vectors are left out."""
     try:
-        return np.concatenate(arrays, axis)
+        out = np.concatenate(arrays, axis)
     except ValueError:
         rest = [a for a in arrays if a.shape != (0,)]
         if len(rest) in (0, len(arrays)):
             raise
-    return np.concatenate(rest, axis)
+        out = np.concatenate(rest, axis)
+    return out if out.flags.c_contiguous else np.ascontiguousarray(out)
+
+
+def stack(arrays: list[Any], axis: int) -> Any:
+    """Arrays of one shape joined along a new axis, contiguous."""
+    first = arrays[0]
+    out = np.empty((*first.shape[:axis], len(arrays), *first.shape[axis:]), first.dtype)
+    head: tuple[Any, ...] = (slice(None),) * axis
+    for i, a in enumerate(arrays):
+        out[(*head, i)] = a
+    return out
+
+
+def flip(x: Any, axes: tuple[int, ...]) -> Any:
+    """A copy of x with the order along axes reversed, in x's order in memory."""
+    out = empty_like(x, x.dtype)
+    out[...] = np.flip(x, axes)
+    return out
+
+
+def rot90(x: Any, k: int, axes: tuple[int, int]) -> Any:
+    """A copy of x turned k times by 90 degrees, laid out as PyTorch does: flipped in x's order, then transposed."""
+    if k == 1:
+        return flip(x, (axes[1],)).swapaxes(*axes)
+    if k == 3:
+        return flip(x, (axes[0],)).swapaxes(*axes)
+    return flip(x, axes) if k == 2 else clone(x)
 
 
 def block_diag(blocks: list[Any]) -> Any:

@@ -10,11 +10,12 @@ import numpy as np
 def argsort(x: Any, axis: int, descending: bool = False) -> Any:
     """The places of the elements in order; equal ones stay in the order they had."""
     if descending:  # the other way round, from the end: so equal elements keep their order
-        back = argsort(np.flip(x, axis), axis)
-        return np.flip(x.shape[axis] - 1 - back, axis)
-    if x.dtype.kind == "f" and x.shape[axis] > 16:  # the fast sort is not stable: take it where nothing is equal
+        flipped = (slice(None),) * axis + (slice(None, None, -1),)
+        back = argsort(x[flipped], axis)
+        return np.subtract(x.shape[axis] - 1, back[flipped])
+    if x.dtype.kind == "f" and x.shape[axis] > 64:  # the fast sort is not stable: take it where nothing is equal
         places = np.argsort(x, axis)
-        ordered = np.moveaxis(np.take_along_axis(x, places, axis), axis, 0)
+        ordered = np.moveaxis(_along(x, places, axis), axis, 0)
         if not (np.equal(ordered[1:], ordered[:-1]).any() or np.isnan(ordered[-1]).any()):
             return places
     return np.argsort(x, axis, kind="stable")
@@ -25,7 +26,16 @@ def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
     places = argsort(x, axis, descending)
-    return np.take_along_axis(x, places, axis), places
+    return _along(x, places, axis), places
+
+
+def _along(x: Any, places: Any, axis: int) -> Any:
+    """np.take_along_axis; of the last axis of a contiguous array by one `take`, which is faster."""
+    if axis != x.ndim - 1 or not x.flags.c_contiguous or not x.size:
+        return np.take_along_axis(x, places, axis)
+    n = x.shape[-1]
+    starts = np.arange(0, x.size, n).reshape((*x.shape[:-1], 1))
+    return x.reshape(-1).take(places + starts)
 
 
 def topk(x: Any, k: int, axis: int, largest: bool, in_order: bool) -> tuple[Any, Any]:
@@ -42,7 +52,7 @@ def topk(x: Any, k: int, axis: int, largest: bool, in_order: bool) -> tuple[Any,
         part = np.sort(part[(*head, slice(cut, None) if largest else slice(cut))], axis)
         among = argsort(np.take_along_axis(x, part, axis), axis, largest)
         places = np.take_along_axis(part, among, axis)
-    return np.take_along_axis(x, places, axis), places
+    return _along(x, places, axis), places
 
 
 def kthvalue(x: Any, k: int, axis: int, keepdims: bool) -> tuple[Any, Any]:

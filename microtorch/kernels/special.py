@@ -1,10 +1,8 @@
 """Special functions that NumPy lacks, element by element.
 
 The error function: W. J. Cody, "Rational Chebyshev approximations for the error function", Mathematics of Computation
-23
-(1969), 631-637: three intervals, in each a quotient of two polynomials. In float32 it is tanh of a polynomial, a few
-fast
-passes over blocks that stay in the processor's cache.
+23 (1969), 631-637: three intervals, in each a quotient of two polynomials. In float32 it is tanh of a polynomial, a few
+fast passes over blocks that stay in the processor's cache.
 """
 
 from __future__ import annotations
@@ -16,20 +14,14 @@ import numpy as np
 
 _BLOCK = 32768  # elements at a time
 
-# erf(x) = tanh(x + x c(x^2)) for |x| <= 4: the polynomial c, fitted so that erf's largest relative error is 1e-8 (0.2
-# of a
-# float32's last place). Beyond 4 erf rounds to 1. Coefficients of the highest power first, here and below.
+# erf(x) = tanh(x + x c(x^2)) for |x| <= 4.1: the polynomial c, fitted so that erf's largest relative error is 1e-8
+# (0.2 of a float32's last place). Beyond 4 erf rounds to 1. Coefficients of the highest power first, here and below.
 _TANH_C = (1.78636899e-10, -8.465695e-09, 1.56116664e-07, -1.28870583e-06, 1.32548737e-06, 6.93234107e-05,
            -5.95311126e-04, -2.06651402e-04, 1.02772164e-01, 1.28379178e-01)  # fmt: skip
 # |x| <= 0.477 (Cody: 0.46875; up to here erf is below 1/2): erf(x) = x P(x^2) / Q(x^2) = x + x (P - Q) / Q.
 _NEAR = 0.477
-_ERF_P = (
-    1.85777706184603153e-1,
-    3.16112374387056560e0,
-    1.13864154151050156e2,
-    3.77485237685302021e2,
-    3.20937758913846947e3,
-)
+_ERF_P = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2,
+          3.20937758913846947e3)  # fmt: skip
 _ERF_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
 _ERF_P_MINUS_Q = tuple(p - q for p, q in zip(_ERF_P, _ERF_Q))
 # 0.477 < |x| <= 4: erfc(x) = exp(-x^2) P(x) / Q(x).
@@ -97,7 +89,7 @@ def _erf32(x: Any) -> Any:
     for start in range(0, flat.size, _BLOCK):
         block, t = flat[start : start + _BLOCK], results[start : start + _BLOCK]
         a, s, c = scratch[:, : block.size]
-        np.clip(block, -4, 4, out=a)
+        np.clip(block, -4.1, 4.1, out=a)  # there it rounds to 1
         np.multiply(a, a, out=s)
         np.multiply(s, coefficients[0], out=c)
         for k in coefficients[1:-1]:
@@ -113,6 +105,7 @@ def _erf32(x: Any) -> Any:
         np.subtract(1, s, out=s)
         a *= s  # d tanh(u) = (1 - tanh(u)^2) du
         t += a
+        np.copysign(t, block, out=t)  # of -0
     return out
 
 
@@ -174,17 +167,8 @@ def erfcx(x: Any) -> Any:
 # M. Giles, "Approximating the erfinv function", GPU Computing Gems, Jade Edition (2012), chapter 10: single precision.
 _GILES_CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
                  -0.00417768164, 0.246640727, 1.50140941)  # fmt: skip
-_GILES_TAIL = (
-    -0.000200214257,
-    0.000100950558,
-    0.00134934322,
-    -0.00367342844,
-    0.00573950773,
-    -0.0076224613,
-    0.00943887047,
-    1.00167406,
-    2.83297682,
-)
+_GILES_TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613,
+               0.00943887047, 1.00167406, 2.83297682)  # fmt: skip
 
 
 def _horner(x: Any, coefficients: tuple[float, ...]) -> Any:
@@ -198,8 +182,7 @@ def _horner(x: Any, coefficients: tuple[float, ...]) -> Any:
 
 def _erfinv64(x: Any) -> Any:
     """Giles' approximation (far out erfc(y) = exp(-y^2) / (y sqrt(pi)), solved roughly), then two steps of Halley's
-    method, each
-    of which triples the exact digits."""
+    method, each of which triples the exact digits."""
     a = np.abs(x)
     w = -np.log((1 - a) * (1 + a))
     far = -np.log(1 - a)

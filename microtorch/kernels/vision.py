@@ -85,8 +85,7 @@ def circular(n: int, before: int, after: int) -> Any:
 
 
 def nearest_index(size: int, out: int, scale: float | None, exact: bool) -> Any:
-    """The input place that each output place copies; in float32, as PyTorch. scale: the factor asked for, if it
-    counts."""
+    """The input place that each output place copies, in float32 as PyTorch; scale: the factor asked for, if any."""
     step = np.float32(1 / scale) if scale is not None and scale > 0 else np.float32(size) / np.float32(out)
     at = np.arange(out, dtype=np.float32)
     if exact:
@@ -206,8 +205,7 @@ def _polynomial(coefficients: tuple[float, ...], t: Any, order: int) -> Any:
 
 
 def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool, order: int) -> list[tuple[Any, Any]]:
-    """What one coordinate in [-1, 1] reads of n places: for each tap (place, derivative of its weight of some
-    order)."""
+    """What one coordinate in [-1, 1] reads of n places: for each tap (place, derivative of its weight)."""
     scale = c.dtype.type((n - 1) / 2 if align else n / 2)
     c = (c + 1) / 2 * (n - 1) if align else ((c + 1) * n - 1) / 2
     slope: Any = np.ones_like(c)
@@ -308,11 +306,11 @@ def col2im(cols: Any, size: Ints, kernel: Ints, dilation: Ints, padding: Ints, s
     out = patches_size(size, kernel, dilation, padding, stride)
     n, c = cols.shape[0], cols.shape[1] // math.prod(kernel)
     cols = cols.reshape(n, c, *kernel, *out)
-    wide = np.zeros((n, c, *(m + 2 * p for m, p in zip(size, padding))), cols.dtype)
+    wide: Any = np.zeros((n, c, *(m + 2 * p for m, p in zip(size, padding))), cols.dtype)
     for at in np.ndindex(*kernel):
-        wide[(..., *_patch_slices(at, out, dilation, stride))] += cols[(slice(None), slice(None), *at)]  # type: ignore[arg-type]
+        wide[(..., *_patch_slices(at, out, dilation, stride))] += cols[(slice(None), slice(None), *at)]
     if any(padding):
-        wide = np.ascontiguousarray(wide[(..., *(slice(p, p + m) for m, p in zip(size, padding)))])  # type: ignore[arg-type]
+        wide = np.ascontiguousarray(wide[(..., *(slice(p, p + m) for m, p in zip(size, padding)))])
     return wide
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from microtorch._missing import missing_name as _missing_name
 from microtorch.nn import (
+    attention as attention,
     functional as functional,
     init as init,
     modules as modules,
+    parallel as parallel,
     parameter as parameter,
     utils as utils,
 )
@@ -177,6 +179,7 @@ from microtorch.nn.modules import (
     ZeroPad2d as ZeroPad2d,
     ZeroPad3d as ZeroPad3d,
 )
+from microtorch.nn.parallel import DataParallel as DataParallel
 from microtorch.nn.parameter import (
     Buffer as Buffer,
     Parameter as Parameter,

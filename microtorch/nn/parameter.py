@@ -231,6 +231,10 @@ class UninitializedTensorMixin:
         """Itself."""
         return self
 
+    def copy_(self, src: Any, non_blocking: bool = False) -> Any:
+        """Itself, if `src` has no values either. Raises ValueError if it has."""
+        return self if is_lazy(src) else self._data
+
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         return f"<{type(self).__name__}>"
 

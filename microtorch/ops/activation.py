@@ -1,5 +1,4 @@
-"""Activations. At a corner the derivative is PyTorch's: relu 0 at 0, hardtanh 0 at its bounds, leaky_relu the slope of
-the left."""
+"""Activations. At a corner the derivative is PyTorch's: relu 0 at 0, hardtanh 0 at its bounds, leaky_relu the left."""
 
 from __future__ import annotations
 
@@ -14,19 +13,40 @@ _flat = lambda xp, g: g * 0
 between = op("between", K.between, inputs="g x", x=_flat, g=lambda xp, g, x, low, high: xp.between(g, x, low, high))
 outside = op("outside", K.outside, inputs="g x", x=_flat, g=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
 above = op("above", K.above, inputs="g x", x=_flat, g=lambda xp, g, x, threshold: xp.above(g, x, threshold))
-leaky_relu_backward = op("leaky_relu_backward", K.leaky_relu_backward, inputs="g x", x=_flat,
-                         g=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope))  # fmt: skip
-
-# rectifiers ----------------------------------------------------------------------------------------------------------
-leaky_relu = unary(
-    "leaky_relu", K.leaky_relu, x=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope)
+leaky_relu_backward = op(
+    "leaky_relu_backward",
+    K.leaky_relu_backward,
+    inputs="g x",
+    x=_flat,
+    g=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope),
 )
+
+# rectifiers -----------------------------------------------------------------------------------------------------------
+
+
+def _leaky_relu(name: str, grad_name: str) -> Any:
+    return unary(
+        name,
+        K.leaky_relu,
+        x=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope),
+        grad_name=grad_name,
+    )
+
+
+leaky_relu = _leaky_relu("leaky_relu", "LeakyReluBackward0")
+leaky_relu_in_place = _leaky_relu("leaky_relu_in_place", "LeakyReluBackward1")  # PyTorch prints another name then
+rrelu_mean = _leaky_relu("rrelu_mean", "RreluWithNoiseBackward0")
+rrelu_mean_in_place = _leaky_relu("rrelu_mean_in_place", "RreluWithNoiseBackward1")
 prelu = op("prelu", K.prelu, inputs="x weight", grad_name="PreluKernelBackward0",
            x=lambda xp, g, x, weight: xp.where(x > 0, g, g * weight),
            weight=lambda xp, g, x: xp.where(x > 0, g * 0, g * x))  # fmt: skip
-rrelu = op("rrelu", lambda x, noise: x * noise, inputs="x noise", grad_name="RreluWithNoiseBackward0",
+rrelu = op("rrelu", K.rrelu, inputs="x noise", grad_name="RreluWithNoiseBackward0",
            x=lambda xp, g, noise: g * noise)  # fmt: skip
+rrelu_in_place = op("rrelu_in_place", K.rrelu, inputs="x noise", grad_name="RreluWithNoiseBackward1",
+                    x=lambda xp, g, noise: g * noise)  # fmt: skip
 threshold = unary("threshold", K.threshold, x=lambda xp, g, x, threshold: xp.above(g, x, threshold))
+threshold_in_place = unary("threshold_in_place", K.threshold, grad_name="ThresholdBackward1",
+                           x=lambda xp, g, x, threshold: xp.above(g, x, threshold))  # fmt: skip
 hardtanh = unary("hardtanh", K.hardtanh, x=lambda xp, g, x, low, high: xp.between(g, x, low, high))
 hardsigmoid = unary("hardsigmoid", K.hardsigmoid, x=lambda xp, g, x: xp.between(g * K.ONE_SIXTH, x, -3, 3))
 hardswish_slope = unary("hardswish_slope", K.hardswish_slope, x=lambda xp, g, x: xp.between(g / 3, x, -3, 3))
@@ -52,6 +72,8 @@ def _elu_x(xp: Any, g: Any, x: Any, alpha: float, scale: float, input_scale: flo
 
 elu = unary("elu", K.elu, x=_elu_x)
 celu = unary("celu", K.elu, x=_elu_x)
+elu_in_place = unary("elu_in_place", K.elu, x=_elu_x, grad_name="EluBackward1")
+celu_in_place = unary("celu_in_place", K.elu, x=_elu_x, grad_name="CeluBackward1")
 
 
 def _silu_x(xp: Any, g: Any, x: Any) -> Any:

@@ -1,6 +1,5 @@
 """Convolution. It, its transpose in the input and its transpose in the weight are linear in two arguments each, and
-every
-derivative of one of the three is another of the three."""
+every derivative of one of the three is another of the three."""
 
 from __future__ import annotations
 

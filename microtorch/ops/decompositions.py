@@ -2,10 +2,8 @@
 
 M. Giles, "An extended collection of matrix derivative results for forward and reverse mode algorithmic differentiation"
 (Oxford, 2008); S. F. Walter, L. Lehmann, "Algorithmic differentiation of linear algebra functions" (arXiv:1001.1654);
-for
-eigenvectors and complex matrices, as PyTorch has them. The formulas of the literature are for the conjugate of the
-plain
-cotangent, so complex gradients are conjugated on the way in and out (`_usual`).
+for eigenvectors and complex matrices, as PyTorch has them. The formulas of the literature are for the conjugate of the
+plain cotangent, so complex gradients are conjugated on the way in and out (`_usual`).
 """
 
 from __future__ import annotations
@@ -191,6 +189,7 @@ det = unary("det", lambda x: np.linalg.det(x), x=_det_x, grad_name="LinalgDetBac
 def _slogdet_x(xp: Any, g: Any, x: Any, out0: Any) -> Any:
     """a^-H times what comes to the logarithm; a complex sign turns with the imaginary part of tr(a^-1 da)."""
     g_sign, g_size = (_conj(xp, part) for part in g)
+    scale: Any
     if xp.is_complex(x):
         scale = 0 if g_size is None else g_size
         if g_sign is not None:
@@ -202,7 +201,7 @@ def _slogdet_x(xp: Any, g: Any, x: Any, out0: Any) -> Any:
     else:
         scale = g_size
     n = x.shape[-1]
-    diagonal = _diag(xp, xp.expand(xp.unsqueeze(scale, -1), (*scale.shape, n)))  # type: ignore[union-attr]
+    diagonal = _diag(xp, xp.expand(xp.unsqueeze(scale, -1), (*scale.shape, n)))
     return _conj(xp, xp.solve(_t(xp, x), diagonal))
 
 
@@ -220,20 +219,12 @@ def _cholesky(xp: Any, g: Any, out: Any) -> Any:
 
 
 # of the upper half: L of the adjoint, which is the same matrix
-cholesky = unary(
-    "cholesky",
-    lambda x, name, upper: K.checked_cholesky(name, K.adjoint(x) if upper else x),
-    grad_name="LinalgCholeskyExBackward0",
-    x=_usual(lambda xp, g, out: _cholesky(xp, g, out)),
-)
-cholesky_ex = op(
-    "cholesky_ex",
-    lambda x, upper: K.cholesky(K.adjoint(x) if upper else x),
-    inputs="x",
-    outputs=2,
-    grad_name="LinalgCholeskyExBackward0",
-    x=_usual(lambda xp, g, out0: _cholesky(xp, g, out0)),
-)
+cholesky = unary("cholesky", lambda x, name, upper: K.checked_cholesky(name, K.adjoint(x) if upper else x),
+                 grad_name="LinalgCholeskyExBackward0",
+                 x=_usual(lambda xp, g, out: _cholesky(xp, g, out)))  # fmt: skip
+cholesky_ex = op("cholesky_ex", lambda x, upper: K.cholesky(K.adjoint(x) if upper else x), inputs="x", outputs=2,
+                 grad_name="LinalgCholeskyExBackward0",
+                 x=_usual(lambda xp, g, out0: _cholesky(xp, g, out0)))  # fmt: skip
 
 
 @_usual
@@ -266,9 +257,8 @@ def _columns(xp: Any, x: Any, start: int, stop: int) -> Any:
 
 
 def _lu(xp: Any, g_l: Any, g_u: Any, lower: Any, upper: Any) -> Any:
-    """For L U: L^-H (what is below the diagonal of L^H gL and above it of gU U^H) U^-H. Of a wide one, L U = L [U1
-    U2], the
-    rest is L^-H gU2, of a tall one, [L1; L2] U, it is gL2 U^-H; what they take off the square part comes first."""
+    """For L U: L^-H (what is below the diagonal of L^H gL and above it of gU U^H) U^-H. Of a wide one, L U = L [U1 U2],
+    the rest is L^-H gU2, of a tall one, [L1; L2] U, it is gL2 U^-H; what they take off the square part comes first."""
     m, n, mm = lower.shape[-2], upper.shape[-1], xp.matmul
     k = min(m, n)
     l1, u1 = _rows(xp, lower, 0, k), _columns(xp, upper, 0, k)
@@ -308,7 +298,7 @@ def _lu_parts(x: Any, pivot: bool) -> tuple[Any, Any, Any]:
 
 
 def _lu_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any, pivot: bool) -> Any:
-    found = _lu(xp, *(_conj(xp, part) for part in g[:2]), out0, out1)  # type: ignore[call-arg]
+    found = _lu(xp, _conj(xp, g[0]), _conj(xp, g[1]), out0, out1)
     return _conj(xp, xp.matmul(_known(xp, constant(out2)), found) if pivot else found)
 
 

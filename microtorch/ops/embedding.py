@@ -7,21 +7,18 @@ from typing import Any
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import embedding as K
 
-embedding = unary(
-    "embedding",
-    K.embedding,
-    x=lambda xp, g, x_shape, index, padding_idx, scale: xp.embedding_backward(g, x_shape, index, padding_idx, scale),
-)
+
+def _looked_up(xp: Any, g: Any, x_shape: Any, index: Any, padding_idx: int, scale: bool) -> Any:
+    return xp.embedding_backward(g, x_shape, index, padding_idx, scale)
+
+
+embedding = unary("embedding", K.embedding, x=_looked_up)
+embedding_spread = unary("embedding_spread", K.embedding_spread, x=_looked_up)
 embedding_backward = unary(
     "embedding_backward",
     K.embedding_backward,
-    grad_name="EmbeddingDenseBackward0",
     x=lambda xp, g, index, padding_idx, scale: xp.embedding_spread(g, index, padding_idx, scale),
-)
-embedding_spread = unary(
-    "embedding_spread",
-    K.embedding_spread,
-    x=lambda xp, g, x_shape, index, padding_idx, scale: xp.embedding_backward(g, x_shape, index, padding_idx, scale),
+    grad_name="EmbeddingDenseBackward0",
 )
 one_hot = unary("one_hot", K.one_hot)
 

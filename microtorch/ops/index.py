@@ -88,16 +88,8 @@ gather = op(
 gather_backward = op(
     "gather_backward", K.gather_backward, inputs="x index", x=lambda xp, g, index, axis: xp.gather(g, index, axis)
 )
-gather_nothing = unary(
-    "gather_nothing",
-    lambda x, shape: np.empty(shape, x.dtype),
-    grad_name="GatherBackward0",
-    x=lambda xp, g, x_shape: (
-        xp.embed(xp.reshape(g, (-1,))[:0], x_shape, (slice(0),) * len(x_shape))
-        if 0 in x_shape
-        else xp.spread(xp.sum(g, None, False), x_shape, None, False)
-    ),
-)
+gather_nothing = unary("gather_nothing", lambda x, shape: np.empty(shape, x.dtype), grad_name="GatherBackward0",
+                       x=lambda xp, g, x_shape: xp.spread(xp.sum(g, None, False), x_shape, None, False))  # fmt: skip
 gather_embed = unary("gather_embed", lambda x, shape, axis, index: K.gather_backward(x, index, shape, axis),
                      x=lambda xp, g, axis, index: xp.gather(g, index, axis))  # fmt: skip
 
@@ -184,16 +176,11 @@ take_backward = op("take_backward", K.take_backward, inputs="x index", x=lambda 
 put = op("put", K.put_flat, inputs="x index source",
          x=lambda xp, g, index, accumulate: g if accumulate else xp.put(g, index, _zeros(xp, xp.take(g, index)), False),
          source=lambda xp, g, index, source_shape: xp.reshape(xp.take(g, index), source_shape))  # fmt: skip
-masked_fill = op("masked_fill", lambda x, mask, value: np.where(mask, value, x), inputs="x mask",
+masked_fill = op("masked_fill", K.masked_fill, inputs="x mask",
                  x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g))  # fmt: skip
-masked_fill_by = op(
-    "masked_fill_by",
-    lambda x, mask, value: np.where(mask, value, x),
-    inputs="x mask value",
-    grad_name="MaskedFillBackward1",
-    x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g),
-    value=lambda xp, g, mask: xp.sum(xp.where(mask, g, _zeros(xp, g)), None, False),
-)
+masked_fill_by = op("masked_fill_by", K.masked_fill, inputs="x mask value", grad_name="MaskedFillBackward1",
+                    x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g),
+                    value=lambda xp, g, mask: xp.sum(xp.where(mask, g, _zeros(xp, g)), None, False))  # fmt: skip
 masked_scatter = op(
     "masked_scatter",
     K.masked_scatter,
@@ -201,16 +188,20 @@ masked_scatter = op(
     x=lambda xp, g, mask: xp.where(mask, _zeros(xp, g), g),
     source=lambda xp, g, mask, source_shape: xp.masked_scatter_backward(g, mask, source_shape),
 )
-masked_scatter_backward = op(
-    "masked_scatter_backward",
-    K.masked_scatter_backward,
-    inputs="x mask",
-    x=lambda xp, g, mask: xp.masked_scatter(_zeros(xp, xp.cast(mask, _kind(xp, g))), mask, g),
-)
+masked_scatter_backward = op("masked_scatter_backward", K.masked_scatter_backward, inputs="x mask",
+                             x=lambda xp, g, x_shape, mask: xp.masked_embed(g, mask, x_shape))  # fmt: skip
+masked_embed = op("masked_embed", K.masked_embed, inputs="x mask",
+                  x=lambda xp, g, x_shape, mask: xp.masked_scatter_backward(g, mask, x_shape))  # fmt: skip
 
 # memory seen through a view: geometry = (base shape, base strides, shape, strides, offset), in bytes -----------------
 as_strided = view(
     "as_strided", lambda x, geometry: strided(x, *geometry[2:]), x=lambda xp, g, geometry: xp.region_embed(g, geometry)
+)
+as_strided_in_place = view(
+    "as_strided_in_place",
+    lambda x, geometry: strided(x, *geometry[2:]),
+    grad_name="AsStridedBackward1",
+    x=lambda xp, g, geometry: xp.region_embed(g, geometry),
 )
 region = unary(
     "region", K.region, x=lambda xp, g, geometry: xp.region_embed(g, geometry), grad_name="AsStridedBackward0"

@@ -45,59 +45,52 @@ def _linear_weight(xp: Any, g: Any, x: Any, weight_shape: tuple[int, ...]) -> An
     return xp.matmul(xp.t(g), x)
 
 
-_linear = {
+_linear: dict[str, Any] = {
     "x": lambda xp, g, weight: xp.matmul(g, weight),
     "weight": _linear_weight,
     "bias": lambda xp, g: xp.sum(g, tuple(range(len(g.shape) - 1)), False),
 }
-linear = op("linear", K.linear, inputs="x weight bias", grad_name="AddmmBackward0", **_linear)  # type: ignore[arg-type]
-linear_no_bias = op("linear_no_bias", K.linear, grad_name="MmBackward0", x=_linear["x"], weight=_linear["weight"])  # type: ignore[arg-type]
-linear_batched = op("linear_batched", K.linear, inputs="x weight bias", grad_name="ViewBackward0", **_linear)  # type: ignore[arg-type]
+linear = op("linear", K.linear, inputs="x weight bias", grad_name="AddmmBackward0", **_linear)
+linear_no_bias = op("linear_no_bias", K.linear, grad_name="MmBackward0", x=_linear["x"], weight=_linear["weight"])
+linear_batched = op("linear_batched", K.linear, inputs="x weight bias", grad_name="ViewBackward0", **_linear)
 linear_batched_no_bias = op(
     "linear_batched_no_bias",
     K.linear,
     grad_name="UnsafeViewBackward0",
-    x=_linear["x"],  # type: ignore[arg-type]
-    weight=_linear["weight"],  # type: ignore[arg-type]
+    x=_linear["x"],
+    weight=_linear["weight"],
 )
 
 # sums of products ----------------------------------------------------------------------------------------------------
 
-_add_product = {
+_add_product: dict[str, Any] = {
     "x": lambda xp, g, beta: g * beta,
     "a": lambda xp, g, a, b, alpha: _matmul_x(xp, g * alpha, a, b),
     "b": lambda xp, g, a, b, alpha: _matmul_y(xp, g * alpha, a, b),
 }
-addmm = op("addmm", K.addmm, **_add_product)  # type: ignore[arg-type]
-addmv = op("addmv", K.addmm, **_add_product)  # type: ignore[arg-type]
-baddbmm = op("baddbmm", K.addmm, **_add_product)  # type: ignore[arg-type]
-addbmm = op("addbmm", K.addbmm, x=_add_product["x"],  # type: ignore[arg-type]
+addmm = op("addmm", K.addmm, **_add_product)
+addmv = op("addmv", K.addmm, **_add_product)
+baddbmm = op("baddbmm", K.addmm, **_add_product)
+addbmm = op("addbmm", K.addbmm, x=_add_product["x"],
             a=lambda xp, g, b, alpha: xp.matmul(g * alpha, xp.transpose(b, -1, -2)),
             b=lambda xp, g, a, alpha: xp.matmul(xp.transpose(a, -1, -2), g * alpha))  # fmt: skip
-addr = op("addr", K.addr, x=_add_product["x"],  # type: ignore[arg-type]
+addr = op("addr", K.addr, x=_add_product["x"],
           a=lambda xp, g, b, alpha: xp.matmul(g, b) * alpha,
           b=lambda xp, g, a, alpha: xp.matmul(xp.t(g), a) * alpha)  # fmt: skip
-contract = op(
-    "contract",
-    K.contract,
-    grad_name="ViewBackward0",
-    x=lambda xp, g, y, x_labels, y_labels, out_labels: xp.contract(g, y, out_labels, y_labels, x_labels),
-    y=lambda xp, g, x, x_labels, y_labels, out_labels: xp.contract(g, x, out_labels, x_labels, y_labels),
-)
-multiply = op(
-    "multiply",
-    K.contract,
-    grad_name="MulBackward0",  # without sums, as PyTorch names it
-    x=lambda xp, g, y, x_labels, y_labels, out_labels: xp.contract(g, y, out_labels, y_labels, x_labels),
-    y=lambda xp, g, x, x_labels, y_labels, out_labels: xp.contract(g, x, out_labels, x_labels, y_labels),
-)
-cross = op(
-    "cross",
-    K.cross,
-    x=lambda xp, g, y, axis: xp.cross(y, g, axis),
-    y=lambda xp, g, x, axis: xp.cross(g, x, axis),
-    grad_name="LinalgCrossBackward0",
-)
+
+
+def _contract_x(xp: Any, g: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> Any:
+    return xp.contract(g, y, out_labels, y_labels, x_labels)
+
+
+def _contract_y(xp: Any, g: Any, x: Any, x_labels: str, y_labels: str, out_labels: str) -> Any:
+    return xp.contract(g, x, out_labels, x_labels, y_labels)
+
+
+contract = op("contract", K.contract, grad_name="ViewBackward0", x=_contract_x, y=_contract_y)
+multiply = op("multiply", K.contract, grad_name="MulBackward0", x=_contract_x, y=_contract_y)  # without sums
+cross = op("cross", K.cross, grad_name="LinalgCrossBackward0",
+           x=lambda xp, g, y, axis: xp.cross(y, g, axis), y=lambda xp, g, x, axis: xp.cross(g, x, axis))  # fmt: skip
 trace = unary(
     "trace",
     lambda x: K.trace(x),

@@ -7,7 +7,8 @@ from typing import Any
 
 from microtorch.autograd.state import wrap
 from microtorch.autograd.table import op, unary
-from microtorch.kernels import norm as K
+from microtorch.kernels import norm as K, reduce as KR
+from microtorch.ops.reduce import _norm_x
 
 
 def _statistics(xp: Any, rows: Any, axes: tuple[int, ...], eps: float) -> tuple[Any, Any]:
@@ -98,27 +99,12 @@ batch_norm = op("batch_norm", K.batch_norm, inputs="x weight bias", joint=_batch
                 again=_batch_norm_again, grad_name="NativeBatchNormBackward0")  # fmt: skip
 
 
-# p-norms -------------------------------------------------------------------------------------------------------------
+# distances: vector_norm under the names that PyTorch prints -----------------------------------------------------------
+p_norm = unary("p_norm", KR.vector_norm, x=_norm_x, grad_name="NormBackward1")
 
 
-def _p_norm_x(xp: Any, g: Any, x: Any, out: Any, p: float, axis: tuple[int, ...], keepdims: bool) -> Any:
-    """sign(x) |x|^(p-1) / norm^(p-1), and 0 where the norm is 0; the largest elements share equally for p = inf."""
-    if p == 0:
-        return x * 0
-    norm, g = xp.spread(out, x.shape, axis, keepdims), xp.spread(g, x.shape, axis, keepdims)
-    if p == 1:
-        return g * xp.sign(x)
-    zero = norm == 0
-    if p in (math.inf, -math.inf):
-        ties = xp.where(xp.abs(x) == norm, g * 0 + 1, g * 0)
-        return g * xp.sign(x) * ties / xp.spread(xp.sum(ties, axis, True), x.shape, axis, True)
-    if p == 2:
-        return xp.where(zero, g * 0, g * (x / xp.where(zero, norm + 1, norm)))
-    # |x|^(p-2) is infinite at 0 for p < 2, where the gradient is 0
-    origin = x == 0
-    power = xp.pow(xp.where(origin, x * 0 + 1, xp.abs(x)), p - 2)
-    slope = xp.where(origin, x * 0, x * power)
-    return xp.where(zero, g * 0, g * slope / xp.pow(xp.where(zero, norm + 1, norm), p - 1))
+def _pdist_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
+    return x * 0 if ord == 0 else _norm_x(xp, g, x, out, ord, axis, keepdims)
 
 
-p_norm = unary("p_norm", K.p_norm, x=_p_norm_x, grad_name="NormBackward1")
+pdist = unary("pdist", KR.vector_norm, x=_pdist_x, grad_name="PdistBackward0")

@@ -25,7 +25,16 @@ def constant(t: Any) -> Any:
     return t if isinstance(t, np.ndarray) else t._data
 
 
-# pieces of formulas --------------------------------------------------------------------------------------------------
+def underivable(name: str) -> Any:
+    """The formula of an operation whose derivative PyTorch does not have either."""
+
+    def formula(xp: Any, g: Any) -> Any:
+        raise RuntimeError(f"derivative for aten::{name} is not implemented")
+
+    return formula
+
+
+# pieces of formulas ---------------------------------------------------------------------------------------------------
 sign = unary("sign", K.sign, x=lambda xp, g: xp.zeros_like(g))
 zeros_like = unary("zeros_like", np.zeros_like)
 ones_like = unary("ones_like", np.ones_like)
@@ -39,13 +48,29 @@ relu_backward = binary("relu_backward", K.relu_backward,
 # arithmetic ----------------------------------------------------------------------------------------------------------
 neg = unary("neg", K.negative, x=lambda xp, g: -g)
 add = binary("add", np.add, x=lambda xp, g: g, y=lambda xp, g: g)
-sub = binary("sub", K.subtract, x=lambda xp, g: g, y=lambda xp, g: -g)
-rsub = binary("rsub", lambda x, y: K.subtract(y, x), grad_name="RsubBackward1", x=lambda xp, g: -g, y=lambda xp, g: g)
+sub = binary("sub", K.subtract, check=K.no_bools, x=lambda xp, g: g, y=lambda xp, g: -g)
+rsub = binary(
+    "rsub",
+    lambda x, y: K.subtract(y, x),
+    check=K.no_bools,
+    grad_name="RsubBackward1",
+    x=lambda xp, g: -g,
+    y=lambda xp, g: g,
+)
+rsub_tensor = binary(
+    "rsub_tensor",
+    lambda x, y: K.subtract(y, x),
+    check=K.no_bools,
+    grad_name="RsubBackward0",
+    x=lambda xp, g: -g,
+    y=lambda xp, g: g,
+)
 mul = binary("mul", np.multiply, x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
 div = binary("div", K.divide, to_float=True,
              x=lambda xp, g, y: g / y,
              y=lambda xp, g, x, y: -g * ((x / y) / y))  # fmt: skip
-floor_divide = binary("floor_divide", K.floor_divide)
+floor_divide = binary("floor_divide", K.floor_divide, grad_name="NotImplemented",
+                      x=underivable("floor_divide"), y=underivable("floor_divide"))  # fmt: skip
 div_trunc = binary("div_trunc", K.divide_trunc, grad_name="DivBackward2",
                    x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
 div_floor = binary("div_floor", K.floor_divide, grad_name="DivBackward2",
@@ -59,7 +84,7 @@ fmod = binary("fmod", K.fmod, grad_name="FmodBackward1",
               y=lambda xp, g, x, y: -g * xp.div_trunc(x, y))  # fmt: skip
 fmod_number = unary("fmod_number", K.fmod, x=lambda xp, g: g, grad_name="FmodBackward0")
 reciprocal = unary("reciprocal", K.reciprocal, to_float=True, x=lambda xp, g, out: -g * (out * out))
-square = unary("square", np.square, x=lambda xp, g, x: g * (2 * x), grad_name="PowBackward0")
+square = unary("square", K.square, x=lambda xp, g, x: g * (2 * x), grad_name="PowBackward0")
 
 
 def _pow_number(xp: Any, g: Any, x: Any, y: float) -> Any:
@@ -114,7 +139,7 @@ logaddexp2 = binary("logaddexp2", np.logaddexp2, to_float=True,
                     x=lambda xp, g, x, y: g / (1 + xp.exp2(y - x)),
                     y=lambda xp, g, x, y: g / (1 + xp.exp2(x - y)))  # fmt: skip
 sigmoid = unary("sigmoid", K.sigmoid, to_float=True, x=lambda xp, g, out: g * (out * (1 - out)))
-relu = unary("relu", lambda x: np.maximum(x, 0), x=lambda xp, g, out: xp.relu_backward(g, out))
+relu = unary("relu", K.relu, x=lambda xp, g, out: xp.relu_backward(g, out))
 
 
 def _logit_x(xp: Any, g: Any, x: Any, eps: float | None) -> Any:
@@ -123,7 +148,7 @@ def _logit_x(xp: Any, g: Any, x: Any, eps: float | None) -> Any:
     return xp.where((x >= low) & (x <= 1 - low), g / (x * (1 - x)), beyond)
 
 
-logit = unary("logit", K.logit, to_float=True, x=_logit_x)
+logit = unary("logit", K.refusing("c", "logit_cpu", K.logit), to_float=True, x=_logit_x)
 xlogy = binary("xlogy", K.xlogy, to_float=True,
                x=lambda xp, g, x, y: xp.where((x == 0) & (y <= 0), 0, xp.xlogy(g, y)),
                y=lambda xp, g, x, y: g * x / y)  # fmt: skip
@@ -142,8 +167,12 @@ sinh = unary("sinh", np.sinh, to_float=True, x=lambda xp, g, x: g * xp.cosh(x))
 cosh = unary("cosh", np.cosh, to_float=True, x=lambda xp, g, x: g * xp.sinh(x))
 tanh = unary("tanh", np.tanh, to_float=True, x=lambda xp, g, out: g * (1 - out * out))
 asinh = unary("asinh", np.arcsinh, to_float=True, x=lambda xp, g, x: g * xp.rsqrt(x * x + 1))
-acosh = unary("acosh", K.quiet(lambda x: np.arccosh(x)), to_float=True,
-              x=lambda xp, g, x: g * (xp.rsqrt(x - 1) * xp.rsqrt(x + 1)))  # fmt: skip
+acosh = unary(
+    "acosh",
+    K.quiet(lambda x: np.arccosh(x)),
+    to_float=True,
+    x=lambda xp, g, x: g * (xp.rsqrt(x - 1) * xp.rsqrt(x + 1) if xp.is_complex(x) else xp.rsqrt(x * x - 1)),
+)
 atanh = unary("atanh", K.quiet(lambda x: np.arctanh(x)), to_float=True, x=lambda xp, g, x: g / (1 - x * x))
 
 
@@ -161,14 +190,14 @@ hypot = binary("hypot", np.hypot, to_float=True,
                y=lambda xp, g, y, out: g * (y / out))  # fmt: skip
 deg2rad = unary(
     "deg2rad",
-    lambda x: x * (math.pi / 180),
+    K.refusing("c", "deg2rad", lambda x: x * (math.pi / 180)),
     to_float=True,
     x=lambda xp, g: g * (math.pi / 180),
     grad_name="Deg2RadBackward0",
 )
 rad2deg = unary(
     "rad2deg",
-    lambda x: x * (180 / math.pi),
+    K.refusing("c", "rad2deg", lambda x: x * (180 / math.pi)),
     to_float=True,
     x=lambda xp, g: g * (180 / math.pi),
     grad_name="Rad2DegBackward0",
@@ -189,13 +218,8 @@ conj_physical = unary("conj_physical", np.conj, x=lambda xp, g: xp.conj(g))
 complex_from = op("complex", K.complex_from, inputs="real imag",
              real=lambda xp, g: xp.real(g), imag=lambda xp, g: -xp.imag(g))  # fmt: skip
 # of the two gradients the engine takes the real part, since length and angle are real
-polar = op(
-    "polar",
-    K.polar,
-    inputs="length angle",
-    length=lambda xp, g, angle: g * xp.polar(xp.ones_like(angle), angle),
-    angle=lambda xp, g, out: g * (1j * out),
-)
+polar = op("polar", K.polar, inputs="length angle",
+           length=lambda xp, g, out: g * xp.sgn(out), angle=lambda xp, g, out: g * (1j * out))  # fmt: skip
 angle = unary(
     "angle", K.angle, x=lambda xp, g, x: xp.where(x == 0, 0, g * (-1j / x)) if xp.is_complex(x) else xp.zeros_like(g)
 )
@@ -214,13 +238,16 @@ def _sgn_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
 sgn = unary("sgn", K.sgn, x=_sgn_x)
 abs = unary("abs", K.absolute, x=lambda xp, g, x: g * xp.conj(xp.sgn(x)) if xp.is_complex(x) else g * xp.sign(x))
 
-# extremes, rounding, replacing ---------------------------------------------------------------------------------------
-maximum = binary("maximum", np.maximum,
-                 x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x < y, 0, g)),
-                 y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(y < x, 0, g)))  # fmt: skip
-minimum = binary("minimum", np.minimum,
-                 x=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(x > y, 0, g)),
-                 y=lambda xp, g, x, y: xp.where(x == y, g / 2, xp.where(y > x, 0, g)))  # fmt: skip
+# extremes, rounding, replacing ----------------------------------------------------------------------------------------
+share = op(
+    "share", K.share, inputs="g x y", g=lambda xp, g, x, y: xp.share(g, x, y), x=locally_constant, y=locally_constant
+)
+maximum = binary(
+    "maximum", np.maximum, x=lambda xp, g, x, y: xp.share(g, x, y), y=lambda xp, g, x, y: xp.share(g, y, x)
+)
+minimum = binary(
+    "minimum", np.minimum, x=lambda xp, g, x, y: xp.share(g, y, x), y=lambda xp, g, x, y: xp.share(g, x, y)
+)
 fmax = binary("fmax", np.fmax,
               x=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), g, 0),
               y=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), 0, g))  # fmt: skip
@@ -302,8 +329,11 @@ times_power_of_two = unary(
     "times_power_of_two", lambda x, e: np.ldexp(x, e), x=lambda xp, g, e: xp.times_power_of_two(g, e)
 )
 frexp = op("frexp", np.frexp, inputs="x", outputs=2, x=lambda xp, g, out1: xp.times_power_of_two(g, -constant(out1)))
-nextafter = binary("nextafter", np.nextafter)
-heaviside = binary("heaviside", K.heaviside)
+nextafter = binary(
+    "nextafter", np.nextafter, x=lambda xp, g, x, y: xp.where(x == y, 0, g), y=lambda xp, g: xp.zeros_like(g)
+)
+heaviside = binary("heaviside", K.heaviside, grad_name="NotImplemented",
+                   x=underivable("heaviside"), y=underivable("heaviside"))  # fmt: skip
 
 
 # comparison, logic, bits ---------------------------------------------------------------------------------------------
@@ -328,8 +358,7 @@ lcm = binary("lcm", lambda x, y: np.abs(np.lcm(x, y)))
 isnan = unary("isnan", np.isnan)
 isinf = unary("isinf", np.isinf)
 isfinite = unary("isfinite", np.isfinite)
-isposinf = unary("isposinf", lambda x: np.equal(x, math.inf))
-isneginf = unary("isneginf", lambda x: np.equal(x, -math.inf))
+isposinf = unary("isposinf", K.refusing("c", "isposinf", lambda x: np.equal(x, math.inf)))
+isneginf = unary("isneginf", K.refusing("c", "isneginf", lambda x: np.equal(x, -math.inf)))
 isreal = unary("isreal", np.isreal)
-signbit = unary("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0)
-isin = unary("isin", K.isin)
+signbit = unary("signbit", K.refusing("c", "signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0))

@@ -77,7 +77,7 @@ def _unpool(name: str, grad_name: str) -> Callable[..., Any]:
 max_unpool2d = _unpool("max_unpool2d", "MaxUnpool2DBackward0")
 max_unpool3d = _unpool("max_unpool3d", "MaxUnpool3DBackward0")
 
-# averages ------------------------------------------------------------------------------------------------------------
+# averages -------------------------------------------------------------------------------------------------------------
 avg_pool_backward = unary(
     "avg_pool_backward",
     K.avg_pool_backward,

@@ -2,8 +2,8 @@
 
 The numbers come from kernels/random.py, and are written into memory before the node is made (functions/random.py); an
 entry
-here says what the node is called and what runs backwards. Its kernel fills an array, so that a step can be recorded by
-name.
+here says what the node is called and what runs backwards. Its kernel fills an array, so that a step can be recorded
+by name.
 """
 
 from __future__ import annotations
@@ -23,6 +23,15 @@ def _zeros(xp: Any, g: Any) -> Any:
     return xp.zeros_like(g)
 
 
+def _refused(name: str) -> Any:
+    """The formula of what PyTorch has no derivative of."""
+
+    def formula(xp: Any, g: Any) -> Any:
+        raise RuntimeError(f"derivative for {name} is not implemented")
+
+    return formula
+
+
 # in place: Tensor.uniform_ and its like ------------------------------------------------------------------------------
 uniform = unary("uniform", _fill, x=_zeros)
 normal = unary("normal", _fill, x=_zeros)
@@ -30,8 +39,14 @@ random_between = unary("random_between", _fill, x=_zeros, grad_name="RandomBackw
 random_below = unary("random_below", _fill, x=_zeros, grad_name="RandomBackward1")
 random_any = unary("random_any", _fill, x=_zeros, grad_name="RandomBackward2")
 bernoulli_fill = unary("bernoulli_fill", _fill, x=_zeros, grad_name="BernoulliBackward2")
-bernoulli_fill_by = op("bernoulli_fill_by", lambda x, p, stream: _fill(x, stream, "bernoulli_array", p), inputs="x p",
-                       grad_name="BernoulliBackward1", x=_zeros, p=_zeros)  # fmt: skip
+bernoulli_fill_by = op(
+    "bernoulli_fill_by",
+    lambda x, p, stream: _fill(x, stream, "bernoulli_array", p),
+    inputs="x p",
+    grad_name="BernoulliBackward1",
+    x=_zeros,
+    p=_zeros,
+)
 exponential = unary("exponential", _fill, x=_zeros)
 cauchy = unary("cauchy", _fill, x=_zeros)
 geometric = unary("geometric", _fill, x=_zeros)
@@ -57,11 +72,19 @@ normal_by_std = op("normal_by_std", _normal, inputs="mean std", grad_name="Norma
 normal_by_both = op("normal_by_both", _normal, inputs="mean std", grad_name="NormalBackward3", mean=_zeros, std=_zeros)
 bernoulli = unary("bernoulli", lambda x, stream: stream.bernoulli_array(x), x=_zeros)
 bernoulli_p = unary(
-    "bernoulli_p", lambda x, stream, p: stream.bernoulli(x.shape, p, x.dtype), x=_zeros, grad_name="BernoulliBackward2"
+    "bernoulli_p",
+    lambda x, stream, p: stream.bernoulli(x.shape, p, x.dtype),
+    grad_name="NotImplemented",
+    x=_refused("aten::bernoulli"),
 )
 poisson = unary("poisson", lambda x, stream: stream.poisson(x), x=_zeros)
 binomial = op(
-    "binomial", lambda count, prob, stream: stream.binomial(count, prob), inputs="count prob", count=_zeros, prob=_zeros
+    "binomial",
+    lambda count, prob, stream: stream.binomial(count, prob),
+    inputs="count prob",
+    grad_name="NotImplemented",
+    count=_refused("aten::binomial"),
+    prob=_refused("aten::binomial"),
 )
 multinomial = unary(
     "multinomial", lambda x, stream, num_samples, replacement: stream.multinomial(x, num_samples, replacement)

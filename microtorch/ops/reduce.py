@@ -6,6 +6,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import reduce as K
 from microtorch.ops.pointwise import constant
@@ -63,31 +65,26 @@ var = unary("var", K.var, x=_var_x)
 std = unary("std", K.std, x=_std_x)
 
 
-def _with_mean(xp: Any, g: Any, spread_x: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+def _with_mean(xp: Any, g: Any, of_spread: Any, x: Any, axis: Any, keepdims: bool) -> Any:
+    """The gradient of a spread (None if not used) and that of the mean, added up."""
     of_mean = None if g[1] is None else _mean_x(xp, g[1], x.shape, axis, keepdims)
-    if spread_x is None or of_mean is None:
-        return of_mean if spread_x is None else spread_x
-    return spread_x + of_mean
+    if of_spread is None or of_mean is None:
+        return of_mean if of_spread is None else of_spread
+    return of_spread + of_mean
 
 
-var_mean = op(
-    "var_mean",
-    K.var_mean,
-    inputs="x",
-    outputs=2,
-    x=lambda xp, g, x, axis, correction, keepdims: _with_mean(
-        xp, g, None if g[0] is None else _var_x(xp, g[0], x, axis, correction, keepdims), x, axis, keepdims
-    ),
-)
-std_mean = op(
-    "std_mean",
-    K.std_mean,
-    inputs="x",
-    outputs=2,
-    x=lambda xp, g, x, out0, axis, correction, keepdims: _with_mean(
-        xp, g, None if g[0] is None else _std_x(xp, g[0], x, out0, axis, correction, keepdims), x, axis, keepdims
-    ),
-)
+def _var_mean_x(xp: Any, g: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    of_var = None if g[0] is None else _var_x(xp, g[0], x, axis, correction, keepdims)
+    return _with_mean(xp, g, of_var, x, axis, keepdims)
+
+
+def _std_mean_x(xp: Any, g: Any, x: Any, out0: Any, axis: Any, correction: float, keepdims: bool) -> Any:
+    of_std = None if g[0] is None else _std_x(xp, g[0], x, out0, axis, correction, keepdims)
+    return _with_mean(xp, g, of_std, x, axis, keepdims)
+
+
+var_mean = op("var_mean", K.var_mean, inputs="x", outputs=2, x=_var_mean_x)
+std_mean = op("std_mean", K.std_mean, inputs="x", outputs=2, x=_std_mean_x)
 
 # extremes ------------------------------------------------------------------------------------------------------------
 
@@ -236,34 +233,27 @@ def _logcumsumexp_x(xp: Any, g: Any, x: Any, axis: int, out: Any) -> Any:
     """exp(x[k]) times the sum of g[j] exp(-out[j]) over j >= k, positive and negative g apart, as logarithms."""
     if not x.shape:
         return g
+
+    def later(size: Any) -> Any:
+        return xp.exp(xp.flip(xp.logcumsumexp(xp.flip(size - out, (axis,)), axis), (axis,)) + x)
+
     if xp.is_complex(x):
-        return xp.exp(x) * xp.flip(xp.cumsum(xp.flip(g * xp.exp(-out), (axis,)), axis), (axis,))
-    parts = []
-    for sign in (1, -1):
-        size = xp.where(g * sign > 0, xp.log(xp.abs(g)), -math.inf)
-        later = xp.flip(xp.logcumsumexp(xp.flip(size - out, (axis,)), axis), (axis,))
-        parts.append(xp.exp(later + x))
-    return parts[0] - parts[1]
+        return later(xp.log(g))
+    least = float(np.finfo(constant(g).dtype).min)  # as good as log 0, but its differences are no NaN
+    return later(xp.where(g > 0, xp.log(g), least)) - later(xp.where(g < 0, xp.log(-g), least))
+
+
+def _met_x(xp: Any, g: Any, x_shape: Any, axis: int, out1: Any) -> Any:
+    """To where each running extreme was met, from every place that it holds for."""
+    return xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g
 
 
 cumsum = unary(
     "cumsum", K.cumsum, x=lambda xp, g, axis: xp.flip(xp.cumsum(xp.flip(g, (axis,)), axis), (axis,)) if g.shape else g
 )
 cumprod = unary("cumprod", K.cumprod, x=_cumprod_x)
-cummax = op(
-    "cummax",
-    K.cummax,
-    inputs="x",
-    outputs=2,
-    x=lambda xp, g, x_shape, axis, out1: xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g,
-)
-cummin = op(
-    "cummin",
-    K.cummin,
-    inputs="x",
-    outputs=2,
-    x=lambda xp, g, x_shape, axis, out1: xp.gather_embed(g, x_shape, axis, constant(out1)) if x_shape else g,
-)
+cummax = op("cummax", K.cummax, inputs="x", outputs=2, x=_met_x)
+cummin = op("cummin", K.cummin, inputs="x", outputs=2, x=_met_x)
 logcumsumexp = unary("logcumsumexp", K.logcumsumexp, x=_logcumsumexp_x)
 linear_scan = op("linear_scan", K.linear_scan, inputs="a b",
                  a=lambda xp, g, a, axis, out: _scan_back(xp, g, a, axis) * xp.shift(out, axis, 0.0),

@@ -32,13 +32,13 @@ def _replaced(xp: Any, state: Any, new: Any) -> Any:
 
 def _rows(xp: Any, x: Any) -> Any:
     """(length, batch, features) as (total, features)."""
-    return x if len(x.shape) == 2 else xp.reshape(x, (-1, x.shape[-1]))
+    return x if len(x.shape) == 2 else xp.reshape(x, (x.shape[0] * x.shape[1], x.shape[2]))
 
 
 def _joined(xp: Any, outs: list[Any], reverse: bool, x: Any) -> Any:
     """The results of all steps, in the order of time, shaped as x is."""
     out = xp.cat(outs[::-1] if reverse else outs, 0)
-    return out if len(x.shape) == 2 else xp.reshape(out, (*x.shape[:-1], -1))
+    return out if len(x.shape) == 2 else xp.reshape(out, (*x.shape[:-1], out.shape[1]))
 
 
 def rnn_steps(

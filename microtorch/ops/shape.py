@@ -10,11 +10,7 @@ from microtorch.autograd.table import many, op, unary, view
 from microtorch.kernels import shape as K
 
 # sums to a shape and back: what the engine and the reductions use ----------------------------------------------------
-sum_to = unary(
-    "sum_to",
-    K.sum_to,
-    x=lambda xp, g, x_shape: xp.spread(g, x_shape, None, True) if g.shape == x_shape else xp.expand(g, x_shape),
-)
+sum_to = unary("sum_to", K.sum_to, x=lambda xp, g, x_shape: g if g.shape == x_shape else xp.expand(g, x_shape))
 spread = unary("spread", lambda x, shape, axis, keepdims: K.spread(x, shape, axis, keepdims),
                x=lambda xp, g, axis, keepdims: xp.sum(g, axis, keepdims), grad_name="ExpandBackward0")  # fmt: skip
 
@@ -27,7 +23,7 @@ def _back(xp: Any, g: Any, x_shape: tuple[int, ...]) -> Any:
 
 
 view_as = view("view", K.view, x=_back)
-reshape = view("reshape", lambda x, shape: x.reshape(shape), x=_back, grad_name="ViewBackward0")
+reshape = view("reshape", lambda x, shape: x.reshape(shape), x=_back, grad_name="ViewBackward0", may_copy=True)
 reshape_alias = view("reshape_alias", K.view, x=_back)
 unsafe_view = unary("unsafe_view", lambda x, shape: x.reshape(shape), x=_back)
 transpose = view("transpose", lambda x, i, j: x.swapaxes(i, j), x=lambda xp, g, i, j: xp.transpose(g, i, j))
@@ -51,7 +47,7 @@ diag_embed = unary("diag_embed", K.diag_embed, x=lambda xp, g, offset, i, j: xp.
 diagonal_copy = unary(
     "diagonal_copy",
     lambda x, offset, i, j: K.diagonal(x, offset, i, j).copy(),
-    grad_name="DiagonalCopyBackward0",
+    grad_name="DiagonalBackward0_copy",
     x=lambda xp, g, x_shape, offset, i, j: xp.diag_embed(g, x_shape, offset, i, j),
 )
 narrow_copy = unary(
@@ -115,7 +111,7 @@ def _block_grads(xp: Any, g: Any, needs: Any, shapes: Any) -> list[Any]:
 cat = many("cat", K.cat, _cat_grads)
 stack = many(
     "stack",
-    lambda arrays, axis: np.stack(arrays, axis),
+    K.stack,
     lambda xp, g, needs, shapes, axis: [
         xp.select(g, (slice(None),) * axis + (i, ...)) if need else None for i, need in enumerate(needs)
     ],
@@ -123,14 +119,28 @@ stack = many(
 block_diag = many("block_diag", K.block_diag, _block_grads)
 
 # rearranging ---------------------------------------------------------------------------------------------------------
-flip = unary("flip", lambda x, axes: np.ascontiguousarray(np.flip(x, axes)), x=lambda xp, g, axes: xp.flip(g, axes))
+flip = unary("flip", K.flip, x=lambda xp, g, axes: xp.flip(g, axes))
 roll = unary("roll", lambda x, shifts, axes: np.roll(x, shifts, axes),
              x=lambda xp, g, shifts, axes: xp.roll(g, tuple(-s for s in shifts), axes))  # fmt: skip
-rot90 = unary("rot90", lambda x, k, axes: np.ascontiguousarray(np.rot90(x, k, axes)), grad_name="Rot90Backward0",
-              x=lambda xp, g, k, axes: xp.rot90(g, -k, axes))  # fmt: skip
+rot90 = unary("rot90", K.rot90, grad_name="Rot90Backward0",
+              x=lambda xp, g, k, axes: xp.rot90(g, -k % 4, axes))  # fmt: skip
 repeat = unary(
     "repeat", lambda x, times: np.tile(x, times), x=lambda xp, g, x_shape, times: xp.sum_of_tiles(g, x_shape, times)
 )
+repeat_each = unary(
+    "repeat_each",
+    lambda x, times, axis: np.repeat(x, times, axis),
+    grad_name="ViewBackward0",
+    x=lambda xp, g, x_shape, times, axis: xp.sum(
+        xp.reshape(g, (*x_shape[: axis + 1], times, *x_shape[axis + 1 :])), (axis + 1,), False
+    ),
+)
 sum_of_tiles = unary("sum_of_tiles", K.sum_of_tiles, x=lambda xp, g, times: xp.repeat(g, times))
+roll_flat = unary(
+    "roll_flat",
+    lambda x, shift: np.roll(x.reshape(-1), shift).reshape(x.shape),
+    grad_name="RollBackward0",
+    x=lambda xp, g, shift: xp.roll_flat(g, -shift),
+)
 tril = unary("tril", lambda x, k: np.tril(x, k), x=lambda xp, g, k: xp.tril(g, k))
 triu = unary("triu", lambda x, k: np.triu(x, k), x=lambda xp, g, k: xp.triu(g, k))

@@ -29,16 +29,10 @@ topk = op(
 )
 argsort = unary("argsort", K.argsort)
 kthvalue = op("kthvalue", K.kthvalue, inputs="x", outputs=2, x=_taken_x)
-median = op("median", lambda x, axis, keepdims: K.median(x, axis, keepdims, False), inputs="x", outputs=2, x=_taken_x,
-            grad_name="MedianBackward1")  # fmt: skip
-nanmedian = op(
-    "nanmedian",
-    lambda x, axis, keepdims: K.median(x, axis, keepdims, True),
-    inputs="x",
-    outputs=2,
-    x=_taken_x,
-    grad_name="NanmedianBackward1",
-)
+median = op("median", lambda x, axis, keepdims: K.median(x, axis, keepdims, False), inputs="x", outputs=2,
+            grad_name="MedianBackward1", x=_taken_x)  # fmt: skip
+nanmedian = op("nanmedian", lambda x, axis, keepdims: K.median(x, axis, keepdims, True), inputs="x", outputs=2,
+               grad_name="NanmedianBackward1", x=_taken_x)  # fmt: skip
 median_all = unary("median_all", lambda x: K.median_all(x, False), x=_extreme_of_all, grad_name="MedianBackward0")
 nanmedian_all = unary(
     "nanmedian_all", lambda x: K.median_all(x, True), x=_extreme_of_all, grad_name="NanmedianBackward0"

@@ -7,31 +7,39 @@ from typing import Any
 
 from microtorch.autograd.table import binary, op, unary
 from microtorch.kernels import gamma as G, special as K
+from microtorch.kernels.pointwise import refusing
+
+
+def of_reals(kernel: Any) -> Any:
+    return refusing("c", f"{kernel.__name__}_vml_cpu", kernel)
+
 
 # the error function --------------------------------------------------------------------------------------------------
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
 
-erf = unary("erf", K.erf, to_float=True, x=lambda xp, g, x: g * (_TWO_OVER_ROOT_PI * xp.exp(-(x * x))))
-erfc = unary("erfc", K.erfc, to_float=True, x=lambda xp, g, x: g * (-_TWO_OVER_ROOT_PI * xp.exp(-(x * x))))
+erf = unary("erf", of_reals(K.erf), to_float=True, x=lambda xp, g, x: g * (_TWO_OVER_ROOT_PI * xp.exp(-(x * x))))
+erfc = unary("erfc", of_reals(K.erfc), to_float=True, x=lambda xp, g, x: g * (-_TWO_OVER_ROOT_PI * xp.exp(-(x * x))))
 erfinv = unary(
-    "erfinv", K.erfinv, to_float=True, x=lambda xp, g, out: g * ((1 / _TWO_OVER_ROOT_PI) * xp.exp(out * out))
+    "erfinv", of_reals(K.erfinv), to_float=True, x=lambda xp, g, out: g * ((1 / _TWO_OVER_ROOT_PI) * xp.exp(out * out))
 )
-erfcx = unary("erfcx", K.erfcx, to_float=True, grad_name="SpecialErfcxBackward0",
+erfcx = unary("erfcx", of_reals(K.erfcx), to_float=True, grad_name="SpecialErfcxBackward0",
               x=lambda xp, g, x, out: g * (2 * x * out - _TWO_OVER_ROOT_PI))  # fmt: skip
-ndtr = unary("ndtr", K.ndtr, to_float=True, grad_name="MulBackward1",
+ndtr = unary("ndtr", of_reals(K.ndtr), to_float=True, grad_name="MulBackward1",
              x=lambda xp, g, x: g * (xp.exp(x * x * -0.5) / _ROOT_TWO_PI))  # fmt: skip
-ndtri = unary("ndtri", K.ndtri, to_float=True, grad_name="SpecialNdtriBackward0",
+ndtri = unary("ndtri", of_reals(K.ndtri), to_float=True, grad_name="SpecialNdtriBackward0",
               x=lambda xp, g, out: g * (_ROOT_TWO_PI * xp.exp(out * out * 0.5)))  # fmt: skip
 # d log ndtr = density / ndtr = sqrt(2 / pi) / erfcx(-x / sqrt(2))
-log_ndtr = unary("log_ndtr", K.log_ndtr, to_float=True, grad_name="SpecialLogNdtrBackward0",
+log_ndtr = unary("log_ndtr", of_reals(K.log_ndtr), to_float=True, grad_name="SpecialLogNdtrBackward0",
                  x=lambda xp, g, x: g / (xp.erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)))  # fmt: skip
-entr = unary("entr", K.entr, to_float=True, grad_name="SpecialEntrBackward0", x=lambda xp, g, x: g * (-xp.log(x) - 1))
+entr = unary(
+    "entr", of_reals(K.entr), to_float=True, grad_name="SpecialEntrBackward0", x=lambda xp, g, x: g * (-xp.log(x) - 1)
+)
 
-# the gamma function --------------------------------------------------------------------------------------------------
-lgamma = unary("lgamma", G.lgamma, to_float=True, x=lambda xp, g, x: g * xp.digamma(x))
-digamma = unary("digamma", G.digamma, to_float=True, x=lambda xp, g, x: g * xp.polygamma(x, 1))
-polygamma = unary("polygamma", G.polygamma, to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1))
+# the gamma function ---------------------------------------------------------------------------------------------------
+lgamma = unary("lgamma", of_reals(G.lgamma), to_float=True, x=lambda xp, g, x: g * xp.digamma(x))
+digamma = unary("digamma", of_reals(G.digamma), to_float=True, x=lambda xp, g, x: g * xp.polygamma(x, 1))
+polygamma = unary("polygamma", of_reals(G.polygamma), to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1))
 zeta = binary(
     "zeta", G.zeta, to_float=True, grad_name="SpecialZetaBackward0", y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y))
 )
@@ -45,28 +53,28 @@ def _igamma_x(xp: Any, g: Any, a: Any, x: Any) -> Any:
 igamma = op("igamma", G.igamma, inputs="a x", x=_igamma_x)
 igammac = op("igammac", G.igammac, inputs="a x", x=lambda xp, g, a, x: -_igamma_x(xp, g, a, x))
 
-# Bessel functions ----------------------------------------------------------------------------------------------------
-i0 = unary("i0", G.i0, to_float=True, x=lambda xp, g, x: g * xp.i1(x))
+# Bessel functions -----------------------------------------------------------------------------------------------------
+i0 = unary("i0", of_reals(G.i0), to_float=True, x=lambda xp, g, x: g * xp.i1(x))
 i0e = unary(
     "i0e",
-    G.i0e,
+    of_reals(G.i0e),
     to_float=True,
     grad_name="SpecialI0EBackward0",
     x=lambda xp, g, x, out: g * (xp.i1e(x) - xp.sgn(x) * out),
 )
 
 
-def _ratio(xp: Any, x: Any, out: Any) -> Any:
-    """out / x, and its limit 1/2 at 0."""
-    return xp.where(x == 0, 0.5, out / x)
+def _i1_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    """i0(x) - i1(x) / x, and its limit 1/2 at 0."""
+    safe = xp.where(x == 0, 1, x)
+    return g * xp.where(x == 0, 0.5, xp.i0(safe) - out / safe)
 
 
-i1 = unary(
-    "i1",
-    G.i1,
-    to_float=True,
-    grad_name="SpecialI1Backward0",
-    x=lambda xp, g, x, out: g * (xp.i0(x) - _ratio(xp, x, out)),
-)
-i1e = unary("i1e", G.i1e, to_float=True, grad_name="SpecialI1EBackward0",
-            x=lambda xp, g, x, out: g * (xp.i0e(x) - out * xp.sgn(x) - _ratio(xp, x, out)))  # fmt: skip
+def _i1e_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    """i0e(x) - i1e(x) (sgn(x) + 1 / x), and its limit 1/2 at 0."""
+    safe = xp.where(x == 0, 1, x)
+    return g * xp.where(x == 0, 0.5, xp.i0e(safe) - out * (xp.sgn(x) + 1 / safe))
+
+
+i1 = unary("i1", of_reals(G.i1), to_float=True, grad_name="SpecialI1Backward0", x=_i1_x)
+i1e = unary("i1e", of_reals(G.i1e), to_float=True, grad_name="SpecialI1EBackward0", x=_i1e_x)

@@ -23,63 +23,63 @@ take_axes_backward = unary(
     "take_axes_backward", K.take_axes_backward, x=lambda xp, g, sources: xp.take_axes(g, sources)
 )
 
-_taking = {"x": lambda xp, g, x_shape, sources: xp.take_axes_backward(g, x_shape, sources)}
+_taking: Any = {"x": lambda xp, g, x_shape, sources: xp.take_axes_backward(g, x_shape, sources)}
 pads = {
-    ("reflect", 1): unary("reflection_pad1d", K.take_axes, grad_name="ReflectionPad1DBackward0", **_taking),  # type: ignore[arg-type]
-    ("reflect", 2): unary("reflection_pad2d", K.take_axes, grad_name="ReflectionPad2DBackward0", **_taking),  # type: ignore[arg-type]
-    ("reflect", 3): unary("reflection_pad3d", K.take_axes, grad_name="ReflectionPad3DBackward0", **_taking),  # type: ignore[arg-type]
-    ("replicate", 1): unary("replication_pad1d", K.take_axes, grad_name="ReplicationPad1DBackward0", **_taking),  # type: ignore[arg-type]
-    ("replicate", 2): unary("replication_pad2d", K.take_axes, grad_name="ReplicationPad2DBackward0", **_taking),  # type: ignore[arg-type]
-    ("replicate", 3): unary("replication_pad3d", K.take_axes, grad_name="ReplicationPad3DBackward0", **_taking),  # type: ignore[arg-type]
+    ("reflect", 1): unary("reflection_pad1d", K.take_axes, grad_name="ReflectionPad1DBackward0", **_taking),
+    ("reflect", 2): unary("reflection_pad2d", K.take_axes, grad_name="ReflectionPad2DBackward0", **_taking),
+    ("reflect", 3): unary("reflection_pad3d", K.take_axes, grad_name="ReflectionPad3DBackward0", **_taking),
+    ("replicate", 1): unary("replication_pad1d", K.take_axes, grad_name="ReplicationPad1DBackward0", **_taking),
+    ("replicate", 2): unary("replication_pad2d", K.take_axes, grad_name="ReplicationPad2DBackward0", **_taking),
+    ("replicate", 3): unary("replication_pad3d", K.take_axes, grad_name="ReplicationPad3DBackward0", **_taking),
 }
 """The paddings that copy elements, by mode and number of dimensions."""
-circular_pad = unary("circular_pad", K.take_axes, grad_name="CopySlices", **_taking)  # type: ignore[arg-type]
+circular_pad = unary("circular_pad", K.take_axes, grad_name="CopySlices", **_taking)
 
-# resizing ------------------------------------------------------------------------------------------------------------
-_mapping = {"x": lambda xp, g, maps: xp.map_axes_backward(g, maps)}
+# resizing -------------------------------------------------------------------------------------------------------------
+_mapping: Any = {"x": lambda xp, g, maps: xp.map_axes_backward(g, maps)}
 resizing = {
-    ("nearest", 1): unary("upsample_nearest1d", K.take_axes, grad_name="UpsampleNearest1DBackward0", **_taking),  # type: ignore[arg-type]
-    ("nearest", 2): unary("upsample_nearest2d", K.take_axes, grad_name="UpsampleNearest2DBackward0", **_taking),  # type: ignore[arg-type]
-    ("nearest", 3): unary("upsample_nearest3d", K.take_axes, grad_name="UpsampleNearest3DBackward0", **_taking),  # type: ignore[arg-type]
+    ("nearest", 1): unary("upsample_nearest1d", K.take_axes, grad_name="UpsampleNearest1DBackward0", **_taking),
+    ("nearest", 2): unary("upsample_nearest2d", K.take_axes, grad_name="UpsampleNearest2DBackward0", **_taking),
+    ("nearest", 3): unary("upsample_nearest3d", K.take_axes, grad_name="UpsampleNearest3DBackward0", **_taking),
     ("nearest-exact", 1): unary(
         "upsample_nearest_exact1d",
         K.take_axes,
         grad_name="UpsampleNearestExact1DBackward0",
-        **_taking,  # type: ignore[arg-type]
+        **_taking,
     ),
     ("nearest-exact", 2): unary(
         "upsample_nearest_exact2d",
         K.take_axes,
         grad_name="UpsampleNearestExact2DBackward0",
-        **_taking,  # type: ignore[arg-type]
+        **_taking,
     ),
     ("nearest-exact", 3): unary(
         "upsample_nearest_exact3d",
         K.take_axes,
         grad_name="UpsampleNearestExact3DBackward0",
-        **_taking,  # type: ignore[arg-type]
+        **_taking,
     ),
-    ("linear", 1): unary("upsample_linear1d", KP.map_axes, grad_name="UpsampleLinear1DBackward0", **_mapping),  # type: ignore[arg-type]
-    ("bilinear", 2): unary("upsample_bilinear2d", KP.map_axes, grad_name="UpsampleBilinear2DBackward0", **_mapping),  # type: ignore[arg-type]
-    ("trilinear", 3): unary("upsample_trilinear3d", KP.map_axes, grad_name="UpsampleTrilinear3DBackward0", **_mapping),  # type: ignore[arg-type]
-    ("bicubic", 2): unary("upsample_bicubic2d", KP.map_axes, grad_name="UpsampleBicubic2DBackward0", **_mapping),  # type: ignore[arg-type]
+    ("linear", 1): unary("upsample_linear1d", KP.map_axes, grad_name="UpsampleLinear1DBackward0", **_mapping),
+    ("bilinear", 2): unary("upsample_bilinear2d", KP.map_axes, grad_name="UpsampleBilinear2DBackward0", **_mapping),
+    ("trilinear", 3): unary("upsample_trilinear3d", KP.map_axes, grad_name="UpsampleTrilinear3DBackward0", **_mapping),
+    ("bicubic", 2): unary("upsample_bicubic2d", KP.map_axes, grad_name="UpsampleBicubic2DBackward0", **_mapping),
     ("bilinear-aa", 2): unary(
         "upsample_bilinear2d_aa",
         KP.map_axes,
         grad_name="UpsampleBilinear2DAaBackward0",
-        **_mapping,  # type: ignore[arg-type]
+        **_mapping,
     ),
     ("bicubic-aa", 2): unary(
         "upsample_bicubic2d_aa",
         KP.map_axes,
         grad_name="UpsampleBicubic2DAaBackward0",
-        **_mapping,  # type: ignore[arg-type]
+        **_mapping,
     ),
     ("lanczos-aa", 2): unary(
         "upsample_lanczos2d_aa",
         KP.map_axes,
         grad_name="UpsampleLanczos2DAaBackward0",
-        **_mapping,  # type: ignore[arg-type]
+        **_mapping,
     ),
 }
 """The ways to resize, by mode and number of dimensions: elements taken, or a linear map along each dimension."""
@@ -98,14 +98,14 @@ def _by_grid(xp: Any, g: Any, x: Any, grid: Any, mode: str, padding: str, align:
     return xp.stack(parts, count + 1)
 
 
-_sampling = {
+_sampling: Any = {
     "x": lambda xp, g, grid, x_shape, mode, padding, align, orders:
         xp.grid_sample_input(g, grid, x_shape, mode, padding, align, orders),
     "grid": lambda xp, g, x, grid, mode, padding, align, orders: _by_grid(xp, g, x, grid, mode, padding, align, orders),
 }  # fmt: skip
-grid_sample2d = op("grid_sample2d", K.grid_sample, inputs="x grid", grad_name="GridSampler2DBackward0", **_sampling)  # type: ignore[arg-type]
-grid_sample3d = op("grid_sample3d", K.grid_sample, inputs="x grid", grad_name="GridSampler3DBackward0", **_sampling)  # type: ignore[arg-type]
-grid_sample_derived = op("grid_sample_derived", K.grid_sample, inputs="x grid", **_sampling)  # type: ignore[arg-type]
+grid_sample2d = op("grid_sample2d", K.grid_sample, inputs="x grid", grad_name="GridSampler2DBackward0", **_sampling)
+grid_sample3d = op("grid_sample3d", K.grid_sample, inputs="x grid", grad_name="GridSampler3DBackward0", **_sampling)
+grid_sample_derived = op("grid_sample_derived", K.grid_sample, inputs="x grid", **_sampling)
 grid_sample_input = op(
     "grid_sample_input", K.grid_sample_input, inputs="y grid", grad_name="GridSampler2DBackwardBackward0",
     y=lambda xp, g, grid, mode, padding, align, orders: xp.grid_sample_derived(g, grid, mode, padding, align, orders),

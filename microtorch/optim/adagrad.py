@@ -82,7 +82,7 @@ class Adagrad(KernelOptimizer):
             g,
             block.state[0],  # type: ignore[arg-type]
             *block.scratch[:2],
-            step=block.step,
+            step=block.count,
             lr=number(group["lr"]),
             lr_decay=group["lr_decay"],
             eps=group["eps"],

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, step_tensor, zeros_like
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, number
 
 
 class Adam(KernelOptimizer):
@@ -90,9 +90,6 @@ class Adam(KernelOptimizer):
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
-    def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
-        return {"step": step_tensor(0.0, group), **{name: zeros_like(p) for name in self.state_names(group)}}
-
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
         beta1, beta2 = group["betas"]
         m, v, *largest = block.state
@@ -103,7 +100,7 @@ class Adam(KernelOptimizer):
             v,  # type: ignore[arg-type]
             largest[0] if largest else None,
             *block.scratch[:2],
-            step=block.step,
+            step=block.count,
             lr=number(group["lr"]),
             beta1=float(beta1),
             beta2=float(beta2),
@@ -112,10 +109,3 @@ class Adam(KernelOptimizer):
             maximize=group["maximize"],
             decoupled=group["decoupled_weight_decay"],
         )
-
-
-def check_betas(betas: Any) -> None:
-    """Raise ValueError unless both are in [0, 1)."""
-    for i in (0, 1):
-        if not 0.0 <= betas[i] < 1.0:
-            raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")

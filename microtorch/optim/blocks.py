@@ -9,7 +9,7 @@ laid out to match: the state tensors of gathered parameters are views of one arr
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from operator import attrgetter, is_
 from typing import Any
 
@@ -22,7 +22,7 @@ from microtorch.autograd.node import written
 Array = NDArray[Any]
 State = dict[str, Any]
 
-PIECE = 16384  # elements of a block of a large parameter: with state and scratch 384 KB, the second-level cache
+PIECE = 65536  # elements of a block of a large parameter: with its state and scratch 1.5 MB, in the cache
 SMALL = 8192  # parameters up to this size are gathered
 
 _data = attrgetter("_data")
@@ -31,7 +31,7 @@ _data = attrgetter("_data")
 class Block:
     """Parameters that are updated together, or a piece of one: flat arrays for the kernel."""
 
-    __slots__ = ("arrays", "fresh", "g", "p", "params", "pieces", "scratch", "slice", "state", "step")
+    __slots__ = ("arrays", "count", "flats", "fresh", "g", "p", "params", "pieces", "scratch", "slice", "state")
 
     def __init__(
         self, params: Sequence[Tensor], arrays: Sequence[Array], state: list[Array | None], scratch: list[Array]
@@ -39,19 +39,23 @@ class Block:
         self.params, self.arrays = params, arrays
         self.state = state  # the flat state arrays, in the order of the names; None for a name without
         self.scratch = scratch
-        self.step = 0.0  # the number of this step, from 1, if the state counts them
+        self.count: Any = None  # what the optimizer's `count` gave for this step: its number, as a rule
         self.fresh = False  # the state was made for this very step
         self.slice: slice | None = None  # which piece of its only parameter; None: all of all of them
         self.p: Array
         self.g: Array
+        self.flats: list[Array] | None = None  # the parameters' arrays, flat; None if that takes copies
         self.pieces: list[Array] = []  # of p, one for each parameter, in its shape
 
     def load(self) -> tuple[Array, Array]:
         """The parameters and their gradients as flat arrays; only the first may be written."""
         if self.slice is not None:
             return self.p, _flat(self.params[0]._grad._data)[self.slice]  # type: ignore[union-attr]
-        np.concatenate([_flat(a) for a in self.arrays], out=self.p)
-        np.concatenate([_flat(q._grad._data) for q in self.params], out=self.g)  # type: ignore[union-attr]
+        grads = [q._grad._data.reshape(-1) for q in self.params]  # type: ignore[union-attr]
+        if grads[0].dtype.kind == "c":
+            grads = [_flat(g) for g in grads]
+        np.concatenate(self.flats or [_flat(a) for a in self.arrays], out=self.p)
+        np.concatenate(grads, out=self.g)
         return self.p, self.g
 
     def store(self) -> None:
@@ -74,24 +78,33 @@ def _shaped(flat: Array, like: Array) -> Array:
 class Plan:
     """The blocks of a group of parameters, and what they were made from: they hold as long as that is the same.
 
-    names: of the state tensors that are shaped like the parameter. fresh: whether each state was made for this very
-    step. Parameters share a block if they are of one dtype, have taken as many steps, and are equally fresh.
+    names: of the state tensors that are shaped like the parameter. scalars: of those that hold one number ("step").
+    fresh: whether each state was made for this very step.
+    Parameters share a block if they are of one dtype, have the same scalars, and are equally fresh.
     """
 
     def __init__(
-        self, params: Sequence[Tensor], states: Sequence[State], names: Sequence[str], fresh: Sequence[bool]
+        self,
+        params: Sequence[Tensor],
+        states: Sequence[State],
+        names: Sequence[str],
+        scalars: Sequence[str],
+        fresh: Sequence[bool],
     ) -> None:
-        self.names = names
+        self.names, self.scalars = names, scalars
         self.blocks: list[Block] = []
-        self.counters: list[tuple[Array, list[Block]]] = []  # the steps taken so far, one number for each parameter
+        # The scalars, each an array with a number for each parameter, and the blocks of those parameters.
+        self.counters: list[tuple[list[Array], list[Block]]] = []
         together: dict[Hashable, list[tuple[Tensor, State]]] = {}
         for p, state, new in zip(params, states, fresh):
             a = p._data
-            if a.size > SMALL and a.flags.c_contiguous:
+            tensors = [t for t in map(state.get, (*names, *scalars)) if isinstance(t, Tensor)]
+            shared = any(t._storage is not None or t._base is not None for t in tensors)  # it must stay where it is
+            if (a.size > SMALL or shared) and a.flags.c_contiguous:
                 self._split(p, state, new)
             elif a.size:
-                step = state["step"].item() if "step" in state else None
-                key = (a.dtype, step, new, tuple([isinstance(state.get(n), Tensor) for n in names]))
+                values = tuple([state[n].item() for n in scalars])
+                key = (a.dtype, values, new, tuple([isinstance(state.get(n), Tensor) for n in names]))
                 together.setdefault(key, []).append((p, state))
         for (_, _, new, _), members in together.items():  # type: ignore[misc]
             self._gather([p for p, _ in members], [s for _, s in members], new)
@@ -108,16 +121,15 @@ class Plan:
             and len(held) == len(self.held)
             and all(map(is_, held, self.held))
             and all(map(is_, map(_data, held), self.datas))
-            and all(_uniform(steps.tolist()) for steps, _ in self.counters)
+            and all(_uniform(a.tolist()) for arrays, _ in self.counters for a in arrays)
         )
 
-    def advance(self) -> list[Block]:
-        """Count one step, and return the blocks to update."""
-        for steps, blocks in self.counters:
-            steps += 1
-            step = steps.item(0)
+    def advance(self, count: Callable[[list[Array]], Any]) -> list[Block]:
+        """Let `count` change the scalars for one step, and return the blocks to update."""
+        for scalars, blocks in self.counters:
+            counted = count(scalars)
             for block in blocks:
-                block.step = step
+                block.count = counted
         return self.blocks
 
     def done(self) -> None:
@@ -136,39 +148,42 @@ class Plan:
             n = place.stop - start
             block = Block([p], [], [None if a is None else a[place] for a in arrays], [t[:n] for t in scratch])
             block.slice, block.p, block.fresh = place, flat[place], fresh
-            self.blocks.append(block)
             mine.append(block)
-        if "step" in state:
-            self.counters.append((_contiguous(state["step"]), mine))  # type: ignore[arg-type]
+        self.blocks += mine
+        if self.scalars:
+            self.counters.append(([_contiguous(state[n]) for n in self.scalars], mine))  # type: ignore[misc]
 
     def _gather(self, params: list[Tensor], states: list[State], fresh: bool) -> None:
         """One block for several parameters; their state tensors become views of the block's flat arrays."""
         arrays = [p._data for p in params]
-        sizes = [_flat(a).size for a in arrays]
-        ends = np.cumsum([0, *sizes]).tolist()
-        dtype = _flat(arrays[0]).dtype
+        ends = np.cumsum([0, *[_flat(a).size for a in arrays]]).tolist()
+        dtype, n = _flat(arrays[0]).dtype, ends[-1]
 
-        def joined(name: str, shapes: Sequence[Array], ends: Sequence[int]) -> Array | None:
+        def joined(name: str, dtype: Any, shapes: Sequence[Array], ends: Sequence[int]) -> Array | None:
             tensors: list[Any] = [s.get(name) for s in states]
             if not isinstance(tensors[0], Tensor):
                 return None
-            flat = np.empty(ends[-1], dtype if shapes is arrays else tensors[0]._data.dtype)
+            flat = np.empty(ends[-1], dtype)
             for t, like, start, end in zip(tensors, shapes, ends, ends[1:]):
                 view = _shaped(flat[start:end], like)
                 view[...] = t._data
                 t._data = view
             return flat
 
-        block = Block(
-            params, arrays, [joined(n, arrays, ends) for n in self.names], [np.empty(ends[-1], dtype) for _ in range(3)]
-        )
-        block.p, block.g = np.empty(ends[-1], dtype), np.empty(ends[-1], dtype)
+        state = [joined(name, dtype, arrays, ends) for name in self.names]
+        block = Block(params, arrays, state, [np.empty(n, dtype) for _ in range(3)])
+        block.p, block.g = np.empty(n, dtype), np.empty(n, dtype)
         block.pieces = [_shaped(block.p[start:end], a) for a, start, end in zip(arrays, ends, ends[1:])]
+        if all(a.flags.c_contiguous for a in arrays):
+            block.flats = [_flat(a) for a in arrays]
         block.fresh = fresh
         self.blocks.append(block)
-        if "step" in states[0]:
-            steps = joined("step", [s["step"]._data for s in states], range(len(params) + 1))
-            self.counters.append((steps, [block]))  # type: ignore[arg-type]
+        if self.scalars:
+            scalars: list[Any] = []
+            for name in self.scalars:
+                values = [s[name]._data for s in states]
+                scalars.append(joined(name, values[0].dtype, values, range(len(params) + 1)))
+            self.counters.append((scalars, [block]))
 
 
 def _contiguous(t: Tensor | None) -> Array | None:
@@ -176,7 +191,7 @@ def _contiguous(t: Tensor | None) -> Array | None:
     if not isinstance(t, Tensor):
         return None
     if not (t._data.flags.c_contiguous and t._data.flags.writeable):
-        t._data = np.ascontiguousarray(t._data).copy()
+        t._data = t._data.copy(order="C")
     return _flat(t._data)
 
 

@@ -426,7 +426,7 @@ class ChainedScheduler(_Several):
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:
         optimizer = self._check(schedulers, optimizer, " to be chained")
         self._schedulers = schedulers
-        self.optimizer = optimizer  # type: ignore[assignment]
+        self.optimizer = optimizer
         self._last_lr = values_of(schedulers[-1].optimizer, "lr")
 
     def step(self) -> None:  # type: ignore[override]

@@ -334,24 +334,36 @@ class KernelOptimizer(Optimizer):
 
     state_names: the state tensors that are shaped like the parameter, in the kernel's order, for a group's options.
     new_state: the state of one parameter before its first step.
+    scalars: names of the state tensors that hold one number. count: what becomes of them in a step; what it returns is
+    the block's `count` (for most, the number of the step).
     update: the kernel's call for one block.
     """
 
-    late_options: ClassVar[dict[str, Any]] = {}  # options that saved states of older versions lack, and their values
+    late_options: ClassVar[dict[str, Any]] = {}  # options that states saved by older versions lack, and their values
+    scalars: ClassVar[tuple[str, ...]] = ("step",)
     _plans: dict[tuple[int, int], Plan]
 
     def state_names(self, group: dict[str, Any]) -> Sequence[str]:
         raise NotImplementedError
 
     def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
-        raise NotImplementedError
+        return {"step": step_tensor(0.0, group), **{name: zeros_like(p) for name in self.state_names(group)}}
+
+    def count(self, group: dict[str, Any], scalars: list[Any]) -> Any:
+        steps = scalars[0]
+        steps += 1
+        return steps.item(0)
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
         raise NotImplementedError
 
+    def complete(self, state: dict[str, Any]) -> bool:
+        """Whether a state that is not empty has all it needs."""
+        return True
+
     def __init__(self, params: ParamsT, defaults: dict[str, Any]) -> None:
         self._plans = {}
-        _check_modes(type(self).__name__, defaults)
+        check_modes(type(self).__name__, defaults)
         super().__init__(params, defaults)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -361,19 +373,17 @@ class KernelOptimizer(Optimizer):
             for name, value in self.late_options.items():
                 group.setdefault(name, value)
             for p in group["params"]:
-                kept = self.state.get(p)
-                if kept and "step" in kept and not isinstance(kept["step"], Tensor):
-                    kept["step"] = step_tensor(float(kept["step"]), group)
+                kept: dict[str, Any] = self.state.get(p) or {}
+                for name in self.scalars:
+                    if name in kept and not isinstance(kept[name], Tensor):
+                        kept[name] = step_tensor(float(kept[name]), group)
 
     def step(self, closure: Closure = None) -> Any:
         """Change the parameters along their gradients; those without a gradient stay as they are.
 
         closure: computes the loss and its gradients anew, and returns the loss, which `step` returns then.
         """
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
+        loss = loss_of(closure)
         with np.errstate(all="ignore"):
             for group in self.param_groups:
                 if group.get("capturable"):
@@ -390,7 +400,7 @@ class KernelOptimizer(Optimizer):
         names = self.state_names(group)
         states: list[dict[str, Any]] = []
         fresh: list[bool] | None = None
-        if names or self.counts_steps:
+        if names or self.scalars:
             all_states = self.state
             for p in params:
                 state = all_states[p]
@@ -398,6 +408,7 @@ class KernelOptimizer(Optimizer):
                     if fresh is None:
                         fresh = [False] * len(params)
                     fresh[len(states)] = True
+                    check_dense(type(self).__name__, p)
                     state.update(self.new_state(group, p))
                 states.append(state)
         key = (id(group), i)
@@ -405,19 +416,23 @@ class KernelOptimizer(Optimizer):
         if plan is None or fresh is not None or not plan.holds(params, states, names):
             for p in params:
                 check_dense(type(self).__name__, p)
-            plan = self._plans[key] = Plan(params, states or [{}] * len(params), names, fresh or [False] * len(params))
-        for block in plan.advance():
+            n = len(params)
+            plan = Plan(params, states or [{}] * n, names, self.scalars, fresh or [False] * n)
+            self._plans[key] = plan
+        for block in plan.advance(lambda scalars: self.count(group, scalars)):
             p_flat, g_flat = block.load()
             self.update(group, block, p_flat, g_flat)
             block.store()
             block.fresh = False
         plan.done()
 
-    counts_steps = True  # keeps a "step" for each parameter
 
-    def complete(self, state: dict[str, Any]) -> bool:
-        """Whether a state that is not empty has all it needs."""
-        return True
+def loss_of(closure: Closure) -> Any:
+    """What the closure returns, computed with gradients; None without a closure."""
+    if closure is None:
+        return None
+    with enable_grad():
+        return closure()
 
 
 def _rounds(params: list[Tensor]) -> list[list[Tensor]]:
@@ -445,7 +460,7 @@ def check_dense(name: str, p: Tensor) -> None:
         )
 
 
-def _check_modes(name: str, options: dict[str, Any]) -> None:
+def check_modes(name: str, options: dict[str, Any]) -> None:
     """Raise for modes that exclude each other, and for the one that is lacking."""
     if options.get("fused"):
         if options.get("differentiable"):
@@ -472,6 +487,13 @@ def check_not_negative(**values: Any) -> None:
     for name, value in values.items():
         if not 0.0 <= value:
             raise ValueError(f"Invalid {name} value: {value}")
+
+
+def check_betas(betas: Any) -> None:
+    """Raise ValueError unless both are in [0, 1)."""
+    for i in (0, 1):
+        if not 0.0 <= betas[i] < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {betas[i]}")
 
 
 def number(x: Any) -> Any:

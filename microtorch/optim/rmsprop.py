@@ -13,8 +13,6 @@ from microtorch.optim.optimizer import (
     check_lr,
     check_not_negative,
     number,
-    step_tensor,
-    zeros_like,
 )
 
 
@@ -69,9 +67,6 @@ class RMSprop(KernelOptimizer):
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         wanted = (True, group["momentum"] > 0, group["centered"])
         return tuple([n for n, w in zip(("square_avg", "momentum_buffer", "grad_avg"), wanted) if w])
-
-    def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
-        return {"step": step_tensor(0.0), **{name: zeros_like(p) for name in self.state_names(group)}}
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
         square_avg, *more = block.state

@@ -27,7 +27,7 @@ class SGD(KernelOptimizer):
     tensor([0.8000], requires_grad=True)
     """
 
-    counts_steps = False
+    scalars = ()
     late_options: ClassVar[dict[str, Any]] = {
         "nesterov": False,
         "maximize": False,

@@ -13,16 +13,16 @@ from microtorch.viz.programs import available
 from microtorch.viz.style import TORCHVIZ
 
 try:
-    import graphviz  # type: ignore[import-untyped, unused-ignore]
+    import graphviz
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
         'make_dot returns a graphviz.Digraph: pip install "microtorch[viz]". (viz.render needs no extra.)',
         name="graphviz",
     ) from error
-from graphviz.backend import dot_command  # type: ignore[import-untyped, unused-ignore]
+from graphviz.backend import dot_command
 
 
-class Digraph(graphviz.Digraph):  # type: ignore[misc, unused-ignore]
+class Digraph(graphviz.Digraph):  # type: ignore[misc]
     """A graphviz.Digraph that draws itself with graphviz-pure where there is no `dot`, and never breaks a notebook."""
 
     def pipe(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,5 @@
-"""Run the operator database from the command line: `python -m tests.conformance --ops '^(sum|mean)$' --dtype float32`."""
+"""Run the operator database from the command line: `python -m tests.conformance --ops '^(sum|mean)$' --dtype
+float32`."""
 
 from __future__ import annotations
 
@@ -18,6 +19,8 @@ def main() -> None:
     parser.add_argument(
         "--variant", default="function", choices=["function", "method", "inplace"], help="which form is called"
     )
+    parser.add_argument("--reference", action="store_true", help="PyTorch's larger set of samples, with special values")
+    parser.add_argument("--names", action="store_true", help="compare the names of grad_fn, too")
     parser.add_argument("--fails-only", action="store_true", help="print only operators that do not pass")
     parser.add_argument("--all", action="store_true", help="out-of-scope operators, too")
     parser.add_argument(
@@ -30,7 +33,9 @@ def main() -> None:
     for name in harness.database() if options.all else harness.in_scope():
         if not re.search(options.ops, name):
             continue
-        result = harness.run(name, mode, limit, variant=options.variant)
+        result = harness.run(
+            name, mode, limit, variant=options.variant, reference=options.reference, names=options.names
+        )
         results.append(result)
         if not (options.fails_only and result.fine):
             print(result.line(), flush=True)

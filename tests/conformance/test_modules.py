@@ -184,15 +184,8 @@ def run(name: str, dtype: torch.dtype, training: bool, limit: int | None) -> int
     return count
 
 
-KNOWN = {"nn.LPPool1d": "the gradient is NaN where PyTorch's is a number, for windows that sum to 0"}
-
-
 @pytest.mark.parametrize("name", list(database()))
 def test_first_samples(name: str) -> None:
-    if name in KNOWN:
-        with pytest.raises(harness.Differs):
-            run(name, torch.float32, True, 2)
-        return
     assert run(name, torch.float32, True, 2)
 
 

@@ -1,4 +1,5 @@
-"""Every operator of PyTorch's database: a few samples in float32; all samples, dtypes, second derivatives and errors when slow."""
+"""Every operator of PyTorch's database: a few samples in float32; all samples, dtypes, second derivatives and errors
+when slow."""
 
 from __future__ import annotations
 

@@ -21,14 +21,10 @@ if TYPE_CHECKING:
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 
-_relu_, _leaky_relu_, _elu_, _celu_ = in_place(A.relu), in_place(A.leaky_relu), in_place(A.elu), in_place(A.celu)
-_hardtanh_, _threshold_, _silu_, _mish_ = (
-    in_place(A.hardtanh),
-    in_place(A.threshold),
-    in_place(A.silu),
-    in_place(A.mish),
-)
-_hardsigmoid_, _hardswish_, _rrelu_ = in_place(A.hardsigmoid), in_place(A.hardswish), in_place(A.rrelu)
+_relu_, _leaky_relu_, _rrelu_mean_ = in_place(A.relu), in_place(A.leaky_relu_in_place), in_place(A.rrelu_mean_in_place)
+_elu_, _celu_, _rrelu_ = in_place(A.elu_in_place), in_place(A.celu_in_place), in_place(A.rrelu_in_place)
+_hardtanh_, _threshold_, _silu_ = in_place(A.hardtanh), in_place(A.threshold_in_place), in_place(A.silu)
+_hardsigmoid_, _hardswish_, _mish_ = in_place(A.hardsigmoid), in_place(A.hardswish), in_place(A.mish)
 
 
 def relu(input: Any, inplace: bool = False) -> Tensor:
@@ -114,9 +110,10 @@ def rrelu(
     """leaky_relu with slopes drawn from [lower, upper] in training, with their mean otherwise."""
     need_tensor("rrelu", input)
     floating("rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu", input)
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
-        out = (_leaky_relu_ if inplace else A.leaky_relu)(input, (lower + upper) / 2)
-        return out
+        return (_rrelu_mean_ if inplace else A.rrelu_mean)(input, (lower + upper) / 2)
     x = input._data
     noise = np.ones(x.shape, x.dtype)
     negative = np.flatnonzero(x.reshape(-1) <= 0)
@@ -209,8 +206,10 @@ def celu_(input: Any, alpha: float = 1.0) -> Tensor:
 
 
 def gelu(input: Any, *, approximate: str = "none") -> Tensor:
-    """input times the normal distribution function of it (Hendrycks and Gimpel, 2016); approximate: "none" or
-    "tanh"."""
+    """input times its normal distribution function (Hendrycks and Gimpel, 2016).
+
+    approximate: "none", or "tanh" for the approximation by tanh.
+    """
     need_tensor("gelu", input)
     floating("GeluKernelImpl", input)
     if approximate == "none":

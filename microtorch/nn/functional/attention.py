@@ -12,6 +12,7 @@ from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.shape import cat
+from microtorch.nn.functional.activation import softmax
 from microtorch.nn.functional.convolution import linear
 from microtorch.nn.functional.noise import dropout
 from microtorch.nn.functional.vision import pad
@@ -34,8 +35,7 @@ def scaled_dot_product_attention(
 ) -> Tensor:
     """softmax(query key^T scale + mask) value; query (*, L, E), key (*, S, E), value (*, S, Ev) -> (*, L, Ev).
 
-    attn_mask: True where a key may be seen, or numbers that are added, broadcast to (*, L, S). dropout_p: of the
-    weights.
+    attn_mask: True where a key may be seen, or numbers that are added, broadcast to (*, L, S). dropout_p: of weights.
     is_causal: query i sees the keys up to i. scale: 1 / sqrt(E) by default. enable_gqa: fewer heads of keys and values.
     A query that may see no key gets zeros.
     """
@@ -191,8 +191,9 @@ def multi_head_attention_forward(
     average_attn_weights: bool = True,
     is_causal: bool = False,
 ) -> tuple[Any, Any]:
-    """Attention in several heads between projections (Vaswani et al., 2017); query (L, N, E) or (L, E), key and value
-    (S, N, E).
+    """Attention in several heads between projections (Vaswani et al., 2017).
+
+    query (L, N, E) or (L, E), key and value (S, N, E) or (S, E).
 
     Returns the output, of query's shape, and the weights (N, L, S), averaged over the heads, or None.
     key_padding_mask (N, S), attn_mask (L, S) or (N * heads, L, S): True, or -inf added, where a key must not be seen.
@@ -210,7 +211,10 @@ def multi_head_attention_forward(
     dtype = query._data.dtype
     key_padding_mask = _added(key_padding_mask, "key_padding_mask", attn_mask, "attn_mask", dtype)
     if is_causal and attn_mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint. You may use the Transformer module method "
+            "`generate_square_subsequent_mask` to create this mask."
+        )
     if is_causal and key_padding_mask is None and not need_weights:
         attn_mask = None  # is_causal says it all
     else:
@@ -227,9 +231,9 @@ def multi_head_attention_forward(
             raise AssertionError(
                 f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
             )
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
+        matrices = (q_proj_weight, k_proj_weight, v_proj_weight)
         biases = (None,) * 3 if in_proj_bias is None else in_proj_bias.chunk(3)
-        q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), weights, biases))
+        q, k, v = (linear(t, w, b) for t, w, b in zip((query, key, value), matrices, biases))
     else:
         if key.shape != value.shape:
             raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
@@ -252,20 +256,21 @@ def multi_head_attention_forward(
         key_padding_mask = None if key_padding_mask is None else pad(key_padding_mask, (0, 1))
     sources = k.shape[1]
     if key_padding_mask is not None:
-        if tuple(key_padding_mask.shape) != (batch, sources):
-            raise AssertionError(
-                f"expecting key_padding_mask shape of {(batch, sources)}, but got {key_padding_mask.shape}"
-            )
+        for d, wanted in enumerate((batch, sources)):
+            if key_padding_mask.shape[d] != wanted:
+                raise AssertionError(
+                    f"Expected key_padded_mask.shape[{d}] to be {wanted}, but got {key_padding_mask.shape[d]}"
+                )
         wide = key_padding_mask.view(batch, 1, 1, sources).expand(-1, num_heads, -1, -1)
         wide = wide.reshape(batch * num_heads, 1, sources)
         attn_mask = wide if attn_mask is None else attn_mask + wide
     p = dropout_p if training else 0.0
-    weights = None  # type: ignore[assignment]
+    weights: Any = None
     if need_weights:
         scores = P.mul(q, math.sqrt(1.0 / head)).matmul(k.transpose(-2, -1))
-        weights = softmax_of(scores if attn_mask is None else scores + attn_mask)
+        weights = softmax(scores if attn_mask is None else scores + attn_mask, dim=-1)
         if p > 0:
-            weights = dropout(weights, p)  # type: ignore[assignment]
+            weights = dropout(weights, p)
         out = weights.matmul(v)
     else:
         if attn_mask is not None:
@@ -274,25 +279,18 @@ def multi_head_attention_forward(
                 if attn_mask.shape[0] == 1 and attn_mask.dim() == 3
                 else attn_mask.reshape(batch, num_heads, -1, sources)
             )
-        parts = [t.reshape(batch, num_heads, -1, head) for t in (q, k, v)]
-        out = scaled_dot_product_attention(*parts, attn_mask, p, is_causal and attn_mask is None)  # type: ignore[arg-type,call-arg]
+        q, k, v = (t.reshape(batch, num_heads, -1, head) for t in (q, k, v))
+        out = scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal and attn_mask is None)
         out = out.reshape(batch * num_heads, length, head)
     out = out.transpose(0, 1).reshape(length * batch, size)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(length, batch, -1)
     if weights is not None:
-        weights = weights.reshape(batch, num_heads, length, sources)  # type: ignore[attr-defined]
+        weights = weights.reshape(batch, num_heads, length, sources)
         if average_attn_weights:
             weights = R.mean(weights, (1,), False)
         if not batched:
             weights = weights.squeeze(0)
     return (out if batched else out.squeeze(1)), weights
-
-
-def softmax_of(scores: Any) -> Any:
-    """softmax along the last dimension."""
-    from microtorch.nn.functional.activation import softmax
-
-    return softmax(scores, dim=-1)
 
 
 def _checked_mask(mask: Any, length: int, sources: int, batch: int, heads: int) -> Any:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from microtorch import dtypes
+from microtorch.autograd.table import broadcast_error
+from microtorch.ops import reduce as R, shape as S
+
+if TYPE_CHECKING:
+    from microtorch._tensor import Tensor
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -69,3 +76,21 @@ def _index(value: Any, function: str, argument: str) -> int:
     if isinstance(value, (float, str, bool)) or not hasattr(value, "__index__"):
         raise TypeError(f"{function}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}")
     return int(value)
+
+
+def reduced(losses: Any, reduction: str) -> Tensor:
+    """The losses, their mean or their sum."""
+    if reduction == "mean":
+        return R.mean_all(losses, None, False)
+    return R.sum_all(losses, None, False) if reduction == "sum" else losses
+
+
+def broadcast(*inputs: Any) -> tuple[Any, ...]:
+    """The tensors expanded to their common shape."""
+    shape = inputs[0]._data.shape
+    for t in inputs[1:]:
+        try:
+            shape = np.broadcast_shapes(shape, t._data.shape)
+        except ValueError as error:
+            raise broadcast_error(np.broadcast_to(np.zeros(()), shape), t._data, error) from None
+    return tuple(t if t._data.shape == shape else S.expand(t, shape) for t in inputs)

@@ -180,8 +180,7 @@ def _check_bias(bias: Ints | None, w: Ints, channels: int, transposed: str = "")
 def _geometry(
     name: str, count: int, x: Ints, w: Ints, bias: Ints | None, stride: Any, padding: Any, dilation: Any, groups: int
 ) -> tuple[Ints, Ints, Ints, Ints]:
-    """Stride, padding and dilation for each dimension, and what "same" must add at the end, checked against the
-    shapes."""
+    """Stride, padding and dilation for each dimension, and what "same" adds at the end; checked against the shapes."""
     strides, dilations = _strides(name, count, x, w, stride, dilation, groups)
     extra = (0,) * count
     if isinstance(padding, str):
@@ -227,7 +226,7 @@ def _conv(
         input = V.constant_pad(input, ((0, 0),) * (len(shape) - count) + tuple((0, e) for e in extra), 0)
     if len(shape) == count + 2:
         return C.conv(input, weight, bias, strides, pads, dilations, groups)
-    return S.squeeze(C.conv(S.unsqueeze(input, 0), weight, bias, strides, pads, dilations, groups), (0,))
+    return S.squeeze_one(C.conv(S.unsqueeze(input, 0), weight, bias, strides, pads, dilations, groups), (0,))
 
 
 def conv1d(
@@ -307,7 +306,7 @@ def _conv_transpose(
         input = S.unsqueeze(input, 0)
     shape = (input._data.shape[0], channels, *size)
     out = C.conv_transpose(input, weight, bias, shape, strides, pads, dilations, groups)
-    return out if batched else S.squeeze(out, (0,))
+    return out if batched else S.squeeze_one(out, (0,))
 
 
 def conv_transpose1d(

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microtorch.autograd.state import wrap
-from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of, promoted
-from microtorch.functions.arguments import axis_of, need_tensor
-from microtorch.nn.functional.checks import not_implemented, reduction_of
+from microtorch.functions.arguments import need_tensor
+from microtorch.nn.functional.checks import broadcast, not_implemented, reduced, reduction_of
 from microtorch.nn.functional.convolution import linear
 from microtorch.ops import (
     activation as A,
-    index as I,
     loss as L,
-    norm as N,
     pointwise as P,
     reduce as R,
     shape as S,
@@ -29,23 +25,6 @@ from microtorch.size import Size
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
-
-
-def _reduced(losses: Any, reduction: str) -> Tensor:
-    if reduction == "mean":
-        return R.mean(losses, None, False)
-    return R.sum(losses, None, False) if reduction == "sum" else losses
-
-
-def _broadcast(*inputs: Any) -> tuple[Any, ...]:
-    """The tensors expanded to their common shape."""
-    shape = inputs[0]._data.shape
-    for t in inputs[1:]:
-        try:
-            shape = np.broadcast_shapes(shape, t._data.shape)
-        except ValueError as error:
-            raise broadcast_error(np.broadcast_to(np.zeros(()), shape), t._data, error) from None
-    return tuple(t if t._data.shape == shape else S.expand(t, shape) for t in inputs)
 
 
 def _pair(input: Any, target: Any, promote: bool = True) -> tuple[Any, Any]:
@@ -58,7 +37,7 @@ def _pair(input: Any, target: Any, promote: bool = True) -> tuple[Any, Any]:
             "to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
-        input, target = _broadcast(input, target)
+        input, target = broadcast(input, target)
     if promote and x.dtype != y.dtype:
         want = promoted(x.dtype, x.ndim == 0, y.dtype, y.ndim == 0)
         input = input if x.dtype == want else P.cast(input, want)
@@ -70,9 +49,9 @@ def _weighted(losses: Any, weight: Any, reduction: str) -> Tensor:
     """Losses times weights; the mean is over the sum of the weights."""
     losses = P.mul(losses, weight)
     if reduction == "mean":
-        return P.div(R.sum(losses, None, False), R.sum(weight, None, False))
+        return P.div(R.sum_all(losses, None, False), R.sum_all(weight, None, False))
     if reduction in ("none", "sum"):
-        return _reduced(losses, reduction)
+        return reduced(losses, reduction)
     raise ValueError(f"Invalid reduction mode: {reduction}. Expected one of 'none', 'mean', 'sum'.")
 
 
@@ -135,7 +114,7 @@ def l1_loss(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
             f"{of[losses._data.dtype].type_name}"
         )
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
 def smooth_l1_loss(
@@ -152,7 +131,7 @@ def smooth_l1_loss(
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
-        return _reduced(P.abs(P.sub(input, target)), reduction)
+        return reduced(P.abs(P.sub(input, target)), reduction)
     return L.smooth_l1_loss(input, target, reduction, beta)
 
 
@@ -191,7 +170,7 @@ def poisson_nll_loss(
         stirling = P.add(P.sub(P.mul(target, P.log(target)), target), P.mul(P.log(P.mul(target, 2 * math.pi)), 0.5))
         small = target._data <= 1
         losses = P.add(losses, P.where(small, wrap(np.zeros((), stirling._data.dtype)), stirling))
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
 def gaussian_nll_loss(
@@ -211,7 +190,7 @@ def gaussian_nll_loss(
     if var._data.shape != x.shape:
         if x.shape[:-1] == var._data.shape:
             var = S.unsqueeze(var, -1)
-        elif not (x.shape[:-1] == var._data.shape[:-1] and var._data.shape[-1:] == (1,)):
+        elif x.ndim != var._data.ndim or sum(b for a, b in zip(x.shape, var._data.shape) if a != b) != 1:
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not valid")
@@ -220,7 +199,7 @@ def gaussian_nll_loss(
     losses = P.mul(P.add(P.log(var), P.div(P.square(P.sub(input, target)), var)), 0.5)
     if full:
         losses = P.add(losses, 0.5 * math.log(2 * math.pi))
-    return _reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
 # classification ------------------------------------------------------------------------------------------------------
@@ -253,7 +232,7 @@ def binary_cross_entropy(
     if x.size and not (x.min() >= 0 and x.max() <= 1):
         raise RuntimeError("all elements of input should be between 0 and 1")
     if weight is not None:
-        weight = _broadcast(weight, target)[0]
+        weight = broadcast(weight, target)[0]
     return L.binary_cross_entropy(input, target, weight, reduction)
 
 
@@ -374,8 +353,7 @@ def cross_entropy(
     probabilities of input's shape.
 
     weight: of each class; ignore_index: a class number that does not count; label_smoothing: the part of the target
-    that
-    is spread evenly over all classes.
+    that is spread evenly over all classes.
 
     >>> import microtorch as torch
     >>> torch.nn.functional.cross_entropy(torch.zeros(1, 4), torch.tensor([2]))
@@ -394,7 +372,11 @@ def cross_entropy(
     if x.ndim == 2 and t.dtype == np.int64 and t.shape == x.shape[:1] and x.dtype.kind == "f" and weight is None:
         if not label_smoothing:
             return L.cross_entropy(input, t, None, ignore_index, reduction)
-    elif t.shape == x.shape and t.dtype.kind == "f":
+    elif t.shape == x.shape:
+        if t.dtype.kind != "f":
+            raise RuntimeError(
+                f"Expected floating point type for target with class probabilities, got {of[t.dtype].type_name}"
+            )
         return _cross_entropy_of_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     if x.dtype.kind != "f":
         raise not_implemented("log_softmax_lastdim_kernel_impl" if x.ndim < 3 else "softmax_kernel_impl", input)
@@ -424,9 +406,9 @@ def _smoothed(input: Any, target: Any, weight: Any, ignore_index: int, reduction
             count: Any = np.asarray(np.size(ignored) - np.count_nonzero(ignored))
         else:
             count = np.asarray(np.where(ignored, 0, weight[np.where(ignored, 0, target)]).sum())
-        smooth = P.div(R.sum(smooth, None, False), wrap(count.astype(x.dtype)))
+        smooth = P.div(R.sum_all(smooth, None, False), wrap(count.astype(x.dtype)))
     elif reduction == "sum":
-        smooth = R.sum(smooth, None, False)
+        smooth = R.sum_all(smooth, None, False)
     return P.add(P.mul(nll, 1 - smoothing), P.mul(smooth, smoothing / x.shape[axis]))
 
 
@@ -453,7 +435,7 @@ def _cross_entropy_of_probabilities(
         scored = P.mul(scored, S.reshape(weight, (classes,) + (1,) * (x.ndim - axis - 1)))
     if reduction == "none":
         return P.neg(R.sum(scored, (axis,), False))
-    total = P.neg(R.sum(scored, None, False))
+    total = P.neg(R.sum_all(scored, None, False))
     return P.div(total, max(x.size // classes, 0) if classes else 0) if reduction == "mean" else total
 
 
@@ -486,7 +468,7 @@ def kl_div(
         losses = P.mul(P.exp(target), P.sub(target, input))
     else:
         losses = P.sub(L.x_log_x(target), P.mul(target, input))
-    result = _reduced(losses, mode)
+    result = reduced(losses, mode)
     return P.div(result, input._data.shape[0]) if reduction == "batchmean" and input._data.ndim else result
 
 
@@ -495,7 +477,7 @@ def soft_margin_loss(
 ) -> Tensor:
     """log(1 + exp(-target * input)), for targets 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    return L.soft_margin_loss(*_broadcast(input, target), reduction)
+    return L.soft_margin_loss(*broadcast(input, target), reduction)
 
 
 def multilabel_soft_margin_loss(
@@ -514,7 +496,7 @@ def multilabel_soft_margin_loss(
     if weight is not None:
         losses = P.mul(losses, weight)
     axis = input._data.ndim - 1
-    return _reduced(P.div(R.sum(losses, (axis,), False), input._data.shape[axis]), reduction)
+    return reduced(P.div(R.sum(losses, (axis,), False), input._data.shape[axis]), reduction)
 
 
 def multi_margin_loss(
@@ -560,8 +542,10 @@ def multi_margin_loss(
 def multilabel_margin_loss(
     input: Any, target: Any, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
 ) -> Tensor:
-    """The mean over target classes j and others i of max(0, 1 - input[j] + input[i]); target lists classes, ended by
-    -1."""
+    """The mean over target classes j and others i of max(0, 1 - input[j] + input[i]).
+
+    target: for each row the list of its classes, ended by -1.
+    """
     reduction = reduction_of(size_average, reduce, reduction)
     x, t = input._data, target._data
     if x.shape != t.shape:
@@ -580,191 +564,7 @@ def multilabel_margin_loss(
     return S.reshape(out, ())
 
 
-# distances -----------------------------------------------------------------------------------------------------------
-
-
-def _float_pair(name: str, x1: Any, x2: Any) -> tuple[Any, Any]:
-    a, b = x1._data, x2._data
-    want = a.dtype if a.dtype == b.dtype else promoted(a.dtype, a.ndim == 0, b.dtype, b.ndim == 0)
-    if want.kind not in "fc":
-        raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {of[want].type_name}")
-    pair = [t if t._data.dtype == want else P.cast(t, want) for t in (x1, x2)]
-    return _broadcast(*pair)  # type: ignore[return-value]
-
-
-def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """The cosine of the angle between vectors along `dim`; each norm is at least eps."""
-    need_tensor("cosine_similarity", x1, "x1")
-    need_tensor("cosine_similarity", x2, "x2", 2)
-    x1, x2 = _float_pair("cosine_similarity", x1, x2)
-    axis = axis_of(dim, x1._data.ndim)
-    units = []
-    for x in (x1, x2):
-        norm = P.clone(N.p_norm(x, 2.0, (axis,) if x._data.ndim else (), True))
-        norm._data = np.maximum(norm._data, eps)  # the gradient goes through as if nothing was cut off
-        units.append(P.div(x, norm))
-    return R.sum(P.mul(*units), (axis,) if x1._data.ndim else None, False)
-
-
-def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
-    """The p-norm of x1 - x2 + eps along the last dimension."""
-    need_tensor("pairwise_distance", x1, "x1")
-    need_tensor("pairwise_distance", x2, "x2", 2)
-    d = P.add(P.sub(x1, x2), eps)
-    return N.p_norm(d, float(p), (d._data.ndim - 1,) if d._data.ndim else (), keepdim)
-
-
-def pdist(input: Any, p: float = 2) -> Tensor:
-    """The p-norm distances of all pairs of rows of a matrix (N, D): N (N - 1) / 2 of them."""
-    if input._data.ndim != 2:
-        raise RuntimeError(f"pdist only supports 2D tensors, got: {input._data.ndim}D")
-    first, second = np.triu_indices(input._data.shape[0], 1)
-    d = P.sub(I.index_select(input, first, 0), I.index_select(input, second, 0))
-    return N.p_norm(d, float(p), (1,), False)
-
-
-def cosine_embedding_loss(
-    input1: Any,
-    input2: Any,
-    target: Any,
-    margin: float = 0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """1 - cos for pairs with target 1, max(0, cos - margin) for those with target -1."""
-    reduction = reduction_of(size_average, reduce, reduction)
-    t = target._data
-    if t.ndim > 1:
-        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
-    ranks = input1._data.ndim, input2._data.ndim
-    if t.ndim == 1 and ranks != (2, 2):
-        raise RuntimeError(
-            f"1D target tensor expects 2D input tensors, but found inputs with sizes {list(input1._data.shape)} and "
-            f"{list(input2._data.shape)}."
-        )
-    if t.ndim == 0 and ranks != (1, 1):
-        raise RuntimeError(
-            f"0D target tensor expects 1D input tensors, but found inputs with sizes {list(input1._data.shape)} and "
-            f"{list(input2._data.shape)}."
-        )
-    axis = t.ndim
-    product = R.sum(P.mul(input1, input2), (axis,), False)
-    squares = [P.add(R.sum(P.mul(x, x), (axis,), False), 1e-12) for x in (input1, input2)]
-    cos = P.div(product, P.sqrt(P.mul(*squares)))
-    zeros = wrap(np.zeros((), cos._data.dtype))
-    if cos._data.shape != t.shape and t.ndim:
-        raise broadcast_error(t, cos._data, RuntimeError("shapes differ"))
-    alike = P.where(t == 1, P.sub(1, cos), zeros)
-    unlike = P.where(t == -1, P.clamp(P.sub(cos, margin), 0, None), zeros)
-    return _reduced(P.add(alike, unlike), reduction)
-
-
-def margin_ranking_loss(
-    input1: Any,
-    input2: Any,
-    target: Any,
-    margin: float = 0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """max(0, -target * (input1 - input2) + margin), for targets 1 and -1."""
-    reduction = reduction_of(size_average, reduce, reduction)
-    if not input1._data.ndim == input2._data.ndim == target._data.ndim:
-        raise RuntimeError(
-            "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
-            f"input1: {input1.size()}, input2: {input2.size()}, target: {target.size()} "
-        )
-    losses = P.clamp(P.add(P.mul(P.neg(target), P.sub(input1, input2)), margin), 0, None)
-    return _reduced(losses, reduction)
-
-
-def hinge_embedding_loss(
-    input: Any,
-    target: Any,
-    margin: float = 1.0,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """input where target is 1, max(0, margin - input) where it is -1."""
-    reduction = reduction_of(size_average, reduce, reduction)
-    input, target = _broadcast(input, target)
-    t = target._data
-    zeros = wrap(np.zeros((), input._data.dtype))
-    margins = P.clamp(P.sub(margin, input), 0, None)
-    losses = P.add(P.where(t != 1, margins, zeros), P.where(t != -1, input, zeros))
-    return _reduced(losses, reduction)
-
-
-def triplet_margin_loss(
-    anchor: Any,
-    positive: Any,
-    negative: Any,
-    margin: float = 1.0,
-    p: float = 2,
-    eps: float = 1e-06,
-    swap: bool = False,
-    size_average: bool | None = None,
-    reduce: bool | None = None,
-    reduction: str = "mean",
-) -> Tensor:
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the pairwise distance (Balntas et al., 2016).
-
-    swap: the distance of positive and negative counts if it is the smaller.
-    """
-    reduction = reduction_of(size_average, reduce, reduction)
-    if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
-    ranks = [t._data.ndim for t in (anchor, positive, negative)]
-    if len(set(ranks)) > 1:
-        raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
-            "anchor "
-            f"{ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
-        )
-    return _triplet(lambda a, b: pairwise_distance(a, b, p, eps), anchor, positive, negative, margin, swap, reduction)
-
-
-def _triplet(
-    distance: Callable[[Any, Any], Any],
-    anchor: Any,
-    positive: Any,
-    negative: Any,
-    margin: float,
-    swap: bool,
-    reduction: str,
-) -> Tensor:
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = P.minimum(far, distance(positive, negative))
-    return _reduced(P.clamp(P.sub(P.add(near, margin), far), 0, None), reduction)
-
-
-def triplet_margin_with_distance_loss(
-    anchor: Any,
-    positive: Any,
-    negative: Any,
-    *,
-    distance_function: Callable[[Any, Any], Any] | None = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> Tensor:
-    """`triplet_margin_loss` with any distance function."""
-    if reduction not in ("none", "mean", "sum"):
-        raise ValueError(reduction + " is not a valid value for reduction")
-    if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
-    ranks = [t._data.ndim for t in (anchor, positive, negative)]
-    if len(set(ranks)) > 1:
-        raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
-            "anchor "
-            f"{ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
-        )
-    return _triplet(distance_function or pairwise_distance, anchor, positive, negative, margin, swap, reduction)
+# sequences, and a fused form ------------------------------------------------------------------------------------------
 
 
 def ctc_loss(
@@ -779,8 +579,7 @@ def ctc_loss(
     """-log probability of label sequences, summed over all alignments (Graves et al., 2006).
 
     log_probs (T, N, C) or (T, C); targets (N, S), or all in one dimension; lengths (N), tensors or sequences.
-    The mean divides each loss by its target's length first. zero_infinity: losses of targets that cannot be aligned
-    are 0.
+    The mean divides each loss by its target's length first. zero_infinity: targets that cannot be aligned give 0.
     """
     mode = reduction_of(None, None, reduction)
     need_tensor("ctc_loss", log_probs, "log_probs", 1)
@@ -828,10 +627,10 @@ def ctc_loss(
     if zero_infinity:
         losses = P.where(np.isinf(losses._data), wrap(np.zeros((), x.dtype)), losses)
     if mode == "mean":
-        return R.mean(P.div(losses, wrap(np.maximum(sizes, 1).astype(x.dtype))), None, False)
+        return R.mean_all(P.div(losses, wrap(np.maximum(sizes, 1).astype(x.dtype))), None, False)
     if mode == "none":
-        return losses if batched else S.squeeze(losses, (0,))
-    return R.sum(losses, None, False)
+        return losses if batched else S.squeeze_one(losses, (0,))
+    return R.sum_all(losses, None, False)
 
 
 def linear_cross_entropy(
@@ -846,8 +645,9 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
     options: Any = None,
 ) -> Tensor:
-    """cross_entropy of linear(input, linear_weight, linear_bias); input (N, in) or (in), linear_weight (C, in) or (C,
-    *d, in).
+    """cross_entropy of linear(input, linear_weight, linear_bias).
+
+    input (N, in) or (in), linear_weight (C, in) or (C, *d, in), target as cross_entropy has it.
 
     options, which in PyTorch choose how the product is cut into chunks, change nothing here.
     """

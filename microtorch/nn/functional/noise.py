@@ -47,8 +47,7 @@ def _apply(input: Any, p: float, inplace: bool, shape: tuple[int, ...] | None = 
 
 
 def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training: elements set to 0 with probability p, the rest divided by 1 - p (Hinton et al., 2012). Else the
-    input itself.
+    """In training: elements set to 0 with probability p, the rest over 1 - p (Hinton et al., 2012). Else the input.
 
     Raises ValueError for p outside [0, 1].
 
@@ -80,7 +79,7 @@ def _feature_dropout(input: Any, p: float, training: bool, inplace: bool) -> Ten
 def _unbatched(input: Any, p: float, training: bool, inplace: bool) -> Tensor:
     """Channel-wise dropout of one sample: put a batch dimension in front and take it away again."""
     result = _feature_dropout(S.unsqueeze(input, 0), p, training, inplace)
-    return S.squeeze(result, (0,))
+    return S.squeeze_one(result, (0,))
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

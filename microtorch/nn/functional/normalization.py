@@ -11,6 +11,7 @@ import numpy as np
 from microtorch.autograd.node import written
 from microtorch.functions.arguments import need_tensor
 from microtorch.nn.functional.checks import not_implemented
+from microtorch.nn.functional.pooling import mean_over_channels
 from microtorch.ops import norm as N, pointwise as P, reduce as R, shape as S
 from microtorch.size import Size
 
@@ -140,13 +141,8 @@ def batch_norm(
         "batch_norm", x.shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
     mean, var = None if running_mean is None else running_mean._data, None if running_var is None else running_var._data
-    out = N.batch_norm(input, weight, bias, mean, var, training, momentum, eps)
-    if training:
-        if running_mean is not None:
-            written(running_mean)
-        if running_var is not None:
-            written(running_var)
-    return out
+    # PyTorch does not count the update of the running statistics as a write (their version stays)
+    return N.batch_norm(input, weight, bias, mean, var, training, momentum, eps)
 
 
 def instance_norm(
@@ -161,8 +157,7 @@ def instance_norm(
 ) -> Tensor:
     """Each channel of each sample less its mean over its deviation (Ulyanov et al., 2016); input (N, C, ...).
 
-    It is the batch norm of one sample with N * C channels; the running statistics, if given, move toward the mean of
-    theirs.
+    It is the batch norm of one sample with N * C channels; the running statistics move toward the mean of theirs.
     """
     need_tensor("instance_norm", input)
     x = input._data
@@ -175,13 +170,13 @@ def instance_norm(
     rows = S.reshape(input, (1, n * c, *x.shape[2:]))
     w = None if weight is None else _repeated(weight, n)
     b = None if bias is None else _repeated(bias, n)
-    mean = None if running_mean is None else np.tile(running_mean._data, n)
-    var = None if running_var is None else np.tile(running_var._data, n)
+    mean: Any = None if running_mean is None else np.tile(running_mean._data, n)
+    var: Any = None if running_var is None else np.tile(running_var._data, n)
     out = N.batch_norm(rows, w, b, mean, var, use_input_stats, momentum, eps)
     if use_input_stats:
         for running, values in ((running_mean, mean), (running_var, var)):
             if running is not None:
-                running._data[...] = values.reshape(n, c).mean(0)  # type: ignore[union-attr]
+                running._data[...] = values.reshape(n, c).mean(0)
                 written(running)
     return S.reshape(out, x.shape)
 
@@ -191,8 +186,7 @@ def _repeated(v: Any, n: int) -> Any:
 
 
 def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-05) -> Tensor:
-    """The channels of each sample in groups, each less its mean over its deviation (Wu and He, 2018); input (N, C,
-    ...).
+    """Each group of channels of each sample less its mean over its deviation (Wu and He, 2018); input (N, C, ...).
 
     Raises RuntimeError if the groups do not divide the channels.
     """
@@ -225,8 +219,6 @@ def local_response_norm(input: Any, size: int, alpha: float = 0.0001, beta: floa
 
     Raises ValueError for fewer than 3 dimensions.
     """
-    from microtorch.nn.functional.pooling import mean_over_channels
-
     need_tensor("local_response_norm", input)
     ndim = input._data.ndim
     if ndim < 3:
@@ -234,4 +226,4 @@ def local_response_norm(input: Any, size: int, alpha: float = 0.0001, beta: floa
     if input._data.size == 0:
         return input
     square = P.mul(input, input)
-    return P.div(input, P.pow(P.add(P.mul(mean_over_channels(square, size), alpha), k), beta))
+    return P.div(input, P.pow_number(P.add(P.mul(mean_over_channels(square, size), alpha), k), beta))

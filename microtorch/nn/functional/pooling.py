@@ -13,7 +13,7 @@ from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.kernels import pool as K
 from microtorch.nn.functional.checks import not_implemented
-from microtorch.ops import activation as A, pointwise as P, pool as O, shape as S
+from microtorch.ops import pointwise as P, pool as O, shape as S, vision as V
 from microtorch.random import default_generator
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _check_windows(
                 "checking "
                 f"arguments for {name})"
             )
-        if average and len(shape) < count + 1:
+        if average and count == 2 and len(shape) < 3:
             raise IndexError(
                 f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], but got "
                 f"{-count - 1})"
@@ -122,7 +122,7 @@ def _named(word: str, values: Ints) -> str:
 
 
 def _check_windows_1d(shape: Ints, k: int, s: int, p: int, d: int, ceil_mode: bool) -> None:
-    if len(shape) not in (2, 3):
+    if len(shape) not in (2, 3) or shape[-2] == 0 or (len(shape) == 3 and shape[-1] == 0):
         raise RuntimeError(
             "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but "
             f"got:{list(shape)}"
@@ -149,7 +149,7 @@ def _batched(input: Any, count: int, call: Callable[[Any], Any]) -> Any:
     if input._data.ndim == count + 2:
         return call(input)
     result = call(S.unsqueeze(input, 0))
-    return tuple(S.squeeze(r, (0,)) for r in result) if isinstance(result, tuple) else S.squeeze(result, (0,))
+    return tuple(S.squeeze_one(r, (0,)) for r in result) if isinstance(result, tuple) else S.squeeze_one(result, (0,))
 
 
 _MAX = {1: (O.max_pool1d, O.max_pool1d_with_indices), 2: (O.max_pool2d, O.max_pool2d_with_indices),
@@ -195,7 +195,8 @@ def _max_pool(
     name = f"max_pool{count}d"
     need_tensor(name, input)
     x = input._data
-    windows = _windows_of(name, x.shape, kernel_size, stride, padding, dilation, ceil_mode, False)
+    as_2d = count == 1 and bool(return_indices)
+    windows = _windows_of(name, x.shape, kernel_size, stride, padding, dilation, ceil_mode, as_2d)
     if x.dtype.kind not in "fiu" or (count == 1 and x.dtype.kind != "f"):
         raise not_implemented("max_pool1d_impl" if count == 1 else name, input)
     entry = _MAX[count][bool(return_indices)]
@@ -366,11 +367,16 @@ def avg_pool3d(
 
 
 def _lp_pool(count: int, input: Any, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
-    """(sum of x^p over the window)^(1/p), from the average."""
+    """(sum of x^p over the window)^(1/p), from the average; the largest |x| for p = inf, the smallest for -inf."""
     kernel = _ints(kernel_size, count, f"lp_pool{count}d", "kernel_size")
-    out = _avg_pool(count, P.pow(input, norm_type), kernel, stride, 0, ceil_mode, True, None)
-    out = P.mul(P.mul(P.sign(out), A.relu(P.abs(out))), math.prod(kernel))
-    return P.pow(out, 1.0 / norm_type)
+    if norm_type == math.inf:
+        return _max_pool(count, P.abs(input), kernel, stride, 0, 1, ceil_mode, False)
+    if norm_type == -math.inf:
+        return P.neg(_max_pool(count, P.neg(P.abs(input)), kernel, stride, 0, 1, ceil_mode, False))
+    out = _avg_pool(count, P.pow_number(input, norm_type), kernel, stride, 0, ceil_mode, True, None)
+    out = P.where(out._data != 0, out, 0)  # at 0 the root's infinite slope counts as 0
+    out = P.mul(out, math.prod(kernel))
+    return P.pow_number(out, 1.0 / norm_type)
 
 
 def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
@@ -393,8 +399,6 @@ def mean_over_channels(x: Any, size: int) -> Any:
     shape = x._data.shape
     rows = S.reshape(x, (shape[0], 1, shape[1], -1))
     before = size // 2
-    from microtorch.ops import vision as V
-
     padded = V.constant_pad(rows, ((0, 0), (0, 0), (before, (size - 1) // 2), (0, 0)), 0)
     return S.reshape(O.avg_pool2d(padded, (size, 1), (1, 1), (0, 0), False, True, None), shape)
 
@@ -403,6 +407,8 @@ def mean_over_channels(x: Any, size: int) -> Any:
 
 
 def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str) -> Ints:
+    if count > 1 and isinstance(output_size, (tuple, list)) and x.ndim <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     if x.ndim not in (count + 1, count + 2):
         if count == 1:
             raise RuntimeError(
@@ -573,7 +579,7 @@ def _max_unpool(
     entry = O.max_unpool3d if count == 3 else O.max_unpool2d
     if x.ndim == count + 2:
         return entry(input, index, size)
-    return S.squeeze(entry(S.unsqueeze(input, 0), index[None], size), (0,))
+    return S.squeeze_one(entry(S.unsqueeze(input, 0), index[None], size), (0,))
 
 
 def max_unpool1d(
@@ -609,9 +615,9 @@ def _fractional_max_pool(
     if output_size is None and output_ratio is None:
         raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
     if output_size is None:
-        ratios = (output_ratio,) * count if isinstance(output_ratio, (int, float)) else tuple(output_ratio)
-        if count == 2 and len(ratios) > 2:
+        if count == 2 and len(output_ratio) > 2:  # a number has no length: PyTorch takes one in 3D only
             raise ValueError(f"{name} requires output_ratio to either be a single Int or tuple of Ints.")
+        ratios = (output_ratio,) * count if isinstance(output_ratio, (int, float)) else tuple(output_ratio)
         output_size = [int(n * r) for n, r in zip(x.shape[-count:], ratios)]
     kernel, out = _ints(kernel_size, count, name, "kernel_size"), _ints(output_size, count, name, "output_size")
     if x.ndim not in (count + 1, count + 2):
@@ -637,8 +643,7 @@ def fractional_max_pool2d(
     return_indices: bool = False,
     _random_samples: Any = None,
 ) -> Any:
-    """The largest elements of windows whose places are drawn at random so that the output has the size asked for
-    (Graham, 2014)."""
+    """The largest elements of windows placed at random, so that the output has the size asked for (Graham, 2014)."""
     return _fractional_max_pool(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 

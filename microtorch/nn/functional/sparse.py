@@ -11,6 +11,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
+from microtorch.kernels import embedding as K
 from microtorch.ops import embedding as E, index as I, shape as S
 
 if TYPE_CHECKING:
@@ -73,13 +74,12 @@ def renorm(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
     """Scale the rows looked up down to max_norm, in place and unrecorded."""
     if index.size and (index.min() < 0 or index.max() >= weight._data.shape[0]):
         raise IndexError("index out of range in self")
-    E.K.limit_rows(weight._data, index, max_norm, norm_type)  # type: ignore[attr-defined]
+    K.limit_rows(weight._data, index, max_norm, norm_type)
     written(weight)
 
 
 def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
-    """int64 zeros with a one at each number of the tensor, in a new last dimension of `num_classes` (default: as many
-    as needed).
+    """int64 zeros with a one at each number of the tensor, in a new last dimension of num_classes (-1: as needed).
 
     Raises RuntimeError for numbers that are negative or too large.
     """
@@ -117,8 +117,7 @@ def embedding_bag(
 ) -> Tensor:
     """Rows of weight (V, D) looked up and, in each bag, summed, averaged or maximised: (bags, D).
 
-    input: (bags, n), or one dimension with `offsets`, where each bag begins. per_sample_weights: factors, for "sum"
-    only.
+    input: (bags, n), or one dimension with `offsets`, where each bag begins. per_sample_weights: factors, for "sum".
     padding_idx: a row that does not count. Empty bags give zeros.
     """
     need_tensor("embedding_bag", weight, "weight", 1)
@@ -183,7 +182,7 @@ def embedding_bag(
         index, bag = index[kept], bag[kept]
         scale = None if scale is None else I.index_select(scale, kept, 0)
     if mode == "max":
-        return E.bag_max(weight, E.K.bag_largest(table, index, bag, starts.size))  # type: ignore[attr-defined]
+        return E.bag_max(weight, K.bag_largest(table, index, bag, starts.size))
     if mode == "mean":
         sizes = np.bincount(bag, minlength=starts.size)
         scale = wrap((1 / sizes[bag]).astype(table.dtype))

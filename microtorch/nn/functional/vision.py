@@ -179,8 +179,7 @@ def interpolate(
 ) -> Tensor:
     """The input (N, C, *S) resized to `size` or by `scale_factor`.
 
-    mode: "nearest", "nearest-exact", "linear" (3D), "bilinear", "bicubic" (4D), "trilinear" (5D), "area", "lanczos"
-    (4D).
+    mode: "nearest", "nearest-exact", "area", "linear" (3D), "bilinear", "bicubic", "lanczos" (4D), "trilinear" (5D).
     align_corners: the corner elements stay in place. antialias: filter when shrinking (bilinear, bicubic, lanczos).
 
     >>> import microtorch as torch
@@ -286,8 +285,7 @@ def upsample_bilinear(input: Any, size: Any = None, scale_factor: Any = None) ->
 def grid_sample(
     input: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: bool | None = None
 ) -> Tensor:
-    """The input (N, C, H, W) or (N, C, D, H, W) at the points of grid (N, *out, 2 or 3), (x, y) or (x, y, z) in [-1,
-    1].
+    """The input (N, C, *S) at the points of grid (N, *out, 2 or 3), (x, y) or (x, y, z) in [-1, 1].
 
     mode: "bilinear", "nearest", "bicubic" (4D); padding_mode, for points outside: "zeros", "border", "reflection".
     align_corners: -1 and 1 are the centres of the corner elements, not their edges.
@@ -347,8 +345,7 @@ def _warn_align_corners() -> None:
 
 
 def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
-    """The grid that `grid_sample` needs for affine maps theta (N, 2, 3) or (N, 3, 4), to an output (N, C, *S) of
-    `size`."""
+    """The grid that `grid_sample` needs for affine maps theta (N, 2, 3) or (N, 3, 4) and an output of `size`."""
     if align_corners is None:
         _warn_align_corners()
         align_corners = False
@@ -444,7 +441,7 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
         raise not_implemented("im2col_out_cpu", input)
     if x.ndim == 4:
         return V.im2col(input, kernel, dilations, pads, strides)
-    return S.squeeze(V.im2col(S.unsqueeze(input, 0), kernel, dilations, pads, strides), (0,))
+    return S.squeeze_one(V.im2col(S.unsqueeze(input, 0), kernel, dilations, pads, strides), (0,))
 
 
 def fold(
@@ -482,7 +479,7 @@ def fold(
         raise not_implemented("col2im_out_cpu", input)
     if x.ndim == 3:
         return V.col2im(input, size, kernel, dilations, pads, strides)
-    return S.squeeze(V.col2im(S.unsqueeze(input, 0), size, kernel, dilations, pads, strides), (0,))
+    return S.squeeze_one(V.col2im(S.unsqueeze(input, 0), size, kernel, dilations, pads, strides), (0,))
 
 
 def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Any
 
 from microtorch.functions.reduce import argmax
-from microtorch.functions.shape import cat
 from microtorch.nn import functional as F
 from microtorch.nn.modules.container import ModuleList, Sequential
 from microtorch.nn.modules.linear import Linear
@@ -119,11 +118,12 @@ class AdaptiveLogSoftmaxWithLoss(Module):
 
     def _get_full_log_prob(self, input: Any, head_output: Any) -> Any:
         head_log_prob = F.log_softmax(head_output, dim=1)
-        parts = [head_log_prob[:, : self.shortlist_size]]
-        for i, cluster in enumerate(self.tail):
+        out = input.new_empty((head_output.size(0), self.n_classes))
+        out[:, : self.shortlist_size] = head_log_prob[:, : self.shortlist_size]
+        for i, (start, stop) in enumerate(pairwise(self.cutoffs)):
             k = self.shortlist_size + i
-            parts.append(F.log_softmax(cluster(input), dim=1) + head_log_prob[:, k : k + 1])
-        return cat(parts, 1)
+            out[:, start:stop] = F.log_softmax(self.tail[i](input), dim=1) + head_log_prob[:, k : k + 1]
+        return out
 
     def log_prob(self, input: Any) -> Any:
         """Log-probabilities of all classes: (N, in_features) -> (N, n_classes)."""

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any
 
-from microtorch.functions.creation import empty
+from microtorch.functions.creation import empty, zeros_like
 from microtorch.nn import functional as F, init
 from microtorch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter
 
 __all__ = ["MultiheadAttention"]
+
+
+def canonical_masks(dtype: Any, padding: Any, padding_name: str, mask: Any, mask_name: str) -> tuple[Any, Any]:
+    """Two masks as numbers that are added to the scores: -inf where a bool mask is True.
+
+    Raises AssertionError for masks of integers. Masks of two kinds are deprecated.
+    """
+    for t, name in ((padding, padding_name), (mask, mask_name)):
+        if t is not None and t._data.dtype.kind not in "bf":
+            raise AssertionError(f"only bool and floating types of {name} are supported")
+    if padding is not None and mask is not None and padding.dtype != mask.dtype:
+        warnings.warn(
+            f"Support for mismatched {padding_name} and {mask_name} is deprecated. Use same type for both instead.",
+            stacklevel=3,
+        )
+
+    def numbers(t: Any) -> Any:
+        if t is None or t._data.dtype.kind == "f":
+            return t
+        return zeros_like(t, dtype=dtype).masked_fill_(t, -math.inf)
+
+    return numbers(padding), numbers(mask)
 
 
 class MultiheadAttention(Module):
@@ -107,20 +131,8 @@ class MultiheadAttention(Module):
         the same for each query. is_causal: a hint that attn_mask is the causal one.
         """
         batched = query.dim() == 3
-        key_padding_mask = F._canonical_mask(  # type: ignore[operator]
-            mask=key_padding_mask,
-            mask_name="key_padding_mask",
-            other_type=F._none_or_dtype(attn_mask),  # type: ignore[operator]
-            other_name="attn_mask",
-            target_type=query.dtype,
-        )
-        attn_mask = F._canonical_mask(  # type: ignore[operator]
-            mask=attn_mask,
-            mask_name="attn_mask",
-            other_type=None,
-            other_name="",
-            target_type=query.dtype,
-            check_other=False,
+        key_padding_mask, attn_mask = canonical_masks(
+            query.dtype, key_padding_mask, "key_padding_mask", attn_mask, "attn_mask"
         )
         transposed = self.batch_first and batched
         if transposed:  # what was one tensor stays one, so that it is projected once

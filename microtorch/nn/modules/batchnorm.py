@@ -97,15 +97,17 @@ class _BatchNorm(_NormBase):
     def forward(self, input: Any) -> Any:
         """The normalized input; in training the running statistics are updated."""
         self._check_input_dim(input)
-        factor = 0.0 if self.momentum is None else self.momentum
-        if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
-            if self.momentum is None:  # the average of all batches so far
-                factor = 1.0 / float(self.num_batches_tracked)
+        factor, training = self.momentum, self.training
         mean, var = self.running_mean, self.running_var
-        training = self.training or (mean is None and var is None)
-        if self.training and not self.track_running_stats:
+        if not training:
+            training = mean is None and var is None
+        elif not self.track_running_stats:
             mean = var = None
+        elif (count := self.num_batches_tracked) is not None:
+            count.add_(1)
+            if factor is None:  # the average of all batches so far
+                factor = 1.0 / float(count)
+        factor = 0.0 if factor is None else factor
         return F.batch_norm(input, mean, var, self.weight, self.bias, training, factor, self.eps)
 
 
@@ -207,7 +209,7 @@ class _LazyNormBase(LazyModuleMixin, _NormBase):
         if not self.has_uninitialized_params() and self.num_features != 0:
             super().reset_parameters()
 
-    def initialize_parameters(self, input: Any) -> None:  # type: ignore[override]
+    def initialize_parameters(self, input: Any) -> None:
         """Take num_features from the input."""
         if not self.has_uninitialized_params():
             return

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from microtorch.autograd.state import TensorBase
 from microtorch.nn.modules.module import Module, _addindent
-from microtorch.nn.modules.utils import typename
+from microtorch.nn.modules.utils import class_text, typename
 from microtorch.nn.parameter import Parameter, is_parameter
 
 __all__ = ["Container", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
@@ -120,7 +120,9 @@ class Sequential(Module):
 
     def _check_sequential(self, other: Any) -> None:
         if not isinstance(other, Sequential):
-            raise ValueError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+            raise ValueError(
+                f"add operator supports only objects of Sequential class, but {class_text(type(other))} is given."
+            )
 
     def __mul__(self, other: int) -> Sequential:
         self._check_factor(other)
@@ -136,9 +138,9 @@ class Sequential(Module):
 
     def _check_factor(self, other: Any) -> None:
         if not isinstance(other, int):
-            raise TypeError(f"unsupported operand type(s) for *: {type(self)} and {type(other)}")
+            raise TypeError(f"unsupported operand type(s) for *: {class_text(type(self))} and {type(other)}")
         if other <= 0:
-            raise ValueError(f"Non-positive multiplication factor {other} for {type(self)}")
+            raise ValueError(f"Non-positive multiplication factor {other} for {class_text(type(self))}")
 
     def forward(self, input: Any) -> Any:
         """The result of the last module."""
@@ -154,7 +156,7 @@ class Sequential(Module):
     def insert(self, index: int, module: Module) -> Self:
         """Add a module before the one at `index`."""
         if not isinstance(module, Module):
-            raise AssertionError(f"module should be of type: {Module}")
+            raise AssertionError(f"module should be of type: {class_text(Module)}")
         n = len(self._modules)
         if not -n <= index <= n:
             raise IndexError(f"Index out of range: {index}")

@@ -38,6 +38,7 @@ class _ConvNd(Module):
     weight: Any
     bias: Any
     _tuple = staticmethod(_single)
+    _convolve: Any
 
     def __init__(
         self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
@@ -90,7 +91,12 @@ class _ConvNd(Module):
 
     def reset_parameters(self) -> None:
         """Draw the weight and the bias anew: uniform in +-1/sqrt(fan_in)."""
-        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.weight.is_contiguous():
+            init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        else:  # the same numbers in every memory format
+            drawn = init.kaiming_uniform_(empty(self.weight.shape, dtype=self.weight.dtype), a=math.sqrt(5))
+            with no_grad():
+                self.weight.copy_(drawn)
         if self.bias is not None:
             fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
             bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
@@ -129,15 +135,12 @@ class _PlainConv(_ConvNd):
             padding_mode, device=device, dtype=dtype,
         )  # fmt: skip
 
-    def _convolve(self) -> Any:
-        raise NotImplementedError
-
     def _conv_forward(self, input: Any, weight: Any, bias: Any) -> Any:
         padding = self.padding
         if self.padding_mode != "zeros":
             input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = self._tuple(0)
-        return self._convolve()(input, weight, bias, self.stride, padding, self.dilation, self.groups)
+        return self._convolve(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
     def forward(self, input: Any) -> Any:
         """The convolution."""
@@ -156,8 +159,7 @@ class Conv1d(_PlainConv):
     torch.Size([20, 33, 24])
     """
 
-    def _convolve(self) -> Any:
-        return F.conv1d
+    _convolve = staticmethod(F.conv1d)
 
 
 class Conv2d(_PlainConv):
@@ -172,9 +174,7 @@ class Conv2d(_PlainConv):
     """
 
     _tuple = staticmethod(_pair)
-
-    def _convolve(self) -> Any:
-        return F.conv2d
+    _convolve = staticmethod(F.conv2d)
 
 
 class Conv3d(_PlainConv):
@@ -186,9 +186,7 @@ class Conv3d(_PlainConv):
     """
 
     _tuple = staticmethod(_triple)
-
-    def _convolve(self) -> Any:
-        return F.conv3d
+    _convolve = staticmethod(F.conv3d)
 
 
 class _ConvTransposeNd(_ConvNd):
@@ -238,15 +236,12 @@ class _ConvTransposeNd(_ConvNd):
             )
         return [n - low for n, low in zip(output_size, smallest)]
 
-    def _convolve(self) -> Any:
-        raise NotImplementedError
-
     def forward(self, input: Any, output_size: Sequence[int] | None = None) -> Any:
         """The transposed convolution; output_size chooses among the sizes that a stride > 1 allows."""
         output_padding = self._output_padding(
             input, output_size, self.stride, self.padding, self.kernel_size, len(self.kernel_size), self.dilation
         )
-        return self._convolve()(
+        return self._convolve(
             input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
         )
 
@@ -262,8 +257,7 @@ class ConvTranspose1d(_ConvTransposeNd):
     torch.Size([20, 33, 101])
     """
 
-    def _convolve(self) -> Any:
-        return F.conv_transpose1d
+    _convolve = staticmethod(F.conv_transpose1d)
 
 
 class ConvTranspose2d(_ConvTransposeNd):
@@ -275,18 +269,14 @@ class ConvTranspose2d(_ConvTransposeNd):
     """
 
     _tuple = staticmethod(_pair)
-
-    def _convolve(self) -> Any:
-        return F.conv_transpose2d
+    _convolve = staticmethod(F.conv_transpose2d)
 
 
 class ConvTranspose3d(_ConvTransposeNd):
     """(N, C_in, D, H, W) -> (N, C_out, D_out, H_out, W_out); sizes are one number or three. See ConvTranspose1d."""
 
     _tuple = staticmethod(_triple)
-
-    def _convolve(self) -> Any:
-        return F.conv_transpose3d
+    _convolve = staticmethod(F.conv_transpose3d)
 
 
 class _LazyConvXdMixin(LazyModuleMixin):

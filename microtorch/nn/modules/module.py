@@ -338,7 +338,8 @@ class Module(StatefulModule, CallableModule):
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Convert floating-point and complex parameters and buffers to a dtype, in place: `m.to(torch.float64)`.
 
-        to(device, dtype), to(dtype), to(other tensor), to(memory_format=...). Integer buffers keep their dtype.
+        to(device, dtype), to(dtype), to(other tensor). Integer buffers keep their dtype.
+        memory_format=torch.channels_last rearranges tensors of four dimensions (channels_last_3d: of five).
         Raises TypeError for a dtype that is not floating-point or complex.
 
         >>> import microtorch as torch
@@ -348,7 +349,7 @@ class Module(StatefulModule, CallableModule):
         device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
         tensor = kwargs.pop("tensor", None)
         kwargs.pop("non_blocking", None)
-        kwargs.pop("memory_format", None)
+        memory_format = kwargs.pop("memory_format", None)
         if kwargs:
             raise TypeError(f"to() received an invalid combination of arguments: unexpected {', '.join(kwargs)}")
         for a in (*args, tensor):
@@ -374,9 +375,14 @@ class Module(StatefulModule, CallableModule):
                     "work as expected.",
                     stacklevel=2,
                 )
-        return self._apply(
-            lambda t: t.to(device=device, dtype=dtype if t.is_floating_point() or t.is_complex() else None)
-        )
+
+        def convert(t: Any) -> Any:
+            kind = dtype if t.is_floating_point() or t.is_complex() else None
+            if memory_format is not None and t.dim() in (4, 5):
+                return t.to(device=device, dtype=kind, memory_format=memory_format)
+            return t.to(device=device, dtype=kind)
+
+        return self._apply(convert)
 
     def share_memory(self) -> Self:
         """The module itself (processes get copies here)."""
@@ -397,13 +403,16 @@ class Module(StatefulModule, CallableModule):
 
     def __getattr__(self, name: str) -> Any:
         members = self.__dict__
-        try:
-            return members["_parameters"][name]
-        except KeyError:
-            pass
-        for kind in ("_buffers", "_modules"):
-            if kind in members and name in members[kind]:
-                return members[kind][name]
+        if "_parameters" in members:  # else Module.__init__ has not run
+            found = members["_parameters"]  # (one by one: every access to a layer or weight comes here)
+            if name in found:
+                return found[name]
+            found = members["_modules"]
+            if name in found:
+                return found[name]
+            found = members["_buffers"]
+            if name in found:
+                return found[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -17,7 +17,7 @@ from microtorch.functions.creation import full
 from microtorch.functions.shape import triu
 from microtorch.nn import functional as F, init
 from microtorch.nn.modules.activation import GELU, ReLU
-from microtorch.nn.modules.attention import MultiheadAttention
+from microtorch.nn.modules.attention import MultiheadAttention, canonical_masks
 from microtorch.nn.modules.container import ModuleList
 from microtorch.nn.modules.dropout import Dropout
 from microtorch.nn.modules.linear import Linear
@@ -102,8 +102,8 @@ class TransformerEncoderLayer(Module):
 
     def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         """The layer's output, shaped as src. src_mask (L, L); src_key_padding_mask (N, L)."""
-        src_key_padding_mask, src_mask = _canonical_masks(
-            src, src_key_padding_mask, "src_key_padding_mask", src_mask, "src_mask"
+        src_key_padding_mask, src_mask = canonical_masks(
+            src.dtype, src_key_padding_mask, "src_key_padding_mask", src_mask, "src_mask"
         )
         x = src
         if self.norm_first:
@@ -121,21 +121,6 @@ class TransformerEncoderLayer(Module):
     def _ff_block(self, x: Any) -> Any:
         x = self.linear2(self.dropout(self.activation(self.linear1(x))))
         return self.dropout2(x)
-
-
-def _canonical_masks(src: Any, padding: Any, padding_name: str, mask: Any, mask_name: str) -> tuple[Any, Any]:
-    """Both masks as numbers that are added to the scores."""
-    padding = F._canonical_mask(  # type: ignore[operator]
-        mask=padding,
-        mask_name=padding_name,
-        other_type=F._none_or_dtype(mask),  # type: ignore[operator]
-        other_name=mask_name,
-        target_type=src.dtype,
-    )
-    mask = F._canonical_mask(  # type: ignore[operator]
-        mask=mask, mask_name=mask_name, other_type=None, other_name="", target_type=src.dtype, check_other=False
-    )
-    return padding, mask
 
 
 class TransformerEncoder(Module):
@@ -192,7 +177,9 @@ class TransformerEncoder(Module):
         self, src: Any, mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool | None = None
     ) -> Any:
         """The output of the last layer, shaped as src. is_causal: a hint that mask is causal (None: look)."""
-        src_key_padding_mask, mask = _canonical_masks(src, src_key_padding_mask, "src_key_padding_mask", mask, "mask")
+        src_key_padding_mask, mask = canonical_masks(
+            src.dtype, src_key_padding_mask, "src_key_padding_mask", mask, "mask"
+        )
         output, first = src, self.layers[0]
         causal = _detect_is_causal_mask(mask, is_causal, _get_seq_len(src, first.self_attn.batch_first))
         padding = self._padding_to_leave_out(src, mask, src_key_padding_mask)
@@ -337,11 +324,11 @@ class Transformer(Module):
         norm = {"eps": layer_norm_eps, "bias": bias, "device": device, "dtype": dtype}
         if custom_encoder is None:
             encoder_layer = TransformerEncoderLayer(*layer)
-            custom_encoder = TransformerEncoder(encoder_layer, num_encoder_layers, LayerNorm(d_model, **norm))  # type: ignore[arg-type]
+            custom_encoder = TransformerEncoder(encoder_layer, num_encoder_layers, LayerNorm(d_model, **norm))
         self.encoder = custom_encoder
         if custom_decoder is None:
             decoder_layer = TransformerDecoderLayer(*layer)
-            custom_decoder = TransformerDecoder(decoder_layer, num_decoder_layers, LayerNorm(d_model, **norm))  # type: ignore[arg-type]
+            custom_decoder = TransformerDecoder(decoder_layer, num_decoder_layers, LayerNorm(d_model, **norm))
         self.decoder = custom_decoder
         self._reset_parameters()
         self.d_model = d_model

@@ -45,6 +45,11 @@ def typename(obj: Any) -> str:
     return named.__qualname__ if module in ("", "builtins") else f"{torch_name(module)}.{named.__qualname__}"
 
 
+def class_text(cls: type) -> str:
+    """How PyTorch prints one of its classes: <class 'torch.nn.modules.linear.Linear'>."""
+    return f"<class '{typename(cls)}'>"
+
+
 def consume_prefix_in_state_dict_if_present(state_dict: MutableMapping[str, Any], prefix: str) -> None:
     """Take the prefix ("module.") off the keys of a state_dict, in place.
 

@@ -9,16 +9,17 @@ import numpy as np
 
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.state import TensorBase
-from microtorch.functions import linalg
+from microtorch.functions import decompositions as linalg
+from microtorch.functions.compare import allclose
 from microtorch.functions.creation import eye, zeros_like
-from microtorch.functions.pointwise import allclose
 from microtorch.functions.random import randn
 from microtorch.functions.shape import cat
 from microtorch.nn import functional as F
 from microtorch.nn.modules.module import Module
 from microtorch.nn.utils import parametrize
 from microtorch.nn.utils.spectral_norm import output_dim
-from microtorch.nn.utils.weight_norm import norm_except_dim, normalized
+from microtorch.nn.utils.weight_norm import norm_except_dim
+from microtorch.ops.weight_norm import weight_norm as _weight_norm
 
 __all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
@@ -32,7 +33,7 @@ class _WeightNorm(Module):
 
     def forward(self, weight_g: Any, weight_v: Any) -> Any:
         """g v / |v|."""
-        return normalized(weight_v, weight_g, self.dim)
+        return _weight_norm(weight_v, weight_g, self.dim)
 
     def right_inverse(self, weight: Any) -> tuple[Any, Any]:
         """The lengths of a weight, and itself."""
@@ -148,8 +149,8 @@ def _is_orthogonal(q: Any) -> bool:
 
 def _make_orthogonal(a: Any) -> Any:
     """Q of the QR decomposition, its signs such that it is uniformly distributed if a is normal."""
-    x, tau = linalg.geqrf(a)  # type: ignore[attr-defined]
-    return linalg.householder_product(x, tau) * x.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)  # type: ignore[attr-defined]
+    x, tau = linalg.geqrf(a)
+    return linalg.householder_product(x, tau) * x.diagonal(dim1=-2, dim2=-1).sgn().unsqueeze(-2)
 
 
 class _Orthogonal(Module):
@@ -175,7 +176,7 @@ class _Orthogonal(Module):
         if self.orthogonal_map == _OrthMaps.householder:
             A = X.tril(-1)
             tau = 2.0 / (1.0 + (A * A).sum(-2))
-            Q = linalg.householder_product(A, tau)  # type: ignore[attr-defined]
+            Q = linalg.householder_product(A, tau)
             Q = Q * X.diagonal(dim1=-2, dim2=-1).int().unsqueeze(-2)  # the diagonal holds signs
         else:
             X = X.tril()
@@ -183,10 +184,10 @@ class _Orthogonal(Module):
                 X = cat([X, X.new_zeros(n, n - k).expand(*X.shape[:-2], -1, -1)], dim=-1)
             A = X - X.mT.conj()
             if self.orthogonal_map == _OrthMaps.matrix_exp:
-                Q = linalg.matrix_exp(A)  # type: ignore[attr-defined]
+                Q = linalg.matrix_exp(A)
             else:
                 identity = eye(n, dtype=A.dtype)
-                Q = linalg.solve(identity - 0.5 * A, identity + 0.5 * A)  # type: ignore[attr-defined]
+                Q = linalg.solve(identity - 0.5 * A, identity + 0.5 * A)
             if n != k:
                 Q = Q[..., :k]
         if hasattr(self, "base"):
@@ -211,7 +212,7 @@ class _Orthogonal(Module):
                     "It is not possible to assign to the matrix exponential or the Cayley parametrizations when "
                     "use_trivialization=False."
                 )
-            A, tau = linalg.geqrf(Q)  # type: ignore[attr-defined]
+            A, tau = linalg.geqrf(Q)
             diagonal = A.diagonal(dim1=-2, dim2=-1)
             diagonal.sign_()
             diagonal[tau == 0.0] *= -1

@@ -87,18 +87,24 @@ class ParametrizationList(ModuleList):
                 "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
                 f"Got {type(new).__name__}"
             )
+        self._keep(original, new)
+        if not self.unsafe:
+            self._check_result(before)
+
+    def _keep(self, original: Any, new: Any) -> None:
+        """Register what the tensor is computed from."""
         self.is_tensor = isinstance(new, TensorBase)
-        self.ntensors = 1 if self.is_tensor else len(new)  # type: ignore[arg-type]
+        self.ntensors = 1 if self.is_tensor else len(new)
         if self.is_tensor:
-            if original.dtype != new.dtype:  # type: ignore[union-attr]
+            if original.dtype != new.dtype:
                 raise ValueError(
                     "When `right_inverse` outputs one tensor, it may not change the dtype.\n"
-                    f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}"  # type: ignore[union-attr]
+                    f"original.dtype: {original.dtype}\nright_inverse(original).dtype: {new.dtype}"
                 )
             _set(original, new)
             _register(self, "original", original)
         else:
-            for i, part in enumerate(new):  # type: ignore[arg-type]
+            for i, part in enumerate(new):
                 if not isinstance(part, TensorBase):
                     raise ValueError(
                         "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
@@ -108,8 +114,6 @@ class ParametrizationList(ModuleList):
                     part = Parameter(part, original.requires_grad)
                 part.requires_grad_(original.requires_grad)
                 _register(self, f"original{i}", part)
-        if not self.unsafe:
-            self._check_result(before)
 
     def _check_result(self, before: Any) -> None:
         result = self()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from microtorch.functions.creation import ones_like, zeros_like
 from microtorch.functions.random import rand, rand_like
 from microtorch.functions.sorting import kthvalue, topk
+from microtorch.nn.modules.utils import class_text
 from microtorch.nn.utils.convert_parameters import parameters_to_vector
 
 __all__ = [
@@ -137,7 +138,7 @@ class PruningContainer(BasePruningMethod):
     def add_pruning_method(self, method: Any) -> None:
         """Add a method, of the same parameter."""
         if not isinstance(method, BasePruningMethod) and method is not None:
-            raise TypeError(f"{type(method)} is not a BasePruningMethod subclass")
+            raise TypeError(f"{class_text(type(method))} is not a BasePruningMethod subclass")
         if method is not None and self._tensor_name != method._tensor_name:
             raise ValueError(
                 f"Can only add pruning methods acting on the parameter named '{self._tensor_name}' to "
@@ -362,8 +363,7 @@ def global_unstructured(parameters: Any, pruning_method: Any, importance_scores:
     if method.PRUNING_TYPE != "unstructured":
         raise TypeError(
             'Only "unstructured" PRUNING_TYPE supported for the `pruning_method`. Found method '
-            f"{pruning_method} of type "
-            f"{method.PRUNING_TYPE}"
+            f"{class_text(pruning_method)} of type {method.PRUNING_TYPE}"
         )
     container.add_pruning_method(method)
     mask = container.compute_mask(all_scores, default_mask)

@@ -211,13 +211,13 @@ def pad_packed_sequence(
     data = sequence.data
     padded = full((longest, int(batch_sizes[0]), *data.shape[1:]), padding_value, dtype=data.dtype)
     step, rows = _places(batch_sizes)
-    padded[step, rows] = data  # type: ignore[index]
+    padded[step, rows] = data
     lengths = wrap((batch_sizes[:, None] > np.arange(batch_sizes[0])).sum(0))
     if batch_first:
         padded = padded.transpose(0, 1)
     if sequence.unsorted_indices is not None:
         padded = padded.index_select(0 if batch_first else 1, sequence.unsorted_indices)
-        lengths = lengths[sequence.unsorted_indices]  # type: ignore[index]
+        lengths = lengths[sequence.unsorted_indices]
     return padded, lengths
 
 
@@ -247,7 +247,7 @@ def pad_sequence(
     offsets = [longest - n if padding_side == "left" else 0 for n in lengths]
     step = wrap(np.concatenate([np.arange(n) + offset for n, offset in zip(lengths, offsets)]))
     row = wrap(np.repeat(np.arange(len(given)), lengths))
-    padded[(row, step) if batch_first else (step, row)] = cat(given)  # type: ignore[index]
+    padded[(row, step) if batch_first else (step, row)] = cat(given)
     return padded
 
 
@@ -261,9 +261,9 @@ def pack_sequence(sequences: Any, enforce_sorted: bool = True) -> PackedSequence
     """Pack sequences (length, *); enforce_sorted: they must come by falling length.
 
     >>> import microtorch as torch
-    >>> torch.nn.utils.rnn.pack_sequence([torch.tensor([1, 2, 3]), torch.tensor([4, 5])])
-    PackedSequence(data=tensor([1, 4, 2, 5, 3]), batch_sizes=tensor([2, 2, 1]), sorted_indices=None,
-    unsorted_indices=None)
+    >>> packed = torch.nn.utils.rnn.pack_sequence([torch.tensor([1, 2, 3]), torch.tensor([4, 5])])
+    >>> packed.data, packed.batch_sizes
+    (tensor([1, 4, 2, 5, 3]), tensor([2, 2, 1]))
     """
     lengths = as_tensor([t.shape[0] for t in sequences])
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)

@@ -10,6 +10,7 @@ from typing import Any
 
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter, is_lazy
+from microtorch.ops.weight_norm import weight_norm as _weight_norm
 
 __all__ = ["WeightNorm", "remove_weight_norm", "weight_norm"]
 
@@ -18,7 +19,7 @@ def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
     """The norms of the slices of v along `dim`, shaped to broadcast with v; for dim -1 the norm of all, a number.
 
     >>> import microtorch as torch
-    >>> torch.nn.utils.weight_norm.norm_except_dim(torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    >>> torch.norm_except_dim(torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
     tensor([[5.],
             [1.]])
     """
@@ -26,11 +27,6 @@ def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
         return v.norm(pow)
     others = [d for d in range(v.dim()) if d != dim]
     return v.norm(pow, others, keepdim=True) if others else v.abs()
-
-
-def normalized(v: Any, g: Any, dim: int) -> Any:
-    """g v / |v|."""
-    return v * (g / norm_except_dim(v, 2, dim))
 
 
 class WeightNorm:
@@ -42,7 +38,7 @@ class WeightNorm:
 
     def compute_weight(self, module: Module) -> Any:
         """g v / |v|."""
-        return normalized(getattr(module, self.name + "_v"), getattr(module, self.name + "_g"), self.dim)
+        return _weight_norm(getattr(module, self.name + "_v"), getattr(module, self.name + "_g"), self.dim)
 
     @staticmethod
     def apply(module: Module, name: str, dim: int | None) -> WeightNorm:

@@ -76,7 +76,7 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
         return tuple([tensor[index] for tensor in self.tensors])
 
     def __len__(self) -> int:
-        return self.tensors[0].size(0)  # type: ignore[no-any-return]
+        return self.tensors[0].size(0)
 
 
 class StackDataset(Dataset[Any]):
@@ -159,7 +159,7 @@ class ConcatDataset(Dataset[T_co]):
             idx = len(self) + idx
         which = bisect.bisect_right(self.cumulative_sizes, idx)
         start = self.cumulative_sizes[which - 1] if which else 0
-        return self.datasets[which][idx - start]  # type: ignore[no-any-return]
+        return self.datasets[which][idx - start]
 
     @property
     def cummulative_sizes(self) -> list[int]:
@@ -234,7 +234,7 @@ def random_split(
     >>> import microtorch as torch
     >>> g = torch.Generator().manual_seed(0)
     >>> [list(part) for part in torch.utils.data.random_split(range(5), [0.6, 0.4], generator=g)]
-    [[0, 4, 2], [1, 3]]
+    [[4, 0, 1], [3, 2]]
     """
     total = len(dataset)  # type: ignore[arg-type]
     counts: list[Any] = list(lengths)

@@ -11,6 +11,7 @@ import numpy as np
 
 from microtorch import dtypes
 from microtorch._tensor import Tensor
+from microtorch.autograd.state import wrap
 from microtorch.functions.creation import as_tensor, tensor
 from microtorch.functions.shape import stack
 
@@ -104,7 +105,15 @@ def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
 
 def collate_tensor_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
     """Tensors of one shape: stacked."""
-    return stack(list(batch), 0)
+    arrays: list[Any] = [t._data if isinstance(t, Tensor) and t._node is None else None for t in batch]
+    first = arrays[0]
+    if (
+        first is None
+        or not first.ndim
+        or any(a is None or a.shape != first.shape or a.dtype != first.dtype for a in arrays)
+    ):
+        return stack(list(batch), 0)
+    return wrap(np.concatenate(arrays).reshape(len(arrays), *first.shape))  # the same, in one call of NumPy
 
 
 def collate_numpy_array_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:

@@ -1,0 +1,42 @@
+"""`torch.nn.attention`: which kernel scaled_dot_product_attention uses. There is one here, whatever is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+from microtorch._missing import missing_name as _missing_name
+
+__all__ = ["SDPBackend", "sdpa_kernel"]
+
+
+class SDPBackend(IntEnum):
+    """PyTorch's kernels for scaled_dot_product_attention; here all compute the same, by MATH."""
+
+    ERROR = -1
+    MATH = 0
+    FLASH_ATTENTION = 1
+    EFFICIENT_ATTENTION = 2
+    CUDNN_ATTENTION = 3
+    OVERRIDEABLE = 4
+
+
+@contextmanager
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
+    """A context that asks for some kernels. Raises AssertionError for what is no SDPBackend, or a list of them.
+
+    >>> import microtorch as torch
+    >>> with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+    ...     torch.nn.functional.scaled_dot_product_attention(*[torch.ones(1, 2, 3)] * 3).shape
+    torch.Size([1, 2, 3])
+    """
+    chosen = [backends] if isinstance(backends, SDPBackend) else backends
+    if not isinstance(chosen, (list, tuple, set)) or not all(isinstance(b, SDPBackend) for b in chosen):
+        raise AssertionError("Backend must be an instance of SDPBackend or a list of SDPBackend instances")
+    yield
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)

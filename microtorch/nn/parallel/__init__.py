@@ -1,0 +1,41 @@
+"""Modules on several devices. There is one here, so that DataParallel calls its module as it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch.nn.modules.module import Module
+
+__all__ = ["DataParallel", "data_parallel"]
+
+
+class DataParallel(Module):
+    """Calls `module`, whose parameters are named "module.*"; without CUDA devices PyTorch does the same.
+
+    >>> import microtorch as torch
+    >>> list(torch.nn.DataParallel(torch.nn.Linear(2, 3)).state_dict())
+    ['module.weight', 'module.bias']
+    """
+
+    def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0) -> None:
+        super().__init__()
+        self.module = module
+        self.device_ids: list[int] = []
+
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """The module's result."""
+        return self.module(*inputs, **kwargs)
+
+
+def data_parallel(
+    module: Module, inputs: Any, device_ids: Any = None, output_device: Any = None, dim: int = 0,
+    module_kwargs: Any = None,
+) -> Any:  # fmt: skip
+    """Call a module with `inputs`, a tuple or one argument."""
+    arguments = inputs if isinstance(inputs, tuple) else () if inputs is None else (inputs,)
+    return module(*arguments, **(module_kwargs or {}))
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)

@@ -1,0 +1,73 @@
+"""Adadelta."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from microtorch._tensor import Tensor
+from microtorch.kernels import optim as kernels
+from microtorch.optim.blocks import Block
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number
+
+
+class Adadelta(KernelOptimizer):
+    """Adadelta (Zeiler 2012): no learning rate to choose; steps are as large as the running mean of those before.
+
+    v = rho v + (1 - rho) g^2;  d = sqrt(u + eps) / sqrt(v + eps) g;  u = rho u + (1 - rho) d^2;  p -= lr d
+
+    Raises ValueError for options out of range.
+    """
+
+    late_options: ClassVar[dict[str, Any]] = {
+        "foreach": None,
+        "maximize": False,
+        "differentiable": False,
+        "capturable": False,
+    }
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1.0,
+        rho: float = 0.9,
+        eps: float = 1e-6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        capturable: bool = False,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_lr(lr)
+        if not 0.0 <= rho <= 1.0:
+            raise ValueError(f"Invalid rho value: {rho}")
+        check_not_negative(epsilon=eps, weight_decay=weight_decay)
+        defaults = {
+            "lr": lr,
+            "rho": rho,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "capturable": capturable,
+            "foreach": foreach,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("square_avg", "acc_delta")
+
+    def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
+        square_avg, acc_delta = block.state
+        kernels.adadelta(
+            p,
+            g,
+            square_avg,  # type: ignore[arg-type]
+            acc_delta,  # type: ignore[arg-type]
+            *block.scratch,
+            lr=float(number(group["lr"])),
+            rho=group["rho"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            maximize=group["maximize"],
+        )

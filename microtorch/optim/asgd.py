@@ -1,0 +1,93 @@
+"""Averaged stochastic gradient descent."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from microtorch._tensor import Tensor
+from microtorch.kernels import optim as kernels
+from microtorch.optim.blocks import Block
+from microtorch.optim.optimizer import (
+    KernelOptimizer,
+    ParamsT,
+    check_lr,
+    check_not_negative,
+    number,
+    step_tensor,
+    zeros_like,
+)
+
+
+class ASGD(KernelOptimizer):
+    """Averaged stochastic gradient descent (Polyak and Juditsky 1992): the state's `ax` is the mean of the parameters.
+
+    p -= eta (g + lambd p);  ax += mu (p - ax);  eta = lr / (1 + lambd lr t)^alpha;  mu = 1 / max(1, t - t0)
+
+    t0: the step from which on the mean is taken. Raises ValueError for a negative lr or weight_decay.
+    """
+
+    late_options: ClassVar[dict[str, Any]] = {
+        "foreach": None,
+        "maximize": False,
+        "differentiable": False,
+        "capturable": False,
+    }
+    scalars = ("step", "eta", "mu")
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        lambd: float = 1e-4,
+        alpha: float = 0.75,
+        t0: float = 1e6,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+    ) -> None:
+        check_lr(lr)
+        check_not_negative(weight_decay=weight_decay)
+        defaults = {
+            "lr": lr,
+            "lambd": lambd,
+            "alpha": alpha,
+            "t0": t0,
+            "weight_decay": weight_decay,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "capturable": capturable,
+        }
+        super().__init__(params, defaults)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("ax",)
+
+    def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+        eta = step_tensor(float(number(group["lr"])))
+        return {"step": step_tensor(0.0), "eta": eta, "mu": step_tensor(1.0), "ax": zeros_like(p)}
+
+    def count(self, group: dict[str, Any], scalars: list[Any]) -> Any:
+        steps, eta, mu = scalars
+        steps += 1
+        step, now = steps.item(0), (eta.item(0), mu.item(0))
+        lr = number(group["lr"])
+        eta[...] = lr / ((1 + group["lambd"] * lr * step) ** group["alpha"])  # for the next step
+        mu[...] = 1 / max(1, step - group["t0"])
+        return now
+
+    def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
+        eta, mu = block.count
+        kernels.asgd(
+            p,
+            g,
+            block.state[0],  # type: ignore[arg-type]
+            *block.scratch[:2],
+            eta=eta,
+            mu=mu,
+            lambd=group["lambd"],
+            weight_decay=group["weight_decay"],
+            maximize=group["maximize"],
+        )

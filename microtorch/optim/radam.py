@@ -1,0 +1,80 @@
+"""RAdam."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from microtorch._tensor import Tensor
+from microtorch.kernels import optim as kernels
+from microtorch.optim.blocks import Block
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, check_not_negative, number
+
+
+class RAdam(KernelOptimizer):
+    """RAdam (Liu et al. 2020): Adam whose steps are small as long as v is made of few gradients.
+
+    In the first steps p -= lr m / (1 - beta1^t), as momentum alone would; then Adam's step times a factor that goes to
+    1.
+    decoupled_weight_decay: taken off the parameters directly, as in AdamW. Raises ValueError for options out of range.
+    """
+
+    late_options: ClassVar[dict[str, Any]] = {
+        "maximize": False,
+        "foreach": None,
+        "capturable": False,
+        "differentiable": False,
+        "decoupled_weight_decay": False,
+    }
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_lr(lr)
+        check_not_negative(epsilon=eps)
+        check_betas(betas)
+        check_not_negative(weight_decay=weight_decay)
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "decoupled_weight_decay": decoupled_weight_decay,
+            "differentiable": differentiable,
+        }
+        super().__init__(params, defaults)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("exp_avg", "exp_avg_sq")
+
+    def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
+        exp_avg, exp_avg_sq = block.state
+        beta1, beta2 = group["betas"]
+        kernels.radam(
+            p,
+            g,
+            exp_avg,  # type: ignore[arg-type]
+            exp_avg_sq,  # type: ignore[arg-type]
+            *block.scratch[:2],
+            step=block.count,
+            lr=number(group["lr"]),
+            beta1=beta1,
+            beta2=beta2,
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            maximize=group["maximize"],
+            decoupled=group["decoupled_weight_decay"],
+        )

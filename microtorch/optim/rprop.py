@@ -1,0 +1,79 @@
+"""Rprop."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+
+from microtorch._tensor import Tensor
+from microtorch.autograd.state import wrap
+from microtorch.kernels import optim as kernels
+from microtorch.optim.blocks import Block
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, step_tensor, zeros_like
+
+
+class Rprop(KernelOptimizer):
+    """Rprop (Riedmiller and Braun 1993), for whole batches: a step size for each parameter, and only the gradient's
+    sign.
+
+    etas: the factors of a step size when the sign changes and when it stays; step_sizes: its limits; lr: where it
+    begins.
+    Raises ValueError for options out of range.
+    """
+
+    late_options: ClassVar[dict[str, Any]] = {
+        "foreach": None,
+        "maximize": False,
+        "differentiable": False,
+        "capturable": False,
+    }
+
+    def __init__(
+        self,
+        params: ParamsT,
+        lr: float | Tensor = 1e-2,
+        etas: tuple[float, float] = (0.5, 1.2),
+        step_sizes: tuple[float, float] = (1e-6, 50),
+        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_lr(lr)
+        if not 0.0 < etas[0] < 1.0 < etas[1]:
+            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
+        defaults = {
+            "lr": lr,
+            "etas": etas,
+            "step_sizes": step_sizes,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "capturable": capturable,
+        }
+        super().__init__(params, defaults)
+
+    def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return ("prev", "step_size")
+
+    def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
+        lr = float(number(group["lr"]))
+        size = np.full(p._data.shape, complex(lr, lr) if p.is_complex() else lr, p._data.dtype)
+        return {"step": step_tensor(0.0), "prev": zeros_like(p), "step_size": wrap(size)}
+
+    def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
+        prev, step_size = block.state
+        kernels.rprop(
+            p,
+            g,
+            prev,  # type: ignore[arg-type]
+            step_size,  # type: ignore[arg-type]
+            *block.scratch[:2],
+            smallest=group["step_sizes"][0],
+            largest=group["step_sizes"][1],
+            shrink=group["etas"][0],
+            grow=group["etas"][1],
+            maximize=group["maximize"],
+        )

@@ -1,0 +1,178 @@
+"""Writes in place and through views inside graphs: values, gradients, names of grad_fn, versions, errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differential import difference
+
+# one program a line (`;` and \\n inside it); torch and microtorch must give the same value, dtype, strides and grad_fn, or the same error
+PROGRAMS = r"""
+x=torch.ones(3,requires_grad=True);y=x*2;y[:]=5.\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y[...]=5.\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y[0]=5.\ny
+x=torch.ones(3,requires_grad=True);y=torch.zeros(3);y[0]=x[1]\ny
+x=torch.ones(3,requires_grad=True);y=torch.zeros(3);y[:]=x\ny
+x=torch.ones(3,requires_grad=True);y=torch.zeros(3);y[...]=x\ny
+x=torch.ones(3,requires_grad=True);y=torch.zeros(3);y.copy_(x)\ny
+x=torch.ones(3,requires_grad=True);y=torch.zeros(3);y.copy_(x[0])\ny
+x=torch.ones(3,requires_grad=True);y=torch.zeros(3,dtype=torch.float64);y.copy_(x)\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y.copy_(torch.zeros(3))\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y.fill_(3)\ny
+x=torch.ones(3,requires_grad=True);y=torch.zeros(3);y.fill_(x[0])\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y.zero_()\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y.masked_fill_(torch.tensor([True,False,True]),3)\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y[torch.tensor([True,False,True])]=3\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y[torch.tensor([0,1])]=3\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y[[0,1]]=x[:2]\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y[None]=3\ny
+x=torch.ones(3,requires_grad=True);y=x*2;y[0:2][0]=3\ny
+x=torch.ones(3,requires_grad=True);y=x*2;v=y[0:2];v.mul_(3)\n(y,v)
+x=torch.ones(3,requires_grad=True);y=x*2;v=y.view(3,1);w=v[0];w.add_(3)\n(y,v,w)
+x=torch.ones(3,requires_grad=True);y=x*2;v=y.view(3,1);w=y[0];w.add_(3)\n(y,v,w)
+x=torch.ones(3,requires_grad=True);y=x*2;v=y.view(3,1);y.mul_(y)\n(y,v)
+x=torch.ones(3,requires_grad=True);y=x*2;v=y.detach();v.zero_()\n(y,v,y._version)
+x=torch.ones(3,requires_grad=True);y=x*2;z=y.exp();y.detach().zero_();z.sum().backward()\nx.grad
+x=torch.ones(3,requires_grad=True);y=x*2;z=y.exp();z.detach().zero_();z.sum().backward()\nx.grad
+x=torch.ones(3,requires_grad=True);y=x*2;z=y.exp();z.data.zero_();z.sum().backward()\nx.grad
+x=torch.ones(3,requires_grad=True);y=x*2;z=y*y;y.add_(1);z.sum().backward()\nx.grad
+x=torch.ones(3,requires_grad=True);y=x*2;a,b,c=y.unbind();a.add_(1)\ny
+x=torch.ones(3,requires_grad=True);y=x*2;a,b,c=y.split(1);a.add_(1)\ny
+x=torch.ones(3,requires_grad=True);y=x*2;a,b,c=y.chunk(3);a[0]=1\ny
+x=torch.ones(3,requires_grad=True);y=x*2;a,b,c=y.unbind();y.add_(1)\n(y,a)
+x=torch.ones(3);a,b,c=x.unbind();a.add_(1)\nx
+x=torch.ones(3);a,b,c=x.unbind();a.add_(torch.ones((),requires_grad=True))\nx
+w=torch.ones(3,requires_grad=True);x=torch.ones(3);a=x[0];x.mul_(w)\n(x,a)
+w=torch.ones(3,requires_grad=True);x=torch.ones(3);a=x[0];a.mul_(w[0])\n(x,a)
+x=torch.ones(3,requires_grad=True)\nx[0]=1
+x=torch.ones(3,requires_grad=True)\nx[0].add_(1)
+x=torch.ones(3,requires_grad=True)\nx.view(3).zero_()
+x=torch.ones(3,requires_grad=True)\nx.detach().zero_()
+x=torch.ones(3,requires_grad=True)\nx.data.zero_()
+x=torch.ones(3,requires_grad=True);torch.set_grad_enabled(False);v=x[0];v.zero_();torch.set_grad_enabled(True)\n(x,v)
+x=torch.ones(3,requires_grad=True);y=x*2\nwith torch.no_grad():\n    v=y[0]\nv.add_(1)
+x=torch.ones(3)\nwith torch.no_grad():\n    v=x[0]\nv.add_(1)\n(x,v)
+x=torch.ones(3)\nwith torch.no_grad():\n    v=x[0]\nv.add_(torch.ones((),requires_grad=True))\n(x,v)
+x=torch.ones(3,requires_grad=True);y=x*2\nwith torch.no_grad():\n    y.add_(1)\n(y,y._version)
+x=torch.ones(3,requires_grad=True);y=(x*2).expand(2,3)\ny.add_(1)
+x=torch.ones(3);y=x.expand(2,3);y[0,0]=7\n(x,y)
+x=torch.ones(3);y=x.expand(2,3);y[0]=7\n(x,y)
+x=torch.ones(3);y=x.expand(2,3)\ny.zero_()
+x=torch.ones(3);y=x.expand(2,3)\ny[:]=1
+x=torch.ones(3,requires_grad=True);y=x*2;y.retain_grad();y.mul_(3);y.sum().backward()\n(y.grad,x.grad,y.retains_grad)
+x=torch.ones(3,requires_grad=True);y=x*2;l=[];y.register_hook(lambda g:l.append(g.clone()));y.mul_(3);y.sum().backward()\n(l,x.grad)
+x=torch.ones(3,requires_grad=True);y=x*2;v=y[0];v.retain_grad();y.mul_(3);y.sum().backward()\n(v.grad,x.grad)
+x=torch.ones(3,requires_grad=True);y=x*2;y.retain_grad();v=y[0];v.mul_(3);y.sum().backward()\n(y.grad,x.grad)
+x=torch.ones(3,requires_grad=True);y=x*2;v=y[:2];l=[];v.register_hook(lambda g:l.append(g.clone()));y.mul_(3);(y.sum()+v.sum()).backward()\n(l,x.grad)
+x=torch.ones(3);x.requires_grad_()\nx+=1
+x=torch.ones(3,requires_grad=True);y=x\ny=y+1\ny
+x=torch.ones(2,dtype=torch.int)\nx+=1.5
+x=torch.ones(2,dtype=torch.int)\nx/=2
+x=torch.ones(2)\nx+=torch.ones(3,2)
+x=torch.ones(2)\nx.add_(torch.ones(2,dtype=torch.float64))
+x=torch.ones(2)\nx.add_(1j)
+x=torch.ones(2,requires_grad=True);y=x.clone();y.pow_(2);y.add_(1);y.sum().backward()\nx.grad
+x=torch.ones(2,requires_grad=True);y=x.clone();y.exp_();y.add_(1);y.sum().backward()\nx.grad
+x=torch.ones(2,requires_grad=True);y=x.clone().detach_()\n(y,y.requires_grad)
+x=torch.ones(2,requires_grad=True);y=x.clone()[0]\ny.detach_()
+x=torch.ones(2,requires_grad=True);y=x.clone();v=y[0];v.requires_grad_(False)\n1
+x=torch.ones(2);v=x[0];v.requires_grad_();v.add_(1)\n1
+x=torch.ones(2);v=x[0];v.requires_grad_();x.add_(1)\n(x,v)
+x=torch.ones(2);x.resize_(3,2)\nx.shape
+x=torch.ones(2,requires_grad=True)\nx.resize_(3)
+x=torch.arange(6.);x.t_()\n1
+x=torch.ones(2,3);y=x.t_()\n(x,y is x)
+x=torch.ones(2,3,requires_grad=True);y=x*1;y.t_()\ny
+x=torch.ones(2,3,requires_grad=True)\nx.t_()
+x=torch.ones(2,1,3,requires_grad=True);y=x*1;y.squeeze_()\ny
+x=torch.ones(2,3,requires_grad=True);y=x*1;y.unsqueeze_(0)\ny
+x=torch.ones(2,3,requires_grad=True);y=x*1;y.transpose_(0,1);y.mul_(2);y.sum().backward()\n(y,x.grad)
+x=torch.ones(2,3,requires_grad=True);y=x*1;v=y[0];y.unsqueeze_(0);y.mul_(2)\n(y,v)
+x=torch.ones(2,3,requires_grad=True);y=x*1;v=y[0];v.unsqueeze_(0);v.mul_(2)\n(y,v)
+"""
+
+
+@pytest.mark.parametrize("program", [p for p in PROGRAMS.strip().split("\n") if not p.startswith("#")])
+def test_program(program: str) -> None:
+    assert difference(program.replace("\\n", "\n"), exact=False) is None
+
+
+def test_second_derivatives_through_writes() -> None:
+    """Entries that only writes in place reach, in a backward that is itself recorded."""
+    programs = [
+        "y = x * x\ny[1:] *= x[0]\nout = y",
+        "y = x * x\nv = y[0]\nv.mul_(x[1] * 2)\nout = y * v",
+        "y = x.exp()\ny.view(3, 1)[0] = x[2] ** 2\nout = y",
+        "y = x * 1\ny.fill_(x[0] ** 2)\nout = y * x",
+        "y = x * 1\ny.zero_()\ny.add_(x ** 3)\nout = y",
+        "y = x * 1\ny.copy_(x.flip(0) ** 2)\nout = y * x",
+        "y = x * 2\ny[[0, 1]] = x[1:] ** 2\nout = y * x",
+        "y = x * 2\ny[torch.tensor([True, False, True])] = x[1] ** 2\nout = y * x",
+        "y = torch.zeros(2, 3, dtype=torch.float64)\ny.T[1] = x[:2] ** 2\nout = y.sum(0) * x",
+        "y = x * 1\ny.unsqueeze_(0)\ny.transpose_(0, 1)\nout = y ** 2",
+        "y = x * 1\ny.as_strided((2,), (2,)).mul_(x[1])\nout = y ** 2",
+        "y = x * 1\ny.clamp_(min=0.5).sigmoid_().pow_(3)\nout = y",
+        "y = x * 1\ny.index_add_(0, torch.tensor([0, 0]), x[:2] ** 2)\nout = y ** 2",
+        "y = x * 1\ny.scatter_(0, torch.tensor([0, 2]), x[1:] ** 2)\nout = y ** 2",
+        "y = x * 1\ny.masked_scatter_(x > 1, x ** 2)\nout = y ** 2",
+        "y = (x * 1).view(1, 3)\ny.t_()\ny.squeeze_()\nout = y ** 3",
+        "y = (x * 1).view(1, 3, 1)\ny.squeeze_(0)\ny.squeeze_((1,))\nout = y ** 3",
+        "y = x * 1\ny.as_strided_((2, 2), (1, 1))\nout = y ** 3",
+        "out = x[None] ** 3",
+        "out = x.roll(1) ** 3",
+        "y = x * x\ny.bernoulli_(torch.tensor([0.0, 1.0, 1.0], dtype=torch.float64))\nout = y * x ** 2",
+        "y = x * x\ny.random_(5)\ny.random_(2, 7)\ny.random_()\ny.zero_()\nout = y * x ** 2",
+        "y = x * x\ny.uniform_().normal_().exponential_().cauchy_().geometric_(0.5).log_normal_()\nout = y * x ** 2",
+        "out = (torch.bernoulli(x / 4) + torch.poisson(x)) * x ** 2",
+        "out = (torch.normal(x, 1.0) + torch.normal(0.0, x) + torch.normal(x, x)) * x ** 2",
+    ]
+    start = "x = torch.tensor([0.5, 1.5, 2.0], dtype=torch.float64, requires_grad=True)\n"
+    end = (
+        "\n(g,) = torch.autograd.grad((out * torch.arange(1., out.numel() + 1, dtype=torch.float64).reshape(out.shape)).sum(), x, create_graph=True)"
+        "\nh = torch.autograd.grad((g * g).sum(), x, allow_unused=True)[0]\n(out.detach(), g.detach(), h)"
+    )
+    found = [difference(start.replace("\n", "\n") + p + end, exact=False) for p in programs]
+    assert [f for f in found if f is not None] == []
+
+
+def test_memory_goes_with_the_graph() -> None:
+    """Views and writes make no reference cycles."""
+    import gc
+    import weakref
+
+    import microtorch as torch
+
+    gc.disable()
+    try:
+        x = torch.ones(4, requires_grad=True)
+        y = x * 2
+        v = y[1:]
+        v.mul_(3)
+        w = y.view(2, 2)
+        y[0] = 5.0
+        watched = [weakref.ref(t) for t in (y, v, w)]
+        del y, v, w
+        assert [r() for r in watched] == [None, None, None]
+    finally:
+        gc.enable()
+
+
+def test_an_index_written_later() -> None:
+    """An index that changes after it was used gives an error or the gradient of what it was, never another one."""
+    import microtorch as torch
+
+    x = torch.arange(4.0).requires_grad_()
+    i = torch.tensor([1, 2])
+    y = x[i]
+    i += 1
+    y.sum().backward()
+    assert x.grad.tolist() == [0, 1, 1, 0]
+    for use in (
+        "x.gather(0, i)",
+        "x.index_select(0, i)",
+        "x.take(i)",
+        "x.scatter(0, i, 5.0)",
+        "x.index_fill(0, i, 1.0)",
+    ):
+        program = f"x = torch.arange(4.0).requires_grad_()\ni = torch.tensor([1, 2])\ny = {use}\ni += 1\ny.sum().backward()\nx.grad"
+        assert difference(program) is None, use
