@@ -8,13 +8,15 @@ tensor([2., 4.])
 """
 
 import warnings as _warnings
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 # NumPy warns of infinities and NaN (log of 0, overflow), PyTorch does not: say nothing where the warning comes from
 # here.
 _warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch\.")
 
 from microtorch import autograd as autograd
-from microtorch._missing import missing_name as _missing_name
+from microtorch import _lazy
+from microtorch._lazy import find as _find
 from microtorch.autograd.modes import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
@@ -202,6 +204,14 @@ from microtorch.functions.decompositions import (
     triangular_solve as triangular_solve,
 )
 from microtorch.functions.einsum import einsum as einsum
+from microtorch.functions.spectral import istft as istft, stft as stft
+from microtorch.functions.windows import (
+    bartlett_window as bartlett_window,
+    blackman_window as blackman_window,
+    hamming_window as hamming_window,
+    hann_window as hann_window,
+    kaiser_window as kaiser_window,
+)
 from microtorch.functions.norms import frobenius_norm as frobenius_norm, norm as norm, nuclear_norm as nuclear_norm
 from microtorch.functions.pointwise import (
     abs as abs,
@@ -588,47 +598,54 @@ from microtorch._in_place import (
 from microtorch._tensor import Tensor as Tensor
 
 from microtorch.functions.softmax import log_softmax as log_softmax, softmax as softmax
-from microtorch import nn as nn
-from microtorch.nn.utils.weight_norm import norm_except_dim as norm_except_dim
-from microtorch.nn.functional import (
-    adaptive_avg_pool1d as adaptive_avg_pool1d,
-    alpha_dropout as alpha_dropout,
-    avg_pool1d as avg_pool1d,
-    batch_norm as batch_norm,
-    bilinear as bilinear,
-    celu as celu,
-    conv1d as conv1d,
-    conv2d as conv2d,
-    conv3d as conv3d,
-    conv_transpose1d as conv_transpose1d,
-    conv_transpose2d as conv_transpose2d,
-    conv_transpose3d as conv_transpose3d,
-    cosine_similarity as cosine_similarity,
-    dropout as dropout,
-    group_norm as group_norm,
-    hardshrink as hardshrink,
-    instance_norm as instance_norm,
-    layer_norm as layer_norm,
-    max_pool1d as max_pool1d,
-    max_pool2d as max_pool2d,
-    max_pool3d as max_pool3d,
-    pairwise_distance as pairwise_distance,
-    prelu as prelu,
-    rms_norm as rms_norm,
-    rrelu as rrelu,
-    selu as selu,
-    threshold as threshold,
-)
-from microtorch import fft as fft
-from microtorch import linalg as linalg
-from microtorch import return_types as return_types
-from microtorch import special as special
-from microtorch import optim as optim, utils as utils
 
-from microtorch import serialization as serialization
-from microtorch.serialization import load as load, save as save
-from microtorch.version import __version__ as __version__
+if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for (see _lazy.py)
+    from microtorch import nn as nn
+    from microtorch.nn.utils.weight_norm import norm_except_dim as norm_except_dim
+    from microtorch.nn.functional import (
+        adaptive_avg_pool1d as adaptive_avg_pool1d,
+        alpha_dropout as alpha_dropout,
+        avg_pool1d as avg_pool1d,
+        batch_norm as batch_norm,
+        bilinear as bilinear,
+        celu as celu,
+        conv1d as conv1d,
+        conv2d as conv2d,
+        conv3d as conv3d,
+        conv_transpose1d as conv_transpose1d,
+        conv_transpose2d as conv_transpose2d,
+        conv_transpose3d as conv_transpose3d,
+        cosine_similarity as cosine_similarity,
+        dropout as dropout,
+        group_norm as group_norm,
+        hardshrink as hardshrink,
+        instance_norm as instance_norm,
+        layer_norm as layer_norm,
+        max_pool1d as max_pool1d,
+        max_pool2d as max_pool2d,
+        max_pool3d as max_pool3d,
+        pairwise_distance as pairwise_distance,
+        prelu as prelu,
+        rms_norm as rms_norm,
+        rrelu as rrelu,
+        selu as selu,
+        threshold as threshold,
+    )
+    from microtorch import fft as fft
+    from microtorch import linalg as linalg
+    from microtorch import return_types as return_types
+    from microtorch import signal as signal
+    from microtorch import special as special
+    from microtorch import optim as optim, utils as utils
+    from microtorch import serialization as serialization
+    from microtorch.serialization import load as load, save as save
+    from microtorch.version import __version__ as __version__
 
 
 def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+    value = globals()[name] = _find(name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_lazy.MODULES, *_lazy.HOMES})
