@@ -197,10 +197,8 @@ from microtorch.functions.decompositions import (
     old_svd as svd,
     orgqr as orgqr,
     ormqr as ormqr,
-    pca_lowrank as pca_lowrank,
     pinverse as pinverse,
     old_slogdet as slogdet,
-    svd_lowrank as svd_lowrank,
     triangular_solve as triangular_solve,
 )
 from microtorch.functions.einsum import einsum as einsum
@@ -212,6 +210,7 @@ from microtorch.functions.windows import (
     hann_window as hann_window,
     kaiser_window as kaiser_window,
 )
+from microtorch.functions.lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
 from microtorch.functions.norms import frobenius_norm as frobenius_norm, norm as norm, nuclear_norm as nuclear_norm
 from microtorch.functions.pointwise import (
     abs as abs,

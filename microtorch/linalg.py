@@ -32,6 +32,11 @@ from microtorch.functions.decompositions import (
     tensorinv as tensorinv,
     tensorsolve as tensorsolve,
 )
+from microtorch.functions.ldl import (
+    ldl_factor as ldl_factor,
+    ldl_factor_ex as ldl_factor_ex,
+    ldl_solve as ldl_solve,
+)
 from microtorch.functions.linalg import (
     matmul as matmul,
     multi_dot as multi_dot,

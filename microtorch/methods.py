@@ -29,6 +29,7 @@ from microtorch.functions import (
     softmax as FSoft,
     sorting as FO,
     special as FSp,
+    spectral as FSpec,
 )
 from microtorch.ops import pointwise as P, shape as S
 
@@ -472,6 +473,7 @@ class TensorMethods(TensorBase):
     qr, geqrf, orgqr, ormqr, svd = FD.old_qr, FD.geqrf, FD.orgqr, FD.ormqr, FD.old_svd
     lu, lu_solve, triangular_solve = FD.old_lu, FD.old_lu_solve, FD.triangular_solve
     matrix_power, matrix_exp = FD.matrix_power, FD.matrix_exp
+    stft, istft = FSpec.stft, FSpec.istft
 
     # complex ---------------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,9 @@ from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.complex import conj
 from microtorch.functions.linalg import _product, matmul
 from microtorch.functions.pointwise import type_name
-from microtorch.functions.random import randn
 from microtorch.functions.shape import diagonal
 from microtorch.kernels import decompositions as K
-from microtorch.ops import decompositions as D, index as I, pointwise as P, reduce as R, shape as S
+from microtorch.ops import decompositions as D, index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -60,7 +59,8 @@ def _matrix(name: str, t: Any) -> None:
     need_floats(name, t)
 
 
-def _adjoint(t: Any) -> Any:
+def adjoint_of(t: Any) -> Any:
+    """The last two dimensions exchanged, and conjugated."""
     return conj(S.transpose(t, t._data.ndim - 2, t._data.ndim - 1))
 
 
@@ -282,7 +282,7 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
                 f"torch.triangular_solve: Expected {'b' if t is b else 'A'} to have at least 2 dimensions, but it has "
                 f"{t._data.ndim} dimensions instead"
             )
-    a = _adjoint(A) if transpose else A
+    a = adjoint_of(A) if transpose else A
     x = D.solve_triangular(a, b, upper != transpose, unitriangular)
     batch = x._data.shape[:-2]
     return return_types.triangular_solve(x, P.clone(S.expand(A, (*batch, *A._data.shape[-2:]))))
@@ -342,7 +342,7 @@ def cholesky(A: Any, *, upper: bool = False) -> Tensor:
 def _cholesky(name: str, A: Any, upper: bool) -> Any:
     _square(name, A)
     found = D.cholesky(A, name, upper)
-    return _adjoint(found) if upper else found
+    return adjoint_of(found) if upper else found
 
 
 @takes_out
@@ -358,7 +358,7 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> A
     if check_errors:
         cholesky(A)
     found, info = D.cholesky_ex(A, upper)
-    return return_types.linalg_cholesky_ex(_adjoint(found) if upper else found, info)
+    return return_types.linalg_cholesky_ex(adjoint_of(found) if upper else found, info)
 
 
 @takes_out
@@ -448,13 +448,13 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     need_matrix(name, B, "B")
     _fitting(name, LU, B, left)
     if not left:  # X A = B is A^H X^H = B^H
-        return _adjoint(lu_solve(LU, pivots, _adjoint(B), adjoint=not adjoint))
+        return adjoint_of(lu_solve(LU, pivots, adjoint_of(B), adjoint=not adjoint))
     p = wrap(K.permutation(pivots._data, LU._data.shape[-1], LU._data.dtype))
     if adjoint:
-        x = D.solve_triangular(_adjoint(LU), B, False, False)
-        x = D.solve_triangular(_adjoint(LU), x, True, True)
+        x = D.solve_triangular(adjoint_of(LU), B, False, False)
+        x = D.solve_triangular(adjoint_of(LU), x, True, True)
         return matmul(p, x)
-    x = D.solve_triangular(LU, matmul(_adjoint(p), B), False, True)
+    x = D.solve_triangular(LU, matmul(adjoint_of(p), B), False, True)
     return D.solve_triangular(LU, x, True, False)
 
 
@@ -536,7 +536,7 @@ def _reflected(a: Any, tau: Any, x: Any, order: Any, conjugate: bool) -> Any:
         v = P.add(I.slice_(lower, (..., slice(None), slice(k, k + 1))), wrap(e))
         t = I.slice_(tau, (..., slice(k, k + 1)))
         t = S.reshape(conj(t) if conjugate else t, (*t._data.shape, 1))
-        x = P.sub(x, P.mul(matmul(v, matmul(_adjoint(v), x)), t))
+        x = P.sub(x, P.mul(matmul(v, matmul(adjoint_of(v), x)), t))
     return x
 
 
@@ -557,7 +557,7 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
         raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
     k = tau._data.shape[-1]
     if not left:
-        return _adjoint(ormqr(input, tau, _adjoint(other), True, not transpose))
+        return adjoint_of(ormqr(input, tau, adjoint_of(other), True, not transpose))
     return _reflected(input, tau, other, range(k) if transpose else range(k - 1, -1, -1), transpose)
 
 
@@ -638,7 +638,7 @@ def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
             *(wrap(np.zeros((*batch, k, k), input._data.dtype)) if i != 1 else values for i, k in enumerate((m, 0, n)))
         )
     u, s, vh = D.svd(input, not some)
-    return return_types.svd(u, s, _adjoint(vh))
+    return return_types.svd(u, s, adjoint_of(vh))
 
 
 # functions and shapes ------------------------------------------------------------------------------------------------
@@ -719,47 +719,3 @@ def tensorsolve(A: Any, B: Any, dims: Any = None) -> Tensor:
 def linalg_diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The diagonal of matrices, as a view."""
     return diagonal(A, offset, dim1, dim2)
-
-
-# of low rank, by random directions ------------------------------------------------------------------------------------
-
-
-def _basis(A: Any, q: int, niter: int) -> Any:
-    """Orthonormal columns that nearly span A's columns (N. Halko, P.-G. Martinsson, J. Tropp, arXiv:0909.4061,
-    algorithm 4.4)."""
-    directions = randn(A._data.shape[-1], q, dtype=dtypes.of[A._data.dtype])
-    q_ = D.qr(_product(A, directions), "reduced")[0]
-    for _ in range(niter):
-        q_ = D.qr(_product(_adjoint(A), q_), "reduced")[0]
-        q_ = D.qr(_product(A, q_), "reduced")[0]
-    return q_
-
-
-def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2, M: Any = None) -> Any:
-    """U, S, V of the q largest singular values of A - M, roughly: exact for matrices of rank q or less (Halko et al.,
-    5.1)."""
-    q, niter = 6 if q is None else q, 2 if niter is None else niter
-    if M is not None:
-        A = P.sub(A, M)
-    m, n = A._data.shape[-2:]
-    if m < n:
-        A = _adjoint(A)
-    basis = _basis(A, q, niter)
-    u, s, vh = D.svd(_product(_adjoint(basis), A), False)
-    u, v = _product(basis, u), _adjoint(vh)
-    return (v, s, u) if m < n else (u, s, v)
-
-
-def pca_lowrank(A: Any, q: int | None = None, center: bool = True, niter: int = 2) -> Any:
-    """U, S, V: the q main components of the rows of A (columns of V), after its column means were taken off, if
-    `center`."""
-    m, n = A._data.shape[-2:]
-    if q is None:
-        q = min(6, m, n)
-    elif not 0 <= q <= min(m, n):
-        raise ValueError(f"q(={q}) must be non-negative integer and not greater than min(m, n)={min(m, n)}")
-    if niter < 0:
-        raise ValueError(f"niter(={niter}) must be non-negative integer")
-    if center:
-        A = P.sub(A, R.mean(A, (A._data.ndim - 2,), True))
-    return svd_lowrank(A, q, niter)

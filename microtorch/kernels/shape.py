@@ -244,11 +244,14 @@ def windows(x: Any, axis: int, size: int, step: int) -> Any:
 
 
 def fold_windows(x: Any, shape: tuple[int, ...], axis: int, size: int, step: int) -> Any:
-    """Windows added back to where they were taken from; `size` slices, whatever their number."""
+    """Windows added back to where they were taken from: in parts of `step` elements, which do not overlap."""
     out = np.zeros(shape, x.dtype)
-    count = x.shape[axis]
-    for k in range(size):
-        out[(slice(None),) * axis + (slice(k, k + (count - 1) * step + 1, step),)] += x[..., k]
+    reach = (x.shape[axis] - 1) * step
+    for k in range(0, size, step):
+        part = x[..., k : k + step]
+        width = part.shape[-1]
+        places = windows(out[(slice(None),) * axis + (slice(k, k + reach + width),)], axis, width, step)
+        places += part
     return out
 
 

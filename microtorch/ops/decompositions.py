@@ -16,7 +16,7 @@ import numpy as np
 
 from microtorch.autograd.state import wrap
 from microtorch.autograd.table import locally_constant, op, unary
-from microtorch.kernels import decompositions as K
+from microtorch.kernels import decompositions as K, ldl as LDL
 from microtorch.ops.pointwise import constant
 
 # pieces of formulas --------------------------------------------------------------------------------------------------
@@ -459,3 +459,18 @@ def _matrix_exp_x(xp: Any, g: Any, x: Any) -> Any:
 
 
 matrix_exp = unary("matrix_exp", K.matrix_exp, x=_matrix_exp_x, grad_name="LinalgMatrixExpBackward0")
+
+# L D L^T -------------------------------------------------------------------------------------------------------------
+
+
+def _no_derivative(name: str) -> Callable[..., Any]:
+    def formula(xp: Any, g: Any) -> Any:
+        raise NotImplementedError(f"derivative for aten::{name} is not implemented")  # nor does PyTorch have one
+
+    return formula
+
+
+ldl_factor = op("ldl_factor", LDL.ldl_factor, inputs="x", outputs=3, x=_no_derivative("linalg_ldl_factor_ex"),
+                grad_name="NotImplemented")  # fmt: skip
+ldl_solve = op("ldl_solve", LDL.ldl_solve, inputs="x pivots y", x=_no_derivative("linalg_ldl_solve"),
+               y=_no_derivative("linalg_ldl_solve"), grad_name="NotImplemented")  # fmt: skip
