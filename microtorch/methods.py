@@ -131,7 +131,7 @@ class TensorMethods(TensorBase):
     __floordiv__ = P.floor_divide.operator  # type: ignore[attr-defined]
     __rfloordiv__ = _reversed(P.floor_divide)
     __mod__ = _operator(FP.remainder)
-    __rmod__ = _reversed(P.remainder)
+    __rmod__ = _reversed(FP.remainder)
     __pow__ = _operator(FP.pow)
     __rpow__ = _reversed(FP.pow)
     __matmul__ = _operator_on_tensors(FL.matmul)
@@ -151,8 +151,8 @@ class TensorMethods(TensorBase):
     __xor__ = _operator(FC.bitwise_xor)
     __rxor__ = _reversed(FC.bitwise_xor)
     __invert__ = FC.invert
-    __lshift__ = _operator(FC.left_shift)
-    __rshift__ = _operator(FC.right_shift)
+    __lshift__ = P.left_shift.operator  # type: ignore[attr-defined]
+    __rshift__ = P.right_shift.operator  # type: ignore[attr-defined]
     __rlshift__ = _reversed(P.left_shift)
     __rrshift__ = _reversed(P.right_shift)
     __getitem__ = indexing.getitem
@@ -254,7 +254,7 @@ class TensorMethods(TensorBase):
     __iand__ = bitwise_and_ = _written(FC.bitwise_and)
     __ior__ = bitwise_or_ = _written(FC.bitwise_or)
     __ixor__ = bitwise_xor_ = _written(FC.bitwise_xor)
-    __ilshift__, __irshift__ = _written(FC.left_shift), _written(FC.right_shift)
+    __ilshift__, __irshift__ = in_place(P.left_shift), in_place(P.right_shift)
     bitwise_left_shift_, bitwise_right_shift_, bitwise_not_ = (
         in_place(P.left_shift),
         in_place(P.right_shift),
@@ -464,9 +464,15 @@ class TensorMethods(TensorBase):
         FL.inner,
     )
     addmm, addmv, addr, baddbmm, addbmm = FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm
-    addmm_, addmv_, addr_, baddbmm_, addbmm_ = (
-        _written(f) for f in (FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm)
-    )
+    addmm_, addmv_, addr_, baddbmm_ = (_written(f) for f in (FL.addmm, FL.addmv, FL.addr, FL.baddbmm))
+
+    def addbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        """`addbmm`, in place; unlike its kin it takes on the shape of the result."""
+        result = FL.addbmm(_old(self), batch1, batch2, beta=beta, alpha=alpha)
+        if result._data.shape != self._data.shape and self._base is None and self._storage is None:
+            self._data = np.empty(result._data.shape, self._data.dtype)
+        return assign_checked(self, result)
+
     kron, trace, cross, cov, corrcoef = FL.kron, FL.trace, FL.cross, FL.cov, FL.corrcoef
     norm, det, logdet, slogdet, inverse, pinverse = FN.norm, FD.det, FD.logdet, FD.old_slogdet, FD.inverse, FD.pinverse
     cholesky, cholesky_inverse, cholesky_solve = FD.old_cholesky, FD.cholesky_inverse, FD.cholesky_solve

@@ -163,7 +163,7 @@ def _axes(input: Any, s: Any, dim: Any) -> tuple[list[int], list[int]]:
             raise RuntimeError(f"Got shape with {len(s)} values but input tensor only has {ndim} dimensions.")
         axes = list(range(ndim) if s is None else range(ndim - len(s), ndim))
     else:
-        axes = [axis_of(d, ndim) for d in dim]
+        axes = [_axis(d, input) for d in dim]
         if len(set(axes)) != len(axes):
             raise RuntimeError("FFT dims must be unique")
         if s is not None and len(s) != len(axes):

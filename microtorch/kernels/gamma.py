@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.pointwise import unsupported
+
 _EULER = 0.57721566490153286061
 
 # Bernoulli numbers B_2, B_4, ..., B_20
@@ -132,6 +134,8 @@ def _zeta_positive(s: Any, q: Any) -> Any:
 def zeta(s: Any, q: Any) -> Any:
     """Hurwitz' zeta function: the sum of (q + k)^-s over k = 0, 1, 2, ...; for negative q only whole s have one."""
     dtype = np.result_type(s, q)
+    if dtype.kind == "c" or dtype == np.float16:
+        raise unsupported("zeta_cpu", dtype)
     s, q = np.broadcast_arrays(np.asarray(s, np.float64), np.asarray(q, np.float64))
     total = _zeta_positive(s, np.where(q > 0, q, 1.0))
     left = (q <= 0) & np.isfinite(q) & (s == np.floor(s))
@@ -145,18 +149,23 @@ def zeta(s: Any, q: Any) -> Any:
         total[left] = np.where(r == 0, np.inf, found)
     undefined = (s < 1) | np.isnan(s) | np.isnan(q) | np.isinf(q) | ((q <= 0) & ~left)
     total = np.where(s == 1, np.inf, np.where(undefined, np.nan, total))
-    total = np.where((s > 1) & (q <= 0) & (q == np.floor(q)), np.inf, total)
+    total = np.where(~(s < 1) & (q <= 0) & (q == np.floor(q)), np.inf, total)
     return np.asarray(np.where(np.isposinf(s) & (q > 0), np.where(q < 1, np.inf, np.nan), total)).astype(dtype)
 
 
+@np.errstate(all="ignore")
 def polygamma(x: Any, n: int) -> Any:
     """The n-th derivative of digamma (6.4.10)."""
+    if x.dtype.kind == "c":
+        raise unsupported(("digamma", "trigamma")[n] if n < 2 else "polygamma", x.dtype)
     if n == 0:
         return digamma(x)
-    sign = (-1.0) ** (n + 1)
     wide = np.asarray(x, np.float64)
-    out = sign * math.factorial(n) * zeta(np.float64(n + 1), wide)
-    return (np.where(np.isposinf(wide), 0.0, out) if n == 1 else out).astype(x.dtype)
+    out = zeta(np.float64(n + 1), wide).astype(x.dtype)  # rounded here, too, as PyTorch does
+    if n == 1:
+        out = np.where(np.isposinf(wide), np.zeros((), x.dtype), out)
+    with np.errstate(all="ignore"):
+        return (((-1.0) ** (n + 1) * math.factorial(n)) * out.astype(np.float64)).astype(x.dtype)
 
 
 # modified Bessel functions -------------------------------------------------------------------------------------------
@@ -181,7 +190,7 @@ def _bessel_i(x: Any, n: int) -> Any:
         series += term
     out = np.where(a <= 30, total, series / np.sqrt(2 * math.pi * far))
     out = np.where(np.isinf(a), 0.0, np.where(np.isnan(x), x, out))
-    return np.copysign(out, x) if n else out
+    return np.where(x < 0, -out, out) if n else out
 
 
 def i0(x: Any) -> Any:

@@ -27,11 +27,10 @@ def cosines(n: int, weights: tuple[float, ...], dtype: Any) -> Any:
     """weights[0] - weights[1] cos(t) + weights[2] cos(2 t), t from 0 to 2 pi: Hann's, Hamming's, Blackman's window."""
     t = np.arange(n).astype(dtype)
     t *= dtype.type(2 * math.pi / (n - 1))
-    out = np.cos(t)
-    out *= dtype.type(-weights[1])
-    out += dtype.type(weights[0])
-    for k in range(2, len(weights)):
+    out = np.zeros_like(t)
+    for k in range(len(weights) - 1, 0, -1):  # the smallest first, as PyTorch adds them
         out += np.cos(t * dtype.type(k)) * dtype.type((-1) ** k * weights[k])
+    out += dtype.type(weights[0])
     return out
 
 
