@@ -8,6 +8,7 @@ tensor([2., 4.])
 """
 
 import warnings as _warnings
+from math import e as e, inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 # NumPy warns of infinities and NaN (log of 0, overflow), PyTorch does not: say nothing where the warning comes from
@@ -596,6 +597,8 @@ from microtorch._in_place import (
 )
 from microtorch._tensor import Tensor as Tensor
 
+newaxis = None
+
 from microtorch.functions.softmax import log_softmax as log_softmax, softmax as softmax
 
 if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for (see _lazy.py)
@@ -603,33 +606,93 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
     from microtorch.nn.utils.weight_norm import norm_except_dim as norm_except_dim
     from microtorch.nn.functional import (
         adaptive_avg_pool1d as adaptive_avg_pool1d,
-        alpha_dropout as alpha_dropout,
         avg_pool1d as avg_pool1d,
-        batch_norm as batch_norm,
         bilinear as bilinear,
         celu as celu,
+        celu_ as celu_,
+        channel_shuffle as channel_shuffle,
         conv1d as conv1d,
         conv2d as conv2d,
         conv3d as conv3d,
+        conv_tbc as conv_tbc,
         conv_transpose1d as conv_transpose1d,
         conv_transpose2d as conv_transpose2d,
         conv_transpose3d as conv_transpose3d,
         cosine_similarity as cosine_similarity,
-        dropout as dropout,
-        group_norm as group_norm,
         hardshrink as hardshrink,
-        instance_norm as instance_norm,
-        layer_norm as layer_norm,
-        max_pool1d as max_pool1d,
-        max_pool2d as max_pool2d,
-        max_pool3d as max_pool3d,
+        native_channel_shuffle as native_channel_shuffle,
         pairwise_distance as pairwise_distance,
+        pdist as pdist,
+        pixel_shuffle as pixel_shuffle,
+        pixel_unshuffle as pixel_unshuffle,
         prelu as prelu,
         rms_norm as rms_norm,
         rrelu as rrelu,
+        rrelu_ as rrelu_,
         selu as selu,
+        selu_ as selu_,
         threshold as threshold,
+        threshold_ as threshold_,
     )
+    from microtorch.nn.functional.native import (
+        adaptive_max_pool1d as adaptive_max_pool1d,
+        affine_grid_generator as affine_grid_generator,
+        alpha_dropout as alpha_dropout,
+        alpha_dropout_ as alpha_dropout_,
+        batch_norm as batch_norm,
+        binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
+        constant_pad_nd as constant_pad_nd,
+        convolution as convolution,
+        cosine_embedding_loss as cosine_embedding_loss,
+        ctc_loss as ctc_loss,
+        dropout as dropout,
+        dropout_ as dropout_,
+        embedding as embedding,
+        embedding_renorm_ as embedding_renorm_,
+        feature_alpha_dropout as feature_alpha_dropout,
+        feature_alpha_dropout_ as feature_alpha_dropout_,
+        feature_dropout as feature_dropout,
+        feature_dropout_ as feature_dropout_,
+        grid_sampler as grid_sampler,
+        grid_sampler_2d as grid_sampler_2d,
+        grid_sampler_3d as grid_sampler_3d,
+        group_norm as group_norm,
+        hinge_embedding_loss as hinge_embedding_loss,
+        instance_norm as instance_norm,
+        kl_div as kl_div,
+        layer_norm as layer_norm,
+        margin_ranking_loss as margin_ranking_loss,
+        max_pool1d as max_pool1d,
+        max_pool1d_with_indices as max_pool1d_with_indices,
+        max_pool2d as max_pool2d,
+        max_pool3d as max_pool3d,
+        native_batch_norm as native_batch_norm,
+        native_dropout as native_dropout,
+        native_dropout_backward as native_dropout_backward,
+        native_group_norm as native_group_norm,
+        native_layer_norm as native_layer_norm,
+        poisson_nll_loss as poisson_nll_loss,
+        triplet_margin_loss as triplet_margin_loss,
+    )
+    from microtorch import accelerator as accelerator, amp as amp, backends as backends, cuda as cuda, jit as jit
+    from microtorch import mps as mps, multiprocessing as multiprocessing, xpu as xpu
+    from microtorch._compile import compile as compile
+    from microtorch._settings import (
+        are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+        get_deterministic_debug_mode as get_deterministic_debug_mode,
+        get_float32_matmul_precision as get_float32_matmul_precision,
+        get_num_interop_threads as get_num_interop_threads,
+        get_num_threads as get_num_threads,
+        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+        set_deterministic_debug_mode as set_deterministic_debug_mode,
+        set_float32_matmul_precision as set_float32_matmul_precision,
+        set_flush_denormal as set_flush_denormal,
+        set_num_interop_threads as set_num_interop_threads,
+        set_num_threads as set_num_threads,
+        use_deterministic_algorithms as use_deterministic_algorithms,
+    )
+    from microtorch.amp import GradScaler as GradScaler, autocast as autocast
+    from microtorch.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
     from microtorch import fft as fft
     from microtorch import linalg as linalg
     from microtorch import return_types as return_types

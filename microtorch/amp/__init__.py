@@ -1,0 +1,20 @@
+"""Mixed precision, as in `torch.amp`: `autocast` and `GradScaler`.
+
+A GPU's lower precisions are not here: `autocast("cuda")` and `GradScaler("cuda")` warn and do nothing, as in a PyTorch
+built for the CPU. The CPU's own autocast would compute in bfloat16, which NumPy lacks: it raises NotImplementedError.
+"""
+
+from __future__ import annotations
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch.amp.autocast_mode import (
+    autocast as autocast,
+    custom_bwd as custom_bwd,
+    custom_fwd as custom_fwd,
+    is_autocast_available as is_autocast_available,
+)
+from microtorch.amp.grad_scaler import GradScaler as GradScaler
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)
