@@ -315,6 +315,7 @@ class TensorMethods(TensorBase):
     lerp_, addcmul_, addcdiv_ = _written(FP.lerp), _written(FP.addcmul), _written(FP.addcdiv)
 
     fill_, zero_, copy_ = inplace.fill_, inplace.zero_, inplace.copy_
+    fill_diagonal_ = FI.fill_diagonal_
 
     # reductions ------------------------------------------------------------------------------------------------------
 

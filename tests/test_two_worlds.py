@@ -31,6 +31,7 @@ MATH = "clamp_max conj_physical floor_divide fmod_number heaviside igamma igamma
 ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(FUNCTIONAL, "tests/functional/test_details.py"),
     **dict.fromkeys(MATH, "tests/test_math.py"),
+    "number_remainder": "tests/test_edges.py",
 }
 ELSEWHERE |= dict.fromkeys(
     "copy fill_by region_write unsqueezed roll_flat t_in_place transpose_in_place squeeze_in_place squeeze_one_in_place "

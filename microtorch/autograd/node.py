@@ -224,7 +224,7 @@ class OpNode(Node):
                     grads.append(None)
                     continue
                 if entry is None:
-                    raise NotImplementedError(f"the derivative of {op.name} for one of its inputs is not implemented")
+                    raise NotImplementedError(f"the derivative for '{op.name}' is not implemented.")
                 formula, places = entry
                 if len(places) == 1:
                     grads.append(formula(xp, g, values[places[0]]))

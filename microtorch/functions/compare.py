@@ -8,7 +8,7 @@ import numpy as np
 
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import need_tensor, takes_out
-from microtorch.functions.pointwise import one, pow, refuse_kinds, two, type_name
+from microtorch.functions.pointwise import one, refuse_kinds, two, type_name
 from microtorch.ops import pointwise as P
 
 if TYPE_CHECKING:
@@ -44,20 +44,6 @@ def invert(input: Any) -> Tensor:
     if input._data.dtype.kind in "fc":
         raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
     return P.bitwise_not(input)
-
-
-def left_shift(input: Any, other: Any) -> Tensor:
-    """x << y: of floats, x * 2^y."""
-    if isinstance(input, TensorBase) and input._data.dtype.kind == "f":
-        return P.mul(input, pow(2, other) if isinstance(other, TensorBase) else 2.0**other)
-    return P.left_shift(input, other)
-
-
-def right_shift(input: Any, other: Any) -> Tensor:
-    """x >> y: of floats, x / 2^y."""
-    if isinstance(input, TensorBase) and input._data.dtype.kind == "f":
-        return P.div(input, pow(2, other) if isinstance(other, TensorBase) else 2.0**other)
-    return P.right_shift(input, other)
 
 
 @takes_out

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes, return_types
+from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error, promote_number
 from microtorch.functions.arguments import bad_call, need_tensor, numpy_dtype, takes_out, write_out
@@ -103,6 +104,8 @@ def refuse_kinds(name: str, kinds: str, *values: Any) -> None:
                 kind, at = k, type_name(v)
         elif isinstance(v, float) and kind not in "fc":
             kind, at = "f", dtypes.get_default_dtype().type_name
+        elif type(v) is int and kind == "b":
+            kind, at = "i", "Long"
     if kind in kinds:
         if name in ("maximum", "minimum", "fmax", "fmin"):
             raise RuntimeError(f"{name} not implemented for complex tensors.")
@@ -251,9 +254,9 @@ def remainder(input: Any, other: Any) -> Tensor:
     """
     need_one_tensor("remainder", input, other)
     refuse_kinds("remainder", "bc", input, other)
-    if isinstance(input, TensorBase) and not isinstance(other, TensorBase):
-        return with_number(P.remainder_number, input, other)
-    return P.remainder(input, other)
+    if not isinstance(input, TensorBase):
+        return with_number(P.number_remainder, other, input)
+    return P.remainder(input, other) if isinstance(other, TensorBase) else with_number(P.remainder_number, input, other)
 
 
 @takes_out
@@ -281,12 +284,19 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
     tensor([1., 4., 9.])
     """
     if not isinstance(exponent, TensorBase):
-        result = with_number(P.pow_number, input, exponent)
+        result = with_number(P.pow_number, input, _whole_power(input, exponent))
     elif isinstance(input, TensorBase):
         result = P.pow(input, exponent)
     else:
         result = with_number(P.number_pow, exponent, input)
     return result if out is None else write_out(out, result)
+
+
+def _whole_power(input: Any, exponent: Any) -> Any:
+    """The exponent; PyTorch's error for integers to a negative integer power."""
+    if type(exponent) is int and exponent < 0 and isinstance(input, TensorBase) and input._data.dtype.kind in "iub":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    return exponent
 
 
 @takes_out
@@ -377,15 +387,12 @@ def _no_bools(name: str, t: Any) -> None:
         raise RuntimeError("Boolean inputs not supported for relu")
 
 
-def _no_complex(name: str) -> Callable[[Any], None]:
-    """A check that refuses complex tensors as PyTorch does."""
-
-    def check(t: Any) -> None:
-        need_tensor(name, t)
-        if t._data.dtype.kind == "c":
-            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{type_name(t)}'")
-
-    return check
+def _no_complex_sign(t: Any) -> None:
+    need_tensor("sign", t)
+    if t._data.dtype.kind == "c":
+        raise NotImplementedError(
+            "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+        )
 
 
 atan2 = arctan2 = two(P.atan2, "The angle of the point (other, input), in [-pi, pi].", numbers="none")
@@ -438,7 +445,7 @@ abs = absolute = one(
     tensor([1, 2])
     """,
 )
-sign = one(P.sign, "-1, 0 or 1.", check=_no_complex("sign"))
+sign = one(P.sign, "-1, 0 or 1.", check=_no_complex_sign)
 sgn = one(P.sgn, "-1, 0 or 1; of complex numbers the direction.")
 signbit = one(P.signbit, "True for negative numbers and -0.")
 floor = one(P.floor, "The next whole number below.")
@@ -486,8 +493,6 @@ def _clamp(entry: Any, input: Any, low: Any, high: Any) -> Any:
     if isinstance(low, TensorBase) or isinstance(high, TensorBase):
         bounds = [b if b is None or isinstance(b, TensorBase) else wrap(np.asarray(b)) for b in (low, high)]
         return broadcasting(P.clamp_tensors, *same_dtype(input, *bounds))
-    if input._data.dtype.kind == "c":
-        raise RuntimeError("clamp is not supported for complex types")
     for bound in (low, high):
         if bound is not None and input._data.dtype.kind in "iub":
             array, _ = promote_number("clamp", input._data, bound)
@@ -524,8 +529,6 @@ def round(input: Any, *, decimals: int = 0) -> Tensor:
     need_tensor("round", input)
     if decimals == 0:
         return P.round(input)
-    if input._data.dtype.kind in "iub":
-        raise NotImplementedError(f"\"round_vml_cpu\" not implemented for '{type_name(input)}'")
     return P.round_decimals(input, decimals)
 
 
@@ -535,6 +538,8 @@ def nan_to_num(
 ) -> Tensor:
     """NaN, inf and -inf replaced: by 0 and the dtype's largest and smallest numbers unless told otherwise."""
     need_tensor("nan_to_num", input)
+    if input._node is not None and input._data.dtype.kind == "c" and mode.enabled:
+        raise RuntimeError("nan_to_num does not support automatic differentiation for outputs with complex dtype.")
     return P.nan_to_num(input, nan, posinf, neginf)
 
 
@@ -547,13 +552,13 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     """
     need_tensor("where", condition, "condition")
     if input is None and other is None:
-        return tuple(wrap(a) for a in np.nonzero(condition._data))
+        return tuple(wrap(a) for a in np.ascontiguousarray(np.nonzero(np.atleast_1d(condition._data))))
     kind = condition._data.dtype
     if kind.kind != "b" and kind != np.uint8:
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(condition)}"
         )
-    mask = condition._data if kind.kind == "b" else condition._data.astype(bool)
+    mask = condition if kind.kind == "b" else wrap(condition._data.astype(bool))
     a, b = (v if isinstance(v, TensorBase) else number_tensor(v) for v in (input, other))
     if a._data.dtype != b._data.dtype:
         if not isinstance(input, TensorBase):
@@ -561,7 +566,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
         elif not isinstance(other, TensorBase):
             b = P.cast(b, promote_number("where", a._data, other)[0].dtype)
         a, b = same_dtype(a, b)
-    result = broadcasting(P.where, wrap(mask), a, b)
+    result = broadcasting(P.where, mask, a, b)
     return result if out is None else write_out(out, result)
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.functions import pointwise as FP
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.pointwise import broadcasting, refuse_kinds, same_dtype, to_dtype, type_name
+from microtorch.kernels.pointwise import no_bools
 from microtorch.ops import index as I, pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
@@ -126,8 +128,7 @@ def _variance(name: str, entry: Any, input: Any, dim: Any, unbiased: Any, keepdi
     """PyTorch's ways to say it: var(unbiased), var(dim, unbiased), var(dim, correction=)."""
     need_tensor(name, input)
     if input._data.dtype.kind not in "fc":
-        raise RuntimeError(f"{name}: input tensor must be floating point or complex" if "_" in name else
-                           "std and var only support floating point and complex dtypes")  # fmt: skip
+        raise RuntimeError(f"{name if '_' in name else 'std and var'} only support floating point and complex dtypes")
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if correction is None:
@@ -219,11 +220,11 @@ def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
     need_tensor(name, input)
     largest = name == "max"
     if other is not None or isinstance(dim, TensorBase):
-        return (P.maximum if largest else P.minimum)(input, dim if other is None else other)
+        return (FP.maximum if largest else FP.minimum)(input, dim if other is None else other)
     if input._data.dtype.kind == "c":
-        raise NotImplementedError(
-            f"\"{name}{'_all' if dim is None else '_cpu'}\" not implemented for '{type_name(input)}'"
-        )
+        if dim is None:
+            raise NotImplementedError(f"\"{name}_all\" not implemented for '{type_name(input)}'")
+        raise RuntimeError(f"{name}(): does not support complex input")
     if dim is None:
         nonempty(name, input, None)
         return (R.max_all if largest else R.min_all)(input)
@@ -333,7 +334,15 @@ def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Tensor:
 @takes_out
 def dist(input: Any, other: Any, p: float = 2) -> Tensor:
     """The p-norm of input - other, broadcast."""
-    return broadcasting(R.dist, *same_dtype(_floating(input), _floating(other)), float(p))
+    need_tensor("dist", input)
+    need_tensor("dist", other, "other", 2)
+    no_bools(input._data, other._data)
+    x, y = same_dtype(input, other)
+    if x._data.dtype.kind in "iu":
+        raise RuntimeError(
+            f"norm(): input dtype should be either floating point or complex. Got {type_name(x)} instead."
+        )
+    return broadcasting(R.dist, x, y, float(p))
 
 
 def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm_for_euclid_dist_if_necessary") -> Tensor:

@@ -162,9 +162,12 @@ def polygamma(x: Any, n: int) -> Any:
         return digamma(x)
     wide = np.asarray(x, np.float64)
     out = zeta(np.float64(n + 1), wide).astype(x.dtype)  # rounded here, too, as PyTorch does
-    if n == 1:
-        out = np.where(np.isposinf(wide), np.zeros((), x.dtype), out)
     with np.errstate(all="ignore"):
+        if n == 1:  # PyTorch's trigamma has other limits, and no true poles: sin(pi x) of a rounded pi x is not 0
+            sine = np.sin(x * x.dtype.type(math.pi))
+            pole = (wide < 0) & (wide == np.floor(wide)) & (sine != 0)
+            limit = np.where(wide > 0, 0.0, np.nan)
+            out = np.where(np.isinf(wide), limit, np.where(pole, math.pi**2 / np.where(pole, sine, 1) ** 2, out))
         return (((-1.0) ** (n + 1) * math.factorial(n)) * out.astype(np.float64)).astype(x.dtype)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from microtorch.dtypes import of
-from microtorch.kernels.select import kept
-from microtorch.kernels.shape import empty_like
+from microtorch.kernels.select import dropped, kept
+from microtorch.kernels.shape import astype, clone
 
 quiet = np.errstate(all="ignore")
 
@@ -44,11 +44,7 @@ def cast(x: Any, dtype: Any) -> Any:
             if x.dtype.kind == "f" and dtype.kind == "u":
                 return x.astype(np.int64).astype(dtype)  # negative numbers wrap around, as C's cast does
             return x.astype(dtype)
-    if 0 in x.strides and x.ndim > 1:  # NumPy would leave the copy of a broadcast array in another order
-        out = empty_like(x, dtype)
-        out[...] = x
-        return out
-    return x.astype(dtype)
+    return astype(x, dtype)
 
 
 def square(x: Any) -> Any:
@@ -56,14 +52,29 @@ def square(x: Any) -> Any:
     return np.square(x) if x.dtype.kind != "b" else x.astype(np.int64)
 
 
-def refusing(kinds: str, name: str, kernel: Any) -> Any:
-    """A kernel that refuses dtypes of some kinds ("c" complex, "b" bool) as PyTorch's of that name does."""
+def refusing(kinds: str, name: str, kernel: Any, half: bool = True, error: type[Exception] | None = None) -> Any:
+    """A kernel that refuses dtypes of some kinds ("c" complex, "b" bool) as PyTorch's of that name does.
+
+    half: it takes float16; error: the class of the error, whose text is then `name`.
+    """
 
     @functools.wraps(kernel)
     def call(x: Any, *rest: Any) -> Any:
-        if x.dtype.kind in kinds:
-            raise unsupported(name, x.dtype)
+        if x.dtype.kind in kinds or not (half or x.dtype != np.float16):
+            raise unsupported(name, x.dtype) if error is None else error(name)
         return kernel(x, *rest)
+
+    return call
+
+
+def refusing_both(kinds: str, name: str, kernel: Any) -> Any:
+    """A kernel with two operands of the same dtype, one of which may be a number, that refuses dtypes of some kinds."""
+
+    def call(x: Any, y: Any) -> Any:
+        dtype = x.dtype if isinstance(x, np.ndarray) else y.dtype
+        if dtype.kind in kinds:
+            raise unsupported(name, dtype)
+        return kernel(x, y)
 
     return call
 
@@ -85,6 +96,8 @@ def in_float32(kernel: Any) -> Any:
 def power(x: Any, y: Any) -> Any:
     """x ** y. Small whole exponents as products: NumPy's float power leaves the fast path for negative bases."""
     if not isinstance(y, np.ndarray) and isinstance(x, np.ndarray) and x.dtype.kind in "fc":
+        if x.dtype == np.float16 and y not in (2, 1):  # one rounding, and no square root, whose -0 and -inf differ
+            return np.power(x.astype(np.float32), np.float32(y)).astype(np.float16)
         if y == 2:
             return x * x
         if y == 1:
@@ -106,8 +119,6 @@ def power(x: Any, y: Any) -> Any:
     if np.asarray(x).dtype.kind in "iu" and np.asarray(y).dtype.kind in "iu":
         negative = np.less(y, 0)
         if np.any(negative):
-            if not isinstance(y, np.ndarray):
-                raise RuntimeError("Integers to negative integer powers are not allowed.")
             base = np.asarray(x)
             whole = np.power(base, np.where(negative, 0, y))  # 1/n is 0, but for 1 and -1
             odd = np.where(np.mod(y, 2) == 1, base, 1)
@@ -142,20 +153,29 @@ def logaddexp(x: Any, y: Any) -> Any:
     return np.log(np.exp(x - top) + np.exp(y - top)) + top
 
 
+def _whole_division(name: str, x: Any, y: Any) -> bool:
+    """True for integers, a zero among whose divisors is PyTorch's RuntimeError; bools and complex numbers have none."""
+    dtype = x.dtype if isinstance(x, np.ndarray) else y.dtype
+    if dtype.kind in "bc":
+        raise unsupported(name, dtype)
+    if dtype.kind == "f":
+        return False
+    if np.any(np.equal(y, 0)):
+        raise RuntimeError("ZeroDivisionError")
+    return True
+
+
 @quiet
 def floor_divide(x: Any, y: Any) -> Any:
-    """Rounded down; an integer division by zero is PyTorch's RuntimeError."""
-    if _integers(x, y) and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError")
+    """Rounded down."""
+    _whole_division("div_floor_cpu", x, y)
     return np.floor_divide(x, y)
 
 
 @quiet
 def divide_trunc(x: Any, y: Any) -> Any:
     """Rounded toward zero."""
-    if _integers(x, y):
-        if np.any(np.equal(y, 0)):
-            raise RuntimeError("ZeroDivisionError")
+    if _whole_division("div_trunc_cpu", x, y):
         quotient = np.floor_divide(x, y)
         return (quotient + ((quotient < 0) & (quotient * y != x))).astype(quotient.dtype)
     return np.trunc(np.true_divide(x, y))
@@ -163,22 +183,20 @@ def divide_trunc(x: Any, y: Any) -> Any:
 
 @quiet
 def remainder(x: Any, y: Any) -> Any:
-    """Of the sign of y, as Python's %."""
-    if _integers(x, y) and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError")
-    return np.remainder(x, y)
+    """Of the sign of y, as Python's %; but a remainder of 0 has the sign of x."""
+    if _whole_division("remainder_cpu", x, y):
+        return np.remainder(x, y)
+    out = np.asarray(np.fmod(x, y))
+    other_side = np.less(out, 0) != np.less(y, 0)
+    other_side &= out != 0
+    return np.add(out, y, out=out, where=other_side)
 
 
 @quiet
 def fmod(x: Any, y: Any) -> Any:
     """Of the sign of x, as C's fmod."""
-    if _integers(x, y) and np.any(np.equal(y, 0)):
-        raise RuntimeError("ZeroDivisionError")
+    _whole_division("fmod_cpu", x, y)
     return np.fmod(x, y)
-
-
-def _integers(x: Any, y: Any) -> bool:
-    return np.asarray(x).dtype.kind in "iub" and np.asarray(y).dtype.kind in "iub"
 
 
 def no_bools(x: Any, y: Any) -> None:
@@ -217,10 +235,20 @@ def sigmoid(x: Any) -> Any:
 def relu(x: Any) -> Any:
     """x where it is positive, else 0."""
     if x.dtype.kind == "c":
-        raise unsupported("clamp_min_scalar_cpu", x.dtype)
+        raise _no_clamp("clamp_min_scalar", x)
     if x.size >= 8192 and x.dtype.kind == "f":
         return np.clip(x, 0, np.inf)  # much faster than np.maximum beside a number
-    return np.maximum(x, 0)
+    return larger(x, 0)
+
+
+def larger(x: Any, bound: Any) -> Any:
+    """The larger of two; of 0 and -0 the x. (NumPy returns its second operand of those, in float16 its first.)"""
+    return np.maximum(x, bound) if x.dtype == np.float16 else np.maximum(bound, x)
+
+
+def smaller(x: Any, bound: Any) -> Any:
+    """The smaller of two; of 0 and -0 the x."""
+    return np.minimum(x, bound) if x.dtype == np.float16 else np.minimum(bound, x)
 
 
 def share(g: Any, x: Any, y: Any) -> Any:
@@ -234,8 +262,24 @@ def share(g: Any, x: Any, y: Any) -> Any:
 
 
 def relu_backward(g: Any, out: Any) -> Any:
-    """g where the output is positive, else 0."""
-    return kept(g, np.greater(out, 0))
+    """g where the output is positive or NaN, else 0."""
+    return dropped(g, np.less_equal(out, 0))
+
+
+@in_float32
+def sigmoid_backward(g: Any, out: Any) -> Any:
+    """g out (1 - out)."""
+    t = np.asarray(np.subtract(1, out))
+    np.multiply(t, out, out=t)
+    return g * t if g.shape != t.shape else np.multiply(g, t, out=t)
+
+
+@in_float32
+def tanh_backward(g: Any, out: Any) -> Any:
+    """g (1 - out^2)."""
+    t = np.asarray(np.multiply(out, out))
+    np.subtract(1, t, out=t)
+    return g * t if g.shape != t.shape else np.multiply(g, t, out=t)
 
 
 # scaled and combined -------------------------------------------------------------------------------------------------
@@ -284,21 +328,22 @@ def _zero(x: Any, y: Any) -> Any:
 @quiet
 def lerp(x: Any, end: Any, weight: Any) -> Any:
     """x + weight (end - x), computed from the nearer end, so that weight 1 gives `end` exactly."""
-    d = end - x
+    if x.dtype.kind not in "fc":
+        raise unsupported(f"lerp_kernel_{'tensor' if isinstance(weight, np.ndarray) else 'scalar'}", x.dtype)
+    d = np.asarray(end - x)
     if not isinstance(weight, np.ndarray):
-        if type(d) is not np.ndarray:
-            return x + weight * d if abs(weight) < 0.5 else end - d * (1 - weight)
-        if abs(weight) < 0.5:
-            d *= weight
-            return np.add(d, x, out=d)
-        d *= 1 - weight
-        return np.subtract(end, d, out=d)
-    return np.where(np.abs(weight) < 0.5, x + weight * d, end - d * (1 - weight))
+        near, step = (x, weight) if abs(weight) < 0.5 else (end, weight - 1)
+        d *= step
+        return np.add(d, near, out=d)
+    near_x = np.abs(weight) < 0.5
+    return np.where(near_x, x, end) + np.where(near_x, weight, weight - 1) * d
 
 
 @in_float32
 def addcmul(x: Any, a: Any, b: Any, value: Any) -> Any:
     """x + value a b."""
+    if x.dtype.kind == "b":
+        raise unsupported("addcmul_cpu_out", x.dtype)
     out = a * b if value == 1 else (a * value) * b
     return _onto(x, out)
 
@@ -319,35 +364,45 @@ def _onto(x: Any, out: Any) -> Any:
 
 def clamp(x: Any, low: Any, high: Any) -> Any:
     """x, but low where it is smaller and high where it is larger than that; where low > high, high. NaN stays."""
+    if x.dtype.kind in "bc":
+        raise _no_clamp(
+            "clamp_min_scalar" if high is None else "clamp_max_scalar" if low is None else "clamp_scalar", x
+        )
     if x.dtype.kind in "iu":
-        info = np.iinfo(x.dtype)
-        low = None if low is None or low <= info.min else int(low)
-        high = None if high is None or high >= info.max else int(high)
+        low, high = (None if b is None else np.array(int(b)).astype(x.dtype)[()] for b in (low, high))  # wraps around
     elif x.size >= 8192:
         return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high)  # in one pass
     if low is None:
-        return x.copy() if high is None else np.minimum(x, high)
-    out = np.maximum(x, low)
-    if high is None:
-        return out
-    return np.minimum(out, high, out=out) if type(out) is np.ndarray else np.minimum(out, high)
+        return smaller(x, high)
+    out = larger(x, low)
+    return out if high is None else smaller(out, high)
 
 
 def clamp_tensors(x: Any, low: Any, high: Any) -> Any:
     """`clamp` with arrays for bounds, either of which may be None."""
+    if x.dtype.kind == "c" or (x.dtype.kind == "b" and low is not None and high is not None):
+        raise _no_clamp("clamp", x)
     out = x if low is None else np.maximum(x, low)
     return out if high is None else np.minimum(out, high)
+
+
+def _no_clamp(name: str, x: Any) -> NotImplementedError:
+    if x.dtype.kind == "c":
+        return NotImplementedError("clamp is not supported for complex types")
+    return unsupported(name + "_cpu", x.dtype)
 
 
 def nan_to_num(x: Any, nan: float | None, posinf: float | None, neginf: float | None) -> Any:
     """NaN and infinities replaced: by 0 and the dtype's largest and smallest numbers unless told otherwise."""
     if x.dtype.kind not in "fc":
-        return x.copy()
+        return clone(x)
     return np.nan_to_num(x, copy=True, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 
 def round_decimals(x: Any, decimals: int) -> Any:
     """The nearest number with so many decimals (tens, hundreds, ... if negative)."""
+    if x.dtype.kind != "f":
+        raise unsupported("round_cpu", x.dtype)
     scale = 10.0 ** abs(decimals)
     return np.rint(x * scale) / scale if decimals > 0 else np.rint(x / scale) * scale
 
@@ -365,11 +420,25 @@ def whole(ufunc: Any, name: str) -> Any:
     def kernel(x: Any) -> Any:
         if x.dtype.kind in "iu":
             return x.copy()
+        if x.dtype.kind == "c" and name != "round_vml_cpu":
+            raise NotImplementedError(f"{ufunc.__name__} is not supported for complex inputs")
         if x.dtype.kind in "bc":
             raise unsupported(name, x.dtype)
         return ufunc(x)
 
     return kernel
+
+
+def signbit(x: Any) -> Any:
+    """True for negative numbers and -0."""
+    if x.dtype.kind == "c":
+        raise NotImplementedError("signbit is not implemented for complex tensors.")
+    return np.signbit(x) if x.dtype.kind == "f" else np.less(x, 0)
+
+
+def infinite(name: str, value: float) -> Any:
+    """Where a real array is infinite on one side."""
+    return refusing("c", f"{name} does not support complex inputs.", lambda x: np.equal(x, value), error=RuntimeError)
 
 
 def sgn(x: Any) -> Any:

@@ -230,7 +230,7 @@ def vector_norm(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
 
 def dist(x: Any, y: Any, ord: float) -> Any:
     """The norm of x - y."""
-    return vector_norm(x - y, ord, None, False)
+    return vector_norm(np.asarray(np.subtract(x, y)), ord, None, False)
 
 
 @np.errstate(all="ignore")

@@ -33,6 +33,15 @@ def kept(x: Any, mask: Any) -> Any:
     return np.where(mask, x, np.zeros((), x.dtype) if isinstance(x, (np.ndarray, np.generic)) else 0)
 
 
+def dropped(x: Any, mask: Any) -> Any:
+    """x where the mask is false, 0 elsewhere (also for an x that is infinite or NaN there)."""
+    if type(x) is np.ndarray and x.size >= _SMALL and mask.shape == x.shape and x.dtype.str[1:] in _BITS:
+        bits = np.subtract(mask.view(np.int8), 1).astype(_BITS[x.dtype.str[1:]])
+        bits &= x.view(bits.dtype)
+        return bits.view(x.dtype)
+    return np.where(mask, np.zeros((), x.dtype), x)
+
+
 def where(mask: Any, x: Any, y: Any) -> Any:
     """x where the mask is true, y elsewhere."""
     if type(y) is int and y == 0:

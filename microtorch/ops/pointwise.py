@@ -25,6 +25,12 @@ def constant(t: Any) -> Any:
     return t if isinstance(t, np.ndarray) else t._data
 
 
+def _as_kind(xp: Any, x: Any, g: Any) -> Any:
+    """An operand in the gradient's dtype (what was saved is not promoted)."""
+    have, want = ((t._data if xp.recorded else t).dtype for t in (x, g))
+    return x if have == want else xp.cast(x, want)
+
+
 def underivable(name: str) -> Any:
     """The formula of an operation whose derivative PyTorch does not have either."""
 
@@ -34,11 +40,28 @@ def underivable(name: str) -> Any:
     return formula
 
 
+def not_implemented(what: str) -> Any:
+    """The formula of an input for which PyTorch has no derivative yet."""
+
+    def formula(xp: Any, g: Any) -> Any:
+        raise NotImplementedError(f"the derivative for '{what}' is not implemented.")
+
+    return formula
+
+
 # pieces of formulas ---------------------------------------------------------------------------------------------------
 sign = unary("sign", K.sign, x=lambda xp, g: xp.zeros_like(g))
 zeros_like = unary("zeros_like", np.zeros_like)
 ones_like = unary("ones_like", np.ones_like)
-cast = unary("cast", K.cast, x=lambda xp, g: g, grad_name="ToCopyBackward0")
+cast_floating = unary("cast", K.cast, x=lambda xp, g: g, grad_name="ToCopyBackward0")
+cast_whole = unary("cast_whole", K.cast)
+
+
+def cast(input: Any, dtype: Any) -> Any:
+    """A tensor in another dtype; integers and bools have no gradient."""
+    return cast_floating(input, dtype) if dtype.kind in "fc" else cast_whole(input, dtype)
+
+
 grad_copy = unary("grad_copy", lambda x: x.copy("K"), x=lambda xp, g: g, grad_name="CopyBackwards")
 clone = unary("clone", copied, x=lambda xp, g: g)
 contiguous = unary("contiguous", lambda x: x.copy("C"), x=lambda xp, g: g, grad_name="CloneBackward0")
@@ -77,11 +100,14 @@ div_floor = binary("div_floor", K.floor_divide, grad_name="DivBackward2",
                    x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
 remainder = binary("remainder", K.remainder, grad_name="RemainderBackward1",
                    x=lambda xp, g: g,
-                   y=lambda xp, g, x, y: -g * xp.div_floor(x, y))  # fmt: skip
+                   y=lambda xp, g, x, y: -g * xp.div_floor(_as_kind(xp, x, g), y))  # fmt: skip
 remainder_number = unary("remainder_number", K.remainder, x=lambda xp, g: g, grad_name="RemainderBackward0")
+number_remainder = unary(
+    "number_remainder", lambda x, number: K.remainder(number, x), x=underivable("remainder"), grad_name="NotImplemented"
+)
 fmod = binary("fmod", K.fmod, grad_name="FmodBackward1",
               x=lambda xp, g: g,
-              y=lambda xp, g, x, y: -g * xp.div_trunc(x, y))  # fmt: skip
+              y=lambda xp, g, x, y: -g * xp.div_trunc(_as_kind(xp, x, g), y))  # fmt: skip
 fmod_number = unary("fmod_number", K.fmod, x=lambda xp, g: g, grad_name="FmodBackward0")
 reciprocal = unary("reciprocal", K.reciprocal, to_float=True, x=lambda xp, g, out: -g * (out * out))
 square = unary("square", K.square, x=lambda xp, g, x: g * (2 * x), grad_name="PowBackward0")
@@ -104,8 +130,11 @@ def _pow_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
 
 def _pow_y(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     """d x^y / dy = x^y log x, and 0 where x is 0 and y is not negative."""
-    at_zero = x == 0 if xp.is_complex(out) else (x == 0) & (y >= 0)
-    return xp.where(at_zero, 0, g * (out * xp.log(x)))
+    return g * xp.where((x == 0) & _not_negative(xp, y), 0, out * xp.log(x))
+
+
+def _not_negative(xp: Any, y: Any) -> Any:
+    return (xp.imag(y) == 0) & (xp.real(y) >= 0) if xp.is_complex(y) else y >= 0
 
 
 pow = binary("pow", K.power, x=_pow_x, y=_pow_y, grad_name="PowBackward1")
@@ -114,7 +143,7 @@ pow = binary("pow", K.power, x=_pow_x, y=_pow_y, grad_name="PowBackward1")
 def _number_pow(xp: Any, g: Any, x: Any, out: Any, base: Any) -> Any:
     """d b^x / dx = b^x log b; for b = 0 it is 0 where x is not negative."""
     if base == 0:
-        return xp.where(x >= 0, 0, g * (out * -math.inf))
+        return g * xp.where(_not_negative(xp, x), 0, out * -math.inf)
     if isinstance(base, complex) or (base < 0 and xp.is_complex(out)):
         return g * (out * complex(np.log(complex(base))))
     return g * (out * (math.log(base) if base > 0 else math.nan))
@@ -138,7 +167,10 @@ logaddexp = binary("logaddexp", K.logaddexp, to_float=True,
 logaddexp2 = binary("logaddexp2", np.logaddexp2, to_float=True,
                     x=lambda xp, g, x, y: g / (1 + xp.exp2(y - x)),
                     y=lambda xp, g, x, y: g / (1 + xp.exp2(x - y)))  # fmt: skip
-sigmoid = unary("sigmoid", K.sigmoid, to_float=True, x=lambda xp, g, out: g * (out * (1 - out)))
+sigmoid_backward = op("sigmoid_backward", K.sigmoid_backward, grad_name="SigmoidBackwardBackward0",
+                      u=lambda xp, g, s: xp.sigmoid_backward(g, s),
+                      s=lambda xp, g, u, s: g * u * (1 - 2 * s))  # fmt: skip
+sigmoid = unary("sigmoid", K.sigmoid, to_float=True, x=lambda xp, g, out: xp.sigmoid_backward(g, out))
 relu = unary("relu", K.relu, x=lambda xp, g, out: xp.relu_backward(g, out))
 
 
@@ -165,7 +197,10 @@ acos = unary("acos", K.quiet(lambda x: np.arccos(x)), to_float=True, x=lambda xp
 atan = unary("atan", np.arctan, to_float=True, x=lambda xp, g, x: g / (x * x + 1))
 sinh = unary("sinh", np.sinh, to_float=True, x=lambda xp, g, x: g * xp.cosh(x))
 cosh = unary("cosh", np.cosh, to_float=True, x=lambda xp, g, x: g * xp.sinh(x))
-tanh = unary("tanh", np.tanh, to_float=True, x=lambda xp, g, out: g * (1 - out * out))
+tanh_backward = op("tanh_backward", K.tanh_backward, grad_name="TanhBackwardBackward0",
+                   u=lambda xp, g, t: xp.tanh_backward(g, t),
+                   t=lambda xp, g, u, t: g * u * (-2 * t))  # fmt: skip
+tanh = unary("tanh", np.tanh, to_float=True, x=lambda xp, g, out: xp.tanh_backward(g, out))
 asinh = unary("asinh", np.arcsinh, to_float=True, x=lambda xp, g, x: g * xp.rsqrt(x * x + 1))
 acosh = unary(
     "acosh",
@@ -182,22 +217,22 @@ def _over_square(xp: Any, x: Any, y: Any) -> Any:
     return xp.where(s == 0, 0, 1 / s)
 
 
-atan2 = binary("atan2", np.arctan2, to_float=True,
-               x=lambda xp, g, x, y: g * (y * _over_square(xp, x, y)),
-               y=lambda xp, g, x, y: g * (-x * _over_square(xp, x, y)))  # fmt: skip
-hypot = binary("hypot", np.hypot, to_float=True,
+atan2 = binary("atan2", K.refusing_both("c", "atan2_cpu", np.arctan2), to_float=True,
+               x=lambda xp, g, x, y: g * y * _over_square(xp, x, y),
+               y=lambda xp, g, x, y: g * -x * _over_square(xp, x, y))  # fmt: skip
+hypot = binary("hypot", K.refusing_both("biuc", "hypot_cpu", np.hypot), to_float=True,
                x=lambda xp, g, x, out: g * (x / out),
                y=lambda xp, g, y, out: g * (y / out))  # fmt: skip
 deg2rad = unary(
     "deg2rad",
-    K.refusing("c", "deg2rad", lambda x: x * (math.pi / 180)),
+    K.refusing("c", "deg2rad is not supported for complex tensors.", lambda x: x * (math.pi / 180), error=RuntimeError),
     to_float=True,
     x=lambda xp, g: g * (math.pi / 180),
     grad_name="Deg2RadBackward0",
 )
 rad2deg = unary(
     "rad2deg",
-    K.refusing("c", "rad2deg", lambda x: x * (180 / math.pi)),
+    K.refusing("c", "rad2deg is not supported for complex tensors.", lambda x: x * (180 / math.pi), error=RuntimeError),
     to_float=True,
     x=lambda xp, g: g * (180 / math.pi),
     grad_name="Rad2DegBackward0",
@@ -207,7 +242,8 @@ rad2deg = unary(
 def _sinc_x(xp: Any, g: Any, x: Any) -> Any:
     """(pi x cos(pi x) - sin(pi x)) / (pi x^2), and 0 at 0."""
     z = math.pi * x
-    return xp.where(x == 0, 0, g * ((z * xp.cos(z) - xp.sin(z)) / (z * x)))
+    zx = z * x
+    return xp.where(zx == 0, 0, g * ((z * xp.cos(z) - xp.sin(z)) / zx))
 
 
 sinc = unary("sinc", K.sinc, to_float=True, x=_sinc_x)
@@ -248,10 +284,10 @@ maximum = binary(
 minimum = binary(
     "minimum", np.minimum, x=lambda xp, g, x, y: xp.share(g, y, x), y=lambda xp, g, x, y: xp.share(g, x, y)
 )
-fmax = binary("fmax", np.fmax,
+fmax = binary("fmax", K.refusing_both("c", "fmax_cpu", lambda x, y: np.fmax(y, x)),  # (of 0 and -0 the first)
               x=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), g, 0),
               y=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), 0, g))  # fmt: skip
-fmin = binary("fmin", np.fmin,
+fmin = binary("fmin", K.refusing_both("c", "fmin_cpu", lambda x, y: np.fmin(y, x)),
               x=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), g, 0),
               y=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), 0, g))  # fmt: skip
 
@@ -281,14 +317,14 @@ clamp_tensors = op(
 )
 clamp_min_tensor = binary(
     "clamp_min_tensor",
-    np.maximum,
+    K.refusing_both("c", "maximum_cpu", np.maximum),
     grad_name="ClampMinBackward1",
     x=lambda xp, g, x, y: xp.where(x >= y, g, 0),
     y=lambda xp, g, x, y: xp.where(x < y, g, 0),
 )
 clamp_max_tensor = binary(
     "clamp_max_tensor",
-    np.minimum,
+    K.refusing_both("c", "minimum_cpu", np.minimum),
     grad_name="ClampMaxBackward1",
     x=lambda xp, g, x, y: xp.where(x <= y, g, 0),
     y=lambda xp, g, x, y: xp.where(x > y, g, 0),
@@ -319,12 +355,12 @@ round_decimals = unary("round_decimals", K.round_decimals, x=lambda xp, g: xp.ze
 frac = unary("frac", K.frac, x=lambda xp, g: g)
 copysign = binary(
     "copysign",
-    np.copysign,
+    K.refusing_both("c", "copysign_cpu", np.copysign),
     to_float=True,
-    x=lambda xp, g, x, out: xp.where(x == 0, 0, g * (out / x)),
+    x=lambda xp, g, x, out: g * xp.where(x == 0, 0, out / x),
     y=lambda xp, g: xp.zeros_like(g),
 )
-nan_to_num = unary("nan_to_num", K.nan_to_num, x=lambda xp, g, x: xp.where(xp.isfinite(x), g, 0))
+nan_to_num = unary("nan_to_num", K.nan_to_num, x=lambda xp, g, x: g * xp.isfinite(x))
 times_power_of_two = unary(
     "times_power_of_two", lambda x, e: np.ldexp(x, e), x=lambda xp, g, e: xp.times_power_of_two(g, e)
 )
@@ -339,10 +375,10 @@ heaviside = binary("heaviside", K.heaviside, grad_name="NotImplemented",
 # comparison, logic, bits ---------------------------------------------------------------------------------------------
 eq = binary("eq", np.equal)
 ne = binary("ne", np.not_equal)
-lt = binary("lt", np.less)
-le = binary("le", np.less_equal)
-gt = binary("gt", np.greater)
-ge = binary("ge", np.greater_equal)
+lt = binary("lt", K.refusing_both("c", "lt_cpu", np.less))
+le = binary("le", K.refusing_both("c", "le_cpu", np.less_equal))
+gt = binary("gt", K.refusing_both("c", "gt_cpu", np.greater))
+ge = binary("ge", K.refusing_both("c", "ge_cpu", np.greater_equal))
 logical_and = binary("logical_and", np.logical_and)
 logical_or = binary("logical_or", np.logical_or)
 logical_xor = binary("logical_xor", np.logical_xor)
@@ -358,7 +394,7 @@ lcm = binary("lcm", lambda x, y: np.abs(np.lcm(x, y)))
 isnan = unary("isnan", np.isnan)
 isinf = unary("isinf", np.isinf)
 isfinite = unary("isfinite", np.isfinite)
-isposinf = unary("isposinf", K.refusing("c", "isposinf", lambda x: np.equal(x, math.inf)))
-isneginf = unary("isneginf", K.refusing("c", "isneginf", lambda x: np.equal(x, -math.inf)))
+isposinf = unary("isposinf", K.infinite("isposinf", math.inf))
+isneginf = unary("isneginf", K.infinite("isneginf", -math.inf))
 isreal = unary("isreal", np.isreal)
-signbit = unary("signbit", K.refusing("c", "signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0))
+signbit = unary("signbit", K.signbit)

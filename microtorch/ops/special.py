@@ -5,13 +5,20 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from microtorch.autograd.table import binary, op, unary
 from microtorch.kernels import gamma as G, special as K
 from microtorch.kernels.pointwise import refusing
+from microtorch.ops.pointwise import constant, not_implemented
 
 
-def of_reals(kernel: Any) -> Any:
-    return refusing("c", f"{kernel.__name__}_vml_cpu", kernel)
+def of_reals(kernel: Any, name: str = "", half: bool = True) -> Any:
+    """A kernel that refuses complex numbers (and float16, unless `half`).
+
+    name: how PyTorch calls it, if not NAME_vml_cpu.
+    """
+    return refusing("c", name or f"{kernel.__name__}_vml_cpu", kernel, half)
 
 
 # the error function --------------------------------------------------------------------------------------------------
@@ -23,23 +30,28 @@ erfc = unary("erfc", of_reals(K.erfc), to_float=True, x=lambda xp, g, x: g * (-_
 erfinv = unary(
     "erfinv", of_reals(K.erfinv), to_float=True, x=lambda xp, g, out: g * ((1 / _TWO_OVER_ROOT_PI) * xp.exp(out * out))
 )
-erfcx = unary("erfcx", of_reals(K.erfcx), to_float=True, grad_name="SpecialErfcxBackward0",
+erfcx = unary("erfcx", of_reals(K.erfcx, "erfcx_cpu", half=False), to_float=True, grad_name="SpecialErfcxBackward0",
               x=lambda xp, g, x, out: g * (2 * x * out - _TWO_OVER_ROOT_PI))  # fmt: skip
-ndtr = unary("ndtr", of_reals(K.ndtr), to_float=True, grad_name="MulBackward1",
+ndtr = unary("ndtr", of_reals(K.ndtr, "erf_vml_cpu"), to_float=True, grad_name="MulBackward1",
              x=lambda xp, g, x: g * (xp.exp(x * x * -0.5) / _ROOT_TWO_PI))  # fmt: skip
-ndtri = unary("ndtri", of_reals(K.ndtri), to_float=True, grad_name="SpecialNdtriBackward0",
+ndtri = unary("ndtri", of_reals(K.ndtri, "ndtri_cpu", half=False), to_float=True, grad_name="SpecialNdtriBackward0",
               x=lambda xp, g, out: g * (_ROOT_TWO_PI * xp.exp(out * out * 0.5)))  # fmt: skip
 # d log ndtr = density / ndtr = sqrt(2 / pi) / erfcx(-x / sqrt(2))
-log_ndtr = unary("log_ndtr", of_reals(K.log_ndtr), to_float=True, grad_name="SpecialLogNdtrBackward0",
+log_ndtr = unary("log_ndtr", of_reals(K.log_ndtr, "log_ndtr_cpu", half=False), to_float=True,
+                 grad_name="SpecialLogNdtrBackward0",
                  x=lambda xp, g, x: g / (xp.erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)))  # fmt: skip
 entr = unary(
-    "entr", of_reals(K.entr), to_float=True, grad_name="SpecialEntrBackward0", x=lambda xp, g, x: g * (-xp.log(x) - 1)
+    "entr",
+    of_reals(K.entr, "entr_cpu"),
+    to_float=True,
+    grad_name="SpecialEntrBackward0",
+    x=lambda xp, g, x: g * (-xp.log(x) - 1),
 )
 
 # the gamma function ---------------------------------------------------------------------------------------------------
 lgamma = unary("lgamma", of_reals(G.lgamma), to_float=True, x=lambda xp, g, x: g * xp.digamma(x))
-digamma = unary("digamma", of_reals(G.digamma), to_float=True, x=lambda xp, g, x: g * xp.polygamma(x, 1))
-polygamma = unary("polygamma", of_reals(G.polygamma), to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1))
+digamma = unary("digamma", of_reals(G.digamma, "digamma"), to_float=True, x=lambda xp, g, x: g * xp.polygamma(x, 1))
+polygamma = unary("polygamma", G.polygamma, to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1))
 zeta = binary(
     "zeta", G.zeta, to_float=True, grad_name="SpecialZetaBackward0", y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y))
 )
@@ -50,14 +62,14 @@ def _igamma_x(xp: Any, g: Any, a: Any, x: Any) -> Any:
     return g * xp.exp(xp.log(x) * (a - 1) - x - xp.lgamma(a))
 
 
-igamma = op("igamma", G.igamma, inputs="a x", x=_igamma_x)
-igammac = op("igammac", G.igammac, inputs="a x", x=lambda xp, g, a, x: -_igamma_x(xp, g, a, x))
+igamma = op("igamma", G.igamma, a=not_implemented("igamma: input"), x=_igamma_x)
+igammac = op("igammac", G.igammac, a=not_implemented("igammac: input"), x=lambda xp, g, a, x: -_igamma_x(xp, g, a, x))
 
 # Bessel functions -----------------------------------------------------------------------------------------------------
 i0 = unary("i0", of_reals(G.i0), to_float=True, x=lambda xp, g, x: g * xp.i1(x))
 i0e = unary(
     "i0e",
-    of_reals(G.i0e),
+    of_reals(G.i0e, "i0e_cpu"),
     to_float=True,
     grad_name="SpecialI0EBackward0",
     x=lambda xp, g, x, out: g * (xp.i1e(x) - xp.sgn(x) * out),
@@ -65,16 +77,22 @@ i0e = unary(
 
 
 def _i1_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
-    """i0(x) - i1(x) / x, and its limit 1/2 at 0."""
-    safe = xp.where(x == 0, 1, x)
-    return g * xp.where(x == 0, 0.5, xp.i0(safe) - out / safe)
+    """i0(x) - i1(x) / x, and near 0 (and of NaN) its limit 1/2 there."""
+    plain = xp.abs(x) > _eps(x)
+    safe = xp.where(plain, x, 1)
+    return g * xp.where(plain, xp.i0(safe) - out / safe, 0.5)
 
 
 def _i1e_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
-    """i0e(x) - i1e(x) (sgn(x) + 1 / x), and its limit 1/2 at 0."""
-    safe = xp.where(x == 0, 1, x)
-    return g * xp.where(x == 0, 0.5, xp.i0e(safe) - out * (xp.sgn(x) + 1 / safe))
+    """i0e(x) - i1e(x) (sgn(x) + 1 / x), and near 0 (and of NaN) its limit 1/2 there."""
+    plain = xp.abs(x) > _eps(x)
+    safe = xp.where(plain, x, 1)
+    return g * xp.where(plain, xp.i0e(safe) - out * (xp.sgn(x) + 1 / safe), 0.5)
 
 
-i1 = unary("i1", of_reals(G.i1), to_float=True, grad_name="SpecialI1Backward0", x=_i1_x)
-i1e = unary("i1e", of_reals(G.i1e), to_float=True, grad_name="SpecialI1EBackward0", x=_i1e_x)
+def _eps(x: Any) -> float:
+    return float(np.finfo(constant(x).dtype).eps)
+
+
+i1 = unary("i1", of_reals(G.i1, "i1_cpu"), to_float=True, grad_name="SpecialI1Backward0", x=_i1_x)
+i1e = unary("i1e", of_reals(G.i1e, "i1e_cpu"), to_float=True, grad_name="SpecialI1EBackward0", x=_i1e_x)
