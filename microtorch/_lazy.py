@@ -16,6 +16,7 @@ MODULES = frozenset({
     "backends",
     "cuda",
     "fft",
+    "func",
     "jit",
     "linalg",
     "mps",
@@ -40,8 +41,9 @@ _FROM = {
         set_flush_denormal set_num_interop_threads set_num_threads use_deterministic_algorithms""",
     "microtorch.amp": "GradScaler autocast",
     "microtorch.amp.autocast_mode": "is_autocast_enabled",
-    "microtorch.nn.functional": """adaptive_avg_pool1d avg_pool1d bilinear celu celu_ channel_shuffle conv1d conv2d conv3d conv_tbc
-        conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity hardshrink
+    "microtorch.func": "vmap",
+    "microtorch.nn.functional": """adaptive_avg_pool1d avg_pool1d bilinear celu celu_ channel_shuffle conv1d conv2d
+        conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity hardshrink
         native_channel_shuffle pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu rms_norm rrelu
         rrelu_ selu selu_ threshold threshold_""",
     "microtorch.nn.functional.native": """adaptive_max_pool1d affine_grid_generator alpha_dropout alpha_dropout_ batch_norm

@@ -13,15 +13,15 @@ from typing import Any
 
 from microtorch import dtypes, printing
 from microtorch._missing import torch_name
-from microtorch.autograd import engine
+from microtorch.autograd import engine, source
 from microtorch.autograd.inplace import Invalid, node_after_writes
 from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, require_grad
-from microtorch.autograd.state import Storage, TensorBase, join, storage_of, wrap
+from microtorch.autograd.state import TensorBase, element_offset, join, storage_of, wrap
 from microtorch.conversion import TensorConversions
 from microtorch.functions import creation
 from microtorch.functions.arguments import axis_of, size_of
-from microtorch.functions.shape import element_offset
 from microtorch.kernels import shape as K
+from microtorch.kernels.batched import running
 from microtorch.methods import TensorMethods
 from microtorch.ops import shape as S
 from microtorch.size import Size, contiguous_format, cpu, device, strided
@@ -245,14 +245,14 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
         """The same memory, outside of the graph and of version counting."""
         t = wrap(self._data)
         if self._storage is not None:
-            t._storage = Storage(self._storage.memory)
+            t._storage = self._storage.sibling()
         return t
 
     @data.setter
     def data(self, value: Any) -> None:
         if not isinstance(value, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        storage = Storage(storage_of(value).memory)
+        storage = storage_of(value).sibling()
         storage.version, storage.clock = self._version, -1 if self._storage is None else self._storage.clock
         self._data, self._storage = value._data, storage
         node = self._node
@@ -367,6 +367,10 @@ class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
     # text ------------------------------------------------------------------------------------------------------------
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
+        if source.active.stack or running.levels:
+            wrapped = source.describe(self)
+            if wrapped is not None:
+                return wrapped
         node = self.grad_fn
         return printing.format_tensor(
             self._data,

@@ -12,10 +12,11 @@ import numpy as np
 from microtorch import dtypes, size
 from microtorch.autograd.inplace import check_writable
 from microtorch.autograd.node import require_grad, written
-from microtorch.autograd.state import Storage, TensorBase, storage_of, wrap
+from microtorch.autograd.state import Storage, TensorBase, storage_of, whole_storage, wrap
 from microtorch.functions import creation
 from microtorch.functions.join import unbind
 from microtorch.kernels import shape as K
+from microtorch.kernels.batched import CONTROL_FLOW, memory_of, value_of
 from microtorch.ops import pointwise as P
 from microtorch.size import require_cpu
 from microtorch.storage import TypedStorage, UntypedStorage
@@ -75,22 +76,22 @@ class TensorValues(TensorBase):
         """The only element as a Python number."""
         if self._data.size != 1:
             raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
-        return self._data.item()
+        return value_of(self._data).item()
 
     def tolist(self) -> Any:
         """The elements as nested lists of Python numbers (a number if 0-d)."""
-        return self._data.tolist()
+        return memory_of(self._data).tolist()
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
             what = "more than one value" if self._data.size else "no values"
             raise RuntimeError(f"Boolean value of Tensor with {what} is ambiguous")
-        return builtins.bool(self._data.item())
+        return builtins.bool(value_of(self._data, CONTROL_FLOW).item())
 
     def _number(self, kind: str) -> Any:
         if self._data.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        value = self._data.item()
+        value = value_of(self._data).item()
         if isinstance(value, complex):
             if value.imag:
                 raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
@@ -106,12 +107,12 @@ class TensorValues(TensorBase):
     def __complex__(self) -> complex:
         if self._data.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
-        return complex(self._data.item())
+        return complex(value_of(self._data).item())
 
     def __index__(self) -> int:
         if self._data.dtype.kind not in "iub" or self._data.size != 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
-        return builtins.int(self._data.item())
+        return builtins.int(value_of(self._data).item())
 
     def __len__(self) -> int:
         if not self._data.ndim:
@@ -146,7 +147,7 @@ class TensorValues(TensorBase):
         """
         if self._node is not None and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-        return self._data.view()
+        return memory_of(self._data).view()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         return np.array(self.numpy(), dtype, copy=copy)
@@ -390,22 +391,16 @@ def _bare(cls: Any, data: Any) -> Any:
 def _copied(t: Any, memo: dict[Any, Any]) -> Any:
     """A copy of t's memory; of memory that other tensors view, too, once for all of them in this `deepcopy`."""
     storage = t._storage
-    if storage is None or (storage.memory is t._data and not storage.views):
+    if storage is None or (storage.is_of(t._data) and not storage.views) or not t._data.size:
         return _bare(type(t), K.clone(t._data))
-    key = ("memory", id(storage.memory))
-    shared = memo.get(key)
-    if shared is None:
-        shared = memo[key] = Storage(storage.memory.copy("K"))
-        memo[("kept", id(storage.memory))] = storage.memory  # so that its id is not given to another
-    if shared.memory.strides != storage.memory.strides:
-        return _bare(type(t), K.clone(t._data))
-    offset = t._data.__array_interface__["data"][0] - storage.memory.__array_interface__["data"][0]
-    seen = (
-        K.strided(shared.memory, t._data.shape, t._data.strides, offset)
-        if t._data.dtype == shared.memory.dtype
-        else K.clone(t._data)
-    )
-    fresh = _bare(type(t), seen)
+    start = storage.extent()[0]
+    key = ("memory", start)
+    if key not in memo:
+        copied = whole_storage(t).copy()
+        memo[key] = copied, Storage(copied), t._data  # (the original too, so that its place is not given to another)
+    copied, shared, _ = memo[key]
+    offset = t._data.__array_interface__["data"][0] - start
+    fresh = _bare(type(t), K.strided(copied, t._data.shape, t._data.strides, offset, t._data.dtype))
     fresh._storage = shared
     return fresh
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.kernels.batched import check_random, running
 from microtorch.kernels.random import Stream
 from microtorch.size import device as Device, require_cpu
 
@@ -30,12 +31,19 @@ class Generator:
     True
     """
 
-    __slots__ = ("device", "stream", "__weakref__")
+    __slots__ = ("device", "_stream", "__weakref__")
 
     def __init__(self, device: Any = "cpu") -> None:
         require_cpu(device)
         self.device = Device(device)
-        self.stream = Stream()
+        self._stream = Stream()
+
+    @property
+    def stream(self) -> Stream:
+        """What draws; inside vmap only as its `randomness` allows."""
+        if running.levels:
+            check_random()
+        return self._stream
 
     def manual_seed(self, seed: int) -> Self:
         """Start anew from an integer, -2**63 to 2**64-1; negative ones count from 2**64 downwards."""
@@ -43,13 +51,13 @@ class Generator:
             if isinstance(seed, np.unsignedinteger):
                 raise TypeError("an integer is required")
             raise RuntimeError(f"manual_seed expected a long, but got {type(seed).__name__}")
-        self.stream.seed(int(seed))
+        self._stream.seed(int(seed))
         return self
 
     def seed(self) -> int:
         """Start anew from 64 bits of the system's randomness, and return them."""
         seed = int.from_bytes(os.urandom(8), "little")
-        self.stream.seed(seed)
+        self._stream.seed(seed)
         return seed
 
     def initial_seed(self) -> int:
@@ -58,12 +66,12 @@ class Generator:
         >>> Generator().initial_seed(), Generator().manual_seed(-1).initial_seed()
         (67280421310721, 18446744073709551615)
         """
-        return self.stream.initial_seed
+        return self._stream.initial_seed
 
     def clone_state(self) -> Generator:
         """A new generator that goes on from here by itself."""
         clone = type(self)(self.device)
-        clone.stream = self.stream.clone()
+        clone._stream = self._stream.clone()
         return clone
 
     def get_offset(self) -> int:
@@ -91,10 +99,10 @@ class Generator:
 
     def _state_array(self) -> NDArray[np.uint8]:
         """The 5056 bytes of `torch.get_rng_state()`."""
-        return self.stream.get_state()
+        return self._stream.get_state()
 
     def _set_state_array(self, state: NDArray[np.uint8]) -> Self:
-        self.stream.set_state(state)
+        self._stream.set_state(state)
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.autograd import batches
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import FREED_MESSAGE, Leaf, Node, OpNode, Output, written
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import arrays, tensors
+from microtorch.kernels.batched import Batched, as_array
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -64,6 +66,9 @@ def run(
     """
     xp = tensors if create_graph else arrays
     order, waiting = topological_order(roots)
+    batching = bool(batches.used) and batches.involved(order, seeds)  # some gradients are all examples' at once (vmap)
+    if batching and not create_graph:
+        xp = batches.arrays
     useful = None if wanted is None else leading_to(wanted, order)
     grads: dict[Node, Any] = {}
     anomaly = mode.anomaly
@@ -79,6 +84,8 @@ def run(
                     if not waiting[edge]:
                         finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
             continue
+        if batching:
+            g = batches.leave(g, node.seq)
         if node.hooks is not None:
             g = run_tensor_hooks(node, g, create_graph)
         if wanted is not None and node in wanted:
@@ -102,10 +109,12 @@ def run(
         edges = node.edges
         if useful is not None:
             edges = [e if e in useful or e in wanted else None for e in edges]  # type: ignore[operator]
-        if node.hooks is None:
+        if batching:
+            results = run_with_node_hooks(node, batches.vjp, xp, g, edges, keep, create_graph)
+        elif node.hooks is None:
             results = node.vjp(xp, g, edges, keep)
         else:
-            results = run_with_node_hooks(node, xp, g, edges, keep, create_graph)
+            results = run_with_node_hooks(node, type(node).vjp, xp, g, edges, keep, create_graph)
         if anomaly:
             check_anomaly(node, results)
         for edge, gi in zip(edges, results):
@@ -133,7 +142,7 @@ def run(
                         own.add(edge)  # a formula returns g, a view, or a new array; this one is new
                 elif create_graph:
                     grads[edge] = before + gi
-                elif edge in own and type(before) is ndarray:
+                elif edge in own and type(before) is ndarray and type(gi) is not Batched:
                     np.add(before, gi, out=before)
                 else:
                     grads[edge] = before + gi
@@ -156,6 +165,8 @@ def finish_leaf(
     g = grads.pop(leaf, None)
     if g is None or (wanted is not None and leaf not in wanted):
         return
+    if batches.used:
+        g = batches.leave(g, leaf.seq)
     owned = leaf in own
     if leaf.dtype.kind == "c" and leaf.hooks is None:
         g, owned = g.conj(), False
@@ -221,7 +232,7 @@ def cast_grad(xp: Any, g: Any, have: Any, want: Any) -> Any:
 
 def as_tensor(g: Any) -> Tensor:
     """A gradient as the Tensor that a hook sees."""
-    return g if isinstance(g, TensorBase) else wrap(np.asarray(g))  # type: ignore[return-value]
+    return g if isinstance(g, TensorBase) else wrap(as_array(g))  # type: ignore[return-value]
 
 
 def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
@@ -269,12 +280,11 @@ def checked_hook_result(hook: Any, changed: Any, given: Tensor) -> Tensor:
 
 
 def run_with_node_hooks(
-    node: Node, xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool
+    node: Node, vjp: Callable[..., Sequence[Any]], xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool
 ) -> Sequence[Any]:
     """Run a node that may have hooks of its own (Node.register_hook)."""
-    results = node.vjp(xp, g, edges, keep)
-    assert node.hooks is not None
-    if not node.hooks.post:
+    results = vjp(node, xp, g, edges, keep)
+    if node.hooks is None or not node.hooks.post:
         return results
     outs = tuple(None if x is None else as_tensor(x) for x in (g if isinstance(g, list) else [g]))
     ins = tuple(None if x is None else as_tensor(x) for x in results)
@@ -310,7 +320,7 @@ def _seed(i: int, root: TensorBase, seed: Any, create_graph: bool) -> Any:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
         if data.dtype.kind == "c":
             raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {data.dtype}")
-        ones = np.ones(data.shape, data.dtype)
+        ones = np.ones_like(data)
         return wrap(ones) if create_graph else ones
     if not isinstance(seed, TensorBase):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(seed).__name__}")
@@ -454,7 +464,7 @@ def grad(
         if g is None:
             results.append(wrap(np.zeros_like(t._data)) if materialize_grads else None)
         else:
-            results.append(g if create_graph else wrap(np.array(g)))
+            results.append(g if create_graph else wrap(g.copy()))
     return tuple(results)
 
 

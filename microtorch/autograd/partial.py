@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 
 class Partial:
     """A gradient of `shape` that is `value` at the basic index `key` and zero elsewhere.
@@ -18,6 +20,12 @@ class Partial:
 
     def __init__(self, value: Any, shape: tuple[int, ...], key: Any) -> None:
         self.value, self.shape, self.key, self.dtype = value, shape, key, value.dtype
+
+    def whole(self) -> Any:
+        """Spread out: an array of its own."""
+        whole = np.zeros(self.shape, self.dtype)
+        whole[self.key] = self.value
+        return whole
 
     def add_to(self, buffer: Any) -> None:
         """Add it to a whole array."""

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.kernels.batched import Batched
+from microtorch.kernels.shape import strided
+
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
     from microtorch.autograd.node import Node
@@ -34,7 +37,44 @@ class Storage:
     limit = 8
 
     def __init__(self, memory: Array) -> None:
-        self.memory = memory  # the array of the tensor that owns it; `storage_offset` counts from its first element
+        self.hold(memory)
+
+    def hold(self, memory: Array) -> None:
+        """Make an array's memory this storage's. It is not kept alive: a node keeps its output's storage.
+
+        Arrays keep the array that owns their memory alive, but not another that only views it: its place is noted now.
+        """
+        self._memory = weakref.ref(memory)
+        self._extent = None if memory.base is None else extent(memory)
+
+    def extent(self) -> tuple[int, int]:
+        """Where its memory begins (`storage_offset` counts from there), and its size in bytes.
+
+        To be asked while a tensor of this storage lives.
+        """
+        if self._extent is None:
+            memory = self._memory()
+            assert memory is not None, "no tensor of this storage lives"
+            return extent(memory)
+        return self._extent
+
+    def is_of(self, array: Array) -> bool:
+        """True if it was made for this very array."""
+        return self._memory() is array
+
+    def shares(self, other: Storage) -> bool:
+        """True if both are of the same memory."""
+        if self is other or self._memory is other._memory:
+            return True
+        if self._extent is None and other._extent is None:
+            return False
+        return self.extent() == other.extent()
+
+    def sibling(self) -> Storage:
+        """Another storage of the same memory, which counts writes of its own."""
+        other = object.__new__(Storage)
+        other._memory, other._extent = self._memory, self._extent
+        return other
 
     def add_view(self, view: TensorBase) -> None:
         """Remember a view, in the place of the last one if that is dead (most views do not live long).
@@ -62,6 +102,14 @@ class Storage:
                 self.writes = list(self.writes[32:])
         else:
             self.writes = [clock]
+
+
+def extent(a: Array) -> tuple[int, int]:
+    """The address of an array's first element, and the number of bytes from there to its end."""
+    while type(a) is Batched:
+        a = a.full
+    size = sum((n - 1) * s for n, s in zip(a.shape, a.strides)) + a.itemsize if a.size else 0
+    return a.__array_interface__["data"][0], size
 
 
 class TensorBase:
@@ -109,6 +157,48 @@ def storage_of(t: TensorBase) -> Storage:
         if t._node is not None:
             t._node.storage = storage
     return storage
+
+
+def element_offset(t: TensorBase) -> int:
+    """Where in its storage a tensor begins, in elements."""
+    storage = t._storage
+    if storage is None or storage.is_of(t._data):
+        return 0
+    return int((t._data.__array_interface__["data"][0] - storage.extent()[0]) // t._data.itemsize)
+
+
+def storage_bytes(t: TensorBase) -> int:
+    """The size of a tensor's storage."""
+    return storage_of(t).extent()[1]
+
+
+def whole_storage(t: TensorBase, dtype: Any = None) -> Array:
+    """All of a tensor's storage as a one-dimensional array, of the tensor's dtype unless told otherwise."""
+    start, size = storage_of(t).extent()
+    kind = t._data.dtype if dtype is None else np.dtype(dtype)
+    if not size:
+        return np.empty(0, kind)
+    offset = start - t._data.__array_interface__["data"][0]
+    return strided(t._data, (size // kind.itemsize,), (kind.itemsize,), offset, kind)
+
+
+def resize(t: TensorBase, shape: tuple[int, ...], strides: tuple[int, ...] | None = None) -> None:
+    """Give a tensor another shape on the same storage, contiguous unless told otherwise.
+
+    A storage that is too small grows, by zeros.
+    """
+    data = t._data
+    item = data.itemsize
+    steps = np.empty(shape, data.dtype).strides if strides is None else strides
+    storage, offset = storage_of(t), element_offset(t) * item
+    memory = whole_storage(t)
+    needed = offset + sum((n - 1) * s for n, s in zip(shape, steps)) + item if 0 not in shape else 0
+    if needed > memory.nbytes:
+        grown = np.zeros(needed // item, data.dtype)
+        grown[: memory.size] = memory
+        storage.hold(grown)
+        memory = grown
+    t._data = strided(memory, shape, steps, offset) if memory.size else np.empty(shape, data.dtype)
 
 
 def view_of(parent: TensorBase, data: Array, node: Node | None, track: bool = True) -> Tensor:

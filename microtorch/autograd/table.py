@@ -37,6 +37,8 @@ from microtorch.autograd import state
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
 from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
+from microtorch.kernels.batched import NotBatchable, as_array, one_by_one
+from microtorch.kernels.shape import astype
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -234,12 +236,12 @@ def no_loop(name: str, a: Any, error: TypeError) -> Exception:
 
 def as_dtype(a: Any, dtype: Any) -> Any:
     """The array in that dtype, itself if it has it."""
-    return a if a.dtype is dtype or a.dtype == dtype else a.astype(dtype)
+    return a if a.dtype is dtype or a.dtype == dtype else astype(a, dtype)
 
 
 def as_float(a: Any) -> Any:
     """Integers and bools in the default float dtype; other arrays and Python numbers as they are."""
-    return a.astype(dtypes.default.float) if isinstance(a, (ndarray, np.generic)) and a.dtype.kind not in "fc" else a
+    return astype(a, dtypes.default.float) if isinstance(a, (ndarray, np.generic)) and a.dtype.kind not in "fc" else a
 
 
 def promote(a: Any, b: Any) -> tuple[Any, Any]:
@@ -313,14 +315,20 @@ def unary(
         edge = input._node
         if edge is None:
             if to_float and a.dtype.kind not in "fc":
-                a = a.astype(dtypes.default.float)
-            out = kernel(a, *constants)
+                a = astype(a, dtypes.default.float)
+            try:
+                out = kernel(a, *constants)
+            except Exception:
+                out = one_by_one(kernel, a, *constants)
             if type(out) is not ndarray:
-                out = np.asarray(out)
+                out = as_array(out)
             return wrap(out)
-        out = kernel(a, *constants)
+        try:
+            out = kernel(a, *constants)
+        except Exception:
+            out = one_by_one(kernel, a, *constants)
         if type(out) is not ndarray:
-            out = np.asarray(out)
+            out = as_array(out)
         if differentiable and mode.enabled:
             if len(constants) != count:
                 constants = op.complete((input, *constants))[1:]
@@ -375,7 +383,7 @@ def binary(
                             return NotImplemented
                         if check is not None:
                             check(a, b)
-                        a, b = promote_number(name, a, b)
+                        a, b = promote_number(name, as_float(a) if to_float else a, b)
             elif isinstance(other, TensorBase):
                 a = input
                 b = other._data
@@ -384,19 +392,21 @@ def binary(
                 if not ((type(a) is float or type(a) is int) and b.dtype.kind == "f"):
                     if check is not None:
                         check(a, b)
-                    b, a = promote_number(name, b, a)
+                    b, a = promote_number(name, as_float(b) if to_float else b, a)
             else:
                 raise not_a_tensor(name, 1, input)
             if to_float and edge_x is None and edge_y is None:
                 a, b = as_float(a), as_float(b)
             try:
                 out = kernel(a, b)
+            except NotBatchable:
+                out = one_by_one(kernel, a, b)
             except ValueError as error:
                 raise broadcast_error(a, b, error) from None
             except TypeError as error:
                 raise no_loop(name, a if isinstance(a, ndarray) else b, error) from None
             if type(out) is not ndarray:
-                out = np.asarray(out)
+                out = as_array(out)
             if differentiable and (edge_x is not None or edge_y is not None) and mode.enabled:
                 pick = picks[(edge_x is not None) + 2 * (edge_y is not None)]
                 return record(op, (edge_x, edge_y), pick((None, input, other, out)), out)
@@ -492,19 +502,22 @@ def op(
             else:
                 edges.append(None)
             bit <<= 1
-        result = kernel(*data)
+        try:
+            result = kernel(*data)
+        except Exception:
+            result = one_by_one(kernel, *data)
         rest: Sequence[Any] = ()
         if extra:
             result, rest = (result[0], result[1:]) if outputs == 1 else (result[:-extra], result[-extra:])
         recording = differentiable and mask and mode.enabled
         if outputs == 1:
             if type(result) is not ndarray:
-                result = np.asarray(result)
+                result = as_array(result)
             if recording:
                 values = entry.collect(args, (result,), rest, data)
                 return record(entry, edges, (plans.get(mask) or entry.plan(mask))(values), result)
             return wrap(result)
-        results = [r if type(r) is ndarray else np.asarray(r) for r in result]
+        results = [r if type(r) is ndarray else as_array(r) for r in result]
         if not recording:
             return tuple([wrap(r) for r in results])
         saved = entry.plan(mask)(entry.collect(args, results if outputs else (), rest, data))
@@ -532,9 +545,12 @@ def many(name: str, kernel: Callable[..., Any], formula: Formula, *, grad_name: 
 
     def call(inputs: Sequence[Any], *constants: Any) -> Tensor:
         data = [t._data for t in inputs]
-        out = kernel(data, *constants)
+        try:
+            out = kernel(data, *constants)
+        except Exception:
+            out = one_by_one(kernel, data, *constants)
         if type(out) is not ndarray:
-            out = np.asarray(out)
+            out = as_array(out)
         if mode.enabled:
             edges = [t._node for t in inputs]
             if any(e is not None for e in edges):

@@ -1,0 +1,15 @@
+"""torch.func: transforms of functions (derivatives, vmap), and modules as functions of their parameters."""
+
+from microtorch.func.batching import vmap as vmap
+from microtorch.func.modules import functional_call as functional_call, stack_module_state as stack_module_state
+from microtorch.func.transforms import (
+    functionalize as functionalize,
+    grad as grad,
+    grad_and_value as grad_and_value,
+    hessian as hessian,
+    jacfwd as jacfwd,
+    jacrev as jacrev,
+    jvp as jvp,
+    linearize as linearize,
+    vjp as vjp,
+)
