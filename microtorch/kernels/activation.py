@@ -171,3 +171,8 @@ def glu(x: Any, axis: int) -> Any:
     """The first half along the axis times the sigmoid of the second."""
     a, b = np.split(x, 2, axis)
     return a * sigmoid(b)
+
+
+def kept_and_scaled(x: Any, mask: Any, scale: float) -> Any:
+    """x times scale where the mask is, else 0 (dropout's mask, and 1 over the probability that it keeps)."""
+    return x * mask * scale

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.half import in_single
+from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.softmax import softmax_backward
 
@@ -46,7 +46,7 @@ def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> 
         return scores
 
 
-@in_single
+@keeping_statistics
 @quiet
 def attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> tuple[Any, Any]:
     """The result, and the weights before dropout; noise: what dropout multiplies them by, or None."""

@@ -78,15 +78,25 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
             try:
                 np.add(out, bias, out=out)
             except ValueError:
-                raise RuntimeError(
-                    f"The expanded size of the tensor ({out.shape[-1]}) must match the existing size ({bias.shape[0]}) "
-                    "at "
-                    f"non-singleton dimension {out.ndim - 1}.  Target sizes: {list(out.shape)}.  Tensor sizes: "
-                    f"{list(bias.shape)}"
-                ) from None
+                raise _bias_misfit(out, bias) from None
         else:
             out = out + bias
     return out
+
+
+def _bias_misfit(out: Any, bias: Any) -> RuntimeError:
+    """PyTorch's error for a bias that does not broadcast to the rows of a product."""
+    sizes = [out.size // max(out.shape[-1], 1), out.shape[-1]]
+    if bias.ndim > 2:
+        return RuntimeError(
+            f"expand(torch.FloatTensor{{{list(bias.shape)}}}, size={sizes}): the number of sizes provided (2) must be "
+            f"greater or equal to the number of dimensions in the tensor ({bias.ndim})"
+        )
+    axis = next(i for i in range(-1, -bias.ndim - 1, -1) if bias.shape[i] not in (1, sizes[i]))
+    return RuntimeError(
+        f"The expanded size of the tensor ({sizes[axis]}) must match the existing size ({bias.shape[axis]}) at "
+        f"non-singleton dimension {axis + 2}.  Target sizes: {sizes}.  Tensor sizes: {list(bias.shape)}"
+    )
 
 
 # sums of products ----------------------------------------------------------------------------------------------------

@@ -115,6 +115,11 @@ def group_norm_backward(g: Any, needs: Any, x: Any, weight: Any, mean: Any, rstd
 # batch norm: x (N, C) or (N, C, ...), statistics over all but C ------------------------------------------------------
 
 
+def reciprocal_deviation(var: Any, eps: float) -> Any:
+    """1 / sqrt(var + eps)."""
+    return 1 / np.sqrt(var + eps)
+
+
 def _channel_sums(x: Any) -> Any:
     """Sums over samples and places."""
     return _add(x, 0) if x.ndim == 2 else _add(_add(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), 2), 0)
@@ -143,7 +148,7 @@ def batch_norm(
     """x less the mean over the deviation of its channel, scaled and shifted: (result, mean, 1 / deviation).
 
     In training the statistics are the batch's, and the running ones, if given, move toward them in place (the variance
-    toward the unbiased one); else they are the running ones.
+    toward the unbiased one); else they are the running ones, and None is returned for them.
     """
     if x.dtype == np.float16:
         weight, bias = (None if v is None else v.astype(np.float32) for v in (weight, bias))
@@ -160,15 +165,15 @@ def batch_norm(
             running_var *= 1 - momentum
             running_var += (momentum * (n / (n - 1) if n > 1 else np.nan)) * var
     else:
-        mean, var = running_mean.copy(), running_var
-    rstd = 1 / np.sqrt(var + eps)
+        mean, var = running_mean, running_var
+    rstd = reciprocal_deviation(var, eps)
     scale = rstd if weight is None else rstd * weight
     shift = -mean * scale
     if bias is not None:
         shift = shift + bias
     out = x * _by_channel(scale, x)
     out += _by_channel(shift, x)
-    return out, mean, rstd
+    return (out, mean, rstd) if training else (out, None, None)
 
 
 @in_single

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
-from microtorch.autograd.state import wrap
-from microtorch.autograd.table import op, unary
+import numpy as np
+
+from microtorch.autograd.table import Call, op, unary
 from microtorch.kernels import norm as K, reduce as KR
 from microtorch.ops.reduce import _norm_x
 
@@ -75,9 +77,15 @@ group_norm = op("group_norm", K.group_norm, inputs="x weight bias", joint=_group
 # batch norm ----------------------------------------------------------------------------------------------------------
 
 
-def _batch_norm(xp: Any, g: Any, needs: Any, x: Any, weight: Any, training: bool, mean: Any, rstd: Any) -> list[Any]:
+def _batch_norm(
+    xp: Any, g: Any, needs: Any, x: Any, weight: Any, running_mean: Any, running_var: Any, training: bool, eps: float,
+    mean: Any, rstd: Any,
+) -> list[Any]:  # fmt: skip
+    """In evaluation the statistics are what the running ones are now, as in PyTorch."""
     if not xp.recorded:
-        return K.batch_norm_backward(g, needs, x, weight, training, mean, rstd)
+        if not training:
+            mean, rstd = running_mean, K.reciprocal_deviation(running_var, eps)
+        return [*K.batch_norm_backward(g, needs, x, weight, training, mean, rstd), None, None]
     axes = (0, *range(2, len(x.shape)))
     by_channel = (1, x.shape[1]) + (1,) * (len(x.shape) - 2)
     scaled = g if weight is None else g * xp.reshape(weight, by_channel)
@@ -85,18 +93,86 @@ def _batch_norm(xp: Any, g: Any, needs: Any, x: Any, weight: Any, training: bool
         gx, h = _standardize_backward(xp, scaled, x, axes, mean, rstd)
     else:
         gx, h = scaled * rstd, (x - mean) * rstd
-    return [gx, xp.sum(g * h, axes, False) if needs[1] else None, xp.sum(g, axes, False) if needs[2] else None]
+    gw, gb = xp.sum(g * h, axes, False) if needs[1] else None, xp.sum(g, axes, False) if needs[2] else None
+    return [gx, gw, gb, None, None]
 
 
-def _batch_norm_again(xp: Any, x: Any, training: bool, eps: float, mean: Any, rstd: Any) -> tuple[Any, Any]:
+def _batch_norm_again(
+    xp: Any, x: Any, running_mean: Any, running_var: Any, training: bool, eps: float
+) -> tuple[Any, Any]:
     if training:
         return _statistics(xp, x, (0, *range(2, len(x.shape))), eps)
     by_channel = (1, x.shape[1]) + (1,) * (len(x.shape) - 2)  # the running statistics are constants
-    return wrap(mean.reshape(by_channel)), wrap(rstd.reshape(by_channel))
+    return xp.reshape(running_mean, by_channel), xp.rsqrt(xp.reshape(running_var, by_channel) + eps)
 
 
-batch_norm = op("batch_norm", K.batch_norm, inputs="x weight bias", joint=_batch_norm, residuals=["mean", "rstd"],
-                again=_batch_norm_again, grad_name="NativeBatchNormBackward0")  # fmt: skip
+batch_norm = op("batch_norm", K.batch_norm, inputs="x weight bias running_mean running_var", joint=_batch_norm,
+                residuals=["mean", "rstd"], again=_batch_norm_again, grad_name="NativeBatchNormBackward0")  # fmt: skip
+
+
+# the same with the statistics as further results --------------------------------------
+
+
+def _shown(kernel: Any, shape: Any) -> Any:
+    """A kernel whose residuals are results, too, of the shape that `shape` makes of its arguments (None: empty)."""
+
+    @functools.wraps(kernel)
+    def call(x: Any, *rest: Any) -> tuple[Any, ...]:
+        out, mean, rstd = kernel(x, *rest)
+        if mean is None:
+            return out, np.empty(0, x.dtype), np.empty(0, x.dtype), mean, rstd
+        size = shape(x, *rest)
+        return out, mean.reshape(size).astype(x.dtype), rstd.reshape(size).astype(x.dtype), mean, rstd
+
+    return call
+
+
+def _native_layer_norm(xp: Any, g: Any, needs: Any, x: Any, weight: Any, shape: Any, mean: Any, rstd: Any) -> list[Any]:
+    return [None] * 3 if g[0] is None else _layer_norm(xp, g[0], needs, x, weight, shape, mean, rstd)
+
+
+def _native_group_norm(
+    xp: Any, g: Any, needs: Any, x: Any, weight: Any, groups: int, mean: Any, rstd: Any
+) -> list[Any]:
+    """Unlike those of the others, the statistics have gradients; in PyTorch they count only all three together."""
+    if g[0] is None:
+        return [None] * 3
+    grads = _group_norm(xp, g[0], needs, x, weight, groups, mean, rstd)
+    if needs[0] and g[1] is not None and g[2] is not None and 0 not in x.shape:
+        rows, column = xp.reshape(x, _grouped(x, groups)), (mean.shape[0], 1)
+        n = rows.shape[1]
+        by_rstd = xp.reshape(g[2], column) * (rstd * rstd * rstd) / n  # d rstd / dx = -rstd^3 (x - mean) / n
+        grads[0] = grads[0] + xp.reshape(xp.reshape(g[1], column) / n - (rows - mean) * by_rstd, x.shape)
+    return grads
+
+
+def _native_batch_norm(
+    xp: Any, g: Any, needs: Any, x: Any, weight: Any, running_mean: Any, running_var: Any, training: bool, eps: float,
+    mean: Any, rstd: Any,
+) -> list[Any]:  # fmt: skip
+    if g[0] is None:
+        return [None] * 5
+    return _batch_norm(xp, g[0], needs, x, weight, running_mean, running_var, training, eps, mean, rstd)
+
+
+def _native(name: str, inputs: str, kernel: Any, shape: Any, joint: Any, again: Any, grad_name: str) -> Call:
+    return op(name, _shown(kernel, shape), inputs=inputs, outputs=3, joint=joint, again=again,
+              residuals=["mean", "rstd"], grad_name=grad_name)  # fmt: skip
+
+
+native_layer_norm = _native(
+    "native_layer_norm", "x weight bias", K.layer_norm,
+    lambda x, weight, bias, shape, eps: x.shape[: x.ndim - len(shape)] + (1,) * len(shape),
+    _native_layer_norm, _layer_norm_again, "NativeLayerNormBackward0",
+)  # fmt: skip
+native_group_norm = _native(
+    "native_group_norm", "x weight bias", K.group_norm, lambda x, weight, bias, groups, eps: (x.shape[0], groups),
+    _native_group_norm, _group_norm_again, "NativeGroupNormBackward0",
+)  # fmt: skip
+native_batch_norm = _native(
+    "native_batch_norm", "x weight bias running_mean running_var", K.batch_norm, lambda x, *rest: (x.shape[1],),
+    _native_batch_norm, _batch_norm_again, "NativeBatchNormBackward0",
+)  # fmt: skip
 
 
 # distances: vector_norm under the names that PyTorch prints -----------------------------------------------------------

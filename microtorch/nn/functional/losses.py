@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.autograd.modes import mode
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import need_tensor
-from microtorch.nn.functional.checks import broadcast, not_implemented, reduced, reduction_of
+from microtorch.functions.pointwise import same_dtype
+from microtorch.nn.functional.checks import (
+    REDUCTIONS,
+    as_half,
+    broadcast,
+    not_implemented,
+    reduced,
+    reduction_of,
+    single,
+)
 from microtorch.nn.functional.convolution import linear
 from microtorch.ops import (
     activation as A,
@@ -279,10 +289,6 @@ def _check_classes(input: Any, target: Any, weight: Any, kernel: str) -> None:
         raise ValueError(
             f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({t.shape[0] if t.ndim else 1})."
         )
-    if t.dtype not in (np.int64, np.uint8):
-        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {of[t.dtype].type_name}")
-    if x.dtype.kind != "f":
-        raise not_implemented(kernel, input)
     if x.ndim == 2:
         if t.ndim != 1:
             raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
@@ -305,6 +311,10 @@ def _check_classes(input: Any, target: Any, weight: Any, kernel: str) -> None:
         if weight._data.dtype != x.dtype:
             names = of[x.dtype].type_name, of[weight._data.dtype].type_name
             raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
+    if t.dtype not in (np.int64, np.uint8):
+        raise RuntimeError(f"expected target dtype to be Long or Byte, but got {of[t.dtype].type_name}")
+    if x.dtype.kind != "f":
+        raise not_implemented(kernel, input)
 
 
 def _class_numbers(target: Any, x: Any) -> Any:
@@ -464,12 +474,15 @@ def kl_div(
                 stacklevel=2,
             )
         mode = "sum" if reduction == "batchmean" else reduction_of(None, None, reduction)
-    if log_target:
-        losses = P.mul(P.exp(target), P.sub(target, input))
-    else:
-        losses = P.sub(L.x_log_x(target), P.mul(target, input))
-    result = reduced(losses, mode)
+    result = divergence(input, target, mode, log_target)
     return P.div(result, input._data.shape[0]) if reduction == "batchmean" and input._data.ndim else result
+
+
+def divergence(input: Any, target: Any, reduction: str, log_target: bool) -> Tensor:
+    """`kl_div` with one of the usual reductions."""
+    if log_target:
+        return reduced(P.mul(P.exp(target), P.sub(target, input)), reduction)
+    return reduced(P.sub(L.x_log_x(target), P.mul(target, input)), reduction)
 
 
 def soft_margin_loss(
@@ -477,7 +490,18 @@ def soft_margin_loss(
 ) -> Tensor:
     """log(1 + exp(-target * input)), for targets 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    return L.soft_margin_loss(*broadcast(input, target), reduction)
+    kinds = [of[t._data.dtype].type_name for t in (input, target)]
+    if target._data.dtype.kind == "b":
+        P.neg(target)  # raises
+    if target._node is not None and mode.enabled:
+        raise RuntimeError(
+            "The function 'soft_margin_loss' is not differentiable with respect to argument 'target'. This input "
+            "cannot have requires_grad True."
+        )
+    if "f" not in (input._data.dtype.kind, target._data.dtype.kind):
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {kinds[0]}")
+    result = L.soft_margin_loss(*broadcast(*same_dtype(input, target)), reduction)
+    return result if result._data.dtype == input._data.dtype else P.cast(result, input._data.dtype)
 
 
 def multilabel_soft_margin_loss(
@@ -490,13 +514,15 @@ def multilabel_soft_margin_loss(
 ) -> Tensor:
     """The mean over classes of the binary cross entropy with logits."""
     reduction = reduction_of(size_average, reduce, reduction)
+    dtype = input._data.dtype
+    input, target, weight = single(input), single(target), single(weight)
     positive = P.mul(target, A.log_sigmoid(input))
     negative = P.mul(P.sub(1, target), A.log_sigmoid(P.neg(input)))
     losses = P.neg(P.add(positive, negative))
     if weight is not None:
         losses = P.mul(losses, weight)
     axis = input._data.ndim - 1
-    return reduced(P.div(R.sum(losses, (axis,), False), input._data.shape[axis]), reduction)
+    return as_half(reduced(P.div(R.sum(losses, (axis,), False), input._data.shape[axis]), reduction), dtype)
 
 
 def multi_margin_loss(
@@ -633,6 +659,20 @@ def ctc_loss(
     return R.sum_all(losses, None, False)
 
 
+def _check_options(reduction: str, label_smoothing: float, target: Any, weight: Any, bias: Any) -> None:
+    """PyTorch's warning where it would not cut the product into chunks in spite of `options`."""
+    out = weight.shape[1:-1]
+    if out or reduction not in REDUCTIONS or label_smoothing or target._data.dtype != np.int64:
+        warnings.warn(
+            "linear_cross_entropy: ``options`` ignored; chunked path needs reduction in {'mean','sum','none'}, "
+            "label_smoothing == 0, target.dtype == int64, out_features == (). Got "
+            f"reduction={reduction!r}, label_smoothing={label_smoothing}, target.dtype={target.dtype}, "
+            f"out_features={out}, tracing=False, "
+            f"linear_bias.shape={None if bias is None else tuple(bias.shape)}.",
+            stacklevel=3,
+        )
+
+
 def linear_cross_entropy(
     input: Any,
     linear_weight: Any,
@@ -669,14 +709,19 @@ def linear_cross_entropy(
             "got unbatched "
             f"input with shape {x.shape}"
         )
-    if ignore_index is not None and target._data.dtype.kind == "f":
+    if ignore_index is not None and target._data.shape == (*x.shape[:-1], *w.shape[:-1]):
         raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    if options is not None:
+        _check_options(reduction, label_smoothing, target, w, linear_bias)
+    dtype = x.dtype
+    input, linear_weight, linear_bias = single(input), single(linear_weight), single(linear_bias)
     rows = S.reshape(linear_weight, (-1, w.shape[-1]))
     shift = None if linear_bias is None else S.reshape(linear_bias, (-1,))
     scores = linear(input, rows, shift)
     if w.ndim > 2:
         scores = S.reshape(scores, (x.shape[0], *w.shape[:-1]))
-    return cross_entropy(
-        scores, target, weight, ignore_index=-100 if ignore_index is None else ignore_index, reduction=reduction,
-        label_smoothing=label_smoothing,
+    loss = cross_entropy(
+        scores, single(target), single(weight), ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction, label_smoothing=label_smoothing,
     )  # fmt: skip
+    return as_half(loss, dtype)

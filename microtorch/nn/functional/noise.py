@@ -70,7 +70,8 @@ def _feature_shape(x: Any) -> tuple[int, ...]:
     return (*x.shape[:2], *(1,) * (x.ndim - 2))
 
 
-def _feature_dropout(input: Any, p: float, training: bool, inplace: bool) -> Tensor:
+def feature_dropout(input: Any, p: float, training: bool, inplace: bool = False) -> Tensor:
+    """Whole channels of (N, C, ...) set to 0 with probability p."""
     if not training or p == 0 or input._data.size == 0:
         return input
     return _apply(input, p, inplace, _feature_shape(input._data))
@@ -78,7 +79,7 @@ def _feature_dropout(input: Any, p: float, training: bool, inplace: bool) -> Ten
 
 def _unbatched(input: Any, p: float, training: bool, inplace: bool) -> Tensor:
     """Channel-wise dropout of one sample: put a batch dimension in front and take it away again."""
-    result = _feature_dropout(S.unsqueeze(input, 0), p, training, inplace)
+    result = feature_dropout(S.unsqueeze(input, 0), p, training, inplace)
     return S.squeeze_one(result, (0,))
 
 
@@ -98,7 +99,7 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             "or 3D "
             "inputs)."
         )
-    return (_unbatched if ndim == 2 else _feature_dropout)(input, p, training, inplace)
+    return (_unbatched if ndim == 2 else feature_dropout)(input, p, training, inplace)
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -128,7 +129,7 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             "behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
-    return _feature_dropout(input, p, training, inplace)
+    return feature_dropout(input, p, training, inplace)
 
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -147,7 +148,7 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
             "dimension (i.e. 4D or 5D inputs).",
             stacklevel=2,
         )
-    return (_feature_dropout if ndim == 5 else _unbatched)(input, p, training, inplace)
+    return (feature_dropout if ndim == 5 else _unbatched)(input, p, training, inplace)
 
 
 def _alpha(input: Any, p: float, training: bool, inplace: bool, feature: bool) -> Tensor:

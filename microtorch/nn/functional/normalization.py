@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.node import written
+from microtorch.autograd.state import wrap
 from microtorch.functions.arguments import need_tensor
+from microtorch.functions.shape import select
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.nn.functional.pooling import mean_over_channels
 from microtorch.ops import norm as N, pointwise as P, reduce as R, shape as S
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
 
-def _normalized(name: str, input: Any, normalized_shape: Sequence[int], weight: Any, bias: Any) -> tuple[int, ...]:
+def normalized_dims(name: str, input: Any, normalized_shape: Sequence[int], weight: Any, bias: Any) -> tuple[int, ...]:
     shape = tuple(normalized_shape)
     x = input._data
     if not shape:
@@ -62,11 +64,11 @@ def layer_norm(
         or x.shape[-len(normalized_shape) :] != normalized_shape
         or not normalized_shape
     ):
-        normalized_shape = _normalized("layer_norm", input, normalized_shape, weight, bias)
+        normalized_shape = normalized_dims("layer_norm", input, normalized_shape, weight, bias)
     elif (weight is not None and weight._data.shape != normalized_shape) or (
         bias is not None and bias._data.shape != normalized_shape
     ):
-        _normalized("layer_norm", input, normalized_shape, weight, bias)
+        normalized_dims("layer_norm", input, normalized_shape, weight, bias)
     if x.dtype.kind != "f":
         raise not_implemented("LayerNormKernelImpl", input)
     return N.layer_norm(input, weight, bias, normalized_shape, eps)
@@ -78,7 +80,7 @@ def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, ep
     eps: added to the mean square; default: the machine epsilon of the dtype.
     """
     need_tensor("rms_norm", input)
-    shape = _normalized("rms_norm", input, normalized_shape, weight, None)
+    shape = normalized_dims("rms_norm", input, normalized_shape, weight, None)
     ndim = input._data.ndim
     axes = tuple(range(ndim - len(shape), ndim))
     if eps is None:
@@ -125,12 +127,36 @@ def batch_norm(
             raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     elif eps < 0.0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
+    return normalized_by_batch(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+def normalized_by_batch(
+    input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, training: bool, momentum: float, eps: float
+) -> Tensor:
+    """`batch_norm` without its checks of the batch's size and of eps."""
+    x = input._data
     if not training:
         for word, v in (("running_mean", running_mean), ("running_var", running_var)):
             if v is None:
                 raise RuntimeError(f"{word} must be defined in evaluation mode")
-    if x.ndim == 1 and x.size == 0:
-        return P.mul(input, 1)
+    if x.size == 0 and (x.ndim == 1 or (x.ndim > 1 and x.shape[1] == 0) or weight is None or weight._data.size):
+        return _of_nothing(input, weight, bias)
+    check_batch_norm(input, weight, bias, running_mean, running_var)
+    # PyTorch does not count the update of the running statistics as a write (their version stays)
+    return N.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+def _of_nothing(input: Any, weight: Any, bias: Any) -> Tensor:
+    """The batch norm of no elements: as empty as the input, and with zeros for the gradients."""
+    out = P.clone(input)
+    if weight is not None:
+        out = P.mul(out, select(weight, 0, 0))
+    return out if bias is None else P.add(out, select(bias, 0, 0))
+
+
+def check_batch_norm(input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any) -> None:
+    """PyTorch's errors for what cannot be normalized by batch: the number of dimensions, the dtype, the channels."""
+    x = input._data
     if x.ndim < 2:
         raise IndexError(
             f"Dimension out of range (expected to be in range of [-{x.ndim or 1}, {(x.ndim or 1) - 1}], but got 1)"
@@ -140,9 +166,6 @@ def batch_norm(
     _check_channels(
         "batch_norm", x.shape[1], running_mean=running_mean, running_var=running_var, weight=weight, bias=bias
     )
-    mean, var = None if running_mean is None else running_mean._data, None if running_var is None else running_var._data
-    # PyTorch does not count the update of the running statistics as a write (their version stays)
-    return N.batch_norm(input, weight, bias, mean, var, training, momentum, eps)
 
 
 def instance_norm(
@@ -163,6 +186,15 @@ def instance_norm(
     x = input._data
     if use_input_stats and math.prod(x.shape[2:]) == 1:
         raise ValueError(f"Expected more than 1 spatial element when training, got input size {Size(x.shape)}")
+    return normalized_by_instance(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps)
+
+
+def normalized_by_instance(
+    input: Any, weight: Any, bias: Any, running_mean: Any, running_var: Any, use_input_stats: bool, momentum: float,
+    eps: float,
+) -> Tensor:  # fmt: skip
+    """`instance_norm` without its check of the sample's size."""
+    x = input._data
     if not use_input_stats and (running_mean is None or running_var is None):
         raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
     n, c = x.shape[0], x.shape[1]
@@ -170,13 +202,13 @@ def instance_norm(
     rows = S.reshape(input, (1, n * c, *x.shape[2:]))
     w = None if weight is None else _repeated(weight, n)
     b = None if bias is None else _repeated(bias, n)
-    mean: Any = None if running_mean is None else np.tile(running_mean._data, n)
-    var: Any = None if running_var is None else np.tile(running_var._data, n)
+    mean = None if running_mean is None else wrap(np.tile(running_mean._data, n))
+    var = None if running_var is None else wrap(np.tile(running_var._data, n))
     out = N.batch_norm(rows, w, b, mean, var, use_input_stats, momentum, eps)
     if use_input_stats:
         for running, values in ((running_mean, mean), (running_var, var)):
-            if running is not None:
-                running._data[...] = values.reshape(n, c).mean(0)
+            if values is not None:
+                running._data[...] = values._data.reshape(n, c).mean(0)
                 written(running)
     return S.reshape(out, x.shape)
 
@@ -191,10 +223,23 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     Raises RuntimeError if the groups do not divide the channels.
     """
     need_tensor("group_norm", input)
+    size = input._data.shape
+    if len(size) >= 2:
+        _verify_batch_size((size[0] * size[1] // num_groups, num_groups, *size[2:]))
+    return normalized_by_group(input, num_groups, weight, bias, eps)
+
+
+def normalized_by_group(input: Any, num_groups: int, weight: Any, bias: Any, eps: float) -> Tensor:
+    """`group_norm` without its check of the sample's size."""
+    check_groups(input, num_groups, weight, bias)
+    return N.group_norm(input, weight, bias, num_groups, eps)
+
+
+def check_groups(input: Any, num_groups: int, weight: Any, bias: Any) -> None:
+    """PyTorch's errors for what cannot be normalized by groups of channels."""
     x = input._data
     if x.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {x.ndim}")
-    _verify_batch_size((x.shape[0] * x.shape[1] // num_groups, num_groups, *x.shape[2:]))
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
     channels = x.shape[1]
@@ -211,7 +256,6 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
                 "shape "
                 f"{list(v._data.shape)} and input of shape {list(x.shape)}"
             )
-    return N.group_norm(input, weight, bias, num_groups, eps)
 
 
 def local_response_norm(input: Any, size: int, alpha: float = 0.0001, beta: float = 0.75, k: float = 1.0) -> Tensor:
