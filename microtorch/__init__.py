@@ -602,8 +602,87 @@ newaxis = None
 from microtorch.functions.softmax import log_softmax as log_softmax, softmax as softmax
 
 if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for (see _lazy.py)
-    from microtorch import nn as nn
-    from microtorch.nn.utils.weight_norm import norm_except_dim as norm_except_dim
+    from microtorch import (
+        __config__ as __config__,
+        _dynamo as _dynamo,
+        accelerator as accelerator,
+        amp as amp,
+        backends as backends,
+        compiler as compiler,
+        cpu as cpu,
+        cuda as cuda,
+        distributed as distributed,
+        distributions as distributions,
+        fft as fft,
+        func as func,
+        futures as futures,
+        fx as fx,
+        hub as hub,
+        jit as jit,
+        linalg as linalg,
+        mps as mps,
+        mtia as mtia,
+        multiprocessing as multiprocessing,
+        nested as nested,
+        nn as nn,
+        onnx as onnx,
+        optim as optim,
+        overrides as overrides,
+        profiler as profiler,
+        return_types as return_types,
+        serialization as serialization,
+        signal as signal,
+        sparse as sparse,
+        special as special,
+        testing as testing,
+        torch_version as torch_version,
+        utils as utils,
+        version as version,
+        xpu as xpu,
+    )
+    from microtorch._names import (
+        compiled_with_cxx11_abi as compiled_with_cxx11_abi,
+        get_device as get_device,
+        get_device_module as get_device_module,
+        is_distributed as is_distributed,
+        is_inference as is_inference,
+        is_vulkan_available as is_vulkan_available,
+        typename as typename,
+    )
+    from microtorch._settings import (
+        are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
+        get_deterministic_debug_mode as get_deterministic_debug_mode,
+        get_float32_matmul_precision as get_float32_matmul_precision,
+        get_num_interop_threads as get_num_interop_threads,
+        get_num_threads as get_num_threads,
+        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
+        is_warn_always_enabled as is_warn_always_enabled,
+        set_deterministic_debug_mode as set_deterministic_debug_mode,
+        set_float32_matmul_precision as set_float32_matmul_precision,
+        set_flush_denormal as set_flush_denormal,
+        set_num_interop_threads as set_num_interop_threads,
+        set_num_threads as set_num_threads,
+        set_warn_always as set_warn_always,
+        use_deterministic_algorithms as use_deterministic_algorithms,
+    )
+    from microtorch.amp import (
+        GradScaler as GradScaler,
+        autocast as autocast,
+    )
+    from microtorch.amp.autocast_mode import (
+        get_autocast_dtype as get_autocast_dtype,
+        get_autocast_cpu_dtype as get_autocast_cpu_dtype,
+        get_autocast_gpu_dtype as get_autocast_gpu_dtype,
+        is_autocast_cache_enabled as is_autocast_cache_enabled,
+        is_autocast_cpu_enabled as is_autocast_cpu_enabled,
+        is_autocast_enabled as is_autocast_enabled,
+    )
+    from microtorch.compiler import (
+        compile as compile,
+    )
+    from microtorch.func import (
+        vmap as vmap,
+    )
     from microtorch.nn.functional import (
         adaptive_avg_pool1d as adaptive_avg_pool1d,
         avg_pool1d as avg_pool1d,
@@ -674,34 +753,24 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         poisson_nll_loss as poisson_nll_loss,
         triplet_margin_loss as triplet_margin_loss,
     )
-    from microtorch import accelerator as accelerator, amp as amp, backends as backends, cuda as cuda, jit as jit
-    from microtorch import mps as mps, multiprocessing as multiprocessing, xpu as xpu
-    from microtorch._compile import compile as compile
-    from microtorch._settings import (
-        are_deterministic_algorithms_enabled as are_deterministic_algorithms_enabled,
-        get_deterministic_debug_mode as get_deterministic_debug_mode,
-        get_float32_matmul_precision as get_float32_matmul_precision,
-        get_num_interop_threads as get_num_interop_threads,
-        get_num_threads as get_num_threads,
-        is_deterministic_algorithms_warn_only_enabled as is_deterministic_algorithms_warn_only_enabled,
-        set_deterministic_debug_mode as set_deterministic_debug_mode,
-        set_float32_matmul_precision as set_float32_matmul_precision,
-        set_flush_denormal as set_flush_denormal,
-        set_num_interop_threads as set_num_interop_threads,
-        set_num_threads as set_num_threads,
-        use_deterministic_algorithms as use_deterministic_algorithms,
+    from microtorch.nn.utils.weight_norm import (
+        norm_except_dim as norm_except_dim,
     )
-    from microtorch.amp import GradScaler as GradScaler, autocast as autocast
-    from microtorch.amp.autocast_mode import is_autocast_enabled as is_autocast_enabled
-    from microtorch import fft as fft
-    from microtorch import linalg as linalg
-    from microtorch import return_types as return_types
-    from microtorch import signal as signal
-    from microtorch import special as special
-    from microtorch import optim as optim, utils as utils
-    from microtorch import serialization as serialization
-    from microtorch.serialization import load as load, save as save
-    from microtorch.version import __version__ as __version__
+    from microtorch.serialization import (
+        load as load,
+        save as save,
+    )
+    from microtorch.sparse import (
+        sparse_bsc_tensor as sparse_bsc_tensor,
+        sparse_bsr_tensor as sparse_bsr_tensor,
+        sparse_compressed_tensor as sparse_compressed_tensor,
+        sparse_coo_tensor as sparse_coo_tensor,
+        sparse_csc_tensor as sparse_csc_tensor,
+        sparse_csr_tensor as sparse_csr_tensor,
+    )
+    from microtorch.version import (
+        __version__ as __version__,
+    )
 
 
 def __getattr__(name: str) -> object:

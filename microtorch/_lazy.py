@@ -1,4 +1,4 @@
-"""Which names of `torch` are loaded when they are first asked for, and from where: `import microtorch` is quick thereby.
+"""Which names of `torch` are loaded when they are first asked for, and from where: that keeps the import quick.
 
 `microtorch.__getattr__` asks here. Nothing else changes: `torch.nn.functional`, `from microtorch import nn` and
 `import microtorch.optim as optim` work as with a module loaded at once.
@@ -11,31 +11,40 @@ import importlib
 from microtorch._missing import missing_name
 
 MODULES = frozenset(
-    """__config__ _dynamo accelerator amp backends compiler cpu cuda distributed distributions fft futures
-    fx hub jit linalg mps mtia multiprocessing nested nn onnx optim overrides profiler return_types serialization sparse
-    special testing torch_version utils version xpu""".split()
+    """__config__ _dynamo accelerator amp backends compiler cpu cuda distributed distributions fft func
+    futures fx hub jit linalg mps mtia multiprocessing nested nn onnx optim overrides profiler return_types
+    serialization signal sparse special testing torch_version utils version xpu""".split()
 )
 """Modules that are attributes of `torch` under their own names."""
 
 _FROM = {
     "microtorch._names": """compiled_with_cxx11_abi get_device get_device_module is_distributed is_inference
         is_vulkan_available typename""",
-    "microtorch.amp.autocast_mode": """autocast get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype
-        is_autocast_available is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled""",
+    "microtorch._settings": """are_deterministic_algorithms_enabled get_deterministic_debug_mode
+        get_float32_matmul_precision get_num_interop_threads get_num_threads
+        is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled set_deterministic_debug_mode
+        set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_num_threads set_warn_always
+        use_deterministic_algorithms""",
+    "microtorch.amp": "GradScaler autocast",
+    "microtorch.amp.autocast_mode": """get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype
+        is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled""",
     "microtorch.compiler": "compile",
-    "microtorch.nn.functional": """adaptive_avg_pool1d alpha_dropout avg_pool1d batch_norm bilinear celu conv1d conv2d
-        conv3d conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity dropout group_norm hardshrink
-        instance_norm layer_norm max_pool1d max_pool2d max_pool3d pairwise_distance prelu rms_norm rrelu selu
-        threshold""",
+    "microtorch.func": "vmap",
+    "microtorch.nn.functional": """adaptive_avg_pool1d avg_pool1d bilinear celu celu_ channel_shuffle conv1d conv2d
+        conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity hardshrink
+        native_channel_shuffle pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu rms_norm rrelu rrelu_
+        selu selu_ threshold threshold_""",
+    "microtorch.nn.functional.native": """adaptive_max_pool1d affine_grid_generator alpha_dropout alpha_dropout_
+        batch_norm binary_cross_entropy_with_logits constant_pad_nd convolution cosine_embedding_loss ctc_loss
+        dropout dropout_ embedding embedding_renorm_ feature_alpha_dropout feature_alpha_dropout_ feature_dropout
+        feature_dropout_ grid_sampler grid_sampler_2d grid_sampler_3d group_norm hinge_embedding_loss instance_norm
+        kl_div layer_norm margin_ranking_loss max_pool1d max_pool1d_with_indices max_pool2d max_pool3d
+        native_batch_norm native_dropout native_dropout_backward native_group_norm native_layer_norm
+        poisson_nll_loss triplet_margin_loss""",
     "microtorch.nn.utils.weight_norm": "norm_except_dim",
     "microtorch.serialization": "load save",
-    "microtorch.settings": """are_deterministic_algorithms_enabled get_deterministic_debug_mode
-        get_float32_matmul_precision is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled
-        set_deterministic_debug_mode set_float32_matmul_precision set_flush_denormal set_warn_always
-        use_deterministic_algorithms""",
     "microtorch.sparse": """sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor
         sparse_csc_tensor sparse_csr_tensor""",
-    "microtorch.threads": "get_num_interop_threads get_num_threads set_num_interop_threads set_num_threads",
     "microtorch.version": "__version__",
 }
 

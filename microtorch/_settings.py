@@ -21,11 +21,13 @@ __all__ = [
     "get_num_interop_threads",
     "get_num_threads",
     "is_deterministic_algorithms_warn_only_enabled",
+    "is_warn_always_enabled",
     "set_deterministic_debug_mode",
     "set_float32_matmul_precision",
     "set_flush_denormal",
     "set_num_interop_threads",
     "set_num_threads",
+    "set_warn_always",
     "use_deterministic_algorithms",
 ]
 
@@ -101,6 +103,20 @@ def set_flush_denormal(mode: bool, /) -> bool:
 
 _deterministic, _warn_only = False, False
 _precision = "highest"
+_warn_always = False
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Remember the switch: Python's own filters decide how often a warning is shown."""
+    global _warn_always
+    if not isinstance(b, bool):
+        raise RuntimeError(f"setWarnOnlyOnce expects a bool, but got {type(b).__name__}")
+    _warn_always = b
+
+
+def is_warn_always_enabled() -> bool:
+    """What `set_warn_always` was given last."""
+    return _warn_always
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:

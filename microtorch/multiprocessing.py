@@ -98,7 +98,7 @@ class ProcessContext:
         process, reader = self.processes[i], self._errors[i]
         code = process.exitcode
         if reader.poll():
-            text = "\n\n-- Process %d terminated with the following error:\n" % i + reader.recv()
+            text = f"\n\n-- Process {i} terminated with the following error:\n{reader.recv()}"
             return ProcessRaisedException(text, i, process.pid)
         if code < 0:
             name = signal.Signals(-code).name

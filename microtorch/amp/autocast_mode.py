@@ -21,6 +21,31 @@ def is_autocast_enabled(device_type: str | None = None) -> bool:
     return False
 
 
+def is_autocast_cpu_enabled() -> bool:
+    """False."""
+    return False
+
+
+def is_autocast_cache_enabled() -> bool:
+    """True, as in PyTorch at first."""
+    return True
+
+
+def get_autocast_dtype(device_type: str) -> dtypes.dtype:
+    """What autocast would cast to on that kind of device."""
+    return dtypes.bfloat16 if device(device_type).type == "cpu" else dtypes.float16
+
+
+def get_autocast_gpu_dtype() -> dtypes.dtype:
+    """What autocast would cast to on CUDA."""
+    return dtypes.float16
+
+
+def get_autocast_cpu_dtype() -> dtypes.dtype:
+    """What autocast would cast to on the CPU."""
+    return dtypes.bfloat16
+
+
 def is_autocast_available(device_type: str) -> bool:
     """Whether PyTorch has autocast for a kind of device."""
     return device(device_type).type in ("cpu", "cuda", "xpu", "hpu", "mtia", "mps", "xla", "ipu", "privateuseone")

@@ -15,6 +15,7 @@ from microtorch.backends import (
     mps as mps,
     openmp as openmp,
     opt_einsum as opt_einsum,
+    quantized as quantized,
 )
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 _sdp = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
 
 
@@ -15,7 +20,16 @@ class _MatMul:
     fp32_precision = "none"
 
 
-matmul = _MatMul()
+class _PlanCache:
+    """The plans of CUDA's Fourier transforms: none."""
+
+    size, max_size = 0, 0
+
+    def clear(self) -> None:
+        """Nothing to forget."""
+
+
+matmul, cufft_plan_cache = _MatMul(), _PlanCache()
 
 
 def is_built() -> bool:
@@ -61,3 +75,25 @@ def cudnn_sdp_enabled() -> bool:
 def enable_cudnn_sdp(enabled: bool) -> None:
     """Set the switch."""
     _sdp["cudnn"] = enabled
+
+
+@contextmanager
+def _switched(**switches: bool) -> Iterator[dict[str, Any]]:
+    before = dict(_sdp)
+    _sdp.update(switches)
+    try:
+        yield {}
+    finally:
+        _sdp.update(before)
+
+
+def sdp_kernel(
+    enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True, enable_cudnn: bool = True
+) -> Any:
+    """A block with other switches (deprecated by PyTorch)."""
+    message = (
+        "`torch.backends.cuda.sdp_kernel()` is deprecated. In the future, this context manager will be removed. "
+        "Please see `torch.nn.attention.sdpa_kernel()` for the new context manager, with updated signature."
+    )
+    warnings.warn(message, FutureWarning, stacklevel=2)
+    return _switched(flash=enable_flash, math=enable_math, mem_efficient=enable_mem_efficient, cudnn=enable_cudnn)

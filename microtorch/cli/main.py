@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from microtorch.cli.program import ProgramError
 from microtorch.cli.run import run_module, run_script
-from microtorch.version import __version__
+from microtorch.release import __version__
 
 _RUN = """\
 Run a Python program with `import torch` meaning microtorch. The program is run as `python SCRIPT ARGS` would run it;

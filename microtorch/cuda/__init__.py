@@ -7,11 +7,24 @@ nothing.
 from __future__ import annotations
 
 import collections
+import warnings
 from types import TracebackType
 from typing import Any, NoReturn
 
 from microtorch._missing import missing_name as _missing_name
-from microtorch.cuda import amp as amp
+from microtorch.cuda import amp as amp, nccl as nccl, nvtx as nvtx
+from microtorch.cuda.types import (
+    BFloat16Tensor as BFloat16Tensor,
+    BoolTensor as BoolTensor,
+    ByteTensor as ByteTensor,
+    CharTensor as CharTensor,
+    DoubleTensor as DoubleTensor,
+    FloatTensor as FloatTensor,
+    HalfTensor as HalfTensor,
+    IntTensor as IntTensor,
+    LongTensor as LongTensor,
+    ShortTensor as ShortTensor,
+)
 from microtorch.size import device as _device
 
 default_generators: tuple[Any, ...] = ()
@@ -175,7 +188,45 @@ def reset_peak_memory_stats(device: Any = None) -> None:
     """Nothing: no memory was ever used."""
 
 
-reset_max_memory_allocated = reset_peak_memory_stats
+reset_max_memory_allocated = reset_accumulated_memory_stats = reset_peak_memory_stats
+
+
+def memory_cached(device: Any = None) -> int:
+    """The old name of `memory_reserved`: 0 bytes."""
+    warnings.warn("`torch.cuda.memory_cached` has been renamed to `torch.cuda.memory_reserved`", FutureWarning, 2)
+    return 0
+
+
+def max_memory_cached(device: Any = None) -> int:
+    """The old name of `max_memory_reserved`: 0 bytes."""
+    message = "`torch.cuda.max_memory_cached` has been renamed to `torch.cuda.max_memory_reserved`"
+    warnings.warn(message, FutureWarning, 2)
+    return 0
+
+
+def set_per_process_memory_fraction(fraction: float, device: Any = None) -> NoReturn:
+    """Raises AssertionError: there is no such device."""
+    _none()
+
+
+def can_device_access_peer(device: Any, peer_device: Any) -> NoReturn:
+    """Raises AssertionError: there is no such device."""
+    _none()
+
+
+def memory_summary(device: Any = None, abbreviated: bool = False) -> NoReturn:
+    """Raises AssertionError: there is no such device."""
+    _none()
+
+
+def utilization(device: Any = None) -> NoReturn:
+    """Raises AssertionError: there is no such device."""
+    _none()
+
+
+def is_current_stream_capturing() -> bool:
+    """False."""
+    return False
 
 
 def set_device(device: Any) -> None:
@@ -211,6 +262,13 @@ class device:
         pass
 
 
+class device_of(device):
+    """A block in which the device of a tensor is the current one; for a tensor on the CPU nothing changes."""
+
+    def __init__(self, obj: Any) -> None:
+        super().__init__(-1)
+
+
 class StreamContext:
     """A block in which a stream is the current one; None asks for nothing."""
 
@@ -238,47 +296,18 @@ class Stream:
         raise RuntimeError("torch.cuda.Stream requires CUDA support")
 
 
+class CUDAGraph:
+    """Raises RuntimeError: there is no such device."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise RuntimeError("Tried to instantiate dummy base class CUDAGraph")
+
+
 class Event:
     """Raises RuntimeError: there is no such device."""
 
     def __init__(self, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False) -> None:
         raise RuntimeError("Tried to instantiate dummy base class Event")
-
-
-class _NoTensor:
-    """A tensor type of a device that is not there. Raises TypeError when it is called."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        name = type(self).__name__
-        raise TypeError(f"type torch.cuda.{name} not available. Torch not compiled with CUDA enabled.")
-
-
-class FloatTensor(_NoTensor):
-    """Raises TypeError: there is no such device."""
-
-
-class DoubleTensor(_NoTensor):
-    """Raises TypeError: there is no such device."""
-
-
-class HalfTensor(_NoTensor):
-    """Raises TypeError: there is no such device."""
-
-
-class LongTensor(_NoTensor):
-    """Raises TypeError: there is no such device."""
-
-
-class IntTensor(_NoTensor):
-    """Raises TypeError: there is no such device."""
-
-
-class ByteTensor(_NoTensor):
-    """Raises TypeError: there is no such device."""
-
-
-class BoolTensor(_NoTensor):
-    """Raises TypeError: there is no such device."""
 
 
 def __getattr__(name: str) -> object:

@@ -1,8 +1,23 @@
-"""Helpers around training, as in `torch.utils`."""
+"""Helpers around training, as in `torch.utils`; its modules are loaded when they are first asked for."""
+
+import importlib as _importlib
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 from microtorch._missing import missing_name as _missing_name
-from microtorch.utils import checkpoint as checkpoint, data as data, dlpack as dlpack, hooks as hooks
+
+if _TYPE_CHECKING:
+    from microtorch.utils import (
+        benchmark as benchmark,
+        checkpoint as checkpoint,
+        data as data,
+        dlpack as dlpack,
+        hooks as hooks,
+    )
+
+_MODULES = frozenset({"_pytree", "benchmark", "checkpoint", "data", "dlpack", "hooks"})
 
 
 def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return _importlib.import_module(f"{__name__}.{name}")
     raise _missing_name(__name__, name)

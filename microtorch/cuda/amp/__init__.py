@@ -17,7 +17,7 @@ class autocast(_amp.autocast):
 
     def __init__(self, enabled: bool = True, dtype: Any = None, cache_enabled: bool = True) -> None:
         _deprecated("torch.cuda.amp.autocast(args...)", "torch.amp.autocast('cuda', args...)")
-        super().__init__("cuda", enabled=enabled, dtype=dtype, cache_enabled=cache_enabled)
+        super().__init__("cuda", dtype, enabled, cache_enabled)
 
 
 class GradScaler(_amp.GradScaler):

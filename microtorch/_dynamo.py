@@ -1,0 +1,37 @@
+"""`torch._dynamo`: its decorators return what they are given; its settings can be set and change nothing."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch.compiler import (
+    allow_in_graph as allow_in_graph,
+    compile as optimize,
+    disable as disable,
+    disallow_in_graph as disallow_in_graph,
+    forbid_in_graph as forbid_in_graph,
+    is_compiling as is_compiling,
+    list_backends as list_backends,
+    reset as reset,
+    run as run,
+)
+
+__all__ = ["config", "disable", "graph_break", "optimize", "reset"]
+
+config = SimpleNamespace(suppress_errors=False, verbose=False, cache_size_limit=8, recompile_limit=8)
+
+
+def graph_break(msg: str = "") -> None:
+    """Nothing to break."""
+
+
+def mark_dynamic(t: object, index: object, **options: object) -> None:
+    """Nothing to mark."""
+
+
+mark_static = maybe_mark_dynamic = mark_static_address = mark_dynamic
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)

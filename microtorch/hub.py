@@ -1,0 +1,44 @@
+"""`torch.hub`: models over the network are not fetched; only where they would be kept is known."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NoReturn
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch.unsupported import not_supported as _not_supported
+
+_WHY = "it does not fetch programs or weights over the network; download the file yourself and use torch.load"
+_folder: str | None = None
+
+
+def get_dir() -> str:
+    """Where PyTorch keeps what it has fetched: $TORCH_HOME/hub, or ~/.cache/torch/hub."""
+    if _folder is not None:
+        return _folder
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
+    return os.path.join(home, "hub")
+
+
+def set_dir(d: Any) -> None:
+    """Set what `get_dir` gives."""
+    global _folder
+    _folder = os.path.expanduser(d)
+
+
+def _none(name: str) -> Any:
+    def raises(*args: Any, **named: Any) -> NoReturn:
+        """Raises NotImplementedError."""
+        raise _not_supported(f"torch.hub.{name}", _WHY)
+
+    raises.__name__ = raises.__qualname__ = name
+    return raises
+
+
+load, list, help = _none("load"), _none("list"), _none("help")
+download_url_to_file, load_state_dict_from_url = _none("download_url_to_file"), _none("load_state_dict_from_url")
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)

@@ -1,0 +1,29 @@
+"""`torch.onnx`: models are not exported."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch.unsupported import not_supported as _not_supported
+
+_WHY = "models are not traced, so that they cannot be exported"
+
+
+def export(model: Any, *args: Any, **named: Any) -> NoReturn:
+    """Raises NotImplementedError."""
+    raise _not_supported("torch.onnx.export", _WHY)
+
+
+def dynamo_export(model: Any, *args: Any, **named: Any) -> NoReturn:
+    """Raises NotImplementedError."""
+    raise _not_supported("torch.onnx.dynamo_export", _WHY)
+
+
+def is_in_onnx_export() -> bool:
+    """False."""
+    return False
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)
