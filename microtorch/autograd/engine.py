@@ -84,8 +84,6 @@ def run(
                     if not waiting[edge]:
                         finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
             continue
-        if batching:
-            g = batches.leave(g, node.seq)
         if node.hooks is not None:
             g = run_tensor_hooks(node, g, create_graph)
         if wanted is not None and node in wanted:
@@ -165,8 +163,6 @@ def finish_leaf(
     g = grads.pop(leaf, None)
     if g is None or (wanted is not None and leaf not in wanted):
         return
-    if batches.used:
-        g = batches.leave(g, leaf.seq)
     owned = leaf in own
     if leaf.dtype.kind == "c" and leaf.hooks is None:
         g, owned = g.conj(), False
@@ -464,7 +460,7 @@ def grad(
         if g is None:
             results.append(wrap(np.zeros_like(t._data)) if materialize_grads else None)
         else:
-            results.append(g if create_graph else wrap(g.copy()))
+            results.append(g if create_graph else wrap(as_array(g).copy()))
     return tuple(results)
 
 
