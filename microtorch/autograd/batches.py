@@ -16,7 +16,7 @@ import numpy as np
 from microtorch.autograd.node import Node, OpNode, next_number
 from microtorch.autograd.state import TensorBase
 from microtorch.autograd.table import Namespace, arrays as plain, tensors, unary
-from microtorch.kernels import batched as K
+from microtorch.kernels import batched as K, batched_rules as batched_rules
 from microtorch.kernels.batched import Batched, used as used
 
 
@@ -36,6 +36,15 @@ def _unbatch(x: Any, axis: int, level: int, size: int) -> Any:
     return np.moveaxis(full, 0, axis % full.ndim)
 
 
+def _has(x: Any, level: int) -> bool:
+    """True if it has a value for each example of that level."""
+    while type(x) is Batched:
+        if x.level == level:
+            return True
+        x = x.full
+    return False
+
+
 def _batch_sum(x: Any, level: int, size: int) -> Any:
     """The sum over the examples."""
     if x.level > level:
@@ -44,7 +53,9 @@ def _batch_sum(x: Any, level: int, size: int) -> Any:
 
 
 def _batch_spread(x: Any, level: int, size: int) -> Any:
-    """So many examples that are all the same."""
+    """So many examples that are all the same: the gradient of a sum over them."""
+    if _has(x, level):
+        x = _batch_sum(x, level, size)
     if type(x) is Batched and x.level > level:
         return Batched(_batch_spread(x.full, level, size), x.level)
     return Batched(K.spread_of(x, -1, size), level)
@@ -115,6 +126,12 @@ def running(size: int, randomness: str = "error", each: bool = False) -> Iterato
 
 
 def vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
+    """`node.vjp`, with gradients that fit the inputs' nodes."""
+    results = _vjp(node, xp, g, edges, keep)
+    return [r if r is None or e is None else leave(r, e.seq) for r, e in zip(results, edges)]
+
+
+def _vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
     """`node.vjp`, also where a formula's own arithmetic has no rule for batches: it then runs for each example."""
     if type(node) is not OpNode or xp.recorded:
         return node.vjp(xp, g, edges, keep)

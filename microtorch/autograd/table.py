@@ -37,7 +37,7 @@ from microtorch.autograd import state
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
 from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
-from microtorch.kernels.batched import NotBatchable, as_array, one_by_one
+from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
 from microtorch.kernels.shape import astype
 
 if TYPE_CHECKING:
@@ -435,7 +435,12 @@ def view(
             a = input._data
         except AttributeError:
             raise not_a_tensor(name, 1, input) from None
-        out = kernel(a, *constants)
+        try:
+            out = kernel(a, *constants)
+        except Exception as error:
+            if type(a) is Batched and not isinstance(error, NotBatchable):
+                raise NotBatchable(name) from error  # (a copy for each example would be no view)
+            raise
         edge = input._node
         node = None
         recording = mode.enabled

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.batched import Batched, as_array
 from microtorch.kernels.reduce import sum as total
 
 
@@ -59,6 +60,15 @@ def empty_like(x: Any, dtype: Any) -> Any:
     return np.empty([x.shape[i] for i in order], dtype).transpose(np.argsort(order))
 
 
+def astype(x: Any, dtype: Any) -> Any:
+    """A copy in another dtype, in x's order in memory (of a broadcast array NumPy would make another)."""
+    if 0 not in x.strides or x.ndim < 2:
+        return x.astype(dtype)
+    out = empty_like(x, dtype)
+    out[...] = x
+    return out
+
+
 def clone(x: Any) -> Any:
     """A copy of x in its order in memory."""
     if 0 not in x.strides:
@@ -78,8 +88,8 @@ def channels_last_axes(ndim: int, name: str) -> list[int] | None:
 def spread(x: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     """Undo a reduction: x broadcast back to `shape` along the reduced axes (a read-only view)."""
     if type(x) is not np.ndarray:
-        x = np.asarray(x)
-    if x.size == 1:
+        x = as_array(x)
+    if x.size == 1 and type(x) is not Batched:
         return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
     if not keepdims and axis is not None:
         kept = list(shape)
@@ -133,16 +143,21 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
                 f"{i}.  "
                 f"Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
-    if x.flags.c_contiguous:
+    if x.flags.c_contiguous and type(x) is not Batched:
         return np.ndarray(full, x.dtype, x, 0, strides)
     return strided(x, tuple(full), tuple(strides), 0)
 
 
-def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Any:
+def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, dtype: Any = None) -> Any:
     """A view of the memory of x with these strides, `offset` bytes from its first element (which may lie before it)."""
+    if type(x) is Batched:
+        whole = strided(x.full, (x.batch, *shape), (x.full.strides[0], *strides), offset, dtype)
+        return Batched(whole, x.level, x)
     interface = dict(x.__array_interface__)
     address, read_only = interface["data"]
     interface.update(data=(address + offset, read_only), shape=shape, strides=strides)
+    if dtype is not None:
+        interface.update(typestr=dtype.str, descr=[("", dtype.str)])
     return np.asarray(_Memory(interface, x))
 
 
