@@ -175,6 +175,7 @@ from microtorch.functions.linalg import (
     kron as kron,
     matmul as matmul,
     mm as mm,
+    mm as spmm,
     mv as mv,
     outer as outer,
     tensordot as tensordot,
@@ -526,10 +527,15 @@ from microtorch.size import (
     channels_last_3d as channels_last_3d,
     contiguous_format as contiguous_format,
     device as device,
+    jagged as jagged,
     layout as layout,
     memory_format as memory_format,
     preserve_format as preserve_format,
+    sparse_bsc as sparse_bsc,
+    sparse_bsr as sparse_bsr,
     sparse_coo as sparse_coo,
+    sparse_csc as sparse_csc,
+    sparse_csr as sparse_csr,
     strided as strided,
 )
 from microtorch._in_place import (
@@ -596,6 +602,7 @@ from microtorch._in_place import (
     zero_ as zero_,
 )
 from microtorch._tensor import Tensor as Tensor
+from microtorch.layouts import clone as clone, detach as detach, detach_ as detach_
 
 newaxis = None
 
@@ -670,8 +677,8 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         autocast as autocast,
     )
     from microtorch.amp.autocast_mode import (
-        get_autocast_dtype as get_autocast_dtype,
         get_autocast_cpu_dtype as get_autocast_cpu_dtype,
+        get_autocast_dtype as get_autocast_dtype,
         get_autocast_gpu_dtype as get_autocast_gpu_dtype,
         is_autocast_cache_enabled as is_autocast_cache_enabled,
         is_autocast_cpu_enabled as is_autocast_cpu_enabled,
@@ -755,6 +762,13 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
     )
     from microtorch.nn.utils.weight_norm import (
         norm_except_dim as norm_except_dim,
+    )
+    from microtorch.cuda import (
+        AcceleratorError as AcceleratorError,
+        OutOfMemoryError as OutOfMemoryError,
+    )
+    from microtorch.nn.functional.sparse import (
+        embedding_bag as embedding_bag,
     )
     from microtorch.serialization import (
         load as load,

@@ -42,6 +42,8 @@ _FROM = {
         native_batch_norm native_dropout native_dropout_backward native_group_norm native_layer_norm
         poisson_nll_loss triplet_margin_loss""",
     "microtorch.nn.utils.weight_norm": "norm_except_dim",
+    "microtorch.cuda": "AcceleratorError OutOfMemoryError",
+    "microtorch.nn.functional.sparse": "embedding_bag",
     "microtorch.serialization": "load save",
     "microtorch.sparse": """sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor
         sparse_csc_tensor sparse_csr_tensor""",

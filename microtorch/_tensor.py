@@ -22,6 +22,7 @@ from microtorch.functions import creation
 from microtorch.functions.arguments import axis_of, size_of
 from microtorch.kernels import shape as K
 from microtorch.kernels.batched import running
+from microtorch.layouts import TensorLayouts
 from microtorch.methods import TensorMethods
 from microtorch.ops import shape as S
 from microtorch.size import Size, contiguous_format, cpu, device, strided
@@ -37,7 +38,7 @@ class TensorMeta(type):
         return f"<class '{torch_name(module)}.{cls.__qualname__}'>"
 
 
-class Tensor(TensorMethods, TensorConversions, metaclass=TensorMeta):
+class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMeta):
     """An array that records what is computed with it.
 
     >>> import microtorch as torch

@@ -113,6 +113,14 @@ class device:
     def __reduce__(self) -> Any:
         return device, (self.type, self.index)
 
+    def __enter__(self) -> device:
+        """A block whose new tensors are made on this device: the CPU, or an error."""
+        require_cpu(self)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
 
 cpu = device("cpu")
 
@@ -121,11 +129,15 @@ def require_cpu(d: Any) -> None:
     """Raise for any device but the CPU (None is the CPU)."""
     if d is None or d is cpu or d == "cpu":
         return
+    if isinstance(d, int):
+        raise RuntimeError("Cannot access accelerator device when none is available.")
     wanted = device(d)
-    if wanted.type == "cuda":
-        raise AssertionError("Torch not compiled with CUDA enabled")
+    if wanted.type in ("cuda", "xpu"):
+        raise AssertionError(f"Torch not compiled with {wanted.type.upper()} enabled")
+    if wanted.type == "meta":
+        raise NotImplementedError("microtorch runs on the CPU only: device 'meta' is not supported")
     if wanted.type != "cpu":
-        raise NotImplementedError(f"microtorch runs on the CPU only: device '{wanted}' is not supported")
+        raise RuntimeError(f"PyTorch is not linked with support for {wanted.type} devices")
 
 
 class layout:
@@ -144,6 +156,7 @@ class layout:
 
 
 strided, sparse_coo, sparse_csr = layout("strided"), layout("sparse_coo"), layout("sparse_csr")
+jagged = layout("jagged")
 sparse_csc, sparse_bsr, sparse_bsc = layout("sparse_csc"), layout("sparse_bsr"), layout("sparse_bsc")
 
 

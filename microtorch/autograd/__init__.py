@@ -11,3 +11,4 @@ from microtorch.autograd.modes import (
     no_grad as no_grad,
     set_grad_enabled as set_grad_enabled,
 )
+from microtorch.autograd.variable import Variable as Variable

@@ -40,7 +40,13 @@ class OutOfMemoryError(RuntimeError):
     __module__ = "torch"
 
 
-CudaError = AcceleratorError = type("AcceleratorError", (RuntimeError,), {"__module__": "torch"})
+class AcceleratorError(RuntimeError):
+    """Never raised here: a device that is not there does not fail."""
+
+    __module__ = "torch"
+
+
+CudaError = AcceleratorError
 
 
 def is_available() -> bool:

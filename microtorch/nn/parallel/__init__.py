@@ -6,8 +6,16 @@ from typing import Any
 
 from microtorch._missing import missing_name as _missing_name
 from microtorch.nn.modules.module import Module
+from microtorch.unsupported import AbsentModule as _AbsentModule, absent as _absent
 
-__all__ = ["DataParallel", "data_parallel"]
+__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
+
+_WHY = "one process computes, there are no process groups"
+DistributedDataParallel = _absent(__name__, "DistributedDataParallel", _WHY)
+_NO_DEVICES = "there are no devices to spread it over"
+gather, parallel_apply, replicate, scatter = (
+    _absent(__name__, name, _NO_DEVICES) for name in ("gather", "parallel_apply", "replicate", "scatter")
+)
 
 
 class DataParallel(Module):
@@ -35,6 +43,9 @@ def data_parallel(
     """Call a module with `inputs`, a tuple or one argument."""
     arguments = inputs if isinstance(inputs, tuple) else () if inputs is None else (inputs,)
     return module(*arguments, **(module_kwargs or {}))
+
+
+_AbsentModule(f"{__name__}.distributed", ("DistributedDataParallel",), _WHY)
 
 
 def __getattr__(name: str) -> object:
