@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> 
     mask: None, True where a key may be seen, or added numbers. causal: query i sees the keys up to i only.
     """
     with np.errstate(all="ignore"):
-        scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
+        root = q.dtype.type(math.sqrt(abs(scale)))  # of both, as PyTorch: smaller products
+        scores = np.matmul(q * (root if scale >= 0 else -root), (k * root).swapaxes(-1, -2))
         if causal:
             seen = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
             if mask is None:

@@ -43,7 +43,8 @@ def softmax_backward(g: Any, out: Any, axis: int) -> Any:
         return g * 0
     product = g * out
     total = _add(product, axis, None, None, True)
-    product -= out * total
+    np.subtract(g, total, out=product)  # first the difference: where out is nearly 1 it is small, and exact
+    product *= out
     return product
 
 

@@ -169,6 +169,32 @@ def filter_map(
     return np.minimum(taps + first, size - 1), weight / np.where(total == 0, 1, total), size
 
 
+def fixed_point(weight: Any) -> tuple[Any, int]:
+    """Weights as whole numbers, and by how many bits they were shifted to the left: as far as 16 bits hold the largest.
+
+    The numbers are float64, in which products of bytes with them add up exactly.
+    """
+    largest, bits = float(weight.max(initial=0)), 0
+    while bits < 22 and int(0.5 + largest * (1 << (bits + 1))) < 1 << 15:
+        bits += 1
+    scaled = weight * (1 << bits)
+    return np.trunc(scaled + np.where(scaled < 0, -0.5, 0.5)), bits
+
+
+def map_bytes(x: Any, maps: tuple[Any, ...]) -> Any:
+    """`pool.map_axes` for uint8, the last dimension first: in fixed point, rounded to uint8 after each, as PyTorch."""
+    for axis in range(x.ndim - 1, x.ndim - len(maps) - 1, -1):
+        index, weight, size = maps[axis - x.ndim]
+        matrix = np.zeros((size, index.shape[1]))
+        np.add.at(matrix, (index, np.arange(index.shape[1])), weight)  # at the borders several taps are one place
+        numbers, bits = fixed_point(matrix)
+        total = np.matmul(np.moveaxis(x, axis, -1).astype(np.float64), numbers).astype(np.int64)
+        total += 1 << (bits - 1)
+        total >>= bits
+        x = np.moveaxis(np.clip(total, 0, 255).astype(np.uint8), -1, axis)
+    return np.ascontiguousarray(x)
+
+
 # sampling at points --------------------------------------------------------------------------------------------------
 
 

@@ -16,8 +16,7 @@ def _attention(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, 
     d = xp.matmul(g, xp.transpose(v, -1, -2))
     if noise is not None:
         d = d * noise
-    product = d * p
-    scores = product - p * xp.sum(product, (len(p.shape) - 1,), True)
+    scores = p * (d - xp.sum(d * p, (len(p.shape) - 1,), True))
     return [
         xp.matmul(scores, k) * scale,
         xp.matmul(xp.transpose(scores, -1, -2), q) * scale,
@@ -28,8 +27,7 @@ def _attention(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, 
 
 
 def _weights_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, out: Any, scale: float) -> list[Any]:
-    product = g * out
-    scores = product - out * xp.sum(product, (len(out.shape) - 1,), True)
+    scores = out * (g - xp.sum(g * out, (len(out.shape) - 1,), True))
     return [
         xp.matmul(scores, k) * scale,
         xp.matmul(xp.transpose(scores, -1, -2), q) * scale,

@@ -38,7 +38,9 @@ def _mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
 sum = unary("sum", K.sum, x=_sum_x, grad_name="SumBackward1")
 sum_all = unary("sum_all", K.sum, x=_sum_x, grad_name="SumBackward0")
 nansum = unary(
-    "nansum", K.nansum, x=lambda xp, g, x, axis, keepdims: xp.where(xp.isnan(x), 0, _kept(xp, g, x, axis, keepdims))
+    "nansum",
+    K.nansum,
+    x=lambda xp, g, x, axis, keepdims: _kept(xp, g, x, axis, keepdims) * xp.logical_not(xp.isnan(x)),
 )
 mean = unary("mean", K.mean, x=_mean_x, grad_name="MeanBackward1")
 mean_all = unary("mean_all", K.mean, x=_mean_x, grad_name="MeanBackward0")
@@ -48,12 +50,12 @@ count_nonzero = unary("count_nonzero", K.count_nonzero)
 
 
 def _var_x(xp: Any, g: Any, x: Any, axis: Any, correction: float, keepdims: bool) -> Any:
-    """2 (x - mean) / (n - correction)."""
+    """2 (x - mean) / (n - correction); over all elements, if nothing is left of n, NaN at the mean and else inf."""
     left = K.count(x.shape, axis) - correction
-    off = _conj(xp, x - xp.mean(x, axis, True))
-    if left <= 0:
-        return _kept(xp, g, x, axis, keepdims) * xp.where(off == 0, math.nan, math.inf)
-    return _kept(xp, g * (2 / left), x, axis, keepdims) * off
+    mean = xp.mean(x, axis, True)
+    if left <= 0 and axis is None:
+        return _kept(xp, g, x, axis, keepdims) * xp.where(x == mean, math.nan, math.inf)
+    return _kept(xp, g * (2 / left if left else math.inf), x, axis, keepdims) * _conj(xp, x - mean)
 
 
 def _std_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: float, keepdims: bool) -> Any:
@@ -89,21 +91,17 @@ std_mean = op("std_mean", K.std_mean, inputs="x", outputs=2, x=_std_mean_x)
 # extremes ------------------------------------------------------------------------------------------------------------
 
 
-def _attained(xp: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    """Where x attains the result, as numbers 0 and 1 (where that is NaN: where x is)."""
-    top = _kept(xp, out, x, axis, keepdims)
-    here = (x == top) | (xp.isnan(x) & xp.isnan(top))
-    return xp.cast(here, (x._data if xp.recorded else x).dtype)
-
-
 def _extreme_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
-    """Shared evenly among the elements that attain the extreme."""
-    attained = _attained(xp, x, out, axis, keepdims)
+    """Shared evenly among the elements that attain the extreme; of a NaN, which equals nothing, NaN for all."""
+    attained = xp.cast(x == _kept(xp, out, x, axis, keepdims), constant(out).dtype)
     return _kept(xp, g / xp.sum(attained, axis, keepdims), x, axis, keepdims) * attained
 
 
 def _extreme_of_all(xp: Any, g: Any, x: Any, out: Any) -> Any:
-    return _extreme_x(xp, g, x, out, None, False)
+    """Shared evenly among the elements that attain it (of a NaN: that are NaN)."""
+    a, top = constant(x), constant(out)
+    attained = np.asarray(np.isnan(a) if np.isnan(top) else a == top)
+    return xp.where(attained, g / max(np.count_nonzero(attained), 1), 0)
 
 
 amax = unary("amax", K.amax, x=_extreme_x)
@@ -159,17 +157,30 @@ def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: 
         return g * sign
     size = xp.abs(x)
     if math.isinf(ord):
-        attained = xp.cast((size == norm) | xp.isnan(norm), constant(out).dtype)
+        attained = xp.cast((size == norm) | xp.isnan(x), constant(out).dtype)
         count = xp.spread(xp.sum(attained, axis, True), x.shape, axis, True)
         return g * (attained / count) * sign
     if ord < 1:
-        return g * xp.where(x == 0, 0, sign * xp.pow_number(size, ord - 1)) * xp.pow_number(norm, 1 - ord)
+        return g * xp.where(x == 0, 0, sign * xp.pow_number(norm / size, 1 - ord))
     if ord < 2:
         return g * (sign * xp.pow_number(size, ord - 1))
     return g * (_conj(xp, x) * xp.pow_number(size, ord - 2))
 
 
 vector_norm = unary("vector_norm", K.vector_norm, x=_norm_x, grad_name="LinalgVectorNormBackward0")
+def _renorm_x(xp: Any, g: Any, x: Any, ord: float, axis: int, most: float) -> Any:
+    """Where a slice is scaled by most / norm: most / norm (g - (g . x) / norm d norm / dx)."""
+    rest = tuple(i for i in range(len(x.shape)) if i != axis)
+    norm = xp.vector_norm(x, ord, rest, True)
+    along = xp.sum(g * x, rest, True)
+    if xp.is_complex(along):
+        along = xp.real(along)
+    inverse = xp.reciprocal(norm + 1e-7)
+    scaled = most * inverse * (g - inverse * _norm_x(xp, along, x, norm, ord, rest, True))
+    return xp.where(norm > most, scaled, g)
+
+
+renorm = unary("renorm", K.renorm, x=_renorm_x)
 dist = op("dist", K.dist, x=lambda xp, g, x, y, out, ord: _norm_x(xp, g, x - y, out, ord, None, False),
           y=lambda xp, g, x, y, out, ord: -_norm_x(xp, g, x - y, out, ord, None, False))  # fmt: skip
 
@@ -184,7 +195,10 @@ def _cdist(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any, ord: float) ->
         wt = xp.transpose(w, -1, -2)
         return [to_x, xp.sum(wt, (-1,), True) * y - xp.matmul(wt, x) if needs[1] else None]
     d = xp.unsqueeze(x, -2) - xp.unsqueeze(y, -3)
-    d = _norm_x(xp, g, d, out, ord, (len(d.shape) - 1,), False)
+    if ord == 1:
+        d = xp.unsqueeze(g, -1) * xp.where(xp.isnan(d), d, xp.sign(d))
+    else:
+        d = _norm_x(xp, g, d, out, ord, (len(d.shape) - 1,), False)
     return [xp.sum(d, (-2,), False) if needs[0] else None, -xp.sum(d, (-3,), False) if needs[1] else None]
 
 
@@ -196,8 +210,14 @@ cdist = op("cdist", K.cdist, inputs="x y", joint=_cdist)
 def _prod_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any:
     """The product of the others: out / x, or with zeros about (and for higher derivatives) what is left times what is
     right."""
-    if not xp.recorded and x.all():
-        return _kept(xp, g * out, x, axis, keepdims) / x
+    if not xp.recorded:
+        zeros = x.size - np.count_nonzero(x)
+        if not zeros:
+            return g * (out / x) if axis is None else _kept(xp, g, x, axis, keepdims) * (
+                _kept(xp, out, x, axis, keepdims) / x
+            )
+        if zeros > 1 and axis is None:
+            return np.zeros_like(x)
     if axis is not None:
         return _kept(xp, g, x, axis, keepdims) * _product_of_others(xp, x, axis[0])
     flat = xp.reshape(x, (-1,))
@@ -224,8 +244,10 @@ def _scan_back(xp: Any, g: Any, a: Any, axis: int) -> Any:
 
 def _cumprod_x(xp: Any, g: Any, x: Any, axis: int, out: Any) -> Any:
     """x[k] stands in every product from the k-th on; the same with zeros about."""
-    if not x.shape:
+    if not x.shape or x.shape[axis] == 1:
         return g
+    if not xp.recorded:
+        return K.cumprod_backward(g, x, axis, out)
     return xp.shift(out, axis, 1.0) * _scan_back(xp, g, x, axis)
 
 

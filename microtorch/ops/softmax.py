@@ -12,8 +12,7 @@ def _softmax_x(xp: Any, g: Any, out: Any, axis: int) -> Any:
     """The Jacobian is diag(p) - p p^T."""
     if not xp.recorded:
         return K.softmax_backward(g, out, axis)
-    product = g * out
-    return product - out * xp.sum(product, (axis,) if len(g.shape) else None, True)
+    return out * (g - xp.sum(g * out, (axis,) if len(g.shape) else None, True))
 
 
 def _log_softmax_x(xp: Any, g: Any, out: Any, axis: int) -> Any:

@@ -84,6 +84,8 @@ resizing = {
 }
 """The ways to resize, by mode and number of dimensions: elements taken, or a linear map along each dimension."""
 
+resize_bytes = unary("resize_bytes", K.map_bytes)
+
 # sampling at points: derivatives by the grid's coordinates are samples with derived weights --------------------------
 
 

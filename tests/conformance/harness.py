@@ -63,6 +63,10 @@ TIES = {"sort", "argsort", "msort", "topk", "kthvalue", "mode", "median", "nanme
 compared."""
 
 
+FIRST_ONLY = {"nn.functional.linear_cross_entropy.chunked"}
+"""Operators whose second derivatives are undefined in PyTorch, by its documentation: the first ones are compared."""
+
+
 class Missing(Exception):
     """microtorch has no such function."""
 
@@ -197,6 +201,8 @@ def to_micro(value: Any, memo: dict[int, Any]) -> Any:
         return microtorch.Size(value)
     if isinstance(value, torch.Generator):
         raise Unsupported("Generator")
+    if type(value) is torch.nn.PairwiseDistance:
+        return microtorch.nn.PairwiseDistance(value.norm, value.eps, value.keepdim)
     if type(value) in (tuple, list):
         return type(value)(to_micro(v, memo) for v in value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -614,7 +620,8 @@ def run(
         if variant == "method" and op.method_variant is None:
             return result
         cases = samples_of(op, dtype, samples, grad, reference)
-        check = functools.partial(check_sample, op, second=mode == "grad2", variant=variant, names=names)
+        second = mode == "grad2" and name not in FIRST_ONLY
+        check = functools.partial(check_sample, op, second=second, variant=variant, names=names)
     while True:
         try:
             case = next(cases, None)

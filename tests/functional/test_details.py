@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import microtorch
 import microtorch.nn.functional as MF
-from tests.differential import difference, run
+from tests.differential import difference
 
 torch.set_num_threads(1)
 

@@ -239,11 +239,14 @@ def _resize(input: Any, out: list[int], scales: Any, mode: str, align_corners: b
         if not antialias:
             raise ValueError("Lanczos mode requires antialias=True")
     _check_sizes(input, out)
-    if x.dtype.kind != "f":
+    fixed = x.dtype == np.uint8 and len(out) == 2
+    if x.dtype.kind != "f" and not fixed:
         if x.dtype == np.uint8:
-            raise NotImplementedError(f"interpolate: mode {mode!r} for uint8 tensors is not supported by microtorch")
+            raise not_implemented("compute_indices_weights_linear", input)
+        if antialias:
+            raise not_implemented("compute_index_ranges_weights", input)
         raise not_implemented(f"upsample_{mode}{len(out)}d_channels_last", input)
-    dtype = np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
+    dtype = np.dtype(np.float64) if fixed else np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
     maps = []
     for n, o, s in zip(x.shape[2:], out, scales):
         if antialias:
@@ -252,6 +255,8 @@ def _resize(input: Any, out: list[int], scales: Any, mode: str, align_corners: b
             maps.append(K.cubic_map(n, o, align_corners, s, dtype))
         else:
             maps.append(K.linear_map(n, o, align_corners, s, dtype))
+    if fixed:
+        return V.resize_bytes(input, tuple(maps))
     return V.resizing[mode + ("-aa" if antialias else ""), len(out)](input, tuple(maps))
 
 
