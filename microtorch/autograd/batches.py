@@ -94,7 +94,7 @@ def involved(order: Sequence[Node], seeds: Sequence[Any]) -> bool:
     """True if a backward pass over these nodes meets batches."""
     if any(type(s._data if isinstance(s, TensorBase) else s) is Batched for s in seeds):
         return True
-    return any(type(node) is OpNode and node.op is _UNBATCH for node in order)
+    return any(isinstance(node, OpNode) and node.op is _UNBATCH for node in order)
 
 
 def leave(g: Any, seq: int) -> Any:
@@ -133,7 +133,7 @@ def vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -
 
 def _vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
     """`node.vjp`, also where a formula's own arithmetic has no rule for batches: it then runs for each example."""
-    if type(node) is not OpNode or xp.recorded:
+    if not isinstance(node, OpNode) or xp.recorded:
         return node.vjp(xp, g, edges, keep)
     saved = node.saved
     try:
@@ -157,7 +157,7 @@ def _run(node: OpNode, g: Any, edges: Sequence[Node | None], values: list[Any]) 
         return op.joint(plain, g, edges, values)
     grads = []
     for edge, entry in zip(edges, op.formulas):
-        if edge is None or entry is None:
+        if edge is None:
             grads.append(None)
         else:
             formula, places = entry

@@ -8,20 +8,23 @@ arrived.
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch import dtypes
 from microtorch.autograd import batches
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import FREED_MESSAGE, Leaf, Node, OpNode, Output, written
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import arrays, tensors
-from microtorch.kernels.batched import Batched, as_array
+from microtorch.kernels.batched import Batched, NotBatchable, as_array
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -37,13 +40,13 @@ def topological_order(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int
     """All nodes that the roots depend on, each after all that depend on it; and how many edges lead to each leaf."""
     seen = set(roots)
     stack = list(roots)
-    leaves: dict[Node, int] = {}
+    leaves: dict[Node, int] = defaultdict(int)
     while stack:
         for edge in stack.pop().edges:
             if edge is None:
                 continue
             if type(edge) is Leaf:
-                leaves[edge] = leaves.get(edge, 0) + 1
+                leaves[edge] += 1
             elif edge not in seen:
                 seen.add(edge)
                 stack.append(edge)
@@ -91,19 +94,20 @@ def run(
             if node not in useful:  # type: ignore[operator]
                 continue
         kind = type(node)
-        if kind is Leaf:  # a root that is a leaf itself
-            if accumulate:
-                g = g.conj() if node.dtype.kind == "c" else g
-                accumulate_grad(node, g, node in own, create_graph)
-            continue
-        if kind is Output:
-            parent = node.parent  # type: ignore[attr-defined]
-            several = grads.get(parent)
-            if several is None:
-                several = grads[parent] = [None] * parent.__dict__["outputs"]
-            before = several[node.index]  # type: ignore[attr-defined]
-            several[node.index] = g if before is None else before + g  # type: ignore[attr-defined]
-            continue
+        if kind is not OpNode:
+            if kind is Leaf:  # a root that is a leaf itself
+                if accumulate:
+                    g = g.conj() if node.dtype.kind == "c" else g
+                    accumulate_grad(node, g, node in own, create_graph)
+                continue
+            if kind is Output:
+                parent = node.parent  # type: ignore[attr-defined]
+                several = grads.get(parent)
+                if several is None:
+                    several = grads[parent] = [None] * parent.notes["outputs"]
+                before = several[node.index]  # type: ignore[attr-defined]
+                several[node.index] = g if before is None else before + g  # type: ignore[attr-defined]
+                continue
         edges = node.edges
         if useful is not None:
             edges = [e if e in useful or e in wanted else None for e in edges]  # type: ignore[operator]
@@ -118,34 +122,28 @@ def run(
         for edge, gi in zip(edges, results):
             if edge is None:
                 continue
-            is_leaf = type(edge) is Leaf
+            if gi is not None and (gi.shape != edge.shape or gi.dtype is not edge.dtype):
+                gi = fitted(xp, gi, edge, grads, own)
             if gi is not None:
-                if gi.shape != edge.shape:
-                    gi = xp.sum_to(gi, edge.shape)
-                if create_graph:
-                    if gi._data.dtype != edge.dtype:
-                        gi = cast_grad(xp, gi, gi._data.dtype, edge.dtype)
-                elif gi.dtype is not edge.dtype and gi.dtype != edge.dtype:
-                    gi = cast_grad(xp, gi, gi.dtype, edge.dtype)
                 before = grads.get(edge)
-                if type(gi) is Partial:
-                    if before is None or edge not in own or type(before) is not ndarray:
-                        whole = np.zeros(edge.shape, edge.dtype)
-                        grads[edge] = before = whole if before is None else np.add(whole, before, out=whole)
-                        own.add(edge)
-                    gi.add_to(before)
-                elif before is None:
+                if before is None:
                     grads[edge] = gi
-                    if is_leaf and gi is not g and type(gi) is ndarray and gi.base is None and kind is OpNode:
+                    if (
+                        gi is not g
+                        and type(gi) is ndarray
+                        and type(edge) is Leaf
+                        and gi.base is None
+                        and kind is OpNode
+                    ):
                         own.add(edge)  # a formula returns g, a view, or a new array; this one is new
-                elif create_graph:
+                elif type(before) is not ndarray:  # Tensors, or NumPy's scalars
                     grads[edge] = before + gi
-                elif edge in own and type(before) is ndarray and type(gi) is not Batched:
+                elif edge in own and type(gi) is not Batched:
                     np.add(before, gi, out=before)
                 else:
                     grads[edge] = before + gi
                     own.add(edge)
-            if is_leaf:
+            if type(edge) is Leaf:
                 waiting[edge] = count = waiting[edge] - 1
                 if not count:
                     finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
@@ -179,7 +177,7 @@ def finish_leaf(
 def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None:
     """Add `g` to the leaf tensor's `.grad`: in place if there is one, else `g` itself if we own it, else a copy."""
     t = leaf._tensor()  # type: ignore[attr-defined]
-    if t is None:
+    if t is None or t._node is None:  # gone, or detached since
         return
     before = t._grad
     if create_graph:
@@ -215,6 +213,23 @@ def leading_to(wanted: dict[Node, Any], order: Sequence[Node]) -> set[Node]:
                 useful.add(node)
                 break
     return useful
+
+
+def fitted(xp: Any, g: Any, edge: Node, grads: dict[Node, Any], own: set[Node]) -> Any:
+    """The gradient summed to its input's shape and cast to its dtype; None for a Partial, which is added at once."""
+    if g.shape != edge.shape:
+        g = xp.sum_to(g, edge.shape)
+    if type(g) is Partial:
+        before = grads.get(edge)
+        if before is None:
+            grads[edge] = before = np.zeros(edge.shape, edge.dtype)
+        elif edge not in own or type(before) is not ndarray:
+            grads[edge] = before = before + np.zeros(edge.shape, edge.dtype)
+        own.add(edge)
+        g.add_to(before)
+        return None
+    have = g._data.dtype if xp.recorded else g.dtype
+    return g if have == edge.dtype else cast_grad(xp, g, have, edge.dtype)
 
 
 def cast_grad(xp: Any, g: Any, have: Any, want: Any) -> Any:
@@ -315,7 +330,10 @@ def _seed(i: int, root: TensorBase, seed: Any, create_graph: bool) -> Any:
         if data.size != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
         if data.dtype.kind == "c":
-            raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {data.dtype}")
+            raise RuntimeError(
+                f"grad can be implicitly created only for real scalar outputs but got "
+                f"torch.{dtypes.of[data.dtype].name}"
+            )
         ones = np.ones_like(data)
         return wrap(ones) if create_graph else ones
     if not isinstance(seed, TensorBase):
@@ -348,6 +366,8 @@ def _start(
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
         nodes.append(root._node)
     values = [_seed(i, root, seed, create_graph) for i, (root, seed) in enumerate(zip(roots, seeds))]
+    if len(seeds) != len(roots):
+        raise RuntimeError(f"got {len(roots)} tensors and {len(seeds)} gradients")
     for watcher in before_backward:
         watcher(list(roots))
     before = mode.enabled
@@ -386,8 +406,11 @@ def backward(
     """
     roots = _sequence(tensors)
     seeds = (None,) * len(roots) if grad_tensors is None else _sequence(grad_tensors)
-    if len(seeds) != len(roots):
-        raise RuntimeError(f"got {len(roots)} tensors and {len(seeds)} gradients")
+    if any(type(r._data) is Batched for r in roots) or transforms.stack:
+        raise RuntimeError(
+            "backward() called inside a functorch transform. This is not supported, please use functorch.grad or "
+            "functorch.vjp instead or call backward() outside of functorch transforms."
+        )
     keep = create_graph if retain_graph is None else retain_graph
     wanted: dict[Node, Any] | None = None
     if inputs is not None:
@@ -395,12 +418,9 @@ def backward(
         if not sequence:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         wanted = {}
-        for i, t in enumerate(sequence):
+        for t in sequence:
             if t._node is None:
-                raise RuntimeError(
-                    "One of the differentiated Tensors given as 'inputs' to backward does not require grad (number "
-                    f"{i})"
-                )
+                raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
             wanted[t._node] = None
     _start(roots, seeds, keep, create_graph, wanted, True)
     for t in () if inputs is None else _sequence(inputs):
@@ -439,9 +459,11 @@ def grad(
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
-    if is_grads_batched:
-        raise NotImplementedError("autograd.grad: is_grads_batched=True is not supported by microtorch")
+    if not sources:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     seeds = (None,) * len(roots) if grad_outputs is None else _sequence(grad_outputs)
+    if is_grads_batched:
+        return _grads_batched(roots, sources, seeds, retain_graph, create_graph, allow_unused, materialize_grads)
     keep = create_graph if retain_graph is None else retain_graph
     wanted: dict[Node, Any] = {}
     for t in sources:
@@ -463,5 +485,52 @@ def grad(
             results.append(g if create_graph else wrap(as_array(g).copy()))
     return tuple(results)
 
+
+def _grads_batched(
+    roots: Sequence[Any], sources: Sequence[Any], seeds: Sequence[Any], *options: Any
+) -> tuple[Any, ...]:
+    """`grad` for many seeds at once, along their first dimension; the gradients get that dimension, too."""
+    for i, (root, seed) in enumerate(zip(roots, seeds)):
+        if seed is not None and seed._data.shape[1:] != root._data.shape:
+            raise RuntimeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: grad_output[{i}] has a shape of "
+                f"torch.Size({list(seed._data.shape[1:])}) and output[{i}] has a shape of "
+                f"torch.Size({list(root._data.shape)}). If you only want some tensors in `grad_output` to be "
+                "considered batched, consider using vmap."
+            )
+    _, create_graph, allow_unused, materialize = options
+    size = next((len(s._data) for s in seeds if s is not None), 1)
+    try:
+        with batches.running(size) as level:
+            inside = [s if s is None else batches.batch(s, 0, level) for s in seeds]
+            found = grad(
+                roots, sources, inside, True, create_graph, allow_unused=allow_unused, materialize_grads=materialize
+            )
+            return tuple(g if g is None else batches.unbatch(g, 0, level, size) for g in found)
+    except NotBatchable:
+        rows = [
+            grad(
+                roots,
+                sources,
+                [s if s is None else tensors.select(s, i) for s in seeds],
+                True,
+                create_graph,
+                allow_unused=allow_unused,
+                materialize_grads=materialize,
+            )
+            for i in range(size)
+        ]
+    return tuple(None if column[0] is None else tensors.stack(list(column), 0) for column in zip(*rows))
+
+
+class _Transforms(threading.local):
+    """The torch.func transforms that run on this thread (autograd/source.py), the innermost last."""
+
+    stack: tuple[Any, ...] = ()
+
+
+transforms = _Transforms()
 
 __all__ = ["FREED_MESSAGE", "backward", "before_backward", "grad", "run", "topological_order"]

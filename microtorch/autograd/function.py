@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from microtorch.autograd import batches, engine
 from microtorch.autograd.inplace import check_writable, place
 from microtorch.autograd.modes import enable_grad, mode, no_grad
 from microtorch.autograd.node import FREED_MESSAGE, Leaf, Node, Output, Packed, modified, next_number, written
 from microtorch.autograd.state import TensorBase, storage_of, wrap
+from microtorch.kernels.batched import Batched, as_array, running
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -80,10 +83,10 @@ class FunctionNode(Node):
         return kept
 
     def _output_node(self, index: int, data: Any) -> Node:
-        return Output(self, index, data.shape, data.dtype) if "outputs" in self.__dict__ else self
+        return Output(self, index, data.shape, data.dtype) if self.noted("outputs") else self
 
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
-        given = [self._gradient(i, x) for i, x in enumerate(g if "outputs" in self.__dict__ else [g])]
+        given = [self._gradient(i, x) for i, x in enumerate(g if self.noted("outputs") else [g])]
         if not xp.recorded:
             with no_grad():
                 result = self._function.backward(self, *given)
@@ -106,16 +109,14 @@ class FunctionNode(Node):
         if g is None:
             shape, dtype = self.__dict__["output_specs"][index]
             return wrap(np.zeros(shape, dtype)) if self._materialize and dtype is not None else None
-        t = g if isinstance(g, TensorBase) else wrap(np.asarray(g))
+        t = g if isinstance(g, TensorBase) else wrap(as_array(g))
         return t.conj() if t._data.dtype.kind == "c" else t  # type: ignore[attr-defined]
 
     def _checked(self, index: int, x: Any, edge: Node | None, recorded: bool) -> Any:
         if x is None or edge is None:
             return None
         if not isinstance(x, TensorBase):
-            raise RuntimeError(
-                f"expected Variable or None (got {type(x).__name__}) as gradient {index} of {self.name()}"
-            )
+            raise RuntimeError(f"expected Variable or None (got {type(x).__name__})")
         try:
             fits = np.broadcast_shapes(x._data.shape, edge.shape) == x._data.shape
         except ValueError:
@@ -173,14 +174,37 @@ class Function:
             "mode AD."
         )
 
+    generate_vmap_rule = False
+    """Whether vmap may run forward and backward on all examples at once."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
+            "function with static forward method. (Example: "
+            "https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+        )
+
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Call the function, recording it if an argument requires a gradient."""
+        if kwargs:
+            own = cls.setup_context is not Function.setup_context
+            bound = (
+                inspect.signature(cls.forward).bind(*args, **kwargs)
+                if own
+                else inspect.signature(cls.forward).bind(None, *args, **kwargs)
+            )
+            bound.apply_defaults()
+            args, kwargs = bound.args[not own :], bound.kwargs
+        if engine.transforms.stack or running.levels:
+            ruled, result = _transformed(cls, args)
+            if ruled:
+                return result
         if cls.backward is Function.backward and cls.__dict__.get("vjp") is not None:
             cls.backward = cls.__dict__["vjp"]  # type: ignore[method-assign]  # PyTorch knows both names
         ctx = FunctionNode()
         ctx._function = cls
-        ctx.hooks = ctx.storage = None
+        ctx.hooks = ctx.storage = ctx.notes = None
         recording = mode.enabled
         ctx.edges = [a._node if recording and isinstance(a, TensorBase) else None for a in args]
         ctx.needs_input_grad = tuple(isinstance(a, TensorBase) and a._node is not None for a in args)
@@ -194,13 +218,74 @@ class Function:
         return _finish(ctx, args, output, any(e is not None for e in ctx.edges))
 
 
+class VmapInfo(NamedTuple):
+    """What a Function's own rule for vmap is told."""
+
+    batch_size: int
+    randomness: str
+
+
+_MORE = "For more details, please see https://pytorch.org/docs/main/notes/extending.func.html"
+
+
+def _transformed(cls: type[Function], args: tuple[Any, ...]) -> tuple[bool, Any]:
+    """Inside torch.func's transforms: whether the function has a rule of its own for vmap, and then its result.
+
+    Raises RuntimeError for functions that do not say how they are transformed.
+    """
+    if cls.setup_context is Function.setup_context:
+        raise RuntimeError(
+            "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it must "
+            f"override the setup_context staticmethod. {_MORE}"
+        )
+    levels = [a._data.level for a in args if isinstance(a, TensorBase) and type(a._data) is Batched]
+    rule: Any = getattr(cls, "vmap", None)
+    if not levels or (rule is None and cls.generate_vmap_rule):
+        return False, None
+    name = cls.__name__
+    if rule is None:
+        raise RuntimeError(
+            f"You tried to vmap over {name}, but it does not have vmap support. Please override and implement the vmap "
+            f"staticmethod or set generate_vmap_rule=True. {_MORE}"
+        )
+    if cls.generate_vmap_rule:
+        raise RuntimeError(
+            f"You tried to vmap over {name}, but it has both generate_vmap_rule=True and an overriden vmap "
+            "staticmethod. Please set generate_vmap_rule=False or delete the overriden vmap staticmethod to avoid "
+            f"ambiguity. {_MORE}"
+        )
+    level = max(levels)
+    batched = [isinstance(a, TensorBase) and type(a._data) is Batched and a._data.level == level for a in args]
+    outer = running.levels
+    this = next(r for r in outer if r.number == level)
+    running.levels = tuple(r for r in outer if r is not this)
+    try:
+        given = [batches.unbatch(a, 0, level, this.size) if b else a for a, b in zip(args, batched)]
+        result = rule(VmapInfo(this.size, this.randomness), tuple(0 if b else None for b in batched), *given)
+    finally:
+        running.levels = outer
+    if not (isinstance(result, tuple) and len(result) == 2):
+        raise RuntimeError(
+            f"Expected the vmap staticmethod to have two returns, an output and out_dims with pytree structure "
+            f"compatible with the output. Got a {type(result).__name__}."
+        )
+    outputs, dims = result
+    if not isinstance(outputs, tuple):
+        return True, outputs if dims is None else batches.batch(outputs, dims, level)
+    where = dims if isinstance(dims, tuple) else (dims,) * len(outputs)
+    return True, tuple(o if d is None else batches.batch(o, d, level) for o, d in zip(outputs, where))
+
+
 def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: bool) -> Any:
     """The results of a Function's forward as tensors at their place in the graph."""
     several = isinstance(output, (tuple, list))
     raw = list(output) if several else [output]
     for t in ctx._dirty:
         if not any(t is r for r in raw):
-            raise RuntimeError("Some elements marked as dirty during the forward method were not returned as output.")
+            raise RuntimeError(
+                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
+                "are modified inplace must all be outputs of the Function."
+            )
     differentiable = [
         isinstance(r, TensorBase) and r._data.dtype.kind in "fc" and not any(r is n for n in ctx._non_differentiable)
         for r in raw
@@ -209,9 +294,9 @@ def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: boo
     ctx.shape, ctx.dtype = ((), np.dtype(np.float32)) if first is None else (first._data.shape, first._data.dtype)
     if len(raw) > 1 or several:
         ctx.shape = ()
-        ctx.__dict__["outputs"] = len(raw)
+        ctx.note()["outputs"] = len(raw)
         ctx.__dict__["output_specs"] = [
-            (r._data.shape, r._data.dtype) if d else (None, None) for r, d in zip(raw, differentiable)
+            (r._data.shape, r._data.dtype) if isinstance(r, TensorBase) else (None, None) for r in raw
         ]
     results: list[Any] = []
     for i, r in enumerate(raw):

@@ -84,7 +84,7 @@ def check_overlap(x: TensorBase, other: TensorBase, whole: bool = False, expande
 
     whole: also if it is the very same memory; expanded: it is to be seen in the shape of x.
     """
-    if other._storage is None or x._storage is None or other._storage.memory is not x._storage.memory:
+    if other._storage is None or x._storage is None or not other._storage.shares(x._storage):
         return
     a, b = x._data, other._data
     if a.size == 0 or b.size == 0 or not (_dense(a) and _dense(b)):
@@ -143,7 +143,7 @@ class Invalid(Node):
         self.edges = ()
         self.seq = node.seq if node is not None else -1
         self.shape, self.dtype = view._data.shape, view._data.dtype
-        self.hooks = self.storage = None
+        self.hooks = self.storage = self.notes = None
         self.message = message
         self.origin: str = "Invalid" if node is None else node.origin if isinstance(node, Invalid) else node.name()
 
@@ -188,7 +188,7 @@ def place(x: TensorBase, node: Node) -> None:
     assert storage is not None
     if isinstance(node, OpNode) and node.op.saves_outputs:
         node.storage = storage
-        node.__dict__["written"] = storage.clock  # what it saved is x's value as of now
+        node.note()["written"] = storage.clock  # what it saved is x's value as of now
     base = x._base
     if base is None:
         _move(x, node)
@@ -269,10 +269,23 @@ def geometry_of(base: TensorBase, view: TensorBase) -> tuple[Any, ...]:
     return b.shape, b.strides, v.shape, v.strides, offset
 
 
-def in_place(entry: Callable[..., Any], ufunc: Any = None) -> Callable[..., Any]:
+def old_value(x: Any, *others: Any) -> Any:
+    """x as an operand of its own in-place operation: with a copy of its value if a node may save it.
+
+    Raises RuntimeError if x may not be written in place.
+    """
+    recorded = mode.enabled and (
+        x._node is not None or any(isinstance(t, TensorBase) and t._node is not None for t in others)
+    )
+    check_writable(x, recorded)
+    return wrap(x._data.copy() if recorded else x._data, x._node)
+
+
+def in_place(entry: Callable[..., Any], ufunc: Any = None, no_number: bool = False) -> Callable[..., Any]:
     """The in-place form of a table entry: `x.exp_()` from `exp`.
 
     With a `ufunc` that computes the same, writes whose backward needs no old value go straight to memory.
+    no_number: the second operand must be a tensor.
     """
     op = entry.op  # type: ignore[attr-defined]
     if ufunc is None and isinstance(op.kernel, np.ufunc) and op.kernel.nin == 1:
@@ -284,6 +297,9 @@ def in_place(entry: Callable[..., Any], ufunc: Any = None) -> Callable[..., Any]
     keeps_out = op.saves_outputs
 
     def call(self: Any, *args: Any) -> Tensor:
+        if no_number and not isinstance(args[0], TensorBase):
+            kind = type(args[0]).__name__
+            raise TypeError(f"{op.name}_(): argument 'other' (position 1) must be Tensor, not {kind}")
         mask = 0
         if mode.enabled:
             mask = self._node is not None
@@ -346,7 +362,7 @@ def write(
         is_tensor = isinstance(t, TensorBase)
         edges.append(t._node if is_tensor else None)
         arrays.append(t._data if is_tensor else t)
-    recorded = mode.enabled and any(e is not None for e in edges)
+    recorded = mode.enabled and x._data.dtype.kind in "fc" and any(e is not None for e in edges)
     check_writable(x, recorded, overlap)
     if x._storage is not None:
         for t in others:
@@ -354,6 +370,7 @@ def write(
                 isinstance(t, TensorBase)
                 and t._storage is not None
                 and not (t._data.size == 1 and (overlap or one_mask(constants)))
+                and not (t._data.dtype.kind == "b" and op.name == "masked_scatter" and t is others[0])
             ):
                 check_overlap(x, t, op.name in _NO_OVERLAP, op.name == "copy")
     into(x._data, *arrays, *constants)
@@ -376,6 +393,7 @@ def one_mask(constants: Sequence[Any]) -> bool:
     return len(arrays) == 1 and arrays[0].dtype.kind == "b"
 
 
+# those that PyTorch checks against their source alone, not against the index or the mask
 _NO_OVERLAP = {"index_put", "index_add", "index_copy", "scatter", "scatter_add", "masked_scatter"}
 
 

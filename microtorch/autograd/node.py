@@ -68,7 +68,7 @@ class RemovableHandle:
 class Node:
     """One step of the computation. `edges` are the nodes of its inputs (None for an input that needs no gradient)."""
 
-    __slots__ = ("edges", "seq", "shape", "dtype", "hooks", "storage", "__weakref__", "__dict__")
+    __slots__ = ("edges", "seq", "shape", "dtype", "hooks", "storage", "notes", "__weakref__")
 
     edges: Sequence[Node | None]
     seq: int
@@ -76,6 +76,7 @@ class Node:
     dtype: Any  # NumPy's, of the output
     hooks: Hooks | None
     storage: Storage | None  # of the output, once it has one
+    notes: dict[str, Any] | None  # what few nodes have: the number of their outputs, metadata ...
 
     def name(self) -> str:
         """The name that PyTorch prints, such as MulBackward0."""
@@ -91,7 +92,7 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """The nodes of the inputs, each with the number of its output that was used."""
-        return tuple((e.parent, e.index) if type(e) is Output else (e, 0) for e in self.edges)
+        return tuple((named(e.parent), e.index) if type(e) is Output else (named(e), 0) for e in self.edges)
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {hex(id(self))}>"
@@ -117,8 +118,18 @@ class Node:
     @property
     def metadata(self) -> dict[str, Any]:
         """A dictionary for the user's notes."""
-        notes: dict[str, Any] = self.__dict__.setdefault("_metadata", {})
-        return notes
+        found: dict[str, Any] = self.note().setdefault("metadata", {})
+        return found
+
+    def note(self) -> dict[str, Any]:
+        """The node's notes, to write in."""
+        if self.notes is None:
+            self.notes = {}
+        return self.notes
+
+    def noted(self, key: str) -> Any:
+        """One of the notes, or None."""
+        return None if self.notes is None else self.notes.get(key)
 
 
 def _nobody() -> None:
@@ -137,7 +148,7 @@ class Leaf(Node):
         if tensor is not None:
             data = tensor._data
         self.shape, self.dtype = data.shape, data.dtype
-        self.hooks = self.storage = None
+        self.hooks = self.storage = self.notes = None
         self._tensor = _nobody if tensor is None else weakref.ref(tensor)
 
     def name(self) -> str:
@@ -162,7 +173,7 @@ class Output(Node):
         self.edges = (parent,)
         self.seq = next_number()
         self.shape, self.dtype = shape, dtype
-        self.hooks = self.storage = None
+        self.hooks = self.storage = self.notes = None
 
     def name(self) -> str:
         return self.parent.name()
@@ -192,13 +203,26 @@ class OpNode(Node):
         self.seq = next_number()
         self.shape = data.shape
         self.dtype = data.dtype
-        self.hooks = None
-        self.storage = None
+        self.hooks = self.storage = self.notes = None
         if watched:
             self._watch()
 
     def name(self) -> str:
         return self.op.grad_name
+
+    def __getattr__(self, name: str) -> Any:
+        """`_saved_self`, `_saved_result`: what was saved, by PyTorch's names (or ours)."""
+        if name.startswith("_saved_"):
+            wanted = name[7:]
+            for kept, value in zip(self.op.saved_names, self.unpack(True)):
+                if kept in (wanted, _SAVED.get(wanted)) and value is not None:
+                    return value
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __dir__(self) -> list[str]:
+        back = {"x": "self", "y": "other", "out": "result"}
+        saved = () if self.saved is None else zip(self.op.saved_names, self.saved)
+        return [*super().__dir__(), *(f"_saved_{back.get(n, n)}" for n, value in saved if value is not None)]
 
     def _watch(self) -> None:
         """Inside anomaly mode: note where the operation was called. Inside saved_tensors_hooks: pack what was saved."""
@@ -214,24 +238,47 @@ class OpNode(Node):
 
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
         op = self.op
-        values = self.unpack(xp.recorded) if op.saved_names else ()
-        if op.joint is not None:
-            grads = op.joint(xp, g, edges, values)
+        if op.arithmetic and not xp.recorded and not watched and self.saved is not None:
+            grads: Sequence[Any] = self._arithmetic(xp, g, edges, self.saved)
         else:
-            grads = []
-            for edge, entry in zip(edges, op.formulas):
-                if edge is None:
-                    grads.append(None)
-                    continue
-                if entry is None:
-                    raise NotImplementedError(f"the derivative for '{op.name}' is not implemented.")
-                formula, places = entry
-                if len(places) == 1:
-                    grads.append(formula(xp, g, values[places[0]]))
-                else:
-                    grads.append(formula(xp, g, *[values[i] for i in places]))
+            values = self.unpack(xp.recorded) if op.saved_names else ()
+            if op.joint is not None:
+                grads = op.joint(xp, g, edges, values)
+            else:
+                grads = [
+                    None if edge is None else formula(xp, g, *[values[i] for i in places])
+                    for edge, (formula, places) in zip(edges, op.formulas)
+                ]
         if not keep and op.saves_tensors:
             self.saved = None
+        return grads
+
+    def _arithmetic(self, xp: Any, g: Any, edges: Sequence[Node | None], saved: tuple[Any, ...]) -> Sequence[Any]:
+        """`vjp` for entries that save at most inputs, first order: what is called most, so short; see `unpack`.
+
+        A 0-d array comes to the formulas as NumPy's scalar, with which they compute five times faster.
+        """
+        grads: list[Any] = []
+        for edge, (formula, places) in zip(edges, self.op.formulas):
+            if edge is None:
+                grads.append(None)
+            elif not places:
+                grads.append(formula(xp, g))
+            else:
+                values = []
+                for i in places:
+                    value = saved[i]
+                    if isinstance(value, TensorBase):
+                        storage = value._storage
+                        if storage is not None and storage.clock > self.seq:
+                            raise modified(self, storage, value._data, value._node)
+                        value = value._data
+                        if not value.ndim:
+                            value = value[()]
+                    elif type(value) is Packed:
+                        value = value.unpack()
+                    values.append(value)
+                grads.append(formula(xp, g, *values))
         return grads
 
     def unpack(self, recorded: bool) -> Sequence[Any]:
@@ -250,11 +297,7 @@ class OpNode(Node):
                 storage = value._storage
                 if storage is not None and storage.clock > self.seq:
                     raise modified(self, storage, value._data, value._node)
-                if recorded:
-                    values.append(value)
-                else:
-                    data = value._data
-                    values.append(data if data.ndim or not self.op.arithmetic else data[()])
+                values.append(value if recorded else value._data)
             elif type(value) is Packed:
                 values.append(wrap(value.unpack(), value.node) if recorded else value.unpack())
             else:
@@ -267,22 +310,20 @@ class OpNode(Node):
         for kind, value in zip(self.op.saved_kinds, saved):
             if kind == OUT and value is not None:
                 storage = self.storage
-                if storage is not None and storage.clock > self.seq and storage.clock != self.__dict__.get("written"):
+                if storage is not None and storage.clock > self.seq and storage.clock != self.noted("written"):
                     raise modified(self, storage, value, self)
                 if type(value) is Packed:
                     value = value.unpack()
                 values.append(wrap(value, self) if recorded else value)
                 continue
             if type(kind) is int and value is not None:  # one of several results
-                for storage in self.__dict__["storages"]:
-                    if storage.clock > self.seq:
-                        raise modified(self, storage, value, self)
+                storage = self.noted("storages")[kind]
+                if storage.clock > self.seq:
+                    raise modified(self, storage, value, self)
                 if type(value) is Packed:
                     value = value.unpack()
                 if recorded:
-                    value = wrap(
-                        value, Output(self, kind, value.shape, value.dtype) if "outputs" in self.__dict__ else self
-                    )
+                    value = wrap(value, Output(self, kind, value.shape, value.dtype) if self.noted("outputs") else self)
                 values.append(value)
                 continue
             if type(value) is Packed:
@@ -297,11 +338,32 @@ class OpNode(Node):
         return values
 
 
+_classes: dict[tuple[type[Node], str], type[Node]] = {}
+
+
+def named(node: Node | None) -> Node | None:
+    """The node as its users see it: of a class that has the name of what it is, as `type(t.grad_fn).__name__` tells."""
+    if node is not None:
+        kind = type(node)
+        if kind is OpNode or kind.__name__ == "FunctionNode":
+            name = node.name()
+            found = _classes.get((kind, name))
+            if found is None:
+                found = _classes[kind, name] = type(name, (kind,), {"__slots__": (), "__module__": "builtins"})
+            node.__class__ = found
+    return node
+
+
+Leaf.__name__ = Leaf.__qualname__ = "AccumulateGrad"  # PyTorch's name for it
+
+_SAVED = {"self": "x", "other": "y", "result": "out", "input": "x"}
+
+
 def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> RuntimeError:
     """PyTorch's error for a saved value that was written in place."""
     from microtorch.dtypes import of
 
-    seen = node.__dict__.get("written", node.seq) if maker is node else node.seq  # (an in-place operation's own write)
+    seen = (node.noted("written") or node.seq) if maker is node else node.seq  # (an in-place operation's own write)
     since = sum(clock > seen for clock in storage.writes)
     which = ""
     if maker is not None and type(maker) is not Leaf:

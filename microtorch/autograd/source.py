@@ -7,7 +7,6 @@ nest and mix with `backward`; what depends on nothing outside leaves the transfo
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -41,13 +40,7 @@ class Source(Node):
         return ()
 
 
-class _Active(threading.local):
-    """The transforms that run on this thread, the innermost last."""
-
-    stack: tuple[Transform, ...] = ()
-
-
-active = _Active()
+active = engine.transforms
 
 
 class Transform:

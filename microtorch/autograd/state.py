@@ -196,7 +196,11 @@ def resize(t: TensorBase, shape: tuple[int, ...], strides: tuple[int, ...] | Non
     if needed > memory.nbytes:
         grown = np.zeros(needed // item, data.dtype)
         grown[: memory.size] = memory
-        storage.hold(grown)
+        if storage.is_of(data) and not storage.views:
+            storage.hold(grown)
+        else:  # others see the old memory, and go on doing so
+            t._storage = Storage(grown)
+            t._storage.version, t._storage.clock = storage.version, storage.clock
         memory = grown
     t._data = strided(memory, shape, steps, offset) if memory.size else np.empty(shape, data.dtype)
 

@@ -77,7 +77,7 @@ class Op:
     arithmetic: its formulas are plain arithmetic, so a 0-d array may reach them as a NumPy scalar (five times faster).
     name: its name in the table and in the namespaces; grad_name: what PyTorch prints as `grad_fn`.
     inputs: names of the tensor inputs, in order; parameters: names of all of the kernel's positional parameters.
-    formulas: for each input (formula, places of what it names among the saved values), or None.
+    formulas: for each input (formula, places of what it names among the saved values).
     """
 
     def __init__(
@@ -125,8 +125,8 @@ class Op:
         self.saves_shapes = any(n.endswith("_shape") and n[:-6] in self.inputs for n in self.saved_names)
         self.saves_tensors = any(n in self.inputs or n in outs or n in self.residuals for n in self.saved_names)
         self.defaults = tuple(getattr(inspect.unwrap(kernel), "__defaults__", None) or ())
-        self.formulas: list[tuple[Formula, tuple[int, ...]] | None] = [
-            (formulas[i], tuple(self.saved_names.index(n) for n in names)) if i in formulas else None
+        self.formulas: list[tuple[Formula, tuple[int, ...]]] = [
+            (formulas[i], tuple(self.saved_names.index(n) for n in names)) if i in formulas else (self._none, ())
             for i, names in zip(self.inputs, per_input)
         ]
         self.joint_formula = joint
@@ -136,6 +136,9 @@ class Op:
         self.plan_all = self.plan((1 << len(self.inputs)) - 1)
         table[name] = self
         setattr(arrays, name, kernel if not self.residuals else _first(kernel, len(outs)))
+
+    def _none(self, xp: Namespace, g: Any) -> Any:
+        raise NotImplementedError(f"the derivative for '{self.name}' is not implemented.")
 
     def __repr__(self) -> str:
         return f"<op {self.name}({', '.join(self.parameters)})>"
@@ -275,6 +278,7 @@ def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
 
 
 _new = object.__new__
+asarray = np.asarray
 
 
 def record(op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: Any) -> Tensor:
@@ -286,7 +290,7 @@ def record(op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: A
     node.seq = next_number()
     node.shape = data.shape
     node.dtype = data.dtype
-    node.hooks = node.storage = None
+    node.hooks = node.storage = node.notes = None
     if watched:
         node._watch()
     t = _new(state.tensor_class)
@@ -344,6 +348,7 @@ def binary(
     *,
     to_float: bool = False,
     check: Callable[[Any, Any], None] | None = None,
+    scalars: Callable[[Any, Any], Any] | None = None,
     grad_name: str | None = None,
     **formulas: Formula,
 ) -> Call:
@@ -351,71 +356,78 @@ def binary(
 
     to_float: integers and bools are converted to the default float dtype, as in true division.
     check: is shown two operands of different dtypes before they are promoted, and may refuse them.
+    scalars: the kernel for two NumPy scalars, which are several times faster than 0-d arrays.
     Returns the callable `f(x, y) -> Tensor`; its attribute `operator` is the same for an operator's method, which
     leaves what it does not know to the other operand's class (NotImplemented).
     """
     op = Op(name, kernel, formulas, ("x", "y"), grad_name)
-    op.arithmetic = True
+    op.arithmetic = bool(formulas) and not op.saves_outputs
     picks = [op.plan(mask) for mask in range(4)]
-    differentiable = op.differentiable
+    differentiable, saves = op.differentiable, bool(op.saved_names)
     if op.saves_shapes:
         raise ValueError(
             f"op {name!r}: a binary entry's formulas need no shapes (the engine sums to the input's shape)"
         )
 
-    def define(as_operator: bool) -> Call:
-        def call(input: Any, other: Any) -> Tensor:
-            if isinstance(input, TensorBase):
-                a = input._data
-                edge_x = input._node
-                if isinstance(other, TensorBase):
-                    b = other._data
-                    edge_y = other._node
-                    if a.dtype is not b.dtype:
-                        if check is not None:
-                            check(a, b)
-                        a, b = promote(a, b)
-                else:
-                    b = other
-                    edge_y = None
-                    if not ((type(b) is float or type(b) is int) and a.dtype.kind == "f"):
-                        if as_operator and not isinstance(b, _NUMBERS):
-                            return NotImplemented
-                        if check is not None:
-                            check(a, b)
-                        a, b = promote_number(name, as_float(a) if to_float else a, b)
-            elif isinstance(other, TensorBase):
-                a = input
-                b = other._data
-                edge_x = None
-                edge_y = other._node
-                if not ((type(a) is float or type(a) is int) and b.dtype.kind == "f"):
-                    if check is not None:
-                        check(a, b)
-                    b, a = promote_number(name, as_float(b) if to_float else b, a)
-            else:
-                raise not_a_tensor(name, 1, input)
-            if to_float and edge_x is None and edge_y is None:
-                a, b = as_float(a), as_float(b)
-            try:
-                out = kernel(a, b)
-            except NotBatchable:
-                out = one_by_one(kernel, a, b)
-            except ValueError as error:
-                raise broadcast_error(a, b, error) from None
-            except TypeError as error:
-                raise no_loop(name, a if isinstance(a, ndarray) else b, error) from None
-            if type(out) is not ndarray:
-                out = as_array(out)
-            if differentiable and (edge_x is not None or edge_y is not None) and mode.enabled:
-                pick = picks[(edge_x is not None) + 2 * (edge_y is not None)]
-                return record(op, (edge_x, edge_y), pick((None, input, other, out)), out)
+    def operator(self: Any, other: Any, swapped: bool = False) -> Any:
+        """`self op other`; `other op self` if swapped; NotImplemented if `other` is neither a Tensor nor a number."""
+        a: Any = self._data
+        edge_x = self._node
+        compute = kernel
+        if isinstance(other, TensorBase):
+            b: Any = other._data
+            edge_y = other._node
+            if a.dtype is not b.dtype:
+                if check is not None:
+                    check(a, b)
+                a, b = promote(a, b)
+            if scalars is not None and not a.ndim and not b.ndim:
+                a, b, compute = a[()], b[()], scalars
+        else:
+            b = other
+            edge_y = None
+            if not ((type(b) is float or type(b) is int) and a.dtype.kind == "f"):
+                if not isinstance(b, _NUMBERS):
+                    return NotImplemented
+                if check is not None:
+                    check(a, b)
+                a, b = promote_number(name, as_float(a) if to_float else a, b)
+            if swapped:
+                self, other, a, b, edge_x, edge_y = other, self, b, a, None, edge_x
+        if to_float and edge_x is None and edge_y is None:
+            a, b = as_float(a), as_float(b)
+        try:
+            out = compute(a, b)
+        except NotBatchable:
+            out = one_by_one(kernel, a, b)
+        except ValueError as error:
+            raise broadcast_error(a, b, error) from None
+        except TypeError as error:
+            raise no_loop(name, b if swapped else a, error) from None
+        kind = type(out)
+        if kind is not ndarray and kind is not Batched:
+            out = asarray(out)
+        if (edge_x is None and edge_y is None) or not differentiable or not mode.enabled:
             return wrap(out)
+        if saves:
+            pick = picks[(edge_x is not None) + 2 * (edge_y is not None)]
+            return record(op, (edge_x, edge_y), pick((None, self, other, out)), out)
+        return record(op, (edge_x, edge_y), (), out)
 
-        return call
+    def call(input: Any, other: Any) -> Tensor:
+        if isinstance(input, TensorBase):
+            result = operator(input, other)
+            if result is NotImplemented:
+                promote_number(name, input._data, other)
+        elif isinstance(other, TensorBase):
+            result = operator(other, input, True)
+            if result is NotImplemented:
+                promote_number(name, other._data, input)
+        else:
+            raise not_a_tensor(name, 1, input)
+        return result  # type: ignore[no-any-return]
 
-    call = define(False)
-    call.operator = define(True)  # type: ignore[attr-defined]
+    call.operator = operator  # type: ignore[attr-defined]
     return _named(call, op)
 
 
@@ -578,9 +590,9 @@ def record_several(
         tensors_ = [
             wrap(r, Output(node, i, r.shape, r.dtype) if f else None) for i, (r, f) in enumerate(zip(results, floating))
         ]
-        node.__dict__["outputs"] = len(results)
+        node.note()["outputs"] = len(results)
     if entry.saves_outputs:  # a later write to any of them must be noticed
-        node.__dict__["storages"] = [storage_of(t) for t in tensors_]
+        node.note()["storages"] = [storage_of(t) for t in tensors_]
     return tuple(tensors_)
 
 

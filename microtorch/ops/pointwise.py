@@ -8,6 +8,7 @@ of maximum at a tie one half for each input. Activations are in ops/activation.p
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ relu_backward = binary("relu_backward", K.relu_backward,
 
 # arithmetic ----------------------------------------------------------------------------------------------------------
 neg = unary("neg", K.negative, x=lambda xp, g: -g)
-add = binary("add", np.add, x=lambda xp, g: g, y=lambda xp, g: g)
+add = binary("add", np.add, scalars=operator.add, x=lambda xp, g: g, y=lambda xp, g: g)
 sub = binary("sub", K.subtract, check=K.no_bools, x=lambda xp, g: g, y=lambda xp, g: -g)
 rsub = binary(
     "rsub",
@@ -88,7 +89,7 @@ rsub_tensor = binary(
     x=lambda xp, g: -g,
     y=lambda xp, g: g,
 )
-mul = binary("mul", np.multiply, x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
+mul = binary("mul", np.multiply, scalars=operator.mul, x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
 div = binary("div", K.divide, to_float=True,
              x=lambda xp, g, y: g / y,
              y=lambda xp, g, x, y: -g * ((x / y) / y))  # fmt: skip
