@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from microtorch.autograd.state import TensorBase, wrap
+from microtorch.autograd.state import TensorBase
 from microtorch.functions.arguments import need_tensor, takes_out
 from microtorch.functions.pointwise import broadcasting, one, same_dtype, two, type_name
 from microtorch.functions.reduce import as_floats
-from microtorch.ops import pointwise as P, reduce as R, special as F
+from microtorch.ops import pointwise as P, special as F
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -73,10 +70,7 @@ def mvlgamma(input: Any, p: int) -> Tensor:
         raise NotImplementedError("mvlgamma(): The input tensor may not be a boolean tensor.")
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
-    input = as_floats(input)
-    shifts = wrap(np.asarray(np.arange(p) * -0.5, input._data.dtype))
-    parts = F.lgamma(P.add(input.unsqueeze(-1), shifts))
-    return P.add(R.sum(parts, (parts._data.ndim - 1,), False), p * (p - 1) * math.log(math.pi) / 4)
+    return F.mvlgamma(as_floats(input), p)
 
 
 multigammaln = mvlgamma

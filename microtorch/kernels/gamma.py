@@ -1,16 +1,18 @@
-"""The gamma function's family and the modified Bessel functions, element by element, computed in float64.
+"""The gamma function's family, element by element.
 
-Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), chapters 6 and 9; the equation numbers below are
+Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), chapters 6 and 23; the equation numbers below are
 theirs.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.fitted import horner, in_blocks, polynomial
 from microtorch.kernels.pointwise import unsupported
 
 _EULER = 0.57721566490153286061
@@ -35,85 +37,129 @@ def _zeta_less_1(s: int) -> float:
 _LOG_GAMMA_2 = tuple((-1) ** k * _zeta_less_1(k) / k for k in range(28, 1, -1)) + (1 - _EULER, 0.0)
 
 
-def _in_float64(x: Any, function: Any) -> Any:
-    with np.errstate(all="ignore"):
-        return function(np.asarray(x, np.float64)).astype(x.dtype)
-
-
-def _log_gamma_positive(x: Any) -> Any:
-    """log gamma for x > 0: brought near 2 by gamma(x + 1) = x gamma(x), or up to Stirling's series."""
-    small = x < 8
-    z = np.where(small, x, 2.0)
-    shift = np.zeros_like(z)
-    factor = np.ones_like(z)
-    for _ in range(6):  # down to below 2.5
-        high = z > 2.5
-        z = np.where(high, z - 1, z)
-        factor *= np.where(high, z, 1)
-    shift += np.log(factor)
-    low = z < 0.5
-    shift -= np.where(low, np.log(np.where(low, z, 1)), 0)
-    z = np.where(low, z + 1, z)
-    near_one = z < 1.5
-    shift -= np.where(near_one, np.log1p(np.where(near_one, z - 1, 0)), 0)
-    z = np.where(near_one, z - 1, z - 2)  # as a distance from 2, without rounding near 1
-    series = np.full_like(z, _LOG_GAMMA_2[0])
-    for c in _LOG_GAMMA_2[1:]:
-        series *= z
-        series += c
-    big = np.where(small, 8.0, x)
-    inverse = 1 / big
-    stirling = (big - 0.5) * np.log(big) - big + 0.5 * math.log(2 * math.pi)  # (6.1.41)
-    power = inverse
+def _stirling(z: Any) -> Any:
+    """log gamma(z) less its main terms (z - 1/2) log z - z + log(2 pi) / 2, for z >= 10 (6.1.41)."""
+    inverse = 1 / z
+    power, total = inverse, 0.0
     for j, b in enumerate(_BERNOULLI[:8]):
-        stirling += b / ((2 * j + 1) * (2 * j + 2)) * power
+        total = total + b / ((2 * j + 1) * (2 * j + 2)) * power
         power = power * inverse * inverse
-    return np.where(small, series + shift, np.where(np.isinf(x), np.inf, stirling))
+    return total
 
 
-def _lgamma(x: Any) -> Any:
-    """Reflected for negative x: gamma(x) gamma(1 - x) = pi / sin(pi x) (6.1.17)."""
-    positive = x > 0
-    direct = _log_gamma_positive(np.where(positive, x, 1 - x))
-    sine = np.abs(np.sin(math.pi * (x - np.rint(x))))
-    reflected = np.log(math.pi / sine) - direct
-    return np.where(positive | np.isnan(x), direct + 0 * x, np.where((x == np.floor(x)), np.inf, reflected))
+_HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
+
+
+def _fit_lgamma(t: Any) -> Any:
+    """The same, times z, for z >= 1; t = 2 / z - 1."""
+    z = 2 / (t + 1)
+    near = [math.lgamma(v) - ((v - 0.5) * math.log(v) - v + _HALF_LOG_TAU) for v in np.minimum(z, 10).tolist()]
+    return np.where(z < 10, near, _stirling(np.maximum(z, 10))) * z
+
+
+def _fit_digamma(t: Any) -> Any:
+    """(log z - digamma(z)) z for z >= 1; t = 2 / z - 1."""
+    z = 2 / (t + 1)
+    x, total = z, np.zeros_like(z)
+    for _ in range(10):  # digamma(x + 1) = digamma(x) + 1 / x (6.3.5), up to 10
+        low = x < 10
+        total += np.where(low, 1 / x, 0)
+        x = np.where(low, x + 1, x)
+    series = 0.5 / x
+    for j, b in enumerate(_BERNOULLI[:8]):  # (6.3.18)
+        series = series + b / (2 * j + 2) * x ** (-2 * j - 2)
+    return (np.log(z / x) + total + series) * z
+
+
+def _log_gamma_positive(x: Any, degree: int) -> Any:
+    """log gamma for x > 0: log gamma(z) - log(x) with z = x + 1."""
+    z = x + 1
+    inverse = 1 / z
+    out = horner(2 * inverse - 1, polynomial(_fit_lgamma, degree))
+    out *= inverse
+    out += _HALF_LOG_TAU
+    out -= z
+    z -= 0.5
+    out += z * np.log(x + 1)
+    out -= np.log(x)
+    return out
+
+
+def _log_gamma_near_2(x: Any) -> Any:
+    """log gamma around its zeros 1 and 2, where the main terms would cancel."""
+    z = np.where(x < 1.5, x - 1, x - 2)  # as a distance from 2, without rounding
+    return horner(z, _LOG_GAMMA_2) - np.where(x < 1.5, np.log1p(np.where(x < 1.5, z, 0)), 0)
+
+
+def _lgamma(x: Any, exact: bool) -> Any:
+    """Reflected for negative x: gamma(x) gamma(1 - x) = pi / sin(pi x) (6.1.17). exact: not for rounding to float32."""
+    negative = x <= 0
+    some = negative.any()
+    out = _log_gamma_positive(np.where(negative, 1 - x, x) if some else x, 18 if exact else 12)
+    if exact:
+        near = np.abs(x - 1.5) < 0.75
+        if near.any():
+            out[near] = _log_gamma_near_2(x[near])
+    if some:
+        n = x[negative]
+        sine = np.abs(np.sin(math.pi * (n - np.rint(n))))
+        out[negative] = np.where(n == np.floor(n), np.inf, np.log(math.pi / sine) - out[negative])
+    return np.where(np.isinf(x), np.inf, out)
 
 
 def lgamma(x: Any) -> Any:
     """log |gamma(x)|; inf at 0, -1, -2, ..."""
-    return np.where(np.isinf(x), np.asarray(np.inf, x.dtype), _in_float64(x, _lgamma))
+    return in_blocks(x, functools.partial(_lgamma, exact=x.dtype == np.float64), np.float64)
 
 
-def _digamma_positive(x: Any) -> Any:
-    """psi(x + 1) = psi(x) + 1 / x up to 10, then the asymptotic series (6.3.18)."""
-    total = np.zeros_like(x)
-    for _ in range(10):
-        low = x < 10
-        total -= np.where(low, 1 / x, 0)
-        x = np.where(low, x + 1, x)
-    square = 1 / (x * x)
-    total += np.log(x) - 0.5 / x
-    power = square
-    for j, b in enumerate(_BERNOULLI[:8]):
-        total -= b / (2 * j + 2) * power
-        power = power * square
-    return total
+def mvlgamma(x: Any, p: int) -> Any:
+    """The multivariate log gamma function of dimension p: p (p - 1) / 4 log(pi) + lgamma(x) + lgamma(x - 1 / 2) + ..."""
+    parts = lgamma(x[..., None] + half_steps(p, x.dtype))
+    total = np.sum(parts, -1, np.float32 if x.dtype == np.float16 else None).astype(x.dtype)
+    return total + x.dtype.type(p * (p - 1) / 4 * math.log(math.pi))
+
+
+def half_steps(p: int, dtype: Any) -> Any:
+    """0, -1/2, -1, ...: p numbers."""
+    return (np.arange(p) * -0.5).astype(dtype)
 
 
 def _digamma(x: Any) -> Any:
-    positive = x > 0
-    direct = _digamma_positive(np.where(positive, x, 1 - x))
-    reflected = direct - math.pi / np.tan(math.pi * (x - np.trunc(x)))  # (6.3.7)
-    pole = np.where(x == 0, np.copysign(np.inf, -x), np.nan)
-    return np.where(
-        positive | np.isnan(x), direct + 0 * np.where(np.isinf(x), 0, x), np.where(x == np.trunc(x), pole, reflected)
-    )
+    """digamma(z) - 1 / x with z = x + 1; reflected for negative x (6.3.7)."""
+    negative = x < 0
+    a = np.where(negative, 1 - x, x)
+    inverse = 1 / (a + 1)
+    out = horner(2 * inverse - 1, polynomial(_fit_digamma, 18))
+    out *= -inverse
+    out += np.log(a + 1)
+    out -= 1 / a
+    if negative.any():
+        n = x[negative]
+        found = out[negative] - math.pi / np.tan(math.pi * (n - np.trunc(n)))
+        out[negative] = np.where(n == np.trunc(n), np.nan, found)
+    return np.where(x == 0, np.copysign(np.inf, -x), out)
 
 
 def digamma(x: Any) -> Any:
     """The derivative of log gamma; NaN at -1, -2, ..., -inf at 0."""
-    return _in_float64(x, _digamma)
+    return in_blocks(x, _digamma, np.float64)
+
+
+def _trigamma(x: Any) -> Any:
+    """The derivative of digamma: psi'(x) = psi'(x + 1) + 1 / x^2 six times, then the asymptotic series (6.4.12), to
+    1e-9; reflected below 1/2 (6.4.7). Step by step as PyTorch has it, whose rounding shows near 0, -1, -2, ..."""
+    low = x < 0.5
+    z = np.where(low, 1 - x, x)
+    out = np.zeros_like(z)
+    if low.any():
+        sine = np.sin(x[low] * math.pi)
+        out[low] = -(x.dtype.type(math.pi) ** 2) / (sine * sine)
+    for _ in range(6):
+        out += 1 / (z * z)
+        z += 1
+    ixx = 1 / (z * z)
+    out += (1 + 1 / (2 * z) + ixx * (1 / 6 - ixx * (1 / 30 - ixx * (1 / 42)))) / z
+    return np.where(low, -out, out)
 
 
 def _zeta_positive(s: Any, q: Any) -> Any:
@@ -142,7 +188,7 @@ def zeta(s: Any, q: Any) -> Any:
     if left.any():  # the n terms left of 0 are those of (-1)^s sum (r + k)^-s, r in (0, 1], counted from the other side
         s_, q_ = s[left], q[left]
         n = np.floor(-q_) + 1
-        r = -(q_ + n - 1)
+        r = -(q_ + (n - 1))
         sign = np.where(np.mod(s_, 2) == 0, 1.0, -1.0)
         found = sign * (_zeta_positive(s_, r) - _zeta_positive(s_, r + n)) + _zeta_positive(s_, q_ + n)
         total = np.array(total)
@@ -150,7 +196,9 @@ def zeta(s: Any, q: Any) -> Any:
     undefined = (s < 1) | np.isnan(s) | np.isnan(q) | np.isinf(q) | ((q <= 0) & ~left)
     total = np.where(s == 1, np.inf, np.where(undefined, np.nan, total))
     total = np.where(~(s < 1) & (q <= 0) & (q == np.floor(q)), np.inf, total)
-    return np.asarray(np.where(np.isposinf(s) & (q > 0), np.where(q < 1, np.inf, np.nan), total)).astype(dtype)
+    return np.asarray(np.where(np.isposinf(s), np.where(q < 1, np.inf, np.where(q == 1, 1, np.nan)), total)).astype(
+        dtype
+    )
 
 
 @np.errstate(all="ignore")
@@ -160,6 +208,8 @@ def polygamma(x: Any, n: int) -> Any:
         raise unsupported(("digamma", "trigamma")[n] if n < 2 else "polygamma", x.dtype)
     if n == 0:
         return digamma(x)
+    if n == 1:
+        return in_blocks(x, _trigamma)
     wide = np.asarray(x, np.float64)
     out = zeta(np.float64(n + 1), wide).astype(x.dtype)  # rounded here, too, as PyTorch does
     with np.errstate(all="ignore"):
@@ -169,51 +219,6 @@ def polygamma(x: Any, n: int) -> Any:
             limit = np.where(wide > 0, 0.0, np.nan)
             out = np.where(np.isinf(wide), limit, np.where(pole, math.pi**2 / np.where(pole, sine, 1) ** 2, out))
         return (((-1.0) ** (n + 1) * math.factorial(n)) * out.astype(np.float64)).astype(x.dtype)
-
-
-# modified Bessel functions -------------------------------------------------------------------------------------------
-
-
-def _bessel_i(x: Any, n: int) -> Any:
-    """exp(-|x|) I_n(x), n = 0 or 1: the integral (9.6.19), 2 / pi times that of cosh(x cos t) or sinh(x cos t) cos t
-    from 0 to pi / 2, whose trapezoidal sums converge exponentially since it is periodic; beyond 30 the asymptotic
-    series (9.7.1)."""
-    a = np.abs(x)
-    near, points = np.minimum(a, 30.0), 32
-    total = np.zeros_like(near)
-    for k in range(points):
-        cosine = math.cos((k + 0.5) * math.pi / (2 * points))
-        total += np.sinh(near * cosine) * cosine if n else np.cosh(near * cosine)
-    total *= np.exp(-near) / points
-    far = np.maximum(a, 30.0)
-    term = np.ones_like(far)
-    series = np.ones_like(far)
-    for k in range(1, 20):
-        term = term * -(4 * n * n - (2 * k - 1) ** 2) / (k * 8 * far)
-        series += term
-    out = np.where(a <= 30, total, series / np.sqrt(2 * math.pi * far))
-    out = np.where(np.isinf(a), 0.0, np.where(np.isnan(x), x, out))
-    return np.where(x < 0, -out, out) if n else out
-
-
-def i0(x: Any) -> Any:
-    """The modified Bessel function of order 0."""
-    return _in_float64(x, lambda x: _bessel_i(x, 0) * np.exp(np.abs(x)))
-
-
-def i0e(x: Any) -> Any:
-    """exp(-|x|) i0(x)."""
-    return _in_float64(x, lambda x: _bessel_i(x, 0))
-
-
-def i1(x: Any) -> Any:
-    """The modified Bessel function of order 1."""
-    return _in_float64(x, lambda x: _bessel_i(x, 1) * np.exp(np.abs(x)))
-
-
-def i1e(x: Any) -> Any:
-    """exp(-|x|) i1(x)."""
-    return _in_float64(x, lambda x: _bessel_i(x, 1))
 
 
 # incomplete gamma functions, from SciPy ------------------------------------------------------------------------------
@@ -229,13 +234,17 @@ def _scipy_special() -> Any:
 
 def igamma(a: Any, x: Any) -> Any:
     """The regularised lower incomplete gamma function P(a, x)."""
-    return np.asarray(_scipy_special().gammainc(np.asarray(a, np.float64), np.asarray(x, np.float64))).astype(
-        np.result_type(a, x)
-    )
+    return _incomplete(_scipy_special().gammainc, a, x, 0.0)
 
 
 def igammac(a: Any, x: Any) -> Any:
     """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x)."""
-    return np.asarray(_scipy_special().gammaincc(np.asarray(a, np.float64), np.asarray(x, np.float64))).astype(
-        np.result_type(a, x)
-    )
+    return _incomplete(_scipy_special().gammaincc, a, x, 1.0)
+
+
+def _incomplete(function: Any, a: Any, x: Any, at_0: float) -> Any:
+    """SciPy's function, with PyTorch's values at the ends, which look at one argument before the other."""
+    out = np.asarray(function(np.asarray(a, np.float64), np.asarray(x, np.float64)))
+    out = np.where(np.isinf(a), np.where(np.isinf(x), np.nan, at_0), np.where(np.isinf(x), 1 - at_0, out))
+    out = np.where(a == 0, np.where(x > 0, 1 - at_0, np.nan), np.where(x == 0, at_0, out))
+    return np.where((x < 0) | (a < 0), np.nan, out).astype(np.result_type(a, x))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.gamma import i0
+from microtorch.kernels.bessel import i0
 
 
 def bartlett(n: int, dtype: Any) -> Any:

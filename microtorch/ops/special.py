@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.autograd.state import wrap
 from microtorch.autograd.table import binary, op, unary
-from microtorch.kernels import gamma as G, special as K
+from microtorch.kernels import bessel as B, gamma as G, special as K
 from microtorch.kernels.pointwise import refusing
 from microtorch.ops.pointwise import constant, not_implemented
 
@@ -28,7 +29,10 @@ _ROOT_TWO_PI = math.sqrt(2 * math.pi)
 erf = unary("erf", of_reals(K.erf), to_float=True, x=lambda xp, g, x: g * (_TWO_OVER_ROOT_PI * xp.exp(-(x * x))))
 erfc = unary("erfc", of_reals(K.erfc), to_float=True, x=lambda xp, g, x: g * (-_TWO_OVER_ROOT_PI * xp.exp(-(x * x))))
 erfinv = unary(
-    "erfinv", of_reals(K.erfinv), to_float=True, x=lambda xp, g, out: g * ((1 / _TWO_OVER_ROOT_PI) * xp.exp(out * out))
+    "erfinv",
+    of_reals(K.erfinv),
+    to_float=True,
+    x=lambda xp, g, x: g * ((1 / _TWO_OVER_ROOT_PI) * xp.exp(xp.square(xp.erfinv(x)))),
 )
 erfcx = unary("erfcx", of_reals(K.erfcx, "erfcx_cpu", half=False), to_float=True, grad_name="SpecialErfcxBackward0",
               x=lambda xp, g, x, out: g * (2 * x * out - _TWO_OVER_ROOT_PI))  # fmt: skip
@@ -36,10 +40,10 @@ ndtr = unary("ndtr", of_reals(K.ndtr, "erf_vml_cpu"), to_float=True, grad_name="
              x=lambda xp, g, x: g * (xp.exp(x * x * -0.5) / _ROOT_TWO_PI))  # fmt: skip
 ndtri = unary("ndtri", of_reals(K.ndtri, "ndtri_cpu", half=False), to_float=True, grad_name="SpecialNdtriBackward0",
               x=lambda xp, g, out: g * (_ROOT_TWO_PI * xp.exp(out * out * 0.5)))  # fmt: skip
-# d log ndtr = density / ndtr = sqrt(2 / pi) / erfcx(-x / sqrt(2))
+# the density / ndtr
 log_ndtr = unary("log_ndtr", of_reals(K.log_ndtr, "log_ndtr_cpu", half=False), to_float=True,
                  grad_name="SpecialLogNdtrBackward0",
-                 x=lambda xp, g, x: g / (xp.erfcx(x * -math.sqrt(0.5)) * math.sqrt(math.pi / 2)))  # fmt: skip
+                 x=lambda xp, g, x, out: g * xp.exp(-(out + x * x * 0.5)) / _ROOT_TWO_PI)  # fmt: skip
 entr = unary(
     "entr",
     of_reals(K.entr, "entr_cpu"),
@@ -50,6 +54,15 @@ entr = unary(
 
 # the gamma function ---------------------------------------------------------------------------------------------------
 lgamma = unary("lgamma", of_reals(G.lgamma), to_float=True, x=lambda xp, g, x: g * xp.digamma(x))
+
+
+def _mvlgamma_x(xp: Any, g: Any, x: Any, p: int) -> Any:
+    steps = G.half_steps(p, constant(x).dtype)
+    parts = xp.digamma(xp.unsqueeze(x, -1) + (wrap(steps) if xp.recorded else steps))
+    return g * xp.sum(parts, (len(parts.shape) - 1,), False)
+
+
+mvlgamma = unary("mvlgamma", G.mvlgamma, x=_mvlgamma_x)
 digamma = unary("digamma", of_reals(G.digamma, "digamma"), to_float=True, x=lambda xp, g, x: g * xp.polygamma(x, 1))
 polygamma = unary("polygamma", G.polygamma, to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1))
 zeta = binary(
@@ -66,10 +79,10 @@ igamma = op("igamma", G.igamma, a=not_implemented("igamma: input"), x=_igamma_x)
 igammac = op("igammac", G.igammac, a=not_implemented("igammac: input"), x=lambda xp, g, a, x: -_igamma_x(xp, g, a, x))
 
 # Bessel functions -----------------------------------------------------------------------------------------------------
-i0 = unary("i0", of_reals(G.i0), to_float=True, x=lambda xp, g, x: g * xp.i1(x))
+i0 = unary("i0", of_reals(B.i0), to_float=True, x=lambda xp, g, x: g * xp.i1(x))
 i0e = unary(
     "i0e",
-    of_reals(G.i0e, "i0e_cpu"),
+    of_reals(B.i0e, "i0e_cpu"),
     to_float=True,
     grad_name="SpecialI0EBackward0",
     x=lambda xp, g, x, out: g * (xp.i1e(x) - xp.sgn(x) * out),
@@ -94,5 +107,5 @@ def _eps(x: Any) -> float:
     return float(np.finfo(constant(x).dtype).eps)
 
 
-i1 = unary("i1", of_reals(G.i1, "i1_cpu"), to_float=True, grad_name="SpecialI1Backward0", x=_i1_x)
-i1e = unary("i1e", of_reals(G.i1e, "i1e_cpu"), to_float=True, grad_name="SpecialI1EBackward0", x=_i1e_x)
+i1 = unary("i1", of_reals(B.i1, "i1_cpu"), to_float=True, grad_name="SpecialI1Backward0", x=_i1_x)
+i1e = unary("i1e", of_reals(B.i1e, "i1e_cpu"), to_float=True, grad_name="SpecialI1EBackward0", x=_i1e_x)
