@@ -15,7 +15,7 @@ from microtorch import dtypes, printing
 from microtorch._missing import torch_name
 from microtorch.autograd import engine, source
 from microtorch.autograd.inplace import Invalid, node_after_writes
-from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, require_grad
+from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, named, require_grad
 from microtorch.autograd.state import TensorBase, element_offset, join, storage_of, wrap
 from microtorch.conversion import TensorConversions
 from microtorch.functions import creation
@@ -198,10 +198,10 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         """The node that made it; None for a leaf."""
         node = self._node if self._base is None else node_after_writes(self)
         if type(node) is Output:
-            return node.parent
+            return named(node.parent)
         if type(node) is Invalid:
             raise RuntimeError(node.message)
-        return None if type(node) is Leaf else node
+        return None if type(node) is Leaf else named(node)
 
     @property
     def output_nr(self) -> int:

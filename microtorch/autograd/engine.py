@@ -224,7 +224,8 @@ def fitted(xp: Any, g: Any, edge: Node, grads: dict[Node, Any], own: set[Node]) 
         if before is None:
             grads[edge] = before = np.zeros(edge.shape, edge.dtype)
         elif edge not in own or type(before) is not ndarray:
-            grads[edge] = before = before + np.zeros(edge.shape, edge.dtype)
+            whole = np.zeros(edge.shape, edge.dtype)
+            grads[edge] = before = np.add(whole, before, out=whole)
         own.add(edge)
         g.add_to(before)
         return None

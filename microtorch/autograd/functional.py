@@ -5,66 +5,146 @@ jvp is reverse mode twice: the gradient of `v -> vjp(v)` with respect to v, whic
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from microtorch import dtypes
 from microtorch.autograd.engine import grad
 from microtorch.autograd.modes import enable_grad
 from microtorch.autograd.node import require_grad
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import tensors as xp
 
+Tensors = tuple[Any, ...]
 
-def _inputs(inputs: Any, create_graph: bool) -> tuple[bool, tuple[Any, ...]]:
-    """The inputs as a tuple of tensors that are recorded; with create_graph still joined to the caller's graph."""
-    single = isinstance(inputs, TensorBase)
-    given = (inputs,) if single else tuple(inputs)
-    for x in given:
-        if not isinstance(x, TensorBase):
-            raise TypeError(f"The inputs given to the function must be Tensors, but got {type(x).__name__}")
-    recorded = []
-    for x in given:
+_OUTPUTS = "outputs of the user-provided function"
+
+
+# arguments and results ------------------------------------------------------------------------------------------------
+
+
+def _as_tuple(value: Any, what: str, name: str) -> tuple[bool, Tensors]:
+    """Whether it is a tuple, and as a tuple of tensors.
+
+    Raises TypeError for anything else.
+    """
+    start = f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but the "
+    several = isinstance(value, tuple)
+    for i, t in enumerate(value if several else (value,)):
+        if not isinstance(t, TensorBase):
+            raise TypeError(start + (f"value at index {i}" if several else f"given {what}") + f" has type {type(t)}.")
+    return several, value if several else (value,)
+
+
+def _tracked(inputs: Tensors, create_graph: bool) -> Tensors:
+    """Inputs that are recorded; with create_graph still joined to the caller's graph."""
+    tracked = []
+    for x in inputs:
         if create_graph and x._node is not None:
-            recorded.append(xp.alias(x))
+            tracked.append(xp.alias(x))
         else:
             t = wrap(x._data)
             require_grad(t)
-            recorded.append(t)
-    return single, tuple(recorded)
+            tracked.append(t)
+    return tuple(tracked)
 
 
-def _outputs(name: str, value: Any) -> tuple[bool, tuple[Any, ...]]:
-    if isinstance(value, TensorBase):
-        return True, (value,)
-    outs = tuple(value)
-    for o in outs:
-        if not isinstance(o, TensorBase):
-            raise TypeError(f"The outputs of the user-provided function given to {name} must be Tensors")
-    return False, outs
+def _done(values: Sequence[Any], several: bool, create_graph: bool) -> Any:
+    """Results as the caller gets them."""
+    given = tuple(v if create_graph else wrap(v._data) for v in values)
+    return given if several else given[0]
 
 
-def _unpack(single: bool, values: tuple[Any, ...]) -> Any:
-    return values[0] if single else values
+def _vector(v: Any, like: Tensors, name: str, what: str) -> Tensors:
+    """The vector of a product, which has the shapes of `like`; 1 if that is one number and v is None."""
+    if v is None:
+        if len(like) != 1 or like[0]._data.size != 1:
+            raise RuntimeError(f"The vector v can only be None if the {what} a single Tensor with a single element.")
+        return (wrap(np.ones_like(like[0]._data)),)
+    _, vs = _as_tuple(v, "v", name)
+    if len(vs) != len(like):
+        if len(like) == 1:
+            raise RuntimeError("The given v should contain a single Tensor.")
+        raise RuntimeError(f"v is a tuple of invalid length: should be {len(like)} but got {len(vs)}.")
+    for i, (a, b) in enumerate(zip(vs, like)):
+        if a._data.shape != b._data.shape:
+            entry = f"Entry {i} in " if len(like) > 1 else ""
+            raise RuntimeError(f"{entry}v has invalid size: should be {b.shape} but got {a.shape}.")
+    return vs
 
 
-def _done(value: Any, create_graph: bool) -> Any:
-    return value if create_graph or value is None else wrap(value._data)
+_OUTPUT, _INPUT = "user-provided function returns", "input to the user-provided function is"
 
 
-def _unit(like: Any, place: Any) -> Any:
-    seed = np.zeros(like._data.shape, like._data.dtype)
-    seed[place] = 1
-    return wrap(seed)
+# strict mode: nothing may be independent of the inputs ----------------------------------------------------------------
 
 
-def _or_zeros(g: Any, like: Any, strict: bool, what: str) -> Any:
-    if g is None:
-        if strict:
-            raise RuntimeError(f"{what} is independent of the inputs: not allowed in strict mode.")
-        return wrap(np.zeros_like(like._data))
-    return g
+def _require_recorded(values: Sequence[Any], strict: bool, message: str) -> None:
+    if strict:
+        for i, t in enumerate(values):
+            if t._node is None:
+                raise RuntimeError(message.format(i=i))
+
+
+_NO_GRADIENT = (
+    "Output {i} of the user-provided function does not require gradients. The outputs must be computed in a "
+    "differentiable manner from the input when running in strict mode."
+)
+_LINEAR = (
+    "While computing the hessian, found that the jacobian of the user-provided function with respect to input {i} is "
+    "independent of the input. This is not allowed in strict mode. You should ensure that your function is twice "
+    "differentiable and that the jacobian depends on the inputs (this would be violated by a linear function for "
+    "example)."
+)
+
+
+def _filled(grads: Sequence[Any], likes: Tensors, strict: bool, create_graph: bool, what: str = "output") -> Tensors:
+    """Gradients with zeros for None, which strict mode refuses: the `what` is independent of that input."""
+    filled = []
+    for i, (g, like) in enumerate(zip(grads, likes)):
+        if g is None and strict:
+            raise RuntimeError(
+                f"The {what} of the user-provided function is independent of input {i}. This is not allowed in strict "
+                "mode."
+            )
+        if g is not None and strict and create_graph and g._node is None:
+            name = "jacobian" if what == "output" else "hessian"
+            raise RuntimeError(
+                f"The {name} of the user-provided function is independent of input {i}. This is not allowed in strict "
+                "mode when create_graph=True."
+            )
+        filled.append(wrap(np.zeros_like(like._data)) if g is None else g)
+    return tuple(filled)
+
+
+def _gradients(outputs: Sequence[Any], inputs: Tensors, seeds: Sequence[Any], create_graph: bool) -> Tensors:
+    """The gradients of the outputs weighted by the seeds; None where there is none."""
+    pairs = [(o, s) for o, s in zip(outputs, seeds) if o is not None and o._node is not None]
+    if not pairs:
+        return (None,) * len(inputs)
+    ends, weights = zip(*pairs)
+    return grad(ends, inputs, weights, retain_graph=True, create_graph=create_graph, allow_unused=True)
+
+
+# the functions --------------------------------------------------------------------------------------------------------
+
+
+def _rows(o: Any, inputs: Tensors, create_graph: bool) -> Tensors:
+    """The Jacobian of one output, for each input; None where it does not depend on it."""
+    shape, n = o._data.shape, o._data.size
+    if o._node is None or not n:
+        return (None,) * len(inputs)
+    if o._data.dtype.kind == "c":
+        raise RuntimeError(
+            f"grad can be implicitly created only for real scalar outputs but got torch.{dtypes.of[o._data.dtype].name}"
+        )
+    units = wrap(np.eye(n, dtype=o._data.dtype).reshape(n, *shape))
+    found = grad(
+        o, inputs, units, retain_graph=True, create_graph=create_graph, allow_unused=True, is_grads_batched=True
+    )
+    return tuple(g if g is None else xp.reshape(g, (*shape, *x._data.shape)) for g, x in zip(found, inputs))
 
 
 def jacobian(
@@ -73,78 +153,98 @@ def jacobian(
 ) -> Any:  # fmt: skip
     """The Jacobian of `func`: shape (*output shape, *input shape), for each output and each input.
 
+    vectorize, strategy: how PyTorch computes it; here they choose only what is refused together with `strict`.
+
     >>> import microtorch as torch
     >>> torch.autograd.functional.jacobian(lambda x: x * x, torch.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
     """
-    with enable_grad():
-        single_in, xs = _inputs(inputs, create_graph)
-        single_out, outs = _outputs("jacobian", func(*xs))
-        rows: list[tuple[Any, ...]] = []
-        for k, o in enumerate(outs):
-            parts: list[list[Any]] = [[] for _ in xs]
-            for place in np.ndindex(o._data.shape):
-                if o._node is None:
-                    found: tuple[Any, ...] = (None,) * len(xs)
-                else:
-                    found = grad(
-                        o, xs, _unit(o, place), retain_graph=True, create_graph=create_graph, allow_unused=True
-                    )
-                for part, g, x in zip(parts, found, xs):
-                    part.append(_or_zeros(g, x, strict, f"Output {k} of the user-provided function"))
-            rows.append(
-                tuple(
-                    xp.reshape(xp.stack(part, 0), o._data.shape + x._data.shape)
-                    if part
-                    else wrap(np.zeros(o._data.shape + x._data.shape, x._data.dtype))
-                    for part, x in zip(parts, xs)
+    api = "torch.autograd.functional.jacobian: "
+    if strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError(
+            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs '
+            'than inputs, "forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".'
+        )
+    if strategy == "forward-mode":
+        for flag, name in ((create_graph, "create_graph"), (strict, "strict")):
+            if flag:
+                raise NotImplementedError(
+                    f'{api}`{name}=True` and `strategy="forward-mode"` are not supported together (yet). Please either '
+                    f'set `{name}=False` or `strategy="reverse-mode"`.'
                 )
+        if not vectorize:
+            raise NotImplementedError(
+                "Computing Jacobian using forward-AD or forward-over-reverse Hessian is"
+                "only implemented for `vectorize=True`."
             )
-    rows = [tuple(_done(j, create_graph) for j in row) for row in rows]
-    return _unpack(single_out, tuple(_unpack(single_in, row) for row in rows))
+    with enable_grad():
+        several_in, given = _as_tuple(inputs, "inputs", "jacobian")
+        xs = _tracked(given, create_graph)
+        several_out, outs = _as_tuple(func(*xs), _OUTPUTS, "jacobian")
+        _require_recorded(outs, strict, _NO_GRADIENT)
+        if strict and vectorize:
+            raise RuntimeError(
+                f"{api}`strict=True` and `vectorized=True` are not supported together. Please either set "
+                "`strict=False` or `vectorize=False`."
+            )
+        rows: list[Any] = []
+        for k, o in enumerate(outs):
+            row = []
+            for i, (g, x) in enumerate(zip(_rows(o, xs, create_graph), xs)):
+                if strict and g is None:
+                    raise RuntimeError(
+                        f"Output {k} of the user-provided function is independent of input {i}. This is not allowed in "
+                        "strict mode."
+                    )
+                if strict and create_graph and g._node is None:
+                    raise RuntimeError(
+                        "The jacobian of the user-provided function is independent of "
+                        f"input {i}. This is not allowed in strict mode when create_graph=True."
+                    )
+                row.append(wrap(np.zeros(o._data.shape + x._data.shape, x._data.dtype)) if g is None else g)
+            rows.append(_done(row, several_in, create_graph))
+    if strategy == "forward-mode":  # (PyTorch gives lists then)
+        rows = [list(row) if several_in else row for row in rows]
+        return rows if several_out else rows[0]
+    return tuple(rows) if several_out else rows[0]
+
+
+def _one_number(name: str, func: Callable[..., Any], xs: Tensors, strict: bool) -> Any:
+    """The function's result, a number."""
+    several, outs = _as_tuple(func(*xs), _OUTPUTS, name)
+    _require_recorded(outs, strict, _NO_GRADIENT)
+    if several:
+        raise RuntimeError(f"The function given to {name} should return a single Tensor")
+    if outs[0]._data.size != 1:
+        raise RuntimeError(f"The Tensor returned by the function given to {name} should contain a single element")
+    return outs[0]
 
 
 def hessian(
     func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False,
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:  # fmt: skip
-    """The Hessian of a function with one number as its result."""
-    single, _ = _inputs(inputs, False)
+    """The Hessian of a function with one number as its result: (*input shape, *input shape), for each two inputs.
 
-    def gradient(*xs: Any) -> Any:
-        out = func(*xs)
-        _one_number("hessian", out)
-        if out._node is None:
-            return tuple(wrap(np.zeros_like(x._data)) for x in xs)
-        found = grad(out, xs, create_graph=True, allow_unused=True)
-        return tuple(_or_zeros(g, x, strict, "The output of the user-provided function") for g, x in zip(found, xs))
+    >>> import microtorch as torch
+    >>> torch.autograd.functional.hessian(lambda x: (x**3).sum(), torch.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
+    several, given = _as_tuple(inputs, "inputs", "hessian")
 
-    found = jacobian(gradient, (inputs,) if single else inputs, create_graph, strict)
-    return found[0][0] if single else found
+    def gradient(*xs: Any) -> Tensors:
+        out = _one_number("hessian", func, xs, strict)
+        found = _gradients([out], xs, [None], True)
+        if strict:
+            _require_recorded([g for g in found if g is not None], strict, _LINEAR)
+        return _filled(found, xs, strict, False)
 
-
-def _one_number(name: str, out: Any) -> None:
-    if not isinstance(out, TensorBase) or out._data.size != 1:
-        raise RuntimeError(f"The Tensor returned by the function given to {name} should contain a single element")
-
-
-def _vector(v: Any, like: tuple[Any, ...], name: str) -> tuple[Any, ...]:
-    if v is None:
-        if len(like) != 1 or like[0]._data.size != 1:
-            raise RuntimeError(
-                f"The vector v can only be None if the {name} of the user-provided function is a single number."
-            )
-        return (wrap(np.ones_like(like[0]._data)),)
-    vs = (v,) if isinstance(v, TensorBase) else tuple(v)
-    if len(vs) != len(like):
-        raise RuntimeError(f"v is a tuple of invalid length: should be {len(like)} but got {len(vs)}.")
-    for i, (a, b) in enumerate(zip(vs, like)):
-        if a._data.shape != b._data.shape:
-            raise RuntimeError(
-                f"Entry {i} in v has invalid size: should be {list(b._data.shape)} but got {list(a._data.shape)}."
-            )
-    return vs
+    rows = jacobian(gradient, given, create_graph, strict, vectorize, outer_jacobian_strategy)
+    return rows if several else rows[0][0]
 
 
 def vjp(
@@ -152,18 +252,13 @@ def vjp(
 ) -> tuple[Any, Any]:
     """(outputs, v^T J): the product of a vector and the Jacobian, by one backward pass."""
     with enable_grad():
-        single_in, xs = _inputs(inputs, create_graph)
-        single_out, outs = _outputs("vjp", func(*xs))
-        vs = _vector(v, outs, "output")
-        pairs = [(o, s) for o, s in zip(outs, vs) if o._node is not None]
-        found: tuple[Any, ...] = (None,) * len(xs)
-        if pairs:
-            found = grad([o for o, _ in pairs], xs, [s for _, s in pairs], create_graph=create_graph, allow_unused=True)
-        grads = tuple(_or_zeros(g, x, strict, "The output of the user-provided function") for g, x in zip(found, xs))
-    return (
-        _unpack(single_out, tuple(_done(o, create_graph) for o in outs)),
-        _unpack(single_in, tuple(_done(g, create_graph) for g in grads)),
-    )
+        several_in, given = _as_tuple(inputs, "inputs", "vjp")
+        xs = _tracked(given, create_graph)
+        several_out, outs = _as_tuple(func(*xs), _OUTPUTS, "vjp")
+        _require_recorded(outs, strict, _NO_GRADIENT)
+        vs = _vector(v, outs, "vjp", _OUTPUT)
+        grads = _filled(_gradients(outs, xs, vs, create_graph), xs, strict, create_graph)
+    return _done(outs, several_out, create_graph), _done(grads, several_in, create_graph)
 
 
 def jvp(
@@ -171,55 +266,48 @@ def jvp(
 ) -> tuple[Any, Any]:
     """(outputs, J v): the product of the Jacobian and a vector."""
     with enable_grad():
-        _, xs = _inputs(inputs, create_graph)
-        vs = _vector(v, xs, "input")
-        single_out, outs = _outputs("jvp", func(*xs))
-        seeds = []
-        for o in outs:
-            seed = wrap(np.zeros_like(o._data))
-            require_grad(seed)
-            seeds.append(seed)
-        pairs = [(o, s) for o, s in zip(outs, seeds) if o._node is not None]
-        products: list[Any] = [None] * len(outs)
-        if pairs:
-            back = grad([o for o, _ in pairs], xs, [s for _, s in pairs], create_graph=True, allow_unused=True)
-            kept = [(b, t) for b, t in zip(back, vs) if b is not None and b._node is not None]
-            if kept:
-                found = grad(
-                    [b for b, _ in kept], seeds, [t for _, t in kept], create_graph=create_graph, allow_unused=True
-                )
-                products = list(found)
-        results = tuple(
-            _or_zeros(p, o, strict, "The output of the user-provided function") for p, o in zip(products, outs)
-        )
-    return (
-        _unpack(single_out, tuple(_done(o, create_graph) for o in outs)),
-        _unpack(single_out, tuple(_done(p, create_graph) for p in results)),
-    )
+        _, given = _as_tuple(inputs, "inputs", "jvp")
+        xs = _tracked(given, create_graph)
+        vs = _vector(v, xs, "jvp", _INPUT)
+        several, outs = _as_tuple(func(*xs), _OUTPUTS, "jvp")
+        _require_recorded(outs, strict, _NO_GRADIENT)
+        seeds = tuple(wrap(np.zeros_like(o._data)) for o in outs)
+        for seed in seeds:
+            if seed._data.dtype.kind in "fc":
+                require_grad(seed)
+        back = _gradients(outs, xs, seeds, True)
+        if strict:
+            _filled(back, xs, strict, False)
+        known = tuple(s for s in seeds if s._node is not None)
+        found = iter(_gradients(back, known, vs, create_graph))
+        products = _filled([None if s._node is None else next(found) for s in seeds], outs, strict, create_graph)
+    return _done(outs, several, create_graph), _done(products, several, create_graph)
 
 
 def vhp(
     func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """(output, v^T H): the product of a vector and the Hessian of a function with one number as its result."""
-    with enable_grad():
-        single, xs = _inputs(inputs, create_graph)
-        vs = _vector(v, xs, "input")
-        out = func(*xs)
-        _one_number("vhp", out)
-        first: tuple[Any, ...] = (None,) * len(xs)
-        if out._node is not None:
-            first = grad(out, xs, create_graph=True, allow_unused=True)
-        kept = [(g, t) for g, t in zip(first, vs) if g is not None and g._node is not None]
-        found: tuple[Any, ...] = (None,) * len(xs)
-        if kept:
-            found = grad([g for g, _ in kept], xs, [t for _, t in kept], create_graph=create_graph, allow_unused=True)
-        result = tuple(_or_zeros(g, x, strict, "The gradient of the user-provided function") for g, x in zip(found, xs))
-    return _done(out, create_graph), _unpack(single, tuple(_done(r, create_graph) for r in result))
+    return _hessian_product("vhp", func, inputs, v, create_graph, strict)
 
 
 def hvp(
     func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
     """(output, H v): the Hessian is symmetric, so this is `vhp`."""
-    return vhp(func, inputs, v, create_graph, strict)
+    return _hessian_product("hvp", func, inputs, v, create_graph, strict)
+
+
+def _hessian_product(
+    name: str, func: Callable[..., Any], inputs: Any, v: Any, create_graph: bool, strict: bool
+) -> tuple[Any, Any]:
+    with enable_grad():
+        several, given = _as_tuple(inputs, "inputs", name)
+        xs = _tracked(given, create_graph)
+        vs = _vector(v, xs, name, _INPUT)
+        out = _one_number(name, func, xs, strict)
+        first = _gradients([out], xs, [None], True)
+        if strict:
+            _require_recorded(_filled(first, xs, strict, False), strict, _LINEAR)
+        result = _filled(_gradients(first, xs, vs, create_graph), xs, strict, create_graph, "jacobian")
+    return _done([out], False, create_graph), _done(result, several, create_graph)
