@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from microtorch import dtypes
 from microtorch._missing import torch_name
 from microtorch._tensor import Tensor
+from microtorch.autograd.state import whole_storage
 from microtorch.nn.parameter import Parameter
 from microtorch.size import Size, device
 
@@ -79,7 +80,7 @@ class Storages:
     def __init__(self, tensors: Iterable[Tensor]) -> None:
         extents: list[tuple[int, int, Array]] = []
         for t in tensors:
-            for a in (t._data,) if t._storage is None else (t._data, t._storage.memory):
+            for a in (t._data,) if t._storage is None else (t._data, whole_storage(t)):
                 if a.size:
                     extents.append((*_extent(a), a))
         extents.sort(key=lambda e: e[:2])

@@ -223,7 +223,9 @@ def fill_number(number: Any, dtype: Any) -> Any:
             if number.imag:
                 raise _overflow(dtype)
             number = number.real
-        least = -info.max if kind == "u" else info.min
+        least = info.min if kind == "i" or not isinstance(number, int) else -info.max
+        if kind == "u" and isinstance(number, float) and -1 < number < 0:
+            least = -1
         if number != number or not least <= number <= info.max:
             raise _overflow(dtype)
         return np.array(int(number)).astype(dtype)[()]

@@ -19,7 +19,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.creation import array_from
 from microtorch.kernels.index import put_into
-from microtorch.ops import index as I, shape as S
+from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -76,7 +76,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
 
     Raises TypeError for a value that is neither a number nor a tensor.
     """
-    kind = type(value)
+    kind, kind_of_key = type(value), type(key)
     if kind is float and type(key) is int and x._data.dtype.kind == "f" and outside(x):
         try:
             x._data[key] = value
@@ -93,10 +93,18 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     ):
         module = "" if kind.__module__ == "builtins" else kind.__module__ + "."
         raise TypeError(f"can't assign a {module}{kind.__name__} to a torch.{dtypes.of[x._data.dtype].type_name}Tensor")
+    if kind_of_key is bool:  # a copy into x[None], or into nothing
+        if key:
+            setitem(x, None, value)
+        return
     basic, advanced = split(x, key)
-    recorded = mode.enabled and (x._node is not None or (is_tensor and value._node is not None))
+    recorded = (
+        mode.enabled and x._data.dtype.kind in "fc" and (x._node is not None or (is_tensor and value._node is not None))
+    )
     if not is_tensor:
         value = dtypes.fill_number(value if isinstance(value, (int, float, complex)) else int(value), x._data.dtype)
+    elif advanced is not None and value._data.size == 1 and _fills(x, key, advanced):  # whatever its dtype is
+        value = value if value._data.dtype == x._data.dtype else P.cast(value, x._data.dtype)
     elif advanced is not None and value._data.dtype != x._data.dtype:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
         raise RuntimeError(
@@ -110,7 +118,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
             advanced = tuple([k.copy() if isinstance(k, ndarray) else k for k in advanced])
             write(I.index_put, _put_into, part, (value,), (advanced, False), overlap=True)
         elif part._data.ndim and (not is_tensor or value._data.ndim == 0):
-            write(I.fill_by, _fill_into, part, (value if is_tensor else wrap(np.asarray(value)),), overlap=True)
+            write(I.fill_by, _fill_into, part, (value if is_tensor else wrap(np.asarray(value)),))
         else:
             source = _leading_ones_dropped(value, part._data.shape) if is_tensor else wrap(np.asarray(value))
             write(I.copy, copy_into, part, (source,))
@@ -127,13 +135,20 @@ def setitem(x: Any, key: Any, value: Any) -> None:
         check_overlap(part, value, advanced is not None, True)
     if advanced is not None:
         _put_into(target, raw, advanced, False)
-    elif not is_tensor or raw.ndim == 0:
+        written(x)
+        return
+    if 0 in target.strides:
+        check_writable(wrap(target))
+    if not is_tensor or raw.ndim == 0:
         _fill_into(target, raw)
     else:
-        if 0 in target.strides:
-            check_writable(wrap(target))
         copy_into(target, _leading_ones_dropped(raw, target.shape))
     written(x)
+
+
+def _fills(x: Any, key: Any, advanced: tuple[Any, ...]) -> bool:
+    """True if PyTorch fills x[key], a mask, with one value; for a single bool it does not."""
+    return one_mask((advanced,)) and not (isinstance(key, bool) or (isinstance(key, TensorBase) and not key._data.ndim))
 
 
 def _fill_into(target: Any, value: Any) -> None:

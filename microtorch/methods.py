@@ -10,8 +10,7 @@ import numpy as np
 
 from microtorch import indexing
 from microtorch.autograd import inplace
-from microtorch.autograd.inplace import assign, check_writable, in_place
-from microtorch.autograd.modes import mode
+from microtorch.autograd.inplace import assign, in_place, old_value
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions import (
     compare as FC,
@@ -90,14 +89,8 @@ def _operator_on_tensors(entry: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _old(x: Any) -> Tensor:
-    """The tensor as an operand of its own in-place operation: with a copy of its value if a node may save it."""
-    check_writable(x)
-    return wrap(x._data.copy(), x._node) if x._node is not None and mode.enabled else wrap(x._data)
-
-
 def assign_checked(x: Any, result: Any) -> Tensor:
-    """Write a result into x (in place), after `_old` has checked that it may be."""
+    """Write a result into x (in place), after `old_value` has checked that it may be."""
     assign(x, result)
     return x
 
@@ -106,7 +99,7 @@ def _written(function: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place form of a function: `x.lerp_(...)` from `lerp(x, ...)`."""
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Tensor:
-        return assign_checked(self, function(_old(self), *args, **kwargs))
+        return assign_checked(self, function(old_value(self, *args, *kwargs.values()), *args, **kwargs))
 
     call.__name__ = call.__qualname__ = function.__name__ + "_"
     call.__doc__ = f"`{function.__name__}`, in place."
@@ -212,7 +205,7 @@ class TensorMethods(TensorBase):
         FSp.polygamma,
     )
     i0, igamma, igammac = FSp.i0, FSp.igamma, FSp.igammac
-    isclose, allclose, equal, isin = FC.isclose, FC.allclose, FC.equal, FC.isin
+    isclose, allclose, equal = FC.isclose, FC.allclose, FC.equal
 
     def where(self, condition: Any, other: Any) -> Tensor:
         """This tensor where the condition is true, `other` elsewhere."""
@@ -229,11 +222,11 @@ class TensorMethods(TensorBase):
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """self += alpha * other."""
-        return self._add_(other if alpha == 1 else other * alpha)
+        return self._add_(other if alpha == 1 else FP.scaled(self, other, alpha))
 
     def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """self -= alpha * other."""
-        return self._sub_(other if alpha == 1 else other * alpha)
+        return self._sub_(other if alpha == 1 else FP.scaled(self, other, alpha))
 
     mul_, multiply_ = _mul_, _mul_
     subtract_ = sub_
@@ -242,7 +235,7 @@ class TensorMethods(TensorBase):
         """self /= other."""
         if rounding_mode is None:
             return self._div_(other)
-        assign_checked(self, FP.div(_old(self), other, rounding_mode=rounding_mode))
+        assign_checked(self, FP.div(old_value(self, other), other, rounding_mode=rounding_mode))
         return self  # type: ignore[return-value]
 
     divide_ = div_
@@ -260,7 +253,7 @@ class TensorMethods(TensorBase):
         in_place(P.right_shift),
         _written(FC.bitwise_not),
     )
-    fmod_, atan2_, hypot_ = _written(FP.fmod), in_place(P.atan2), _written(FP.hypot)
+    fmod_, atan2_, hypot_ = _written(FP.fmod), in_place(P.atan2, no_number=True), _written(FP.hypot)
     arctan2_, xlogy_, copysign_, nextafter_ = atan2_, _written(FP.xlogy), _written(FP.copysign), _written(FP.nextafter)
     heaviside_, gcd_, lcm_, ldexp_ = _written(FP.heaviside), _written(FP.gcd), _written(FP.lcm), _written(FP.ldexp)
     exp_, exp2_, expm1_, log_, log2_, log10_, log1p_ = (
@@ -292,7 +285,9 @@ class TensorMethods(TensorBase):
     fix_, round_ = trunc_, _written(FP.round)
     eq_, ne_, lt_, le_, gt_, ge_ = (in_place(f) for f in (P.eq, P.ne, P.lt, P.le, P.gt, P.ge))
     not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
-    logical_and_, logical_or_, logical_xor_ = (in_place(f) for f in (P.logical_and, P.logical_or, P.logical_xor))
+    logical_and_, logical_or_, logical_xor_ = (
+        in_place(f, no_number=True) for f in (P.logical_and, P.logical_or, P.logical_xor)
+    )
     logical_not_ = in_place(P.logical_not)
 
     def float_power_(self, exponent: Any) -> Tensor:
@@ -303,11 +298,11 @@ class TensorMethods(TensorBase):
             raise RuntimeError(
                 f"the base given to float_power_ has dtype {have} but the operation's result requires dtype {want}"
             )
-        return assign_checked(self, FP.float_power(_old(self), exponent))
+        return assign_checked(self, FP.float_power(old_value(self, exponent), exponent))
 
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         """Clamp in place."""
-        return assign_checked(self, FP.clamp(_old(self), min, max))
+        return assign_checked(self, FP.clamp(old_value(self, min, max), min, max))
 
     clip_ = clamp_
 
@@ -469,7 +464,7 @@ class TensorMethods(TensorBase):
 
     def addbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """`addbmm`, in place; unlike its kin it takes on the shape of the result."""
-        result = FL.addbmm(_old(self), batch1, batch2, beta=beta, alpha=alpha)
+        result = FL.addbmm(old_value(self, batch1, batch2), batch1, batch2, beta=beta, alpha=alpha)
         if result._data.shape != self._data.shape and self._base is None and self._storage is None:
             self._data = np.empty(result._data.shape, self._data.dtype)
         return assign_checked(self, result)

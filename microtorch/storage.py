@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.state import TensorBase, storage_of
-from microtorch.kernels.shape import strided
+from microtorch.autograd.state import TensorBase, storage_of, whole_storage
 from microtorch.size import cpu, device
 
 
@@ -23,17 +22,7 @@ class UntypedStorage:
 
     def __init__(self, tensor: TensorBase) -> None:
         self._shared = storage_of(tensor)
-
-    @property
-    def _bytes(self) -> Any:
-        memory = self._shared.memory
-        size = (
-            0 if 0 in memory.shape else sum((n - 1) * s for n, s in zip(memory.shape, memory.strides)) + memory.itemsize
-        )
-        if not size:
-            return np.zeros(0, np.uint8)
-        flat = strided(memory, (1,), (memory.itemsize,), 0).view(np.uint8)
-        return strided(flat, (int(size),), (1,), 0)
+        self._bytes = whole_storage(tensor, np.uint8)  # keeps the memory alive
 
     @property
     def device(self) -> device:
@@ -48,7 +37,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
-        return int(self._shared.memory.__array_interface__["data"][0])
+        return self._shared.extent()[0] if self._bytes.size else 0
 
     def element_size(self) -> int:
         """One byte."""
@@ -62,10 +51,10 @@ class UntypedStorage:
         return self._bytes[i]
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, UntypedStorage) and other._shared.memory is self._shared.memory
+        return isinstance(other, UntypedStorage) and other._shared.shares(self._shared)
 
     def __hash__(self) -> int:
-        return id(self._shared.memory)
+        return hash(self._shared.extent())
 
 
 class TypedStorage:

@@ -20,7 +20,7 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.autograd import batches
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import FREED_MESSAGE, Leaf, Node, OpNode, Output, written
+from microtorch.autograd.node import FREED_MESSAGE, GradientEdge, Leaf, Node, OpNode, Output, written
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import arrays, tensors
@@ -194,6 +194,8 @@ def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None
     if leaf.hooks is not None:
         for hook in list(leaf.hooks.after.values()):
             hook(t)
+        for hook in list(leaf.hooks.post.values()):
+            hook((), (as_tensor(g),))
 
 
 def deposit(grads: dict[Node, Any], own: set[Node], node: Node, g: Any, create_graph: bool) -> None:
@@ -257,7 +259,7 @@ def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
             for hook in list(hooks.pre.values()):
                 changed = hook(given)
                 if changed is not None:
-                    given = changed if isinstance(changed, tuple) else (changed,)
+                    given = checked_count(hook, changed, len(given))
             g = [x if x is None or create_graph else x._data for x in given]
         return g
     if hooks.tensor or hooks.pre or hooks.retain is not None:
@@ -268,7 +270,7 @@ def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
         for hook in list(hooks.pre.values()):
             changed = hook((t,))
             if changed is not None:
-                t = checked_hook_result(hook, changed[0] if isinstance(changed, tuple) else changed, t)
+                t = checked_hook_result(hook, checked_count(hook, changed, 1)[0], t)
         if hooks.retain is not None:
             kept = hooks.retain()
             if kept is not None:
@@ -291,6 +293,17 @@ def checked_hook_result(hook: Any, changed: Any, given: Tensor) -> Tensor:
     return changed  # type: ignore[return-value]
 
 
+def checked_count(hook: Any, changed: Any, count: int) -> tuple[Any, ...]:
+    """What a node's hook returned instead of so many gradients."""
+    given = changed if isinstance(changed, tuple) else (changed,)
+    if len(given) != count:
+        name = getattr(hook, "__name__", type(hook).__name__)
+        raise RuntimeError(
+            f"hook '{name}' has returned an incorrect number of values (got {len(given)}, but expected {count})"
+        )
+    return given
+
+
 def run_with_node_hooks(
     node: Node, vjp: Callable[..., Sequence[Any]], xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool
 ) -> Sequence[Any]:
@@ -303,7 +316,7 @@ def run_with_node_hooks(
     for hook in list(node.hooks.post.values()):
         changed = hook(ins, outs)
         if changed is not None:
-            ins = changed if isinstance(changed, tuple) else (changed,)
+            ins = checked_count(hook, changed, len(ins))
     return [x if x is None or create_graph else x._data for x in ins]
 
 
@@ -381,7 +394,15 @@ def _start(
 
 
 def _sequence(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, TensorBase) or value is None else tuple(value)
+    if isinstance(value, (TensorBase, GradientEdge)) or value is None:
+        value = (value,)
+    return tuple([_at(v) if type(v) is GradientEdge else v for v in value])
+
+
+def _at(edge: GradientEdge) -> Tensor:
+    """A tensor at that place of the graph."""
+    node = edge.place()
+    return wrap(np.broadcast_to(np.zeros((), node.dtype), node.shape), node)
 
 
 def backward(

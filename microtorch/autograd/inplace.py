@@ -225,7 +225,7 @@ def _move(t: TensorBase, node: Node | None) -> None:
     t._node = node
 
 
-_WRITE = I.region_write.op
+_WRITE = I.region_write.op  # type: ignore[attr-defined]
 _REGION = I.region.op  # type: ignore[attr-defined]
 _ZERO = I.zero.op  # type: ignore[attr-defined]
 

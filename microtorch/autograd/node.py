@@ -14,7 +14,7 @@ import re
 import traceback
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -310,18 +310,18 @@ class OpNode(Node):
         for kind, value in zip(self.op.saved_kinds, saved):
             if kind == OUT and value is not None:
                 storage = self.storage
-                if storage is not None and storage.clock > self.seq and storage.clock != self.noted("written"):
-                    raise modified(self, storage, value, self)
                 if type(value) is Packed:
                     value = value.unpack()
+                elif storage is not None and storage.clock > self.seq and storage.clock != self.noted("written"):
+                    raise modified(self, storage, value, self)
                 values.append(wrap(value, self) if recorded else value)
                 continue
             if type(kind) is int and value is not None:  # one of several results
                 storage = self.noted("storages")[kind]
-                if storage.clock > self.seq:
-                    raise modified(self, storage, value, self)
                 if type(value) is Packed:
                     value = value.unpack()
+                elif storage.clock > self.seq:
+                    raise modified(self, storage, value, self)
                 if recorded:
                     value = wrap(value, Output(self, kind, value.shape, value.dtype) if self.noted("outputs") else self)
                 values.append(value)
@@ -377,20 +377,49 @@ def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> Run
     )
 
 
+class GradientEdge(NamedTuple):
+    """A node, and which of its outputs: where a tensor's gradient arrives."""
+
+    node: Node
+    output_nr: int
+    ownership_token: Any = None
+
+    def place(self) -> Node:
+        """The node of that output."""
+        outputs = self.node.noted("outputs")
+        if not outputs:
+            return self.node
+        found: Node = self.ownership_token or Output(self.node, self.output_nr, (), self.node.dtype)
+        return found
+
+
 class Packed:
     """A saved tensor that went through `saved_tensors_hooks`: what pack returned, and how to get it back."""
 
     __slots__ = ("value", "hook", "node")
 
     def __init__(self, data: Any, node: Node | None, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> None:
-        self.value, self.hook, self.node = pack(wrap(data)), unpack, node
+        shown: Any = wrap(data, (node or Leaf(None, data)) if data.dtype.kind in "fc" else None)
+        self.hook, self.node = unpack, node
+        before, mode.enabled = mode.enabled, False
+        try:
+            self.value = pack(shown)
+        finally:
+            mode.enabled = before
+        if shown._version:
+            raise RuntimeError(
+                "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook "
+                "cannot be modified by in-place operations as this can lead to unexpected side-effects. Please open "
+                "an issue if you need to perform in-place operations on the input to a pack hook."
+            )
 
     def unpack(self) -> Any:
         """The array again."""
         tensor = self.hook(self.value)
         if not isinstance(tensor, TensorBase):
             raise TypeError(
-                f"Output of saved tensor unpack_hook expected to be a Tensor but got {type(tensor).__name__}"
+                "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                f"{type(tensor).__name__}"
             )
         return tensor._data
 

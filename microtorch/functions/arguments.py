@@ -12,7 +12,7 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.autograd.inplace import check_castable
 from microtorch.autograd.node import written
-from microtorch.autograd.state import TensorBase
+from microtorch.autograd.state import TensorBase, resize
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -179,7 +179,7 @@ def write_out(out: Any, result: Any) -> Any:
             "clone() the tensor before performing the operation."
         )
     if out._data.shape != result._data.shape:
-        out._data = np.empty(result._data.shape, out._data.dtype)
+        resize(out, result._data.shape)
     with np.errstate(all="ignore"):
         np.copyto(out._data, result._data, casting="unsafe")
     written(out)
@@ -192,6 +192,7 @@ _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x2": "other
 def takes_out(function: F) -> F:
     """Give a function PyTorch's `out=` argument, and NumPy's names for those it has: axis, keepdims, x, x2."""
     own = inspect.signature(function).parameters
+    takes_dtype_of_out = function.__name__ in ("sum", "nansum", "prod", "cumsum", "cumprod")
     numpy_names = {n: t for n, t in _NUMPY_NAMES.items() if t in own and n not in own}
 
     @functools.wraps(function)
@@ -200,6 +201,8 @@ def takes_out(function: F) -> F:
             if name in numpy_names:
                 kwargs = {numpy_names.get(k, k): v for k, v in kwargs.items()}
                 break
+        if takes_dtype_of_out and isinstance(out, TensorBase) and kwargs.get("dtype") is None:
+            kwargs["dtype"] = dtypes.of[out._data.dtype]
         result = function(*args, **kwargs)
         return result if out is None else write_out(out, result)
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes, indexing
-from microtorch.autograd.inplace import assign, check_overlap, check_writable, write
+from microtorch.autograd.inplace import assign, check_overlap, check_writable, fill_, old_value, write
 from microtorch.autograd.modes import mode
-from microtorch.autograd.state import TensorBase, storage_of, wrap
+from microtorch.autograd.state import TensorBase, storage_bytes, storage_of, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out
-from microtorch.functions.shape import storage_bytes
+from microtorch.functions.shape import as_strided, need_matrix
 from microtorch.kernels import index as K
 from microtorch.ops import index as I, pointwise as P, shape as S
 
@@ -235,12 +235,6 @@ def scatter_reduce(
     return _out(_like(I.scatter_reduce(x, index, src, axis, reduce, include_self), shape), out=out)
 
 
-def _old(x: Any) -> Any:
-    """The tensor as an operand of its own in-place operation: with a copy of its value if a node may save it."""
-    check_writable(x)
-    return wrap(x._data.copy(), x._node) if x._node is not None and mode.enabled else wrap(x._data)
-
-
 def _assigned(x: Any, result: Any) -> Tensor:
     assign(x, result)
     return x
@@ -248,7 +242,7 @@ def _assigned(x: Any, result: Any) -> Tensor:
 
 def scatter_reduce_(self: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Tensor:
     """`scatter_reduce`, in place."""
-    return _assigned(self, scatter_reduce(_old(self), dim, index, src, reduce, include_self=include_self))
+    return _assigned(self, scatter_reduce(old_value(self, src), dim, index, src, reduce, include_self=include_self))
 
 
 # whole slices along one dimension ------------------------------------------------------------------------------------
@@ -264,10 +258,12 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     if data.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
+    if input._data.ndim == 0 and data.size != 1:
+        raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {data.size} value(s)")
     x, index = _as_vector(input), _as_vector(index)
     n = x._data.shape[axis]
     if data.size and (data.min() < 0 or data.max() >= n):
-        if x._data.ndim == 2 and axis == 1:  # PyTorch has a way of its own for the columns of a matrix
+        if x._data.ndim > 1 and axis == 1:  # PyTorch has a way of its own for the second dimension
             bad = data[(data < 0) | (data >= n)].flat[0]
             raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
         raise IndexError("index out of range in self")
@@ -429,7 +425,7 @@ def index_reduce(
 
 def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Tensor:
     """`index_reduce`, in place."""
-    return _assigned(self, index_reduce(_old(self), dim, index, source, reduce, include_self=include_self))
+    return _assigned(self, index_reduce(old_value(self, source), dim, index, source, reduce, include_self=include_self))
 
 
 # by several indices at once ------------------------------------------------------------------------------------------
@@ -544,7 +540,7 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor
 def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor:
     """`put`, in place."""
     _check_put(self, index, source)
-    return _assigned(self, I.put(_old(self), index, source, accumulate))
+    return _assigned(self, I.put(old_value(self, source), index, source, accumulate))
 
 
 # by masks ------------------------------------------------------------------------------------------------------------
@@ -657,13 +653,13 @@ def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
     data = input._data
     if as_tuple:
         return tuple([wrap(np.ascontiguousarray(a)) for a in np.nonzero(data if data.ndim else data.reshape(1))])
-    return _out(wrap(np.argwhere(data)), out=out)
+    return _out(wrap(K.places(data)), out=out)
 
 
 def argwhere(input: Any) -> Tensor:
     """The places of all nonzero elements: (n, dimensions)."""
     need_tensor("argwhere", input)
-    return wrap(np.argwhere(input._data))
+    return wrap(K.places(input._data))
 
 
 def nonzero_static(input: Any, *, size: int, fill_value: int = -1, out: Any = None) -> Tensor:
@@ -676,14 +672,33 @@ def nonzero_static(input: Any, *, size: int, fill_value: int = -1, out: Any = No
     return _out(wrap(rows), out=out)
 
 
+def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Tensor:
+    """One number on the main diagonal, in place; in a tall matrix `wrap` begins it anew after each block of rows."""
+    shape, steps = self._data.shape, self.stride()
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    size, offset = min(shape), self.storage_offset()
+    fill_(as_strided(self, (size,), (sum(steps),), offset), fill_value)
+    if wrap and len(shape) == 2 and shape[0] > shape[1] + 1:
+        rows, columns = shape
+        for start in range(columns + 1, rows, columns + 1):
+            count = min(columns, rows - start)
+            fill_(as_strided(self, (count,), (sum(steps),), offset + start * steps[0]), fill_value)
+    return self
+
+
 def tril_(self: Any, diagonal: int = 0) -> Tensor:
     """`tril`, in place."""
-    return _assigned(self, S.tril(_old(self), diagonal))
+    need_matrix("tril", self)
+    return _assigned(self, S.tril(old_value(self), diagonal))
 
 
 def triu_(self: Any, diagonal: int = 0) -> Tensor:
     """`triu`, in place."""
-    return _assigned(self, S.triu(_old(self), diagonal))
+    need_matrix("triu", self)
+    return _assigned(self, S.triu(old_value(self), diagonal))
 
 
 # a part of a tensor replaced: copies ---------------------------------------------------------------------------------

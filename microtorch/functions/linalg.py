@@ -125,6 +125,7 @@ def _dot(name: str, a: Any, b: Any) -> Tensor:
 
 def _add_product(entry: Any, input: Any, a: Any, b: Any, shape: tuple[int, ...], beta: Any, alpha: Any) -> Tensor:
     """beta * input + alpha * (a product of that shape), after PyTorch's check that the input expands to it."""
+    need_tensor(entry.__name__, input)
     if a._data.dtype.kind not in "fc":
         beta, alpha = int(beta), int(alpha)
     have = input._data.shape

@@ -13,6 +13,7 @@ from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error, promote_number
 from microtorch.functions.arguments import bad_call, need_tensor, numpy_dtype, takes_out, write_out
+from microtorch.kernels.pointwise import no_bools
 from microtorch.ops import pointwise as P
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> torch.add(torch.tensor([1., 2.]), 10, alpha=2)
     tensor([21., 22.])
     """
-    return P.add(number_beside_number(input, other), other if alpha == 1 else _scaled(input, other, alpha))
+    return P.add(number_beside_number(input, other), other if _is_one(alpha) else scaled(input, other, alpha))
 
 
 @takes_out
@@ -170,22 +171,35 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> torch.sub(torch.tensor([1., 2.]), torch.tensor([1., 1.]), alpha=2)
     tensor([-1.,  0.])
     """
-    return P.sub(number_beside_number(input, other), other if alpha == 1 else _scaled(input, other, alpha))
+    if isinstance(other, bool):
+        no_bools(input._data if isinstance(input, TensorBase) else input, other)
+    return P.sub(number_beside_number(input, other), other if _is_one(alpha) else scaled(input, other, alpha))
 
 
 subtract = sub
 
 
-def _scaled(input: Any, other: Any, alpha: Any) -> Any:
+def _is_one(alpha: Any) -> bool:
+    return bool(alpha == 1) and type(alpha) is not bool
+
+
+def scaled(input: Any, other: Any, alpha: Any) -> Any:
+    """alpha * other, for a sum with input.
+
+    Raises RuntimeError for an alpha that the dtypes do not take.
+    """
     kinds = [t._data.dtype.kind for t in (input, other) if isinstance(t, TensorBase)]
     if isinstance(alpha, bool) and kinds.count("b") != len(kinds):
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
-    if isinstance(alpha, float) and not builtins.any(k in "fc" for k in kinds):
+    number = isinstance(other, (float, builtins.complex)) or isinstance(input, (float, builtins.complex))
+    if isinstance(alpha, float) and not number and not builtins.any(k in "fc" for k in kinds):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, builtins.complex) and "c" not in kinds:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
     if isinstance(other, TensorBase) and other._data.dtype.kind in "iub" and isinstance(alpha, float):
         other = P.cast(other, same_dtype(input, other)[0]._data.dtype)
+    if kinds.count("b") == 2:  # stays a bool
+        alpha = bool(alpha)
     return P.mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,10 @@ import numpy as np
 from microtorch.autograd.inplace import Invalid, _move, check_writable
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import Leaf, OpNode, written
-from microtorch.autograd.state import Storage, TensorBase, storage_of, wrap
+from microtorch.autograd.state import Storage, TensorBase, resize, storage_of, whole_storage, wrap
 from microtorch.functions.arguments import axis_of, number_of, size_of
 from microtorch.functions.creation import check_sizes, in_format
-from microtorch.functions.shape import as_strided, check_repeats, element_offset, storage_bytes
-from microtorch.kernels.shape import strided
+from microtorch.functions.shape import as_strided, check_repeats
 from microtorch.ops import index as I, shape as S
 
 if TYPE_CHECKING:
@@ -50,7 +48,9 @@ def transpose_(self: Any, dim0: int, dim1: int) -> Tensor:
     """`transpose`, in place."""
     ndim = self._data.ndim
     i, j = axis_of(dim0, ndim), axis_of(dim1, ndim)
-    return _relaid(self, S.transpose_in_place, i, j) if ndim else self
+    if not ndim:
+        return _relaid(self, S.t_in_place)
+    return _relaid(self, S.transpose_in_place, i, j)
 
 
 def squeeze_(self: Any, dim: Any = None) -> Tensor:
@@ -91,14 +91,7 @@ def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Tensor:
     have = self._data
     if have.shape == shape and memory_format is None:
         return self
-    storage, offset, item = storage_of(self), element_offset(self), have.itemsize
-    steps = in_format(np.empty(shape, have.dtype), memory_format).strides
-    needed, whole = (offset + math.prod(shape)) * item, storage_bytes(self)
-    if needed > whole:
-        grown = np.zeros(needed // item, have.dtype)
-        grown[: whole // item] = strided(storage.memory, (whole // item,), (item,), 0)
-        storage.memory = grown
-    self._data = strided(storage.memory, shape, steps, offset * item)
+    resize(self, shape, in_format(np.empty(shape, have.dtype), memory_format).strides)
     return self
 
 
@@ -117,12 +110,12 @@ def set_(self: Any, source: Any = None, storage_offset: Any = 0, size: Any = Non
             raise RuntimeError("Could not set tensor of one dtype to memory of another")
         memory, shared = source._data, storage_of(source)
     else:
-        shared = getattr(source, "_untyped", source)._shared
-        count = storage_bytes(_holding(shared)) // self._data.itemsize
-        memory = strided(shared.memory, (count,), (self._data.itemsize,), 0)
+        untyped = getattr(source, "_untyped", source)
+        shared, memory = untyped._shared, untyped._bytes.view(self._data.dtype)
     if size is not None:
         shape = size_of((size,), "set_")
-        whole = _holding(shared) if shared is not None else wrap(memory)
+        whole: Any = wrap(memory)
+        whole._storage = shared
         steps = (
             size_of((stride,), "set_", "stride")
             if stride
@@ -137,10 +130,3 @@ def set_(self: Any, source: Any = None, storage_offset: Any = 0, size: Any = Non
     if self._node is not None and mode.enabled:
         self._node = Invalid(self, self._node, "the derivative for 'set_' is not implemented")
     return self
-
-
-def _holding(storage: Storage) -> Any:
-    """A tensor that is all of a storage."""
-    t: Any = wrap(storage.memory)
-    t._storage = storage
-    return t

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
+from microtorch.autograd.state import TensorBase, element_offset, storage_bytes, view_of, wrap
 from microtorch.functions.arguments import axis_of, bad_call, infer_size, need_tensor, number_of, size_of, takes_out
 from microtorch.functions.join import (
     cat as cat,
@@ -333,7 +333,9 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
     """Views of all tensors in the shape that they broadcast to."""
     parts = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)) else list(tensors)
     shape: tuple[int, ...] = ()
-    for p in parts:
+    for i, p in enumerate(parts):
+        if not isinstance(p, TensorBase):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(p).__name__}")
         have = p._data.shape
         for i in range(1, min(len(shape), len(have)) + 1):
             if shape[-i] != have[-i] and 1 not in (shape[-i], have[-i]):
@@ -343,7 +345,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
                     f"{max(len(shape), len(have)) - i}"
                 )
         shape = np.broadcast_shapes(shape, have)
-    return tuple([S.expand(p, shape) for p in parts])
+    return tuple([p if p._data.shape == shape else S.expand(p, shape) for p in parts])
 
 
 def _atleast(name: str, ndim: int, tensors: tuple[Any, ...]) -> Any:
@@ -423,6 +425,11 @@ def _narrow_key(input: Any, dim: int, start: Any, length: int) -> tuple[Any, ...
 @takes_out
 def narrow_copy(input: Any, dim: int, start: Any, length: int) -> Tensor:
     """`narrow` as a copy."""
+    if type(dim) is int and dim >= max(input._data.ndim, 1):
+        raise RuntimeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error "
+            "message be improved?  If so, please report an enhancement request to PyTorch.)"
+        )
     return S.narrow_copy(input, _narrow_key(input, dim, start, length))
 
 
@@ -515,41 +522,25 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: Any = None) -
     return I.as_strided(input, geometry)
 
 
-def element_offset(t: Any) -> int:
-    """Where in its storage a tensor begins, in elements."""
-    storage = t._storage
-    if storage is None or storage.memory is t._data:
-        return 0
-    mine, start = (a.__array_interface__["data"][0] for a in (t._data, storage.memory))
-    return int((mine - start) // t._data.itemsize)
-
-
-def storage_bytes(t: Any) -> int:
-    """The size of a tensor's storage."""
-    memory = storage_of(t).memory
-    if 0 in memory.shape:
-        return 0
-    return int(sum((n - 1) * s for n, s in zip(memory.shape, memory.strides)) + memory.itemsize)
-
-
 # copies in another order ---------------------------------------------------------------------------------------------
 
 
 @takes_out
 def tril(input: Any, diagonal: int = 0) -> Tensor:
     """The lower triangle of the last two dimensions, zeros above."""
-    _need_matrix("tril", input)
+    need_matrix("tril", input)
     return S.tril(input, diagonal)
 
 
 @takes_out
 def triu(input: Any, diagonal: int = 0) -> Tensor:
     """The upper triangle of the last two dimensions, zeros below."""
-    _need_matrix("triu", input)
+    need_matrix("triu", input)
     return S.triu(input, diagonal)
 
 
-def _need_matrix(name: str, input: Any) -> None:
+def need_matrix(name: str, input: Any) -> None:
+    """Raise PyTorch's error unless there are two dimensions or more."""
     need_tensor(name, input)
     if input._data.ndim < 2:
         raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
@@ -600,11 +591,16 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Tensor:
     dims = () if dims is None else (dims,) if isinstance(dims, int) else tuple(dims)
     if not shifts:
         raise RuntimeError("`shifts` required")
+    if not input._data.size and len(shifts) == 1:
+        return P.clone(input)
     if not dims and len(shifts) == 1:
         return S.roll_flat(input, shifts[0])
     if len(dims) != len(shifts):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
-    return S.roll(input, shifts, tuple(axis_of(d, input._data.ndim) for d in dims))
+    axes = tuple(axis_of(d, input._data.ndim) for d in dims)
+    if not input._data.ndim:
+        raise IndexError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    return S.roll(input, shifts, axes)
 
 
 def repeat(input: Any, *sizes: Any, **named: Any) -> Tensor:
@@ -646,7 +642,9 @@ def repeat_interleave(
         x, dim = reshape(input, -1), 0
     axis = axis_of(dim, x._data.ndim)
     if not x._data.ndim:
-        x = reshape(x, 1)
+        if isinstance(repeats, TensorBase):
+            raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+        raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
     n = x._data.shape[axis]
     if isinstance(repeats, TensorBase):
         counts = repeats._data

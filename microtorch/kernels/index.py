@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.shape import copy_with_gaps
+
 # a basic key: numbers, slices, None, ... -----------------------------------------------------------------------------
 
 
@@ -21,14 +23,14 @@ def embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
 
 def without(x: Any, key: tuple[Any, ...]) -> Any:
     """A copy of x with zeros at the index `key`."""
-    out = x.copy()
+    out = np.array(x)
     out[key] = 0
     return out
 
 
 def put_slice(x: Any, value: Any, key: tuple[Any, ...]) -> Any:
     """A copy of x with `value` at the index `key`."""
-    out = x.copy()
+    out = copy_with_gaps(x)
     out[key] = value
     return out
 
@@ -43,6 +45,13 @@ def index_embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
         out, g, key, any(isinstance(k, np.ndarray) and k.dtype.kind in "iu" for k in key)
     )  # masks name a place once
     return out
+
+
+def places(x: Any) -> Any:
+    """The places of all nonzero elements, (n, dimensions), one dimension after the other in memory as in PyTorch."""
+    found = np.nonzero(x) if x.ndim else ()
+    count = len(found[0]) if x.ndim else int(np.count_nonzero(x))
+    return np.array(found, np.int64).reshape(x.ndim, count).T
 
 
 def pick(x: Any, key: tuple[Any, ...]) -> Any:
@@ -61,7 +70,7 @@ def pick(x: Any, key: tuple[Any, ...]) -> Any:
 
 def put(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> Any:
     """A copy of x with `value` written (or added) at an index."""
-    out = x.copy()
+    out = np.array(x)
     put_into(out, value, key, accumulate)
     return out
 

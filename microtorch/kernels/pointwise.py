@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.dtypes import of
+from microtorch.dtypes import fill_number, of
 from microtorch.kernels.select import dropped, kept
 from microtorch.kernels.shape import astype, clone
 
@@ -32,7 +32,7 @@ def sign(x: Any) -> Any:
     """-1, 0 or 1; of a complex number its direction (0 at 0). NaN stays for floats only as PyTorch has it: 0."""
     if x.dtype.kind == "f":
         return np.asarray(np.subtract(np.asarray(x > 0).view(np.int8), np.asarray(x < 0).view(np.int8))).astype(x.dtype)
-    return np.sign(x) if x.dtype.kind != "b" else x.copy()
+    return np.sign(x) if x.dtype.kind != "b" else clone(x)
 
 
 def cast(x: Any, dtype: Any) -> Any:
@@ -101,7 +101,7 @@ def power(x: Any, y: Any) -> Any:
         if y == 2:
             return x * x
         if y == 1:
-            return x.copy()
+            return clone(x)
         if y == 3:
             return x * x * x
         if y == 0.5:
@@ -160,7 +160,7 @@ def _whole_division(name: str, x: Any, y: Any) -> bool:
         raise unsupported(name, dtype)
     if dtype.kind == "f":
         return False
-    if np.any(np.equal(y, 0)):
+    if np.any(np.equal(y, 0)) and np.size(x):
         raise RuntimeError("ZeroDivisionError")
     return True
 
@@ -369,7 +369,7 @@ def clamp(x: Any, low: Any, high: Any) -> Any:
             "clamp_min_scalar" if high is None else "clamp_max_scalar" if low is None else "clamp_scalar", x
         )
     if x.dtype.kind in "iu":
-        low, high = (None if b is None else np.array(int(b)).astype(x.dtype)[()] for b in (low, high))  # wraps around
+        low, high = (None if b is None else fill_number(int(b), x.dtype) for b in (low, high))
     elif x.size >= 8192:
         return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high)  # in one pass
     if low is None:
@@ -399,6 +399,7 @@ def nan_to_num(x: Any, nan: float | None, posinf: float | None, neginf: float | 
     return np.nan_to_num(x, copy=True, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 
+@in_float32
 def round_decimals(x: Any, decimals: int) -> Any:
     """The nearest number with so many decimals (tens, hundreds, ... if negative)."""
     if x.dtype.kind != "f":
@@ -419,7 +420,7 @@ def whole(ufunc: Any, name: str) -> Any:
 
     def kernel(x: Any) -> Any:
         if x.dtype.kind in "iu":
-            return x.copy()
+            return clone(x)
         if x.dtype.kind == "c" and name != "round_vml_cpu":
             raise NotImplementedError(f"{ufunc.__name__} is not supported for complex inputs")
         if x.dtype.kind in "bc":

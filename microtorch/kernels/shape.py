@@ -78,6 +78,16 @@ def clone(x: Any) -> Any:
     return out
 
 
+def copy_with_gaps(x: Any) -> Any:
+    """A copy of x with the very strides of x, unless elements share memory (PyTorch's clone_preserve_strides)."""
+    if x.flags.c_contiguous or 0 in x.strides or not x.size:
+        return clone(x)
+    size = sum((n - 1) * s for n, s in zip(x.shape, x.strides)) // x.itemsize + 1
+    out = strided(np.empty(size, x.dtype), x.shape, x.strides, 0)
+    out[...] = x
+    return out
+
+
 def channels_last_axes(ndim: int, name: str) -> list[int] | None:
     """The order of axes in memory of a channels-last format; None if it needs another number of dimensions."""
     if ndim != (4 if name == "channels_last" else 5):
@@ -286,6 +296,6 @@ def diag_embed(x: Any, shape: tuple[int, ...], offset: int, i: int, j: int) -> A
 
 def diagonal_scatter(x: Any, src: Any, offset: int, i: int, j: int) -> Any:
     """A copy of x with src on the diagonal of two axes."""
-    out = x.copy()
+    out = copy_with_gaps(x)
     diagonal(out, offset, i, j)[...] = src
     return out

@@ -101,7 +101,7 @@ inverse = unary("inverse", lambda x, name: K.checked_inverse(name, x), x=_invers
 inverse_ex = op("inverse_ex", K.inverse, inputs="x", outputs=2, x=_inverse_ex_x, grad_name="LinalgInvExBackward0")
 
 
-def _solve(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any) -> list[Any]:
+def _solve(xp: Any, g: Any, needs: Any, x: Any, out: Any) -> list[Any]:
     """a x = b: gb = a^-H g, ga = -gb x^H."""
     gb = xp.solve(_t(xp, x), _conj(xp, g))
     return [_conj(xp, -xp.matmul(gb, _t(xp, out))) if needs[0] else None, _conj(xp, gb) if needs[1] else None]
@@ -110,8 +110,8 @@ def _solve(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any) -> list[Any]:
 solve = op("solve", K.solve, inputs="x y", joint=_solve, grad_name="LinalgSolveExBackward0")
 
 
-def _solve_ex(xp: Any, g: Any, needs: Any, x: Any, y: Any, out0: Any) -> list[Any]:
-    return _solve(xp, g, needs, x, y, out0)
+def _solve_ex(xp: Any, g: Any, needs: Any, x: Any, out0: Any) -> list[Any]:
+    return _solve(xp, g, needs, x, out0)
 
 
 solve_ex = op("solve_ex", K.solve_ex, inputs="x y", outputs=2, joint=_solve_ex, grad_name="LinalgSolveExBackward0")

@@ -210,16 +210,11 @@ region_embed = unary("region_embed", K.region_embed, x=lambda xp, g, geometry: x
 region_without = unary("region_without", K.region_without, x=lambda xp, g, geometry: xp.region_without(g, geometry))
 
 
-def _region_written(name: str, grad_name: str) -> Any:
-    return op(
-        name,
-        K.region_write,
-        inputs="x value",
-        grad_name=grad_name,
-        x=lambda xp, g, geometry: xp.region_without(g, geometry),
-        value=lambda xp, g, geometry: xp.region(g, geometry),
-    )
-
-
-region_write = _region_written("region_write", "CopySlices")
-as_strided_scatter = _region_written("as_strided_scatter", "AsStridedScatterBackward0")
+region_write = op("region_write", K.region_write, inputs="x value", grad_name="CopySlices",
+                  x=lambda xp, g, geometry: xp.region_without(g, geometry),
+                  value=lambda xp, g, geometry: xp.region(g, geometry))  # fmt: skip
+# PyTorch hands x the gradient of what was written over, and none of the rest (as_strided_scatter_backward in
+# torch/csrc/autograd/FunctionsManual.cpp): we do as it does
+as_strided_scatter = op("as_strided_scatter", K.region_write, inputs="x value", grad_name="AsStridedScatterBackward0",
+                        x=lambda xp, g, geometry: g - xp.region_without(g, geometry),
+                        value=lambda xp, g, geometry: xp.region(g, geometry))  # fmt: skip

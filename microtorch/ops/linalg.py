@@ -9,22 +9,22 @@ from microtorch.autograd.table import op, unary
 from microtorch.kernels import linalg as K
 
 
-def _matmul_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
+def _matmul_x(xp: Any, g: Any, x_shape: tuple[int, ...], y: Any) -> Any:
     """d(x @ y)/dx = g @ y^T; a vector is a matrix of one row (left) or one column (right)."""
     if len(y.shape) == 1:
-        return g * y if len(x.shape) == 1 else xp.unsqueeze(g, -1) * y
-    if len(x.shape) == 1:
+        return g * y if len(x_shape) == 1 else xp.unsqueeze(g, -1) * y
+    if len(x_shape) == 1:
         return xp.reshape(xp.matmul(y, xp.unsqueeze(g, -1)), y.shape[:-1])
     return xp.matmul(g, xp.transpose(y, -1, -2))
 
 
-def _matmul_y(xp: Any, g: Any, x: Any, y: Any) -> Any:
+def _matmul_y(xp: Any, g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
     """d(x @ y)/dy = x^T @ g."""
     if len(x.shape) == 1:
-        return g * x if len(y.shape) == 1 else xp.unsqueeze(x, -1) * xp.unsqueeze(g, -2)
-    if len(y.shape) == 1:
+        return g * x if len(y_shape) == 1 else xp.unsqueeze(x, -1) * xp.unsqueeze(g, -2)
+    if len(y_shape) == 1:
         return xp.reshape(xp.matmul(xp.transpose(x, -1, -2), xp.unsqueeze(g, -1)), (*x.shape[:-2], x.shape[-1]))
-    if len(y.shape) == 2 and len(x.shape) > 2:  # the batch is one long matrix
+    if len(y_shape) == 2 and len(x.shape) > 2:  # the batch is one long matrix
         rows = math.prod(x.shape[:-1])
         return xp.matmul(xp.t(xp.reshape(x, (rows, x.shape[-1]))), xp.reshape(g, (rows, g.shape[-1])))
     return xp.matmul(xp.transpose(x, -1, -2), g)
@@ -65,8 +65,8 @@ linear_batched_no_bias = op(
 
 _add_product: dict[str, Any] = {
     "x": lambda xp, g, beta: g * beta,
-    "a": lambda xp, g, a, b, alpha: _matmul_x(xp, g * alpha, a, b),
-    "b": lambda xp, g, a, b, alpha: _matmul_y(xp, g * alpha, a, b),
+    "a": lambda xp, g, a_shape, b, alpha: _matmul_x(xp, g * alpha, a_shape, b),
+    "b": lambda xp, g, a, b_shape, alpha: _matmul_y(xp, g * alpha, a, b_shape),
 }
 addmm = op("addmm", K.addmm, **_add_product)
 addmv = op("addmv", K.addmm, **_add_product)

@@ -111,17 +111,20 @@ fmod = binary("fmod", K.fmod, grad_name="FmodBackward1",
               y=lambda xp, g, x, y: -g * xp.div_trunc(_as_kind(xp, x, g), y))  # fmt: skip
 fmod_number = unary("fmod_number", K.fmod, x=lambda xp, g: g, grad_name="FmodBackward0")
 reciprocal = unary("reciprocal", K.reciprocal, to_float=True, x=lambda xp, g, out: -g * (out * out))
-square = unary("square", K.square, x=lambda xp, g, x: g * (2 * x), grad_name="PowBackward0")
 
 
 def _pow_number(xp: Any, g: Any, x: Any, y: float) -> Any:
-    """d x^y / dx = y x^(y-1), and 0 where y is 0 (also at x = 0)."""
+    """d x^y / dx = y x^(y-1), and 0 where y is 0 (also at x = 0).
+
+    Recorded, the derivative of x^2 is 2 x^1: it stays a power of x, which can be differentiated once more than 2 x.
+    """
     if y == 0:
         return xp.zeros_like(g)
-    return g * (2 * x) if y == 2 else g * (y * xp.pow_number(x, y - 1))
+    return g * (2 * x) if y == 2 and not xp.recorded else g * (y * xp.pow_number(x, y - 1))
 
 
 pow_number = unary("pow_number", K.power, x=_pow_number, grad_name="PowBackward0")
+square = unary("square", K.square, x=lambda xp, g, x: _pow_number(xp, g, x, 2), grad_name="PowBackward0")
 
 
 def _pow_x(xp: Any, g: Any, x: Any, y: Any) -> Any:

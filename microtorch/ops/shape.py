@@ -120,7 +120,7 @@ block_diag = many("block_diag", K.block_diag, _block_grads)
 
 # rearranging ---------------------------------------------------------------------------------------------------------
 flip = unary("flip", K.flip, x=lambda xp, g, axes: xp.flip(g, axes))
-roll = unary("roll", lambda x, shifts, axes: np.roll(x, shifts, axes),
+roll = unary("roll", lambda x, shifts, axes: np.ascontiguousarray(np.roll(x, shifts, axes)),
              x=lambda xp, g, shifts, axes: xp.roll(g, tuple(-s for s in shifts), axes))  # fmt: skip
 rot90 = unary("rot90", K.rot90, grad_name="Rot90Backward0",
               x=lambda xp, g, k, axes: xp.rot90(g, -k % 4, axes))  # fmt: skip
@@ -129,7 +129,7 @@ repeat = unary(
 )
 repeat_each = unary(
     "repeat_each",
-    lambda x, times, axis: np.repeat(x, times, axis),
+    lambda x, times, axis: np.ascontiguousarray(np.repeat(x, times, axis)),
     grad_name="ViewBackward0",
     x=lambda xp, g, x_shape, times, axis: xp.sum(
         xp.reshape(g, (*x_shape[: axis + 1], times, *x_shape[axis + 1 :])), (axis + 1,), False

@@ -1,0 +1,358 @@
+"""Running a random program in both libraries, line by line, and making a failing one small."""
+
+from __future__ import annotations
+
+import functools
+import random
+import re
+import types
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+
+import microtorch
+from tests.differential import grad_fn_name, relevant
+from tests.fuzz.grammar import Grammar
+
+torch.set_num_threads(1)
+
+HUGE = 1e3
+"""Results beyond this, or not finite, are mostly thrown away: differences of rounding would be all that is seen."""
+ULPS = {"float16": 2e-3, "float32": 4e-6, "float64": 1e-12, "complex64": 4e-6, "complex128": 1e-12}
+
+
+@functools.lru_cache(4096)
+def compiled(line: str) -> types.CodeType:
+    return compile(line, "<program>", "exec")
+
+
+class Run:
+    """The state of a program in both libraries."""
+
+    def __init__(self, strict: bool = False) -> None:
+        self.strict = strict  # compare the names of grad_fn, too
+        self.versions: dict[
+            str, tuple[int, int]
+        ] = {}  # of each tensor when it was made: PyTorch writes into some results
+        self.theirs: dict[str, Any] = {"torch": torch, "np": np}
+        self.ours: dict[str, Any] = {"torch": microtorch, "np": np}
+        self.names: list[str] = []  # of the tensors
+        self.lines: list[str] = []
+        self.scale = 1.0  # the largest value so far
+        for library in (torch, microtorch):
+            library.set_grad_enabled(True)
+            library.manual_seed(0)
+
+    def step(self, line: str, picky: bool = False) -> tuple[str | None, bool]:
+        """Run a line in both: (how they differ, whether the line is to be kept).
+
+        picky: leave out a line whose new value is huge, without running it in microtorch.
+        """
+        code = compiled(line)
+        self.lines.append(line)
+        kinds = [str(self.theirs[n].dtype)[6:] for n in re.findall(r"\bv\d+\b", line) if n in self.names]
+        self.coarse = max([ULPS.get(k, 0) for k in kinds], default=0.0)  # float64 made of float32 is no better
+        target = re.match(r"(?:with .*?: |torch\.manual_seed\(\d+\); )?(v\d+) = ", line)
+        new = target.group(1) if target else None
+        errors: list[Exception | None] = []
+        for world in (self.theirs, self.ours):
+            try:
+                exec(code, world)
+                errors.append(None)
+            except Exception as error:
+                errors.append(error)
+            if picky and world is self.theirs and errors[0] is None and new is not None and huge(world[new]):
+                del world[new]
+                return None, False
+        for library in (torch, microtorch):
+            library.set_grad_enabled(True)
+        theirs, ours = errors
+        if theirs is not None and "out=" in line and new is None:
+            return None, False  # PyTorch may have resized it before
+        if theirs is not None or ours is not None:
+            if excused(theirs, ours) or (not self.strict and "not implemented for" in str(theirs)):
+                return None, False
+            if type(theirs) is not type(ours):
+                return f"torch {said(theirs)}, microtorch {said(ours)}", True
+        elif new is not None:
+            a = self.theirs[new]
+            if not isinstance(a, torch.Tensor):
+                b = self.ours.pop(new)
+                del self.theirs[new]
+                return (
+                    (None, True)
+                    if type(a) is type(b) and plain(a) == plain(b)
+                    else (f"torch {a!r}, microtorch {b!r}", True)
+                )
+            if new not in self.names:
+                self.names.append(new)
+            self.versions[new] = a._version, getattr(self.ours[new], "_version", 0)
+        if "answer" in self.theirs or "answer" in self.ours:
+            a, b = self.theirs.pop("answer", None), self.ours.pop("answer", None)
+            if plain(a) != plain(b) and not near(a, b):
+                return f"torch {a!r}, microtorch {b!r}", True
+        found = self.compare_all(None if line.startswith("v") and theirs is None and "_(" not in line else "all", new)
+        return found, True
+
+    def compare_all(self, which: str | None, new: str | None) -> str | None:
+        """Compare the new tensor, or all that there are."""
+        names = [new] if which is None and new in self.names else list(self.names)
+        for name in names:
+            a = self.theirs[name]
+            if "autograd.grad" in self.lines[-1] and self.ours[name].requires_grad and not a.requires_grad:
+                self.names.remove(name)  # what was computed from nothing PyTorch does not record
+                continue
+            if not a.numel() and a.requires_grad != self.ours[name].requires_grad:
+                self.names.remove(name)  # whether a gradient of nothing is recorded means nothing
+                continue
+            if grad_fn_name(a) == "Invalid" or (a.requires_grad and not (a.is_floating_point() or a.is_complex())):
+                self.names.remove(name)  # PyTorch forbids its use from now on; of integers it is a quirk
+                continue
+            found = self.compare(self.theirs[name], self.ours[name], self.versions[name])
+            if found is not None:
+                return f"{name}: {found}"
+        return None
+
+    def compare(self, a: Any, b: Any, versions: tuple[int, int]) -> str | None:
+        """How two tensors differ. Where they differ by rounding alone, microtorch's takes torch's values."""
+        if not isinstance(b, microtorch.Tensor):
+            return f"torch gives a Tensor, microtorch {type(b).__name__}"
+        if str(a.dtype) != str(b.dtype):
+            return f"dtype {a.dtype}, microtorch {b.dtype}"
+        if a.shape != b.shape:
+            return f"shape {tuple(a.shape)}, microtorch {tuple(b.shape)}"
+        if a.requires_grad != b.requires_grad:
+            return f"requires_grad {a.requires_grad}, microtorch {b.requires_grad}"
+        names = grad_fn_name(a), grad_fn_name(b)
+        if names[0] != names[1] and (self.strict or names[1] == "Invalid"):
+            return f"grad_fn {names[0]}, microtorch {names[1]}"
+        if (a.is_leaf, a.retains_grad) != (b.is_leaf, b.retains_grad):
+            return f"is_leaf, retains_grad {(a.is_leaf, a.retains_grad)}, microtorch {(b.is_leaf, b.retains_grad)}"
+        if a._version - versions[0] != b._version - versions[1]:
+            return f"version {a._version - versions[0]} writes later, microtorch {b._version - versions[1]}"
+        mixed = len(set(re.findall(r"\bv\d+\b", self.lines[-1]))) > 2  # the order of operands of several layouts
+        if a.numel() and relevant(a) != relevant(b) and (a._is_view() or not mixed):
+            return f"strides {a.stride()}, microtorch {b.stride()}"
+        if a.numel() and a._is_view() and a.storage_offset() != b.storage_offset():
+            return f"storage_offset {a.storage_offset()}, microtorch {b.storage_offset()}"
+        x, y = numpy(a), b._data
+        if x.dtype.kind not in "fc":
+            return None if np.array_equal(x, y) else f"values {x.tolist()}, microtorch {y.tolist()}"
+        if x.tobytes() == y.tobytes():
+            return None
+        finite = np.abs(x[np.isfinite(x)])
+        self.scale = min(max(self.scale, finite.max(initial=0.0)), HUGE)
+        tolerance = max(ULPS[x.dtype.name], self.coarse)
+        if not np.allclose(x, y, tolerance * 4, tolerance * self.scale, equal_nan=True):
+            return f"values {x.tolist()}, microtorch {y.tolist()}"
+        if y.flags.writeable and 0 not in y.strides:
+            np.copyto(y, x)
+        return None
+
+    def gradients(self, seed: int) -> str | None:
+        """Backward from all tensors, each with random weights; compare what the leaves got."""
+        lines = backward_lines(self.names, seed)
+        theirs = self.theirs
+        errors: list[Exception | None] = [None, None]
+        for i, world in enumerate((self.theirs, self.ours)):
+            try:
+                for line in lines:
+                    exec(compiled(line), world)
+            except Exception as error:
+                errors[i] = error
+        if errors[0] is not None or errors[1] is not None:
+            if errors[1] is None and "modified by an inplace operation" in str(errors[0]):
+                return self.after_writes(lines)  # PyTorch saves more
+            if type(errors[0]) is type(errors[1]) or excused(*errors, backward=True):
+                return None
+            return f"backward: torch {said(errors[0])}, microtorch {said(errors[1])}"
+        return self.same_gradients(theirs)
+
+    def after_writes(self, lines: list[str]) -> str | None:
+        """Compare with the gradients that PyTorch finds if it keeps what is written over."""
+        theirs: dict[str, Any] = {"torch": torch, "np": np}
+        torch.manual_seed(0)
+        with torch.autograd.graph.allow_mutation_on_saved_tensors():
+            for line in [*self.lines, *lines]:
+                try:
+                    exec(compiled(line), theirs)
+                except Exception:
+                    if line in lines:
+                        return None
+        return self.same_gradients(theirs)
+
+    def same_gradients(self, theirs: dict[str, Any]) -> str | None:
+        for name in self.names:
+            a, b = theirs[name].grad, self.ours[name].grad
+            if (a is None) != (b is None):
+                return f"{name}.grad: torch {a}, microtorch {b}"
+            if a is None:
+                continue
+            if str(a.dtype) != str(b.dtype) or a.shape != b.shape:
+                return f"{name}.grad: torch {a.dtype} {tuple(a.shape)}, microtorch {b.dtype} {tuple(b.shape)}"
+            x, y = numpy(a), b._data
+            finite = np.abs(x[np.isfinite(x)])
+            if finite.size < x.size or finite.max(initial=0.0) > 1e6:
+                continue  # inf and NaN in the middle of a sum: rounding decides
+            loose = {"float16": 0.05, "float32": 2e-3}.get(x.dtype.name, 1e-6)
+            if not np.allclose(x, y, loose, loose * (1 + finite.max(initial=0.0)), equal_nan=True):
+                return f"{name}.grad: values {x.tolist()}, microtorch {y.tolist()}"
+        return None
+
+
+def backward_lines(names: list[str], seed: int) -> list[str]:
+    """What ends a program: the sum of some tensors, each with weights, and backward from it."""
+    rng = random.Random(seed)
+    chosen = [n for n in names if rng.random() < 0.6] or names
+    return [
+        f"loss = sum((t.double() * torch.arange(1., t.numel() + 1, dtype=torch.float64).reshape(t.shape)).sum() * k "
+        f"for k, t in enumerate([{', '.join(chosen)}], 1) if t.requires_grad)",
+        "if not isinstance(loss, int): loss.backward()",
+    ]
+
+
+def numpy(t: Any) -> Any:
+    """A torch tensor's values; as a copy, since memory that NumPy shares cannot be resized any more."""
+    return t.detach().resolve_conj().resolve_neg().clone().numpy()
+
+
+def huge(t: Any) -> bool:
+    if not isinstance(t, torch.Tensor) or not t.numel() or t.dtype is torch.bool:
+        return False
+    if t.numel() > 2000:
+        return True
+    try:
+        x = numpy(t)
+    except RuntimeError:  # a view that torch forbids to use, since its base was written
+        return False
+    return not bool(np.all(np.abs(x.astype(np.float64) if x.dtype.kind != "c" else x) <= HUGE))
+
+
+def said(error: Exception | None) -> str:
+    return (
+        "gives a result"
+        if error is None
+        else f"raises {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    )
+
+
+def excused(theirs: Exception | None, ours: Exception | None, backward: bool = False) -> bool:
+    """A difference that is known and meant."""
+    if "ZeroDivisionError" in str(theirs):
+        return type(theirs) is type(ours)  # what was written until then is not defined
+    text = str(theirs)
+    if ours is None and "Autograd not support dtype" in text:
+        return True  # gaps of PyTorch's
+    if "inplace version of" in text or "Can't detach views" in str(ours):
+        return True
+    if theirs is None and "not implemented for" in str(ours):
+        return True  # of an empty tensor PyTorch does not look at the dtype
+    if ours is None and "more than one element" in text and backward:
+        return True  # PyTorch's backward writes into the expanded memory again
+    if "Found dtype" in text and ours is None:
+        return True  # a backward of PyTorch's that mixed dtypes break
+    if "not implemented for" in str(ours) and type(theirs) is RuntimeError:
+        return True  # NotImplementedError is a RuntimeError
+    if theirs is not None and ours is None and "has been modified inplace" in str(theirs):
+        return True  # torch raises when such a view is used, microtorch in the backward
+    return False
+
+
+def plain(value: Any) -> Any:
+    """A value that the two libraries can be compared by."""
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, (torch.dtype, microtorch.dtype)):
+        return str(value)
+    return value
+
+
+def near(a: Any, b: Any) -> bool:
+    """True for floats, or lists of them, that agree but for rounding."""
+    try:
+        return bool(np.allclose(np.asarray(a, float), np.asarray(b, float), 1e-4, 1e-4, equal_nan=True))
+    except (TypeError, ValueError):
+        return False
+
+
+def shares(run: Run, x: str, y: str) -> bool:
+    a, b = run.theirs[x], run.theirs[y]
+    return x == y or bool(a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr() and a.numel() and b.numel())
+
+
+def program(seed: int, views: bool = False, strict: bool = False) -> tuple[list[str], str | None]:
+    """The program of a seed and how the libraries differ on it (None: they do not)."""
+    rng = random.Random(seed)
+    run = Run(strict)
+    grammar = Grammar(rng, run.theirs, lambda x, y: shares(run, x, y), views)
+    grammar.names = run.names
+    lines: list[str] = []
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for _ in range(rng.randint(5, 40)):
+            line = grammar.line()
+            picky = rng.random() < 0.97
+            found, kept = run.step(line, picky)
+            if not kept:
+                if found is None and "=" not in line.split("(")[0]:
+                    break
+                continue
+            lines.append(line)
+            grammar.count += 1
+            if found is not None:
+                return lines, found
+            if picky and any(huge(run.theirs[n]) for n in run.names if "_(" in line or " = " not in line[:8]):
+                break
+        return lines, run.gradients(seed)
+
+
+def again(lines: list[str], seed: int, strict: bool = False) -> str | None:
+    """How the libraries differ on these lines."""
+    run = Run(strict)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for line in lines:
+            found, _ = run.step(line)
+            if found is not None:
+                return found
+        return run.gradients(seed)
+
+
+def kind(found: str | None) -> str | None:
+    """What sort of difference it is, without names and numbers."""
+    return None if found is None else re.sub(r"v\d+|\b[-\d.e]+|\[.*?\]", "", found)[:90]
+
+
+def shrunk(lines: list[str], seed: int, strict: bool = False) -> tuple[list[str], str | None]:
+    """The program without the lines that its difference does not need."""
+    found = again(lines, seed, strict)
+    if found is None:
+        return lines, None
+    size = len(lines) // 2
+    while size:
+        start = 0
+        while start < len(lines):
+            fewer = lines[:start] + lines[start + size :]
+            less = again(fewer, seed, strict)
+            if less is not None and kind(less) == kind(found):
+                lines, found = fewer, less
+            else:
+                start += size
+        size //= 2
+    return lines, found
+
+
+def script(lines: list[str], seed: int, found: str) -> str:
+    """A failing program as a script that can be run as it stands."""
+    body = []
+    for line in lines:
+        body.append(line)
+    names = sorted(set(re.findall(r"\bv\d+\b", "\n".join(lines))), key=lambda n: int(n[1:]))
+    tail = []
+    if ".grad" in found or found.startswith("backward"):
+        tail = [*backward_lines(names, seed), f"for t in ({', '.join(names)},): print(t.grad if t.is_leaf else None)"]
+    else:
+        tail = [f"print({names[-1]})"] if names else []
+    return "\n".join([f"# program {seed}: {found}", "import torch  # or: import microtorch as torch", "", *body, *tail])
