@@ -113,7 +113,7 @@ def lgamma(x: Any) -> Any:
 
 
 def mvlgamma(x: Any, p: int) -> Any:
-    """The multivariate log gamma function of dimension p: p (p - 1) / 4 log(pi) + lgamma(x) + lgamma(x - 1 / 2) + ..."""
+    """The multivariate log gamma function: p (p - 1) / 4 log(pi) + lgamma(x) + lgamma(x - 1 / 2) + ..."""
     parts = lgamma(x[..., None] + half_steps(p, x.dtype))
     total = np.sum(parts, -1, np.float32 if x.dtype == np.float16 else None).astype(x.dtype)
     return total + x.dtype.type(p * (p - 1) / 4 * math.log(math.pi))
