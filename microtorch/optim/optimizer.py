@@ -21,6 +21,7 @@ from microtorch.autograd.modes import enable_grad
 from microtorch.autograd.node import RemovableHandle
 from microtorch.autograd.state import wrap
 from microtorch.optim.blocks import Block, Plan
+from microtorch.optim.recorded import RecordedBlock
 
 StateDict: TypeAlias = dict[str, Any]
 ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -392,9 +393,35 @@ class KernelOptimizer(Optimizer):
                         "['cuda', 'xpu', 'hpu', 'privateuseone', 'xla']."
                     )
                 params = [p for p in group["params"] if p._grad is not None]
+                if group.get("differentiable"):
+                    self._step_recorded(group, params)
+                    continue
                 for i, some in enumerate(_rounds(params)):
                     self._step_params(group, i, some)
         return loss
+
+    def _step_recorded(self, group: dict[str, Any], params: list[Tensor]) -> None:
+        """Change the parameters one by one, by operations that are recorded."""
+        for name in ("lr", "betas", "weight_decay"):
+            for value in group[name] if isinstance(group.get(name), tuple) else [group.get(name)]:
+                if isinstance(value, Tensor) and value.requires_grad:
+                    raise NotImplementedError(
+                        f"microtorch: {type(self).__name__}(differentiable=True) has no derivative by {name}"
+                    )
+        names = self.state_names(group)
+        with enable_grad():
+            for p in params:
+                check_dense(type(self).__name__, p)
+                state = self.state[p] if names or self.scalars else {}
+                fresh = bool(names or self.scalars) and (not state or not self.complete(state))
+                if fresh:
+                    state.update(self.new_state(group, p))
+                scalars = [state[n]._data.reshape(-1) for n in self.scalars]
+                block: Any = RecordedBlock(
+                    p, [state.get(n) for n in names], self.count(group, scalars) if scalars else None, fresh
+                )
+                self.update(group, block, block.p, block.g)
+                block.store()
 
     def _step_params(self, group: dict[str, Any], i: int, params: list[Tensor]) -> None:
         names = self.state_names(group)
@@ -461,14 +488,12 @@ def check_dense(name: str, p: Tensor) -> None:
 
 
 def check_modes(name: str, options: dict[str, Any]) -> None:
-    """Raise for modes that exclude each other, and for the one that is lacking."""
+    """Raise for modes that exclude each other."""
     if options.get("fused"):
         if options.get("differentiable"):
             raise RuntimeError("`fused` does not support `differentiable`")
         if options.get("foreach"):
             raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    if options.get("differentiable"):
-        raise NotImplementedError(f"microtorch has no {name}(differentiable=True): steps are not recorded")
 
 
 # what subclasses use --------------------------------------------------------------------------------------------------

@@ -188,3 +188,46 @@ def test_the_comparison_can_fail() -> None:
     assert any(relative(a.detach().numpy(), b.detach().numpy()) > 2e-4 for a, b in zip(theirs, ours))
     with pytest.raises(AssertionError):
         compare_states(optimizer.state_dict(), other.state_dict(), 1e-6)
+
+
+DIFFERENTIABLE = [
+    (name, i) for name, i in CONFIGS if name not in ("LBFGS", "Adafactor", "Muon", "SparseAdam", "Adamax")
+]
+
+
+def differentiated(T: Any, name: str, kwargs: dict[str, Any]) -> list[Any]:
+    """What three recorded steps make of a parameter, and its gradients by where it began and by a weight."""
+    rng = np.random.default_rng(5)
+    start = T.tensor(rng.standard_normal((3, 2)), requires_grad=True)
+    weight = T.tensor(rng.standard_normal((3, 2)), requires_grad=True)
+    p = start.clone()
+    optimizer = getattr(T.optim, name)([p], **{**kwargs, "differentiable": True})
+    for _ in range(3):
+        p.grad = p.clone() * weight + 1.5
+        optimizer.step()
+    return [p.detach(), *T.autograd.grad((p.sin() * weight).sum(), [start, weight])]
+
+
+@pytest.mark.parametrize("config", DIFFERENTIABLE, ids=ids)
+def test_recorded_steps(config: tuple[str, int]) -> None:
+    name, i = config
+    kwargs = INFOS[name].optim_inputs_func(device="cpu")[i].kwargs
+    if any(isinstance(v, torch.Tensor) for v in kwargs.values()):
+        pytest.skip("a tensor among the options")
+    ours = differentiated(microtorch, name, kwargs)
+    try:
+        theirs = differentiated(torch, name, kwargs)
+    except RuntimeError as error:
+        assert "modified by an inplace operation" in str(error)  # PyTorch overwrites what it needs (amsgrad, Rprop)
+        assert all(np.isfinite(b.numpy()).all() for b in ours)
+        return
+    for a, b in zip(theirs, ours):
+        assert relative(a.numpy(), b.numpy()) <= 1e-6  # PyTorch computes with its step count in float32 then
+
+
+def test_recorded_steps_name_what_they_lack() -> None:
+    p = microtorch.ones(2, requires_grad=True).clone()
+    optimizer = microtorch.optim.SGD([p], lr=microtorch.tensor(0.1, requires_grad=True), differentiable=True)
+    p.grad = microtorch.ones(2)
+    with pytest.raises(NotImplementedError, match="no derivative by lr"):
+        optimizer.step()
