@@ -15,6 +15,7 @@ from microtorch import dtypes, printing
 from microtorch._missing import torch_name
 from microtorch.autograd import engine, source
 from microtorch.autograd.inplace import Invalid, node_after_writes
+from microtorch.autograd.modes import is_inference, mode
 from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, named, require_grad
 from microtorch.autograd.state import TensorBase, element_offset, join, storage_of, wrap
 from microtorch.conversion import TensorConversions
@@ -166,6 +167,10 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     def requires_grad(self, value: bool) -> None:
         if value:
             if self._node is None:
+                if is_inference(self) and not mode.inference:
+                    raise RuntimeError(
+                        "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
+                    )
                 if self._data.dtype.kind not in "fc":
                     raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
                 require_grad(self)
@@ -266,6 +271,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     @property
     def _version(self) -> int:
         """How often its memory was written in place."""
+        if is_inference(self):
+            raise RuntimeError("Inference tensors do not track version counter.")
         return 0 if self._storage is None else self._storage.version
 
     def backward(
@@ -321,8 +328,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         return self._node._add(self._node._hooks().after, hook)
 
     def is_inference(self) -> bool:
-        """Not kept here: inference mode is no_grad, and its tensors are like any other."""
-        raise NotImplementedError("Tensor.is_inference is not supported by microtorch")
+        """True for a tensor made in `inference_mode`."""
+        return is_inference(self)
 
     def is_set_to(self, tensor: Any) -> bool:
         """True if both are the same view of the same memory."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.modes import mode
+from microtorch.autograd.modes import is_inference, mode
 from microtorch.autograd.node import Hooks, Leaf, Node, OpNode, written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.ops import index as I
@@ -54,6 +54,11 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
     recorded: the write will be part of the graph. overlap: elements that share memory are allowed (one value goes
     everywhere).
     """
+    if not mode.inference and is_inference(x):
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+            "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )
     if mode.enabled:
         node, base = x._node, x._base
         if base is None:

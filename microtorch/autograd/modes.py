@@ -11,6 +11,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
+from microtorch.autograd.state import TensorBase, inferring
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -20,6 +22,7 @@ class _Mode(threading.local):
     enabled = True
     inference = False
     saved_hooks: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()
+    hooks_disabled: str | None = None  # why saved_tensors_hooks are not allowed
     anomaly = False
     check_nan = True
 
@@ -162,6 +165,24 @@ class inference_mode(_Context):
             mode.enabled, mode.inference = False, True
         else:
             mode.inference = False
+        inferring.append(_mark)
+        if not _ever:
+            _ever.append(None)
 
     def __exit__(self, *exc: object) -> None:
         mode.enabled, mode.inference = self._before
+        inferring.pop()
+
+
+_ever: list[None] = []  # not empty once there can be a tensor made in inference mode
+
+
+def _mark(t: TensorBase) -> None:
+    """A tensor was made while some thread is in inference mode."""
+    if mode.inference:
+        t.__dict__["_inference"] = True
+
+
+def is_inference(t: TensorBase) -> bool:
+    """True for a tensor made in inference mode, and its views."""
+    return bool(_ever) and ("_inference" in t.__dict__ or (t._base is not None and "_inference" in t._base.__dict__))

@@ -7,7 +7,7 @@ know only `TensorBase` and `wrap`; `microtorch/_tensor.py` puts the methods on t
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,6 +136,9 @@ def join(cls: type[Any]) -> None:
 
 _new = object.__new__
 
+inferring: list[Callable[[TensorBase], None]] = []
+"""While any thread is in inference mode: what marks the tensors that it makes (modes.py)."""
+
 
 def wrap(data: Array, node: Node | None = None) -> Tensor:
     """A new tensor around an array (which is not copied)."""
@@ -143,6 +146,8 @@ def wrap(data: Array, node: Node | None = None) -> Tensor:
     t._data = data
     t._node = node
     t._grad = t._base = t._storage = None
+    if inferring:
+        inferring[0](t)
     return t
 
 
