@@ -127,8 +127,8 @@ class TensorMethods(TensorBase):
     __rmod__ = _reversed(FP.remainder)
     __pow__ = _operator(FP.pow)
     __rpow__ = _reversed(FP.pow)
-    __matmul__ = _operator_on_tensors(FL.matmul)
-    __rmatmul__ = _reversed(FL.matmul)
+    __matmul__ = _operator_on_tensors(FL.product)
+    __rmatmul__ = _reversed(FL.product)
     __neg__ = P.neg
     __abs__ = P.abs
     __eq__ = _equality(P.eq)
@@ -151,8 +151,7 @@ class TensorMethods(TensorBase):
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
 
-    def __pos__(self) -> Tensor:
-        return self  # type: ignore[return-value]
+    __pos__ = FP.positive
 
     # arithmetic and functions, element by element --------------------------------------------------------------------
 
@@ -332,7 +331,16 @@ class TensorMethods(TensorBase):
         FR.logcumsumexp,
         FR.diff,
     )
-    cumsum_, cumprod_, renorm_ = _written(FR.cumsum), _written(FR.cumprod), _written(FR.renorm)
+    renorm_ = _written(FR.renorm)
+
+    def cumsum_(self, dim: int, *, dtype: Any = None) -> Tensor:
+        """`cumsum`, in place."""
+        return assign_checked(self, FR.cumsum(old_value(self), dim, dtype=self.dtype if dtype is None else dtype))
+
+    def cumprod_(self, dim: int, *, dtype: Any = None) -> Tensor:
+        """`cumprod`, in place."""
+        return assign_checked(self, FR.cumprod(old_value(self), dim, dtype=self.dtype if dtype is None else dtype))
+
     sort, argsort, msort, topk, kthvalue, mode = FO.sort, FO.argsort, FO.msort, FO.topk, FO.kthvalue, FO.mode
     median, nanmedian, quantile, nanquantile = FO.median, FO.nanmedian, FO.quantile, FO.nanquantile
     unique, unique_consecutive, bincount, histc, histogram = (

@@ -212,7 +212,13 @@ def _first(kernel: Callable[..., Any], count: int) -> Callable[..., Any]:
 
 def not_a_tensor(name: str, position: int, value: Any) -> TypeError:
     """PyTorch's error for something else in a tensor's place."""
-    return TypeError(f"{name}(): argument 'input' (position {position}) must be Tensor, not {type(value).__name__}")
+    return TypeError(f"{name}(): argument 'input' (position {position}) must be Tensor, not {type_text(value)}")
+
+
+def type_text(value: Any) -> str:
+    """The name of a value's class as PyTorch's messages have it: `str`, but `numpy.ndarray`."""
+    kind = type(value)
+    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
 
 
 def broadcast_error(a: Any, b: Any, error: Exception) -> Exception:
@@ -259,7 +265,7 @@ _NUMBERS = (int, float, complex, np.number, np.bool_)
 def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
     """An array and a Python number, the number as a scalar of the dtype that both get."""
     if not isinstance(number, _NUMBERS):
-        raise TypeError(f"{name}(): expected a Tensor or a number beside a Tensor, got {type(number).__name__}")
+        raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor, not {type_text(number)}")
     if isinstance(number, np.generic):
         number = number.item()
     dtype = dtypes.promoted_with_number(a.dtype, number)
@@ -502,6 +508,8 @@ def op(
     """
     names = tuple(inputs.split()) if inputs is not None else tuple(formulas)
     entry = Op(name, kernel, formulas, names, grad_name, joint, residuals, again, outputs)
+    if outputs == 1 and not residuals and len(names) == len(entry.parameters) == 2:
+        return _named(_of_two(entry), entry)
     places, differentiable, extra, plans = range(len(names)), entry.differentiable, len(residuals), entry._plans
 
     def call(*args: Any) -> Any:
@@ -541,6 +549,32 @@ def op(
         return record_several(entry, edges, saved, results)
 
     return _named(call, entry)
+
+
+def _of_two(entry: Op) -> Call:
+    """What calling an entry does that has two inputs, no constants and one result: products, solutions."""
+    kernel, differentiable = entry.kernel, entry.differentiable
+    picks = [entry.plan(mask) for mask in range(4)]
+
+    def call(input: Any, other: Any) -> Tensor:
+        a, b = input, other
+        edge_x = edge_y = None
+        if isinstance(input, TensorBase):
+            a, edge_x = input._data, input._node
+        if isinstance(other, TensorBase):
+            b, edge_y = other._data, other._node
+        try:
+            out = kernel(a, b)
+        except Exception:
+            out = one_by_one(kernel, a, b)
+        if type(out) is not ndarray:
+            out = as_array(out)
+        if differentiable and (edge_x is not None or edge_y is not None) and mode.enabled:
+            values = entry.collect((input, other), (out,), (), (a, b))
+            return record(entry, (edge_x, edge_y), picks[(edge_x is not None) + 2 * (edge_y is not None)](values), out)
+        return wrap(out)
+
+    return call
 
 
 def many(name: str, kernel: Callable[..., Any], formula: Formula, *, grad_name: str | None = None) -> Call:

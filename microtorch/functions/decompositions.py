@@ -11,7 +11,7 @@ from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.complex import conj
-from microtorch.functions.linalg import _product, matmul
+from microtorch.functions.linalg import matmul, product
 from microtorch.functions.pointwise import type_name
 from microtorch.functions.shape import diagonal
 from microtorch.kernels import decompositions as K
@@ -656,16 +656,16 @@ def matrix_power(A: Any, n: int) -> Tensor:
     if n == 1:
         return P.clone(A)
     if n == 2:
-        return _product(A, A)
+        return product(A, A)
     if n == 3:
-        return _product(_product(A, A), A)
+        return product(product(A, A), A)
     result, square = None, A
     while n:
         n, odd = divmod(n, 2)
         if odd:
-            result = square if result is None else _product(result, square)
+            result = square if result is None else product(result, square)
         if n:
-            square = _product(square, square)
+            square = product(square, square)
     return result  # type: ignore[return-value]
 
 

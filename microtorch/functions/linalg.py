@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
 
-def _product(input: Any, other: Any) -> Tensor:
+def product(input: Any, other: Any) -> Tensor:
+    """The matrix product of two tensors: the entry that PyTorch's name for the node belongs to."""
     m, n = input._data.ndim, other._data.ndim
     if m == 2 and n == 2:
         return L.matmul(input, other)
@@ -42,7 +43,7 @@ def matmul(input: Any, other: Any) -> Tensor:
     """
     need_tensor("matmul", input)
     need_tensor("matmul", other, "other", 2)
-    return _product(input, other)
+    return product(input, other)
 
 
 @takes_out
@@ -326,7 +327,7 @@ def multi_dot(tensors: Any) -> Tensor:
                 "be multiplied"
             )
     if n == 2:
-        return _product(*tensors)
+        return product(*tensors)
     sizes = [
         shapes[0][0] if len(shapes[0]) == 2 else 1,
         *(s[0] for s in shapes[1:]),
@@ -334,10 +335,10 @@ def multi_dot(tensors: Any) -> Tensor:
     ]
     cuts = _best_order(sizes)
 
-    def product(i: int, j: int) -> Any:
-        return tensors[i] if i == j else _product(product(i, cuts[i, j]), product(cuts[i, j] + 1, j))
+    def run(i: int, j: int) -> Any:
+        return tensors[i] if i == j else product(run(i, cuts[i, j]), run(cuts[i, j] + 1, j))
 
-    return product(0, n - 1)
+    return run(0, n - 1)
 
 
 def _best_order(sizes: list[int]) -> dict[tuple[int, int], int]:

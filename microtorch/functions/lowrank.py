@@ -6,7 +6,7 @@ from typing import Any
 
 from microtorch import dtypes
 from microtorch.functions.decompositions import adjoint_of
-from microtorch.functions.linalg import _product
+from microtorch.functions.linalg import product
 from microtorch.functions.random import randn
 from microtorch.ops import decompositions as D, pointwise as P, reduce as R
 
@@ -15,10 +15,10 @@ def _basis(A: Any, q: int, niter: int) -> Any:
     """Orthonormal columns that nearly span A's columns (N. Halko, P.-G. Martinsson, J. Tropp, arXiv:0909.4061,
     algorithm 4.4)."""
     directions = randn(A._data.shape[-1], q, dtype=dtypes.of[A._data.dtype])
-    q_ = D.qr(_product(A, directions), "reduced")[0]
+    q_ = D.qr(product(A, directions), "reduced")[0]
     for _ in range(niter):
-        q_ = D.qr(_product(adjoint_of(A), q_), "reduced")[0]
-        q_ = D.qr(_product(A, q_), "reduced")[0]
+        q_ = D.qr(product(adjoint_of(A), q_), "reduced")[0]
+        q_ = D.qr(product(A, q_), "reduced")[0]
     return q_
 
 
@@ -32,8 +32,8 @@ def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2, M: Any = None)
     if m < n:
         A = adjoint_of(A)
     basis = _basis(A, q, niter)
-    u, s, vh = D.svd(_product(adjoint_of(basis), A), False)
-    u, v = _product(basis, u), adjoint_of(vh)
+    u, s, vh = D.svd(product(adjoint_of(basis), A), False)
+    u, v = product(basis, u), adjoint_of(vh)
     return (v, s, u) if m < n else (u, s, v)
 
 

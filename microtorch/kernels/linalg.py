@@ -28,12 +28,31 @@ def matmul(x: Any, y: Any) -> Any:
     if x.dtype is not y.dtype and x.dtype != y.dtype:
         kinds = c_name(x.dtype), c_name(y.dtype)
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {kinds[0]} != {kinds[1]}")
-    if x.dtype.kind == "b":
-        raise unsupported("addmm_impl_cpu_", x.dtype)
+    kind = x.dtype.kind
     try:
-        return np.matmul(x, y)
+        if (kind == "f" or kind == "c") and x.itemsize > 2:
+            if y.ndim == 2 and x.ndim > 2 and x.flags.c_contiguous and x.shape[-1] == y.shape[0] and x.size:
+                return np.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])  # one long matrix
+            return np.matmul(x, y)
+        if kind == "b":
+            raise unsupported("addmm_impl_cpu_", x.dtype)
+        return _matmul_in_float(x, y)
     except ValueError:
         raise _misfit(x, y) from None
+
+
+def _matmul_in_float(x: Any, y: Any) -> Any:
+    """The products that BLAS does not have: of float16, rounded once from float32, and of integers, in float64 where
+    no sum can reach 2^53."""
+    if x.dtype.kind == "f":
+        return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
+    if x.size < 512 or not y.size or x.shape[-1] * _largest(x) * _largest(y) >= 2**53:
+        return np.matmul(x, y)
+    return np.matmul(x.astype(np.float64), y.astype(np.float64)).astype(np.int64).astype(x.dtype, copy=False)
+
+
+def _largest(x: Any) -> int:
+    return max(abs(int(x.min())), abs(int(x.max())))
 
 
 def _misfit(x: Any, y: Any) -> RuntimeError:
@@ -72,6 +91,8 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight^T + bias; x (*, in), weight (out, in), bias (out)."""
+    if bias is not None and not (x.dtype == weight.dtype == bias.dtype):
+        raise _mixed_dtypes(x, weight, bias)
     out = matmul(x, weight.T)
     if bias is not None:
         if type(out) is np.ndarray:
@@ -82,6 +103,14 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         else:
             out = out + bias
     return out
+
+
+def _mixed_dtypes(x: Any, weight: Any, bias: Any) -> RuntimeError:
+    first, second = ("mat1", x) if x.dtype != weight.dtype else ("self", bias)
+    return RuntimeError(
+        f"{first} and mat2 must have the same dtype, but got {of[second.dtype].type_name} and "
+        f"{of[weight.dtype].type_name}"
+    )
 
 
 def _bias_misfit(out: Any, bias: Any) -> RuntimeError:
