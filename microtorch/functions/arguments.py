@@ -13,6 +13,7 @@ from microtorch import dtypes
 from microtorch.autograd.inplace import check_castable
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, resize
+from microtorch.autograd.table import type_text
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -101,12 +102,12 @@ def number_of(name: str, value: Any, argument: str, position: int | None = None,
     elif hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_)):
         return int(value)
     where = "" if position is None else f" (position {position})"
-    raise TypeError(f"{name}(): argument '{argument}'{where} must be {kind}, not {type(value).__name__}")
+    raise TypeError(f"{name}(): argument '{argument}'{where} must be {kind}, not {type_text(value)}")
 
 
 def bad_call(name: str, args: Sequence[Any], kwargs: dict[str, Any], signatures: Sequence[str]) -> TypeError:
     """PyTorch's error for arguments that fit none of a function's signatures."""
-    got = [type(a).__name__ for a in args] + [f"{k}={type(v).__name__}" for k, v in kwargs.items()]
+    got = [type_text(a) for a in args] + [f"{k}={type_text(v)}" for k, v in kwargs.items()]
     lines = "\n".join(f" * ({s})" for s in signatures)
     return TypeError(
         f"{name}() received an invalid combination of arguments - got ({', '.join(got)}), but expected one "
@@ -151,7 +152,7 @@ def numpy_dtype(dtype: Any) -> Any:
 def need_tensor(name: str, value: Any, argument: str = "input", position: int = 1) -> None:
     """Raise PyTorch's TypeError if `value` is no tensor."""
     if not isinstance(value, TensorBase):
-        kind = type(value).__name__
+        kind = type_text(value)
         raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {kind}")
 
 

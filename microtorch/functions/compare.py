@@ -55,6 +55,9 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     tensor([False,  True,  True])
     """
     a, b = (v._data if isinstance(v, TensorBase) else np.asarray(v) for v in (elements, test_elements))
+    for v in (elements, test_elements):
+        if isinstance(v, TensorBase) and v._data.dtype.kind in "bc":
+            raise RuntimeError(f"Unsupported input type encountered for isin(): {type_name(v)}")
     return wrap(np.asarray(np.isin(a, b, invert=invert)))
 
 
@@ -70,7 +73,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
         raise RuntimeError(f"{type_name(input)} did not match {type_name(other)}")
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
-            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance:g}")
     if equal_nan and a.dtype.kind not in "fc":
         equal_nan = False
     close = a == b
@@ -88,6 +91,8 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
 
 def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
     """True if all elements are close (`isclose`)."""
+    need_tensor("allclose", input)
+    need_tensor("allclose", other, "other", 2)
     return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
 
 

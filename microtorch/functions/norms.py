@@ -60,7 +60,7 @@ def vector_norm_over(
         for a in axes:
             if shape[a] == 0:
                 raise RuntimeError(
-                    f"{name} cannot compute the {_show(ord)} norm on the dimension {a} because this dimension is empty "
+                    f"{name} cannot compute the {_show(ord)} norm on the dimension {a}because this dimension is empty "
                     "and the "
                     "operation does not have an identity"
                 )
@@ -146,6 +146,8 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
     tensor(5.)
     """
     need_tensor("norm", input)
+    if isinstance(p, str) and p not in ("fro", "nuc"):
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     if p == "nuc" or (isinstance(p, str) and p != "fro"):
         dims = tuple(dim) if dim is not None and not isinstance(dim, int) else (0, 1) if dim is None else (dim,)
         return matrix_norm(input, p, dims, keepdim, dtype=dtype)

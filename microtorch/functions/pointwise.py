@@ -171,8 +171,7 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> torch.sub(torch.tensor([1., 2.]), torch.tensor([1., 1.]), alpha=2)
     tensor([-1.,  0.])
     """
-    if isinstance(other, bool):
-        no_bools(input._data if isinstance(input, TensorBase) else input, other)
+    no_bools(*(v._data if isinstance(v, TensorBase) else v for v in (input, other)))
     return P.sub(number_beside_number(input, other), other if _is_one(alpha) else scaled(input, other, alpha))
 
 
@@ -180,7 +179,7 @@ subtract = sub
 
 
 def _is_one(alpha: Any) -> bool:
-    return bool(alpha == 1) and type(alpha) is not bool
+    return type(alpha) is int and alpha == 1
 
 
 def scaled(input: Any, other: Any, alpha: Any) -> Any:
@@ -198,7 +197,7 @@ def scaled(input: Any, other: Any, alpha: Any) -> Any:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
     if isinstance(other, TensorBase) and other._data.dtype.kind in "iub" and isinstance(alpha, float):
         other = P.cast(other, same_dtype(input, other)[0]._data.dtype)
-    if kinds.count("b") == 2:  # stays a bool
+    if kinds.count("b") + isinstance(other, bool) == 2:  # stays a bool
         alpha = bool(alpha)
     return P.mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
 
@@ -297,6 +296,10 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
     >>> torch.pow(torch.tensor([1., 2., 3.]), 2)
     tensor([1., 4., 9.])
     """
+    if not builtins.any(isinstance(v, TensorBase) for v in (input, exponent)) or not builtins.all(
+        isinstance(v, (TensorBase, *_NUMBERS, np.number)) for v in (input, exponent)
+    ):
+        raise bad_call("pow", (input, exponent), {}, ["Tensor input, Tensor exponent, *, Tensor out = None"])
     if not isinstance(exponent, TensorBase):
         result = with_number(P.pow_number, input, _whole_power(input, exponent))
     elif isinstance(input, TensorBase):
@@ -429,6 +432,7 @@ def logit(input: Any, eps: float | None = None) -> Tensor:
 def ldexp(input: Any, other: Any) -> Tensor:
     """input * 2^other."""
     need_tensor("ldexp", input)
+    need_tensor("ldexp", other, "other", 2)
     return P.mul(input, pow(2.0, other))
 
 
@@ -501,7 +505,11 @@ clip = clamp
 
 
 def _clamp(entry: Any, input: Any, low: Any, high: Any) -> Any:
-    need_tensor("clamp", input)
+    allowed = (TensorBase, *_NUMBERS, np.number, type(None))
+    if not (isinstance(input, TensorBase) and isinstance(low, allowed) and isinstance(high, allowed)):
+        kinds = ["Tensor input, Tensor min = None, Tensor max = None, *, Tensor out = None",
+                 "Tensor input, Number min = None, Number max = None, *, Tensor out = None"]  # fmt: skip
+        raise bad_call(entry.__name__, (input, *(b for b in (low, high) if b is not None)), {}, kinds)
     if low is None and high is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(low, TensorBase) or isinstance(high, TensorBase):
@@ -591,6 +599,11 @@ def number_tensor(value: Any) -> Any:
     return wrap(np.asarray(value, kind.get(type(value))))
 
 
+_C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int", "int32": "int",
+            "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "complex64": "c10::complex<float>",
+            "complex128": "c10::complex<double>"}  # fmt: skip
+
+
 @takes_out
 def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """input + weight * (end - input); weight a number or a tensor.
@@ -601,10 +614,8 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, TensorBase) and t._data.dtype != input._data.dtype:
-            raise RuntimeError(
-                f"expected dtype {dtypes.of[input._data.dtype].name} for `{name}` but got dtype "
-                f"{dtypes.of[t._data.dtype].name}"
-            )
+            names = [_C_TYPES.get(d.name, d.name) for d in (dtypes.of[x._data.dtype] for x in (input, t))]
+            raise RuntimeError(f"expected dtype {names[0]} for `{name}` but got dtype {names[1]}")
     entry = P.lerp if isinstance(weight, TensorBase) else P.lerp_number
     return broadcasting(entry, input, end, weight)
 

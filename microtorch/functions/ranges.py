@@ -256,11 +256,11 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
         raise TypeError(f"torch.unravel_index() expected 'indices' to be a tensor but got {type(indices).__name__}")
     sizes = size_of((shape,), "unravel_index", "shape")
     if indices._data.dtype.kind not in "iu":
-        raise ValueError(f"expected 'indices' to be integer dtype, not {dtypes.of[indices._data.dtype]}")
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {dtypes.of[indices._data.dtype]}")
     places = indices._data.astype(np.int64)
     out = []
     for n in reversed(sizes):
-        out.append(wrap(places % n))
+        out.append(wrap(np.asarray(places % n)))
         places = places // n
     return tuple(reversed(out))
 

@@ -10,7 +10,7 @@ import numpy as np
 from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions import pointwise as FP
-from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
+from microtorch.functions.arguments import axes_of, axis_of, bad_call, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.pointwise import broadcasting, refuse_kinds, same_dtype, to_dtype, type_name
 from microtorch.kernels.pointwise import no_bools
 from microtorch.ops import index as I, pointwise as P, reduce as R, shape as S
@@ -131,6 +131,9 @@ def _variance(name: str, entry: Any, input: Any, dim: Any, unbiased: Any, keepdi
         raise RuntimeError(f"{name if '_' in name else 'std and var'} only support floating point and complex dtypes")
     if isinstance(dim, bool):
         dim, unbiased = None, dim
+    if unbiased is not None and correction is not None:
+        kinds = ["Tensor input, bool unbiased = True", "Tensor input, tuple of ints dim, *, Number correction = 1"]
+        raise bad_call(name, (input, dim), {"unbiased": unbiased, "correction": correction}, kinds)
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
     return entry(input, axes_of(dim, input._data.ndim), correction, keepdim)
@@ -177,18 +180,17 @@ def nonempty(name: str, input: Any, dim: Any, all_message: str | None = None) ->
     if input._data.size == 0:
         shape = input._data.shape
         if dim is None:
+            if name in ("argmax", "argmin"):
+                raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
             raise RuntimeError(
                 all_message
-                or (
-                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
-                    "dim "
-                    "with the "
-                    "'dim' argument."
-                )
+                or f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction "
+                "dim with the 'dim' argument."
             )
         for d in dim if isinstance(dim, tuple) else (axis_of(dim, len(shape)),):
             if shape[d] == 0:
-                raise IndexError(f"{name}(): Expected reduction dim {d} to have non-zero size.")
+                call = name if name == "aminmax" else f"{name}()"
+                raise IndexError(f"{call}: Expected reduction dim {d} to have non-zero size.")
 
 
 def no_complex(name: str, input: Any) -> None:
@@ -383,12 +385,12 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
     if p <= 0:
         raise RuntimeError("renorm: non-positive-norm not supported")
     if maxnorm < 0:
-        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
+        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm:g}")
     axis = axis_of(dim, input._data.ndim)
-    rest = tuple(i for i in range(input._data.ndim) if i != axis)
-    norm = R.vector_norm(input, float(p), rest, True)
-    factor = P.where(P.gt(norm, maxnorm), P.mul(P.reciprocal(P.add(norm, 1e-7)), maxnorm), P.ones_like(norm))
-    return P.mul(input, factor)
+    if input._data.dtype.kind not in "fc":
+        kind = dtypes.of[input._data.dtype].type_name
+        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {kind}")
+    return R.renorm(input, float(p), axis, float(maxnorm))
 
 
 # running along a dimension -------------------------------------------------------------------------------------------
@@ -472,6 +474,12 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     return input
 
 
+def _no_bool_samples(name: str, y: Any, x: Any) -> None:
+    if y._data.dtype.kind == "b" or (x is not None and x._data.dtype.kind == "b"):
+        which = "`y`" if x is None else "`x` or `y`"
+        raise RuntimeError(f"{name}: received a bool input for {which}, but bool is not supported")
+
+
 def _trapezoids(name: str, y: Any, x: Any, dx: Any, dim: int) -> tuple[Any, Any, int]:
     """The sums of neighbours of y along `dim`, the distances between them, and the axis."""
     axis = axis_of(dim, y._data.ndim)
@@ -498,12 +506,17 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor
     """
     if dx is not None and not isinstance(dx, (int, float, builtins.complex)):
         raise RuntimeError("trapezoid: Currently, we only support dx as a real number.")
-    if y._data.shape[axis_of(dim, y._data.ndim)] == 0:
-        y_ = sum(y, dim)
-        return P.mul(y_, 0.0)
-    pairs, width, axis = _trapezoids("trapezoid", y, x, 1 if dx is None else dx, dim)
+    _no_bool_samples("trapezoid", y, x)
+    if not y._data.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    axis = axis_of(dim, y._data.ndim)
+    if y._data.shape[axis] == 0:
+        return P.mul(sum(y, dim), 0.0)
     if x is None:
-        return P.div(P.mul(R.sum(pairs, (axis,), False), width), 2.0)
+        head = (slice(None),) * axis
+        ends = P.add(I.select(y, (*head, 0, ...)), I.select(y, (*head, -1, ...)))
+        return P.mul(P.sub(R.sum(y, (axis,), False), P.mul(ends, 0.5)), 1 if dx is None else dx)
+    pairs, width, axis = _trapezoids("trapezoid", y, x, 1, dim)
     return P.div(R.sum(P.mul(pairs, width), (axis,), False), 2.0)
 
 
@@ -512,11 +525,12 @@ trapz = trapezoid
 
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor:
     """The running integrals of y along `dim` by the trapezoidal rule."""
+    _no_bool_samples("cumulative_trapezoid", y, x)
     pairs, width, axis = _trapezoids("cumulative_trapezoid", y, x, 1 if dx is None else dx, dim)
     return R.cumsum(P.div(P.mul(pairs, width), 2.0), axis)
 
 
-def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> list[Tensor]:
+def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Tensor, ...]:
     """Estimated derivatives along each dimension (or those in `dim`), by central differences, of second order inside.
 
     spacing: the distance of the samples, one number for all dimensions or one for each, or their coordinates as
@@ -529,10 +543,10 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
         spacing = 1
     spacings = list(spacing) if isinstance(spacing, (list, tuple)) else [spacing] * len(axes)
     if len(spacings) != len(axes):
+        many = "'self.dim() = {}', since dim argument was not given" if dim is None else "{}"
         raise RuntimeError(
-            f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to {len(axes)}, "
-            "but got a "
-            f"list of length {len(spacings)}"
+            "torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to "
+            f"{many.format(len(axes))}, but got a list of length {len(spacings)}"
         )
     if len(set(axes)) != len(axes):
         double = next(a for a in axes if axes.count(a) > 1)
@@ -542,7 +556,7 @@ def gradient(input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int =
     for a in axes:
         if input._data.shape[a] < edge_order + 1:
             raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
-    return [_gradient_along(input, a, h, edge_order) for a, h in zip(axes, spacings)]
+    return tuple([_gradient_along(input, a, h, edge_order) for a, h in zip(axes, spacings)])
 
 
 def _gradient_along(y: Any, axis: int, h: Any, edge_order: int) -> Any:

@@ -78,6 +78,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along `dim`, and its place."""
     need_tensor("kthvalue", input)
+    refuse_kinds("kthvalue", "bc", input)
     axis = axis_of(dim, input._data.ndim)
     nonempty("kthvalue", input, axis)
     if not 1 <= k <= (input._data.shape[axis] if input._data.ndim else 1):
@@ -94,7 +95,7 @@ def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     tensor(2.)
     """
     need_tensor("median", input)
-    refuse_kinds("median", "bc", input)
+    _median_of_reals(input, dim)
     if dim is None:
         return O.median_all(input)
     axis = axis_of(dim, input._data.ndim)
@@ -102,11 +103,17 @@ def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return return_types.median(*O.median(input, axis, keepdim))
 
 
+def _median_of_reals(input: Any, dim: Any) -> None:
+    if input._data.dtype.kind in "bc":
+        kernel = "median_cpu" if dim is None else "median_out"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(input)}'")
+
+
 @takes_out
 def nanmedian(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The median of what is not NaN."""
     need_tensor("nanmedian", input)
-    refuse_kinds("median", "bc", input)
+    _median_of_reals(input, dim)
     if dim is None:
         return O.nanmedian_all(input)
     axis = axis_of(dim, input._data.ndim)
@@ -151,19 +158,20 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
         q = wrap(np.asarray(q, input._data.dtype))
     kind = input._data.dtype
     if not input._data.size:
-        raise RuntimeError(f"{name}() input tensor must be non-empty")
+        raise RuntimeError("quantile() input tensor must be non-empty")
     if kind not in (dtypes.F32, dtypes.F64):
-        raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
     if q._data.ndim > 1:
-        raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
+        raise RuntimeError("quantile() q must be a scalar or 1D tensor")
     if q._data.dtype != kind:
-        raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
+        raise RuntimeError("quantile() q tensor must be same dtype as the input tensor")
     if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
         raise RuntimeError(
-            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
+            "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
+            f"{interpolation}"
         )
     if not ((q._data >= 0) & (q._data <= 1)).all():
-        raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
+        raise RuntimeError("quantile() q values must be in the range [0, 1]")
     ndim = input._data.ndim
     axis = None if dim is None else axis_of(dim, ndim)
     if axis is None or not ndim:
@@ -230,6 +238,9 @@ def searchsorted(
     tensor([1, 3])
     """
     need_tensor("searchsorted", sorted_sequence, "sorted_sequence")
+    for t in (sorted_sequence, input):
+        if isinstance(t, TensorBase) and t._data.dtype.kind in "bc":
+            raise NotImplementedError(f"\"searchsorted_out_cpu\" not implemented for '{type_name(t)}'")
     x = input if isinstance(input, TensorBase) else wrap(np.asarray(input, _kind_of_number(input, sorted_sequence)))
     edges, values = sorted_sequence._data, x._data
     if edges.ndim == 0:
@@ -291,27 +302,30 @@ def unique(
     >>> torch.unique(torch.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
-    return _unique("unique", K.unique, input, return_inverse, return_counts, dim)
+    entry = O.unique if dim is None else O.unique_dim
+    return _unique("unique", entry, input, return_inverse, return_counts, dim)
 
 
 def unique_consecutive(input: Any, return_inverse: bool = False, return_counts: bool = False, dim: Any = None) -> Any:
     """The input without repetitions of the element (slice along `dim`) before."""
-    return _unique("unique_consecutive", K.unique_consecutive, input, return_inverse, return_counts, dim)
+    return _unique("unique_consecutive", O.unique_consecutive, input, return_inverse, return_counts, dim)
 
 
-def _unique(name: str, kernel: Any, input: Any, return_inverse: bool, return_counts: bool, dim: Any) -> Any:
+def _unique(name: str, entry: Any, input: Any, return_inverse: bool, return_counts: bool, dim: Any) -> Any:
     need_tensor(name, input)
     x = input._data
     if x.dtype.kind == "c":
         raise NotImplementedError(f"\"unique\" not implemented for '{type_name(input)}'")
     axis = None if dim is None else axis_of(dim, x.ndim)
-    if axis is not None and x.ndim and x.size == 0:
+    if axis is not None and not x.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    if axis is not None and x.size == 0:
         if x.shape[axis]:
             raise RuntimeError("There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
         empty = wrap(np.zeros(0, np.int64))
         results = [wrap(x.copy()), empty, empty]
     else:
-        results = [wrap(r) for r in kernel(x, axis if x.ndim else None)]
+        results = entry(input, axis)
     kept = [results[0], *([results[1]] if return_inverse else []), *([results[2]] if return_counts else [])]
     return kept[0] if len(kept) == 1 else tuple(kept)
 
@@ -363,11 +377,10 @@ def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     """How many elements lie in each of `bins` equal parts of [min, max] (of the data's range, if both are equal)."""
     x = input._data
     if x.dtype.kind != "f":
-        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{type_name(input)}'")
+        kernel = {"c": "aminmax_cpu", "b": "linspace_cpu"}.get(x.dtype.kind, "histogram_cpu")
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(input)}'")
     if bins <= 0:
-        raise RuntimeError(
-            "bins must be > 0" if bins != 0 else f"torch.histogramdd(): bins {bins} must be > 0 for dimension 0"
-        )
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = _range("torch.histc", x, min, max)
     kind = dtypes.F32 if x.dtype == dtypes.F16 else x.dtype
     return wrap(K.histogram(x.astype(kind), np.linspace(low, high, bins + 1, dtype=kind), None, x.dtype))
@@ -379,7 +392,7 @@ def histogram(
     """How many elements (what weight) lie in each bin, and the edges; bins is a number or a tensor of edges."""
     x = input._data
     if x.dtype not in (dtypes.F32, dtypes.F64):
-        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{type_name(input)}'")
+        raise NotImplementedError(f"\"histogramdd\" not implemented for '{type_name(input)}'")
     if isinstance(bins, TensorBase):
         edges = bins._data
         if edges.ndim != 1:
@@ -419,7 +432,7 @@ def _edges(x: Any, range: Any) -> tuple[Any, Any]:
         low, high = range
         if low > high:
             raise RuntimeError(
-                f"torch.histogramdd(): min should not exceed max, but got min {low} max {high} for dimension 0"
+                f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension 0"
             )
     else:
         low, high = (x.min(), x.max()) if x.size else (0.0, 1.0)

@@ -43,7 +43,7 @@ i0 = one(F.i0, "The modified Bessel function of the first kind, order 0.")
 i0e = one(F.i0e, "exp(-|input|) i0(input).")
 i1 = one(F.i1, "The modified Bessel function of the first kind, order 1.")
 i1e = one(F.i1e, "exp(-|input|) i1(input).")
-xlog1py = two(P.xlog1py, "input log(1 + other), and 0 where input is 0.")
+xlog1py = two(P.xlog1py, "input log(1 + other), and 0 where input is 0.", refuse="c")
 zeta = two(F.zeta, "Hurwitz' zeta function: the sum of (other + k)^-input over k = 0, 1, 2, ...")
 
 

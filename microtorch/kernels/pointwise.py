@@ -43,7 +43,7 @@ def cast(x: Any, dtype: Any) -> Any:
                 x = x.real
             if x.dtype.kind == "f" and dtype.kind == "u":
                 return x.astype(np.int64).astype(dtype)  # negative numbers wrap around, as C's cast does
-            return x.astype(dtype)
+            return astype(x, dtype)
     return astype(x, dtype)
 
 

@@ -228,6 +228,14 @@ def vector_norm(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
     return np.asarray(out).astype(real, copy=False)
 
 
+def renorm(x: Any, ord: float, axis: int, most: float) -> Any:
+    """The slices along the axis, each scaled down to the norm `most` if its norm is larger."""
+    norm = vector_norm(x, ord, tuple(i for i in range(x.ndim) if i != axis), True)
+    with np.errstate(all="ignore"):
+        factor = np.where(norm > most, most / (norm + 1e-7), 1).astype(norm.dtype)
+    return x * factor
+
+
 def dist(x: Any, y: Any, ord: float) -> Any:
     """The norm of x - y."""
     return vector_norm(np.asarray(np.subtract(x, y)), ord, None, False)
@@ -259,8 +267,8 @@ def _running(ufunc: Any, x: Any, axis: int) -> Any:
     if not x.ndim:
         return x.copy()
     if x.dtype == np.float16:
-        return ufunc.accumulate(x, axis, np.float32).astype(np.float16)
-    return ufunc.accumulate(x, axis)
+        return np.ascontiguousarray(ufunc.accumulate(x, axis, np.float32).astype(np.float16))
+    return ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
 
 
 def cumsum(x: Any, axis: int) -> Any:
@@ -311,12 +319,31 @@ def logcumsumexp(x: Any, axis: int) -> Any:
     if not x.ndim:
         return x.copy()
     if x.dtype.kind != "c":
-        return np.logaddexp.accumulate(x, axis)
+        return np.logaddexp.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
     out = x.copy()
     y = np.moveaxis(out, axis, 0)
     for k in range(1, len(y)):
         y[k] = logaddexp_complex(y[k - 1], y[k])
     return out
+
+
+@np.errstate(all="ignore")
+def cumprod_backward(g: Any, x: Any, axis: int, out: Any) -> Any:
+    """The gradient of cumprod: sum over j >= k of g[j] out[j] / x[k] before the first zero; at it by the products of
+    the elements after it, up to the second; beyond that 0."""
+    axis_first = [np.moveaxis(a, axis, 0) for a in (g, x, out)]
+    g, x, out = axis_first
+    zero = x == 0
+    if not zero.any():
+        return np.moveaxis(np.cumsum((g * out)[::-1], 0)[::-1] / x, 0, axis)
+    zeros_so_far = np.cumsum(zero, 0)
+    before, until_second = zeros_so_far == 0, zeros_so_far == 1
+    weighted = np.where(before, g * out, 0)
+    result = np.where(before, np.cumsum(weighted[::-1], 0)[::-1] / np.where(before, x, 1), 0)
+    first = zero & until_second
+    after = np.cumprod(np.where(until_second & ~first, x, 1), 0)
+    at_first = np.sum(after * np.where(until_second, g, 0), 0) * np.prod(np.where(before, x, 1), 0)
+    return np.moveaxis(np.where(first, at_first, result), 0, axis).astype(g.dtype, copy=False)
 
 
 def linear_scan(a: Any, b: Any, axis: int) -> Any:

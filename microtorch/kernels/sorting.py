@@ -133,7 +133,7 @@ def searchsorted(edges: Any, x: Any, right: bool, sorter: Any = None) -> Any:
     if edges.dtype != x.dtype:
         common = np.result_type(edges, x)
         edges, x = edges.astype(common), x.astype(common)
-    if edges.ndim == 1:
+    if edges.ndim == 1 and not (edges.dtype.kind == "f" and np.isnan(edges).any()):
         return np.searchsorted(edges, x, "right" if right else "left", sorter).astype(np.int64)
     if sorter is not None:
         edges = np.take_along_axis(edges, sorter, -1)
@@ -141,10 +141,9 @@ def searchsorted(edges: Any, x: Any, right: bool, sorter: Any = None) -> Any:
     low, high = np.zeros(x.shape, np.int64), np.full(x.shape, n, np.int64)
     for _ in range(n.bit_length()):  # bisection: each step halves what is left between low and high
         middle = (low + high) // 2
-        here = np.take_along_axis(edges, np.minimum(middle, n - 1), -1)
-        above = (here <= x) | np.isnan(here) & np.isnan(x) if right else here < x
-        if x.dtype.kind == "f":
-            above |= np.isnan(x) & ~np.isnan(here)
+        at = np.minimum(middle, n - 1)
+        here = edges[at] if edges.ndim == 1 else np.take_along_axis(edges, at, -1)
+        above = ~(here > x if right else here >= x)  # PyTorch's comparisons: beside a NaN it goes on to the right
         above &= low < high
         low, high = np.where(above, middle + 1, low), np.where(above | (low >= high), high, middle)
     return low

@@ -168,6 +168,8 @@ def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: 
 
 
 vector_norm = unary("vector_norm", K.vector_norm, x=_norm_x, grad_name="LinalgVectorNormBackward0")
+
+
 def _renorm_x(xp: Any, g: Any, x: Any, ord: float, axis: int, most: float) -> Any:
     """Where a slice is scaled by most / norm: most / norm (g - (g . x) / norm d norm / dx)."""
     rest = tuple(i for i in range(len(x.shape)) if i != axis)
@@ -213,8 +215,10 @@ def _prod_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, keepdims: bool) -> Any
     if not xp.recorded:
         zeros = x.size - np.count_nonzero(x)
         if not zeros:
-            return g * (out / x) if axis is None else _kept(xp, g, x, axis, keepdims) * (
-                _kept(xp, out, x, axis, keepdims) / x
+            return (
+                g * (out / x)
+                if axis is None
+                else _kept(xp, g, x, axis, keepdims) * (_kept(xp, out, x, axis, keepdims) / x)
             )
         if zeros > 1 and axis is None:
             return np.zeros_like(x)

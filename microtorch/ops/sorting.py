@@ -6,7 +6,7 @@ from typing import Any
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import sorting as K
-from microtorch.ops.pointwise import constant
+from microtorch.ops.pointwise import constant, not_implemented
 from microtorch.ops.reduce import _extreme_of_all, _taken_x
 
 put_along = unary("put_along", K.put_along, x=lambda xp, g, axis, places: xp.take_along(g, axis, places))
@@ -38,4 +38,9 @@ nanmedian_all = unary(
     "nanmedian_all", lambda x: K.median_all(x, True), x=_extreme_of_all, grad_name="NanmedianBackward0"
 )
 mode = op("mode", K.mode, inputs="x", outputs=2, x=_taken_x)
+unique = op("unique", K.unique, inputs="x", outputs=3, grad_name="Unique2Backward0", x=not_implemented("_unique2"))
+unique_dim = op("unique_dim", lambda x, axis: K.unique(x, axis), inputs="x", outputs=3, x=not_implemented("unique_dim"))
+unique_consecutive = op(
+    "unique_consecutive", K.unique_consecutive, inputs="x", outputs=3, x=not_implemented("unique_consecutive")
+)
 searchsorted = unary("searchsorted", lambda x, edges, right, sorter: K.searchsorted(edges, x, right, sorter))
