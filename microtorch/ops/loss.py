@@ -76,8 +76,15 @@ binary_cross_entropy_with_logits = op(
     target=_logits_target,
     inputs="x target weight pos_weight",
 )
-soft_margin_loss = op("soft_margin_loss", K.soft_margin_loss, inputs="x y",
-                      x=lambda xp, g, x, y, reduction: _share(g, x, reduction) * (-y * xp.sigmoid(-x * y)))  # fmt: skip
+
+
+def _soft_margin_x(xp: Any, g: Any, x: Any, y: Any, reduction: str) -> Any:
+    """-y exp(-y x) / (1 + exp(-y x)); NaN where the exponential overflows, as in PyTorch."""
+    z = xp.exp(-y * x)
+    return _share(g, x, reduction) * (-y * z / (z + 1))
+
+
+soft_margin_loss = op("soft_margin_loss", K.soft_margin_loss, inputs="x y", x=_soft_margin_x)
 x_log_x = unary("x_log_x", K.x_log_x, x=lambda xp, g, x: g * (xp.log(x) + 1))
 
 # classes by number ---------------------------------------------------------------------------------------------------

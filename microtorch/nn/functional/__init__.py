@@ -57,6 +57,7 @@ from microtorch.nn.functional.convolution import (
     conv_transpose1d as conv_transpose1d,
     conv_transpose2d as conv_transpose2d,
     conv_transpose3d as conv_transpose3d,
+    grouped_mm as grouped_mm,
     linear as linear,
 )
 from microtorch.nn.functional.distance import (
@@ -153,6 +154,11 @@ from microtorch.nn.functional.vision import (
     upsample as upsample,
     upsample_bilinear as upsample_bilinear,
     upsample_nearest as upsample_nearest,
+)
+from microtorch.unsupported import absent as _absent
+
+scaled_mm, scaled_grouped_mm = (
+    _absent(__name__, name, "NumPy has no dtypes of 8 or 4 bits") for name in ("scaled_mm", "scaled_grouped_mm")
 )
 
 

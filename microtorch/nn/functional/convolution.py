@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
-from microtorch.functions.arguments import need_tensor
+from microtorch.functions.arguments import need_tensor, numpy_dtype
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.ops import conv as C, linalg as L, pointwise as P, shape as S, vision as V
 
@@ -78,6 +81,68 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     out = L.matmul_batched(S.reshape(product, (rows, w[0], w[2])), right)
     out = S.reshape(out, (*a[:-1], w[0]))
     return out if bias is None else P.add(out, bias)
+
+
+def grouped_mm(mat_a: Any, mat_b: Any, *, offs: Any = None, bias: Any = None, out_dtype: Any = None) -> Tensor:
+    """Products of matrices group by group, as layers of several experts need them.
+
+    offs: int32, where each group ends in the dimension of a 2-D matrix that is cut; None if both matrices are 3-D.
+    mat_a (M, K), mat_b (G, K, N): rows of mat_a in groups, (M, N). (G, M, K), (K, N): columns of mat_b, (M, N).
+    (M, K), (K, N): what is summed over in groups, (G, M, N). (G, M, K), (G, K, N): (G, M, N).
+    What lies beyond the last group is zero. Raises RuntimeError if the shapes do not fit.
+
+    >>> import microtorch as torch
+    >>> ends = torch.tensor([1, 3], dtype=torch.int32)
+    >>> torch.nn.functional.grouped_mm(torch.ones(4, 4), torch.ones(2, 4, 4), offs=ends)[:, 0]
+    tensor([4., 4., 4., 0.])
+    """
+    need_tensor("_grouped_mm", mat_a, "self", 1)
+    need_tensor("_grouped_mm", mat_b, "mat2", 2)
+    a, b = mat_a._data, mat_b._data
+    _check_groups(a, b, offs, bias, out_dtype)
+    if a.ndim == b.ndim == 3:
+        return L.matmul_batched(mat_a, mat_b)
+    ends = offs._data.tolist()
+    parts = [slice(start, end) for start, end in zip([0, *ends], ends)]
+    if a.ndim == b.ndim == 2:
+        return S.stack([L.matmul(mat_a[:, part], mat_b[part]) for part in parts], 0)
+    if len(ends) != (b if a.ndim == 2 else a).shape[0]:
+        raise RuntimeError("matrix batch sizes have to match")
+    if a.ndim == 2:
+        pairs = [(mat_a[part], mat_b[i]) for i, part in enumerate(parts)]
+    else:
+        pairs = [(mat_a[i], mat_b[:, part]) for i, part in enumerate(parts)]
+    axis = 0 if a.ndim == 2 else 1
+    shape = [a.shape[-2], b.shape[-1]]
+    shape[axis] -= ends[-1] if ends else 0
+    rest = [wrap(np.zeros(shape, a.dtype))] if shape[axis] > 0 else []
+    return S.cat([*(L.matmul(left, right) for left, right in pairs), *rest], axis)
+
+
+def _check_groups(a: Any, b: Any, offs: Any, bias: Any, out_dtype: Any) -> None:
+    """PyTorch's errors for what `grouped_mm` does not take."""
+    for word, m in (("mat_a", a), ("mat_b", b)):
+        if m.dtype not in (np.float32, np.float16):
+            raise RuntimeError(
+                f"Expected {word} to be Float32, BFloat16 or Float16 matrix, got {of[m.dtype].type_name}"
+            )
+    for word, m in (("mat_a", a), ("mat_b", b)):
+        if m.ndim not in (2, 3):
+            raise RuntimeError(f"{word} has to be 2 or 3d")
+    if (offs is None) != (a.ndim == b.ndim == 3):
+        raise RuntimeError("Have to provide offsets if there is a 2d matrix, or no offset if both matrices are 3d")
+    if a.shape[-1] != b.shape[-2]:
+        raise RuntimeError("contraction dimension of mat_a and mat_b must match")
+    if (a.shape[-1] * a.itemsize) % 16 or (b.shape[-1] * b.itemsize) % 16:
+        raise RuntimeError("strides should be multiple of 16 bytes")
+    if a.ndim == b.ndim == 3 and a.shape[0] != b.shape[0]:
+        raise RuntimeError("batched dimension has to match")
+    if bias is not None:
+        raise RuntimeError("Bias not supported yet")
+    if out_dtype is not None and numpy_dtype(out_dtype) != a.dtype:
+        raise RuntimeError("Grouped gemm output dtype must match `mat_a` dtype")
+    if offs is not None and offs._data.dtype != np.int32:
+        raise RuntimeError("Offsets have to be int32")
 
 
 def _ints(value: Any, count: int, name: str, argument: str) -> Ints:
