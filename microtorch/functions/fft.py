@@ -65,17 +65,20 @@ def _resized(input: Any, axis: int, n: int) -> Any:
     return input
 
 
+def _count(input: Any, axes: Sequence[int]) -> int:
+    return max(math.prod([input._data.shape[a] for a in axes]), 1)
+
+
 def _c2c(input: Any, axes: Sequence[int], forward: bool, norm: str | None) -> Any:
-    count = math.prod(input._data.shape[a] for a in axes)
-    entry = F.fft if input._data.dtype.kind == "c" else F.fft_of_real
-    return entry(input, tuple(axes), forward, _scale(norm, max(count, 1), forward))
+    return F.fft(input, tuple(axes), forward, _scale(norm, _count(input, axes), forward))
 
 
 def _one(input: Any, n: int | None, dim: int, norm: str | None, forward: bool) -> Any:
     input = _ready(input)
     axis = _axis(dim, input)
     input = _resized(input, axis, input._data.shape[axis] if n is None else n)
-    return _c2c(input, (axis,), forward, norm)
+    entry = F.fft if input._data.dtype.kind == "c" else F.fft_of_real
+    return entry(input, (axis,), forward, _scale(norm, _count(input, (axis,)), forward))
 
 
 @takes_out
@@ -105,12 +108,12 @@ def rfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = Non
     """
     input = _ready(input, "rfft")
     axis = _axis(dim, input)
-    return _half(input, axis, n, norm, True)
-
-
-def _half(input: Any, axis: int, n: int | None, norm: str | None, forward: bool) -> Any:
     input = _resized(input, axis, input._data.shape[axis] if n is None else n)
-    return F.rfft(input, axis, _scale(norm, input._data.shape[axis], forward))
+    return _half(input, (axis,), norm, True)
+
+
+def _half(input: Any, axes: Sequence[int], norm: str | None, forward: bool) -> Any:
+    return F.rfft(input, tuple(axes), _scale(norm, _count(input, axes), forward))
 
 
 @takes_out
@@ -145,7 +148,9 @@ def hfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = Non
 def ihfft(input: Any, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of `hfft`: the first half of a Hermitian signal, from its real transform."""
     input = _ready(input, "ihfft")
-    return conj(_half(input, _axis(dim, input), n, norm, False))
+    axis = _axis(dim, input)
+    input = _resized(input, axis, input._data.shape[axis] if n is None else n)
+    return conj(_half(input, (axis,), norm, False))
 
 
 # several dimensions ---------------------------------------------------------------------------------------------------
@@ -208,8 +213,7 @@ def rfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) -
     input = _ready(input, "rfftn")
     axes, sizes = _axes(input, s, dim)
     _need_axes("rfftn", axes)
-    half = _half(_sized(input, axes, sizes), axes[-1], None, norm, True)
-    return _c2c(half, axes[:-1], True, norm) if len(axes) > 1 else half
+    return _half(_sized(input, axes, sizes), axes, norm, True)
 
 
 def _from_halfn(name: str, input: Any, s: Any, dim: Any, norm: str | None, forward: bool) -> Any:
@@ -243,7 +247,7 @@ def ihfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) 
     input = _ready(input, "ihfftn")
     axes, sizes = _axes(input, s, dim)
     _need_axes("ihfftn", axes)
-    half = conj(_half(_sized(input, axes, sizes), axes[-1], None, norm, False))
+    half = conj(_half(_sized(input, axes, sizes), axes[-1:], norm, False))
     return _c2c(half, axes[:-1], False, norm) if len(axes) > 1 else half
 
 

@@ -136,7 +136,7 @@ def stft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int 
             raise RuntimeError("Cannot have onesided output if window or input is complex")
         out = F.fft(pieces, (2,), True, scale)
     elif onesided is None or onesided:
-        out = F.rfft(pieces, 2, scale)
+        out = F.rfft(pieces, (2,), scale)
     else:
         out = F.fft_of_real(pieces, (2,), True, scale)
     out = S.transpose(out, 1, 2)
