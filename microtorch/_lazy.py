@@ -29,6 +29,7 @@ _FROM = {
     "microtorch.amp.autocast_mode": """get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype
         is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled""",
     "microtorch.compiler": "compile",
+    "microtorch.autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled",
     "microtorch.func": "vmap",
     "microtorch.nn.functional": """adaptive_avg_pool1d avg_pool1d bilinear celu celu_ channel_shuffle conv1d conv2d
         conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity hardshrink

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from microtorch.autograd.modes import mode
@@ -35,7 +36,8 @@ class detect_anomaly:
 
     >>> import microtorch as torch
     >>> x = torch.zeros(1, requires_grad=True)
-    >>> with torch.autograd.detect_anomaly(), __import__("warnings").catch_warnings(action="ignore"):
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"), torch.autograd.detect_anomaly():
     ...     (x.sqrt() * 0).sum().backward()
     Traceback (most recent call last):
     RuntimeError: Function 'SqrtBackward0' returned nan values in its 0th output.
@@ -43,6 +45,11 @@ class detect_anomaly:
 
     def __init__(self, check_nan: bool = True) -> None:
         self.check_nan = check_nan
+        warnings.warn(
+            "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for "
+            "debugging.",
+            stacklevel=2,
+        )
 
     def __enter__(self) -> None:
         self._inner = set_detect_anomaly(True, self.check_nan)
@@ -54,3 +61,8 @@ class detect_anomaly:
 def is_anomaly_enabled() -> bool:
     """True in anomaly mode."""
     return mode.anomaly
+
+
+def is_anomaly_check_nan_enabled() -> bool:
+    """True if a NaN in a gradient is an error in anomaly mode."""
+    return mode.check_nan

@@ -113,7 +113,7 @@ def run(
             edges = [e if e in useful or e in wanted else None for e in edges]  # type: ignore[operator]
         if batching:
             results = run_with_node_hooks(node, batches.vjp, xp, g, edges, keep, create_graph)
-        elif node.hooks is None:
+        elif node.hooks is None and not anomaly:
             results = node.vjp(xp, g, edges, keep)
         else:
             results = run_with_node_hooks(node, type(node).vjp, xp, g, edges, keep, create_graph)
@@ -308,7 +308,12 @@ def run_with_node_hooks(
     node: Node, vjp: Callable[..., Sequence[Any]], xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool
 ) -> Sequence[Any]:
     """Run a node that may have hooks of its own (Node.register_hook)."""
-    results = vjp(node, xp, g, edges, keep)
+    try:
+        results = vjp(node, xp, g, edges, keep)
+    except Exception:
+        if mode.anomaly:
+            warn_of(node)
+        raise
     if node.hooks is None or not node.hooks.post:
         return results
     outs = tuple(None if x is None else as_tensor(x) for x in (g if isinstance(g, list) else [g]))
@@ -326,12 +331,21 @@ def check_anomaly(node: Node, results: Sequence[Any]) -> None:
         return
     for i, r in enumerate(results):
         if r is not None and np.isnan(r._data if isinstance(r, TensorBase) else r).any():
-            stack = "".join(node.metadata.get("traceback_", ["(no forward traceback: it ran outside of anomaly mode)"]))
-            warnings.warn(
-                f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{stack}",
-                stacklevel=2,
-            )
+            warn_of(node)
             raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
+
+
+def warn_of(node: Node) -> None:
+    """Anomaly mode: say where the operation was called whose backward failed."""
+    stack = node.metadata.get("traceback_")
+    if stack is None:
+        text = (
+            f"Error detected in {node.name()}. No forward pass information available. Enable detect anomaly during "
+            "forward pass for more information."
+        )
+    else:
+        text = f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{''.join(stack)}"
+    warnings.warn(text, stacklevel=4)
 
 
 # the public functions ------------------------------------------------------------------------------------------------
@@ -384,13 +398,13 @@ def _start(
         raise RuntimeError(f"got {len(roots)} tensors and {len(seeds)} gradients")
     for watcher in before_backward:
         watcher(list(roots))
-    before = mode.enabled
-    mode.enabled = create_graph
+    before, before_whole = mode.enabled, transforms.whole
+    mode.enabled, transforms.whole = create_graph, accumulate and wanted is None
     try:
         with np.errstate(all="ignore"):
             run(nodes, values, keep, create_graph, wanted, accumulate)
     finally:
-        mode.enabled = before
+        mode.enabled, transforms.whole = before, before_whole
 
 
 def _sequence(value: Any) -> tuple[Any, ...]:
@@ -494,6 +508,7 @@ def grad(
         wanted[t._node] = None
     _start(roots, seeds, keep, create_graph, wanted, False)
     results: list[Any] = []
+    known = {id(s._data): s for s in seeds if s is not None}  # a gradient that is the seed itself is given back as it
     for i, t in enumerate(sources):
         g = wanted[t._node]
         if g is None and not allow_unused:
@@ -504,8 +519,19 @@ def grad(
         if g is None:
             results.append(wrap(np.zeros_like(t._data)) if materialize_grads else None)
         else:
-            results.append(g if create_graph else wrap(as_array(g).copy()))
+            results.append(g if create_graph else _result(g, known))
     return tuple(results)
+
+
+def _result(g: Any, known: dict[int, Any]) -> Any:
+    """A gradient as a Tensor, of which there is one for each array; what a formula has made is not copied once more."""
+    whole = type(g) is ndarray and g.flags.c_contiguous and g.flags.writeable
+    if not whole:
+        return wrap(as_array(g).copy())
+    found = known.get(id(g))
+    if found is None:
+        found = known[id(g)] = wrap(g)
+    return found
 
 
 def _grads_batched(
@@ -551,6 +577,7 @@ class _Transforms(threading.local):
     """The torch.func transforms that run on this thread (autograd/source.py), the innermost last."""
 
     stack: tuple[Any, ...] = ()
+    whole = True  # the backward pass that runs is for all leaves, not for some inputs only
 
 
 transforms = _Transforms()

@@ -12,7 +12,17 @@ import numpy as np
 from microtorch.autograd import batches, engine
 from microtorch.autograd.inplace import check_writable, place
 from microtorch.autograd.modes import enable_grad, mode, no_grad
-from microtorch.autograd.node import FREED_MESSAGE, Leaf, Node, Output, Packed, modified, next_number, written
+from microtorch.autograd.node import (
+    FREED_MESSAGE,
+    Leaf,
+    Node,
+    Output,
+    Packed,
+    calling_lines,
+    modified,
+    next_number,
+    written,
+)
 from microtorch.autograd.state import TensorBase, storage_of, wrap
 from microtorch.kernels.batched import Batched, as_array, running
 
@@ -215,6 +225,8 @@ class Function:
             else:
                 output = cls.forward(ctx, *args, **kwargs)
         ctx.seq = next_number()
+        if mode.anomaly:
+            ctx.metadata["traceback_"] = calling_lines()
         return _finish(ctx, args, output, any(e is not None for e in ctx.edges))
 
 

@@ -367,8 +367,9 @@ def write(
         is_tensor = isinstance(t, TensorBase)
         edges.append(t._node if is_tensor else None)
         arrays.append(t._data if is_tensor else t)
-    recorded = mode.enabled and x._data.dtype.kind in "fc" and any(e is not None for e in edges)
+    recorded = mode.enabled and any(e is not None for e in edges)
     check_writable(x, recorded, overlap)
+    recorded = recorded and x._data.dtype.kind in "fc"
     if x._storage is not None:
         for t in others:
             if (

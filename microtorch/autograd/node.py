@@ -10,6 +10,7 @@ A node never holds the tensor it made: no reference cycle arises, and memory goe
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import traceback
 import weakref
@@ -137,6 +138,14 @@ def _nobody() -> None:
     return None
 
 
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def calling_lines() -> list[str]:
+    """Where the code outside of this package is now, as a traceback prints it."""
+    return traceback.format_list([f for f in traceback.extract_stack() if not f.filename.startswith(_PACKAGE)])
+
+
 class Leaf(Node):
     """The end of the graph: a tensor that collects its gradient in `.grad` (PyTorch's AccumulateGrad)."""
 
@@ -227,7 +236,7 @@ class OpNode(Node):
     def _watch(self) -> None:
         """Inside anomaly mode: note where the operation was called. Inside saved_tensors_hooks: pack what was saved."""
         if mode.anomaly:
-            self.metadata["traceback_"] = traceback.format_stack()[:-3]
+            self.metadata["traceback_"] = calling_lines()
         if mode.saved_hooks and self.op.saves_tensors and self.saved:
             pack, unpack = mode.saved_hooks[-1]
             self.saved = tuple(
