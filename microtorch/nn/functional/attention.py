@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.state import wrap
+from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.shape import cat
@@ -71,6 +72,8 @@ def scaled_dot_product_attention(
         k, v = key._data, value._data
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         _misfit(q, k, v)
+    if attn_mask is not None:
+        _check_mask(q, k, attn_mask._data)
     scale = 1 / math.sqrt(q.shape[-1]) if scale is None and q.shape[-1] else 1.0 if scale is None else scale
     noise = None
     if dropout_p > 0:
@@ -93,6 +96,15 @@ def _repeat_heads(t: Any, heads: int) -> Any:
     times = heads // shape[-3]
     wide = S.unsqueeze(t, len(shape) - 2)
     return S.expand(wide, (*shape[:-2], times, *shape[-2:]))
+
+
+def _check_mask(q: Any, k: Any, mask: Any) -> None:
+    """Raise PyTorch's error for a mask that does not broadcast with the scores."""
+    scores = (*np.broadcast_shapes(q.shape[:-2], k.shape[:-2]), q.shape[-2], k.shape[-2])
+    try:
+        np.broadcast_shapes(scores, mask.shape)
+    except ValueError as error:
+        raise broadcast_error(np.broadcast_to(np.zeros((), bool), scores), mask, error) from None
 
 
 def _misfit(q: Any, k: Any, v: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor, numpy_dtype
+from microtorch.kernels.linalg import c_name
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.ops import conv as C, linalg as L, pointwise as P, shape as S, vision as V
 
@@ -61,6 +63,12 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     """
     for argument, t, position in (("input1", input1, 1), ("input2", input2, 2), ("weight", weight, 3)):
         need_tensor("bilinear", t, argument, position)
+    kinds = [t._data.dtype for t in (input1, input2, weight)]
+    if not kinds[0] == kinds[1] == kinds[2]:
+        words = [c_name(kind) for kind in kinds]
+        raise RuntimeError(
+            f"All tensors must have the same dtype, got input1: {words[0]}, input2: {words[1]}, weight: {words[2]}"
+        )
     a, b, w = input1._data.shape, input2._data.shape, weight._data.shape
     if len(a) != len(b):
         raise RuntimeError(f"bilinear(): input dimensions do not match: got {len(a)} and {len(b)}")
@@ -207,10 +215,25 @@ def _strides(name: str, count: int, x: Ints, w: Ints, stride: Any, dilation: Any
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     if any(d <= 0 for d in dilations):
-        raise RuntimeError("non-positive dilation is not supported")
+        raise RuntimeError(_bad_dilation(name, dilations, x, w[2:], groups))
     if any(s <= 0 for s in strides):
         raise RuntimeError("non-positive stride is not supported")
     return strides, dilations
+
+
+def _bad_dilation(name: str, dilations: Ints, x: Ints, kernel: Ints, groups: int) -> str:
+    """PyTorch's message for a dilation that is not positive: oneDNN's for what it computes, else its own."""
+    large = len(kernel) > 1 and min(kernel[-2:]) > 3
+    if groups > 1 or large or (len(x) == len(kernel) + 2 and x[0] > 1) or math.prod(x[:4]) > 20480:
+        return "non-positive dilation is not supported"
+    message = "dilation should be greater than zero"
+    if any(d < 0 for d in dilations):
+        return message
+    shown = (1, *dilations) if len(dilations) == 1 else dilations  # PyTorch takes one dimension as two
+    if "transpose" not in name:
+        return f"{message}, but got {list(shown)}"
+    words = ("depth", "height", "width")[-len(shown) :]
+    return f"{message}, but got " + ", ".join(f"dilation_{word}: {d}" for word, d in zip(words, shown))
 
 
 def _check_weight(w: Ints, x: Ints, channels: int, groups: int, transposed: str = "") -> None:

@@ -557,12 +557,18 @@ def multi_margin_loss(
         )
     if weight is not None and weight._data.size != x.shape[-1]:
         raise RuntimeError(f"inconsistent weight size, expected {x.shape[-1]} but got {list(weight._data.shape)}")
+    _need_numbers(t)
     if t.size and (t.min() < 0 or t.max() >= x.shape[-1]):
         raise RuntimeError("target out of range")
     rows = input if x.ndim == 2 else S.unsqueeze(input, 0)
     w = None if weight is None else weight._data
     out = L.multi_margin_loss(rows, t.reshape(-1), w, p, margin, reduction)
     return S.reshape(out, ()) if x.ndim == 1 and t.ndim == 0 and reduction == "none" else out
+
+
+def _need_numbers(target: Any) -> None:
+    if target.dtype != np.int64:
+        raise RuntimeError(f"expected scalar type Long but found {of[target.dtype].type_name}")
 
 
 def multilabel_margin_loss(
@@ -574,16 +580,17 @@ def multilabel_margin_loss(
     """
     reduction = reduction_of(size_average, reduce, reduction)
     x, t = input._data, target._data
-    if x.shape != t.shape:
-        raise RuntimeError(f"inconsistent target size: {list(t.shape)} for input of size: {list(x.shape)}")
-    if t.size and t.min() < -1:
-        raise RuntimeError("argument #2 'target' is out of range")
-    if t.size and t.max() >= (x.shape[-1] if x.ndim else 1):
-        raise RuntimeError("argument #2 'target' is out of range")
     if x.ndim > 2 or 0 in x.shape[-1:]:
         raise RuntimeError(
             f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(x.shape)}"
         )
+    if x.shape != t.shape:
+        raise RuntimeError(f"inconsistent target size: {list(t.shape)} for input of size: {list(x.shape)}")
+    _need_numbers(t)
+    if t.size and t.min() < -1:
+        raise RuntimeError("argument #2 'target' is out of range")
+    if t.size and t.max() >= (x.shape[-1] if x.ndim else 1):
+        raise RuntimeError("argument #2 'target' is out of range")
     if x.ndim == 2:
         return L.multilabel_margin_loss(input, t, reduction)
     out = L.multilabel_margin_loss(S.reshape(input, (1, x.size)), t.reshape(1, -1), reduction)
@@ -631,7 +638,7 @@ def ctc_loss(
         raise RuntimeError(
             f"Expected input_lengths to have value at most {x.shape[0]}, but got value {int(steps.max())} (while "
             "checking arguments "
-            "for ctc_loss_cpu)"
+            "for ctc_loss_allocate_outputs)"
         )
     if not 0 <= blank < x.shape[2]:
         raise RuntimeError("blank must be in label range")

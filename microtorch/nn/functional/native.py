@@ -183,6 +183,8 @@ def native_dropout(input: Any, p: float, train: bool | None) -> tuple[Any, Any]:
 def native_dropout_backward(grad_output: Any, mask: Any, scale: float) -> Tensor:
     """The gradient of `native_dropout`: grad_output where the mask is, times scale."""
     need_tensor("native_dropout_backward", grad_output, "grad_output", 1)
+    if grad_output._data.dtype.kind not in "fc":
+        return P.mul(P.mul(grad_output, mask), scale)
     return DO.native_dropout_backward(grad_output, mask._data, scale)
 
 

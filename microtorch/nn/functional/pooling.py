@@ -103,6 +103,12 @@ def _check_windows(
             raise RuntimeError(
                 f"Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
             )
+        if count == 3:
+            place = "avg_pool3d" if average else "max_pool3d_with_indices_out_cpu_template"
+            raise RuntimeError(
+                f"{place}(): Expected input's non-batch dimensions to have positive length, but input has a shape of "
+                f"{list(shape)} and non-batch dimension 0 has length zero!"
+            )
         raise RuntimeError(
             f"Expected {ranks} (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
         )
@@ -406,7 +412,7 @@ def mean_over_channels(x: Any, size: int) -> Any:
 # adaptive ------------------------------------------------------------------------------------------------------------
 
 
-def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str) -> Ints:
+def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str, largest: bool = False) -> Ints:
     if count > 1 and isinstance(output_size, (tuple, list)) and x.ndim <= len(output_size):
         raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     if x.ndim not in (count + 1, count + 2):
@@ -420,18 +426,22 @@ def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str) 
     if isinstance(output_size, int):
         out = (output_size,) * count
     else:
-        if count > 1 and len(output_size) != count:
-            raise RuntimeError(f"{name}: output_size must be {count}")
         if len(output_size) != count:
-            raise RuntimeError(
-                f"{name}() output_size must be an int, list of ints or tuple of ints of size 1 but got size "
-                f"{len(output_size)}"
-            )
+            if count == 1:
+                raise RuntimeError(f"{name}() argument 'output_size' should contain one int (got {len(output_size)})")
+            if largest:
+                raise RuntimeError(f"{name}(): internal error: output_size.size() must be {count}")
+            raise RuntimeError(f"{name}: output_size must be {count}")
         out = tuple(x.shape[i - count] if n is None else int(n) for i, n in enumerate(output_size))
     if any(n < 0 for n in out):
+        asked = (1, *out) if count == 1 else out  # PyTorch pools one dimension as two
+        if largest:
+            negative = next(n for n in out if n < 0)
+            shape = [*x.shape[: x.ndim - count], *asked]
+            raise RuntimeError(f"Trying to create tensor with negative dimension {negative}: {shape}")
         raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received "
-            f"{{{', '.join(map(str, out))}}}"
+            f"{name.replace('1d', '2d')}: elements of output_size must be greater than or equal to 0 but received "
+            f"{{{', '.join(map(str, asked))}}}"
         )
     for i in range(x.ndim - count, x.ndim):
         if x.shape[i] == 0:
@@ -479,7 +489,7 @@ def _adaptive_max_pool(count: int, input: Any, output_size: Any, return_indices:
     name = f"adaptive_max_pool{count}d"
     need_tensor(name, input)
     x = input._data
-    out = _adaptive_size(name, count, x, output_size, ":")
+    out = _adaptive_size(name, count, x, output_size, ":", largest=True)
     if x.dtype.kind != "f":
         raise not_implemented(name if count != 1 else "adaptive_max_pool2d", input)
     both = _batched(input, count, lambda t: _ADAPTIVE_MAX[count](t, out))
@@ -622,9 +632,10 @@ def _fractional_max_pool(
     kernel, out = _ints(kernel_size, count, name, "kernel_size"), _ints(output_size, count, name, "output_size")
     if x.ndim not in (count + 1, count + 2):
         raise RuntimeError(f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got: {list(x.shape)}")
-    for n, k, o in zip(x.shape[-count:], kernel, out):
+    for word, n, k, o in zip(("time", "height", "width")[-count:], x.shape[-count:], kernel, out):
         if o + k - 1 > n:
-            raise RuntimeError(f"{name}(): pool size ({k}) too large relative to input size ({n})")
+            place = name if count == 2 else f"{name}_out"
+            raise RuntimeError(f"{place}(): pool {word} {k} too large relative to input {word} {n}")
     if samples is None:
         lead = (x.shape[0] if x.ndim == count + 2 else 1, x.shape[-count - 1])
         draws = default_generator.stream.uniform((*lead, count), dtype=x.dtype)

@@ -58,13 +58,21 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
         return _pad_constant(input, ((0, 0),) * (x.ndim - count) + pairs, 0 if value is None else value)
     if value is not None and value != 0:
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
-    if mode == "circular":
-        return _pad_circular(input, pairs)
-    if mode not in ("reflect", "replicate"):
+    if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if x.ndim not in (count + 1, count + 2) or count > 3:
-        raise NotImplementedError(f"Padding size {len(amounts)} is not supported for {x.ndim}D input tensor.")
-    return _pad_copying(input, pairs, mode)
+        raise _unsupported_padding(len(amounts), x.ndim)
+    return _pad_circular(input, pairs) if mode == "circular" else _pad_copying(input, pairs, mode)
+
+
+def _unsupported_padding(amounts: int, ndim: int) -> NotImplementedError:
+    return NotImplementedError(
+        f"Padding size {amounts} is not supported for {ndim}D input tensor.\n"
+        "Supported combinations for non-constant padding:\n"
+        "  - 2D or 3D input: padding size = 2 (pads last dimension)\n"
+        "  - 3D or 4D input: padding size = 4 (pads last 2 dimensions)\n"
+        "  - 4D or 5D input: padding size = 6 (pads last 3 dimensions)"
+    )
 
 
 def _pad_constant(input: Any, pairs: K.Pairs, value: Any) -> Tensor:
@@ -439,7 +447,7 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
         raise RuntimeError(
             f"Given input with spatial size ({x.shape[-2]}, {x.shape[-1]}), kernel_size={kernel}, "
             f"dilation={dilations}, padding="
-            f"{pads}, calculated shape of the array of sliding blocks as {tuple(max(c, 0) for c in count)}, but its "
+            f"{pads}, calculated shape of the array of sliding blocks as {count}, but its "
             "components must be at least one."
         )
     if x.dtype.kind not in "fcb":
