@@ -22,6 +22,7 @@ from microtorch.kernels import random_checks as checks, random_samplers as sampl
 from microtorch.kernels.random_basic import BasicStream, store
 from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64
 from microtorch.kernels.random_libm import fma64, libm, libm_as_float32
+from microtorch.kernels.shape import empty_like
 
 __all__ = ["DEFAULT_SEED", "Kind", "Stream"]
 
@@ -279,7 +280,7 @@ class Stream(BasicStream):
         self._normal(out, mean, std, contiguous=False)
 
     def _largest_ratios(self, p: Array, num_samples: int) -> NDArray[np.int64]:
-        q = np.empty_like(p)  # of the same strides, in whose order it is filled
+        q = empty_like(p, p.dtype)  # in the same order in memory, in which it is filled
         self.fill(q, "exponential")
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             np.divide(p, q, out=q)

@@ -1,0 +1,55 @@
+"""The log-normal distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch.distributions import constraints
+from microtorch.distributions.normal import Normal
+from microtorch.distributions.transformed_distribution import TransformedDistribution
+from microtorch.distributions.transforms import ExpTransform
+
+
+class LogNormal(TransformedDistribution):
+    """exp of a normal distribution of mean `loc` and standard deviation `scale`."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.positive
+    has_rsample = True
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        super().__init__(Normal(loc, scale, validate_args=validate_args), ExpTransform(), validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """The same distributions for a larger batch shape."""
+        return super().expand(batch_shape, _instance=self._get_checked_instance(LogNormal, _instance))
+
+    @property
+    def loc(self) -> Any:
+        """The mean of the logarithm."""
+        return self.base_dist.loc
+
+    @property
+    def scale(self) -> Any:
+        """The standard deviation of the logarithm."""
+        return self.base_dist.scale
+
+    @property
+    def mean(self) -> Any:
+        """exp(loc + scale^2 / 2)."""
+        return (self.loc + self.scale.pow(2) / 2).exp()
+
+    @property
+    def mode(self) -> Any:
+        """exp(loc - scale^2)."""
+        return (self.loc - self.scale.square()).exp()
+
+    @property
+    def variance(self) -> Any:
+        """The variance."""
+        square = self.scale.pow(2)
+        return square.expm1() * (2 * self.loc + square).exp()
+
+    def entropy(self) -> Any:
+        """The entropy, in nats."""
+        return self.base_dist.entropy() + self.loc

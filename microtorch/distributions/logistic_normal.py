@@ -1,0 +1,38 @@
+"""The logistic normal distribution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch.distributions import constraints
+from microtorch.distributions.normal import Normal
+from microtorch.distributions.transformed_distribution import TransformedDistribution
+from microtorch.distributions.transforms import StickBreakingTransform
+
+
+class LogisticNormal(TransformedDistribution):
+    """Points of the simplex whose log ratios are normal."""
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.simplex
+    has_rsample = True
+
+    def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
+        base = Normal(loc, scale, validate_args=validate_args)
+        if not base.batch_shape:
+            base = base.expand([1])
+        super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
+        """The same distributions for a larger batch shape."""
+        return super().expand(batch_shape, _instance=self._get_checked_instance(LogisticNormal, _instance))
+
+    @property
+    def loc(self) -> Any:
+        """The normal distribution's mean."""
+        return self.base_dist.base_dist.loc
+
+    @property
+    def scale(self) -> Any:
+        """The normal distribution's standard deviation."""
+        return self.base_dist.base_dist.scale
