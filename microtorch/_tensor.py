@@ -161,6 +161,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     @property
     def requires_grad(self) -> bool:
         """True if operations on it are recorded."""
+        if engine.dual_levels and self._node is not None and mode.duals:
+            return bool(mode.duals[0].own.outside([self]))
         return self._node is not None
 
     @requires_grad.setter
@@ -375,7 +377,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     # text ------------------------------------------------------------------------------------------------------------
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
-        if source.active.stack or running.levels:
+        if source.active.stack or running.levels or mode.duals:
             wrapped = source.describe(self)
             if wrapped is not None:
                 return wrapped
@@ -396,9 +398,16 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
 
 
 def _torch_strides(a: Any) -> tuple[int, ...]:
-    """NumPy's strides, but for empty arrays those that PyTorch gives."""
+    """NumPy's strides, but for empty arrays and in dimensions of size 1 those that PyTorch gives."""
     if a.size:
-        return tuple(a.strides)
+        if 0 not in a.strides:
+            return tuple(a.strides)
+        steps, step = list(a.strides), a.itemsize
+        for i in range(a.ndim - 1, -1, -1):
+            if steps[i] == 0 and a.shape[i] == 1:  # of x[None], where NumPy says 0
+                steps[i] = step
+            step = steps[i] * a.shape[i]
+        return tuple(steps)
     strides, step = [], a.itemsize
     for n in reversed(a.shape):
         strides.append(step)

@@ -1,6 +1,6 @@
 """Autograd: the graph, the engine that runs it backwards, the table of derivatives, and what users build on them."""
 
-from microtorch.autograd import functional as functional, graph as graph
+from microtorch.autograd import forward_ad as forward_ad, functional as functional, graph as graph
 from microtorch.autograd.anomaly_mode import detect_anomaly as detect_anomaly, set_detect_anomaly as set_detect_anomaly
 from microtorch.autograd.engine import backward as backward, grad as grad
 from microtorch.autograd.function import Function as Function

@@ -582,4 +582,7 @@ class _Transforms(threading.local):
 
 transforms = _Transforms()
 
+dual_levels: list[None] = []
+"""One for each level of forward mode that is entered on any thread."""
+
 __all__ = ["FREED_MESSAGE", "backward", "before_backward", "grad", "run", "topological_order"]

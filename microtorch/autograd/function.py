@@ -21,6 +21,7 @@ from microtorch.autograd.node import (
     calling_lines,
     modified,
     next_number,
+    require_grad,
     written,
 )
 from microtorch.autograd.state import TensorBase, storage_of, wrap
@@ -40,6 +41,7 @@ class FunctionNode(Node):
     _non_differentiable: tuple[Any, ...] = ()
     _materialize = True
     needs_input_grad: tuple[bool, ...]
+    _linear: Any = None  # of a Function that has a jvp and no backward: tangents of its inputs, and of its outputs
 
     def name(self) -> str:
         return self._function.__name__ + "Backward"
@@ -97,6 +99,11 @@ class FunctionNode(Node):
 
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
         given = [self._gradient(i, x) for i, x in enumerate(g if self.noted("outputs") else [g])]
+        if self._linear is not None:
+            tangents, outs = self._linear
+            found = iter(engine.grad(outs, tangents, given, True, xp.recorded, allow_unused=True))
+            grads = [None if e is None else next(found) for e in self.edges]
+            return [self._checked(i, x, e, xp.recorded) for i, (x, e) in enumerate(zip(grads, edges))]
         if not xp.recorded:
             with no_grad():
                 result = self._function.backward(self, *given)
@@ -227,7 +234,30 @@ class Function:
         ctx.seq = next_number()
         if mode.anomaly:
             ctx.metadata["traceback_"] = calling_lines()
+        if (engine.transforms.stack or mode.duals) and cls.backward is Function.backward:
+            ctx._linear = _linear(cls, ctx)
         return _finish(ctx, args, output, any(e is not None for e in ctx.edges))
+
+
+def _linear(cls: type[Function], ctx: FunctionNode) -> Any:
+    """(tangents of the inputs, those of the outputs, computed by the Function's own jvp and recorded).
+
+    The jvp is linear in the tangents, so its gradients are the backward that the Function does not have.
+    """
+    rule: Any = getattr(cls, "jvp", None)
+    if rule is None or all(e is None for e in ctx.edges):
+        return None
+    ctx._saved = tuple(ctx._to_save)
+    tangents: list[Any] = []
+    for edge in ctx.edges:
+        t = None
+        if edge is not None:
+            t = wrap(np.zeros(edge.shape, edge.dtype))
+            require_grad(t)
+        tangents.append(t)
+    with enable_grad():
+        outs = rule(ctx, *tangents)
+    return [t for t in tangents if t is not None], outs if isinstance(outs, tuple) else (outs,)
 
 
 class VmapInfo(NamedTuple):

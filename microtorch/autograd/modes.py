@@ -24,6 +24,7 @@ class _Mode(threading.local):
     saved_hooks: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()
     hooks_disabled: str | None = None  # why saved_tensors_hooks are not allowed
     anomaly = False
+    duals: tuple[Any, ...] = ()  # the level of forward mode that is entered (forward_ad.py)
     check_nan = True
 
 

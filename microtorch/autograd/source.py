@@ -98,6 +98,16 @@ class Transform:
 
 def describe(t: TensorBase) -> str | None:
     """How PyTorch prints a tensor inside of transforms, if it is an example of a vmap or depends on a grad's input."""
+    if mode.duals:
+        level = mode.duals[0]
+        tangent = level.tangent_of(t)
+        inner = level.own.leave(t) if t._node is not None else t
+        if tangent is not None:
+            mode.duals = ()
+            try:
+                return repr(wrap(t._data, inner._node))[:-1] + f", tangent={tangent!r})"
+            finally:
+                mode.duals = (level,)
     begun = sorted(
         [(own.began, "grad", own) for own in active.stack] + [(r.number, "vmap", r) for r in running.levels],
         key=lambda e: e[0],
