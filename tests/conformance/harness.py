@@ -36,6 +36,7 @@ MODES = (
     "bool",
     "complex64",
     "complex128",
+    "noncontiguous",
     "grad2",
     "errors",
 )
@@ -180,6 +181,11 @@ def to_micro(value: Any, memo: dict[int, Any]) -> Any:
                 one = array[tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)].copy()
                 strides = [0 if step == 0 else new for step, new in zip(array.strides, one.strides)]
                 array = np.lib.stride_tricks.as_strided(one, array.shape, strides)
+            elif array.size > 1 and not array.flags.forc and all(step > 0 for step in array.strides):  # with its gaps
+                extent = 1 + sum((n - 1) * step // array.itemsize for n, step in zip(array.shape, array.strides))
+                gapped = np.lib.stride_tricks.as_strided(np.zeros(extent, array.dtype), array.shape, array.strides)
+                gapped[...] = array
+                array = gapped
             else:
                 array = array.copy("K")
             found = microtorch.from_numpy(array)
@@ -597,7 +603,7 @@ def run(
     name: str, mode: str = "float32", samples: int | None = None, *, variant: str = "function", stop: bool = False,
     reference: bool = False, names: bool = False,
 ) -> Result:  # fmt: skip
-    """Run an operator's samples. mode: a dtype, "grad2" (float64, second derivatives) or "errors".
+    """Run an operator's samples. mode: a dtype, "noncontiguous" (float32), "grad2" (float64, second derivatives) or "errors".
 
     reference: PyTorch's larger set of samples, with special values; names: compare grad_fn names, too.
     """
@@ -609,7 +615,7 @@ def run(
         cases: Iterator[Any] = iter(op.error_inputs("cpu"))
         check: Callable[[Any], Any] = functools.partial(check_error, op)
     else:
-        dtype = getattr(torch, "float64" if mode == "grad2" else mode)
+        dtype = getattr(torch, {"grad2": "float64", "noncontiguous": "float32"}.get(mode, mode))
         if not op.supports_dtype(dtype, "cpu") or (mode == "grad2" and not op.supports_gradgrad):
             return result
         grad = op.supports_autograd and dtype in op.supported_backward_dtypes("cpu")
@@ -620,6 +626,8 @@ def run(
         if variant == "method" and op.method_variant is None:
             return result
         cases = samples_of(op, dtype, samples, grad, reference)
+        if mode == "noncontiguous":
+            cases = (sample.noncontiguous() for sample in cases)
         second = mode == "grad2" and name not in FIRST_ONLY
         check = functools.partial(check_sample, op, second=second, variant=variant, names=names)
     while True:
