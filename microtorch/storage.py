@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.state import TensorBase, storage_of, whole_storage
+from microtorch.autograd.state import TensorBase, storage_of, whole_storage, wrap
 from microtorch.size import cpu, device
 
 
@@ -24,10 +25,36 @@ class UntypedStorage:
         self._shared = storage_of(tensor)
         self._bytes = whole_storage(tensor, np.uint8)  # keeps the memory alive
 
+    @classmethod
+    def from_file(cls, filename: Any, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The bytes of a file, read when they are looked at; all of them if `nbytes` is 0.
+
+        shared: what is written into the memory is written into the file, which is made as long as need be; else it
+        stays in this process. Raises RuntimeError if there is no such file, or it is too short.
+        """
+        path = os.fspath(filename)
+        try:
+            if shared and nbytes:
+                with open(path, "ab") as file:
+                    file.truncate(max(nbytes, os.path.getsize(path)))
+            size = os.path.getsize(path)
+            if nbytes > size:
+                raise RuntimeError(f"file {path} has {size} bytes, not {nbytes}")
+            count = nbytes or size
+            mode: Any = "r+" if shared else "c"
+            mapped = np.memmap(path, np.uint8, mode, shape=(count,)) if count else np.empty(0, np.uint8)
+        except OSError as error:
+            raise RuntimeError(f"unable to open file <{path}> in read-only mode: {error.strerror}") from error
+        return cls(wrap(np.asarray(mapped)))
+
     @property
     def device(self) -> device:
         """Always the CPU."""
         return cpu
+
+    def untyped(self) -> UntypedStorage:
+        """The storage itself."""
+        return self
 
     def nbytes(self) -> int:
         """Its size in bytes."""
@@ -48,7 +75,11 @@ class UntypedStorage:
         return self._bytes.tolist()
 
     def __getitem__(self, i: Any) -> Any:
-        return self._bytes[i]
+        if not isinstance(i, slice):
+            return int(self._bytes[i])
+        if i.step not in (None, 1):
+            raise RuntimeError(f"Trying to slice with a step of {i.step}, but only a step of 1 is supported")
+        return UntypedStorage(wrap(self._bytes[i]))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UntypedStorage) and other._shared.shares(self._shared)

@@ -14,6 +14,7 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import bad_call, need_tensor, number_of, size_of
 from microtorch.kernels import shape as K
 from microtorch.size import require_cpu, require_strided
+from microtorch.storage import UntypedStorage
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -279,8 +280,7 @@ def asarray(
     """The object (tensor, NumPy array, buffer, nested sequences) as a tensor.
 
     copy: True makes a copy, False raises ValueError where one is needed, None shares memory if it can. A tensor in a
-    graph
-    is detached unless `requires_grad`.
+    graph is detached unless `requires_grad`.
     """
     if device is not None:
         require_cpu(device)
@@ -290,6 +290,8 @@ def asarray(
         t = obj
     elif isinstance(obj, np.ndarray):
         t = from_numpy(obj)
+    elif isinstance(obj, UntypedStorage):
+        t = wrap(obj._bytes)
     elif isinstance(obj, (bytes, bytearray, memoryview)):
         t = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
     elif hasattr(obj, "__dlpack__"):

@@ -71,7 +71,7 @@ def view_dtype(input: Any, dtype: Any) -> Any:
         names = dtypes.of[data.dtype].type_name, dtypes.of[dtype].type_name
         if data.ndim == 0:
             raise RuntimeError(f"{where} {names[0]} as {names[1]} (different element sizes)")
-        if data.strides[-1] != have and data.shape[-1] != 1:
+        if data.strides[-1] != have and data.shape[-1] > 1:
             raise RuntimeError(
                 f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got "
                 f"{data.strides[-1] // have}"
