@@ -145,9 +145,9 @@ def _vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) 
             grads = list(_run(node, g, edges, values))
             return [x if x is None or isinstance(x, (np.ndarray, np.generic)) else x.whole() for x in grads]
 
-        grads = K.one_by_one(formula, g, values)
+        grads: list[Any] = K.one_by_one(formula, g, values)
         node.saved = saved if keep or not node.op.saves_tensors else None
-        return grads  # type: ignore[no-any-return]
+        return grads
 
 
 def _run(node: OpNode, g: Any, edges: Sequence[Node | None], values: list[Any]) -> Sequence[Any]:
@@ -155,7 +155,7 @@ def _run(node: OpNode, g: Any, edges: Sequence[Node | None], values: list[Any]) 
     op = node.op
     if op.joint is not None:
         return op.joint(plain, g, edges, values)
-    grads = []
+    grads: list[Any] = []
     for edge, entry in zip(edges, op.formulas):
         if edge is None:
             grads.append(None)

@@ -1,7 +1,7 @@
 """torch.autograd.forward_ad: tensors that carry a tangent (dual numbers).
 
 A dual tensor is an input of a `Transform`; what is computed from it is recorded as always. Its tangent is computed when
-it is asked for, by reverse mode twice (`source.Linearized`). So what is computed inside `no_grad` has no tangent: a gap.
+it is asked for, by reverse mode twice (`source.Linearized`). What is computed inside `no_grad` has none: a gap.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from microtorch.autograd.node import (
     written,
 )
 from microtorch.autograd.state import TensorBase, storage_of, wrap
-from microtorch.kernels.batched import Batched, as_array, running
+from microtorch.kernels.batched import as_array, level_of, running
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -280,7 +280,7 @@ def _transformed(cls: type[Function], args: tuple[Any, ...]) -> tuple[bool, Any]
             "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it must "
             f"override the setup_context staticmethod. {_MORE}"
         )
-    levels = [a._data.level for a in args if isinstance(a, TensorBase) and type(a._data) is Batched]
+    levels = [level_of(a._data) for a in args if isinstance(a, TensorBase) and level_of(a._data)]
     rule: Any = getattr(cls, "vmap", None)
     if not levels or (rule is None and cls.generate_vmap_rule):
         return False, None
@@ -297,7 +297,7 @@ def _transformed(cls: type[Function], args: tuple[Any, ...]) -> tuple[bool, Any]
             f"ambiguity. {_MORE}"
         )
     level = max(levels)
-    batched = [isinstance(a, TensorBase) and type(a._data) is Batched and a._data.level == level for a in args]
+    batched = [isinstance(a, TensorBase) and level_of(a._data) == level for a in args]
     outer = running.levels
     this = next(r for r in outer if r.number == level)
     running.levels = tuple(r for r in outer if r is not this)

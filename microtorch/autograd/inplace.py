@@ -20,6 +20,7 @@ from microtorch import dtypes
 from microtorch.autograd.modes import is_inference, mode
 from microtorch.autograd.node import Hooks, Leaf, Node, OpNode, written
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.kernels.batched import WritesUnbatched, level_of, running
 from microtorch.ops import index as I
 
 if TYPE_CHECKING:
@@ -379,6 +380,8 @@ def write(
                 and not (t._data.dtype.kind == "b" and op.name == "masked_scatter" and t is others[0])
             ):
                 check_overlap(x, t, op.name in _NO_OVERLAP, op.name == "copy")
+    if running.levels and max(map(level_of, arrays), default=0) > level_of(x._data):
+        raise WritesUnbatched
     into(x._data, *arrays, *constants)
     if recorded:
         mask = sum(1 << i for i, e in enumerate(edges) if e is not None)

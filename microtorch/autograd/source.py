@@ -96,7 +96,7 @@ class Transform:
         return result
 
 
-def describe(t: TensorBase) -> str | None:
+def describe(t: Any) -> str | None:
     """How PyTorch prints a tensor inside of transforms, if it is an example of a vmap or depends on a grad's input."""
     if mode.duals:
         level = mode.duals[0]

@@ -104,7 +104,7 @@ class Storage:
             self.writes = [clock]
 
 
-def extent(a: Array) -> tuple[int, int]:
+def extent(a: Any) -> tuple[int, int]:
     """The address of an array's first element, and the number of bytes from there to its end."""
     while type(a) is Batched:
         a = a.full

@@ -186,7 +186,7 @@ def _check_output(value: Any, dim: int | None, func: Any, batched: bool) -> None
 
 def has_level(t: Any, level: int) -> bool:
     """True if the tensor holds a value for each example of that vmap."""
-    data = t._data if isinstance(t, TensorBase) else None
+    data: Any = t._data if isinstance(t, TensorBase) else None
     while type(data) is Batched:
         if data.level == level:
             return True

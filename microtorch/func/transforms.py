@@ -274,8 +274,9 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
     for x, t in zip(flat, directions):
         if x._data.shape != t._data.shape:
             raise RuntimeError(
-                "Expected tangent to have the same shape as primal: "
-                f"primal has shape {list(x._data.shape)} but tangent has shape {list(t._data.shape)}"
+                "Trying to set a forward gradient that has a different size than that of the original Tensor, this is "
+                f"not supported. Tensor is of size {list(x._data.shape)} while the given forward gradient is of size "
+                f"{list(t._data.shape)}."
             )
     output, push, aux, depends = _linear(func, flat, spec, has_aux, _JVP)
     if strict and not all(depends()):

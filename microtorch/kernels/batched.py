@@ -148,7 +148,7 @@ class Batched(NDArrayOperatorsMixin):
         assert level_of(full) < level
         self.full, self.level, self.base = full, level, base
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> Any:  # isinstance(x, np.ndarray) holds, type(x) is np.ndarray does not
         return np.ndarray
 
@@ -229,7 +229,7 @@ class Batched(NDArrayOperatorsMixin):
         level = max_level((*inputs, *out, named.get("where")))
         if method == "__call__":
             if ufunc is np.matmul:
-                result = _matmul(*inputs, level)
+                result = _matmul(inputs[0], inputs[1], level)
                 if not out:
                     return result
                 copyto(out[0], result)

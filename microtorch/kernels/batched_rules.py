@@ -51,6 +51,7 @@ def _reduction(function: Any) -> Callable[..., Any]:
     return rule
 
 
+_f: Any
 for _f in (np.sum, np.prod, np.max, np.min, np.amax, np.amin, np.mean, np.any, np.all, np.std, np.var,
            np.count_nonzero, np.nansum, np.nanmax, np.nanmin):  # fmt: skip
     _reduction(_f)

@@ -229,7 +229,7 @@ class CheckpointFunction(Function):
         if not pairs:
             raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
         engine.backward([o for o, _ in pairs], [g for _, g in pairs])
-        return (None, None, *[x.grad if isinstance(x, TensorBase) else None for x in inputs])
+        return (None, None, *[x._grad if isinstance(x, TensorBase) else None for x in inputs])
 
 
 def checkpoint_sequential(

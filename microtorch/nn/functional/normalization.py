@@ -12,6 +12,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import wrap
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.shape import select
+from microtorch.kernels.batched import level_of
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.nn.functional.pooling import mean_over_channels
 from microtorch.ops import norm as N, pointwise as P, reduce as R, shape as S
@@ -142,6 +143,13 @@ def normalized_by_batch(
     if x.size == 0 and (x.ndim == 1 or (x.ndim > 1 and x.shape[1] == 0) or weight is None or weight._data.size):
         return _of_nothing(input, weight, bias)
     check_batch_norm(input, weight, bias, running_mean, running_var)
+    if training and running_mean is not None and level_of(x) > level_of(running_mean._data):
+        raise RuntimeError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in "
+            "place, were not batched.\nIf you are using a module and do not need eval mode, please set "
+            "`track_running_stats` to be False.If you are using a prebuilt module and do not need eval mode, please see "
+            "the functorch website for resources on how to patch your module to work with vmap"
+        )
     # PyTorch does not count the update of the running statistics as a write (their version stays)
     return N.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
 
