@@ -267,7 +267,7 @@ def format_values(array: Array, indent: int = 0) -> str:
         real, imag = _measure(flat.real), _measure(flat.imag)
         # An imaginary part is never padded, but PyTorch counts it as if it were when it breaks lines.
         element, width = real.padded() + imag.signed() + "j", real.width + imag.width + 3
-        flat = flat.view(flat.real.dtype)
+        flat = np.ascontiguousarray(flat).view(flat.real.dtype)
     else:
         notation = _measure(flat)
         element, width = notation.padded(), notation.width + 2

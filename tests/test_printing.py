@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import microtorch
 from microtorch import printing
 from microtorch.printing import format_number, format_parameter, format_tensor
 
@@ -480,6 +481,78 @@ def test_random(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(1000, 1060))
 def test_random_many(seed: int) -> None:
     compare_random(seed, 100)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# microtorch's own tensors
+# ---------------------------------------------------------------------------------------------------------------------
+
+DTYPES = ["float16", "float32", "float64", "complex64", "complex128", "uint8", "int8", "int16", "int32", "int64", "uint16",
+          "uint32", "uint64", "bool"]  # fmt: skip
+# one argument -> the same tensor in the graph, in another form or class
+FORMS: list[Callable[[Any, Any], Any]] = [
+    lambda lib, t: t,
+    lambda lib, t: t.requires_grad_(),
+    lambda lib, t: -t.requires_grad_() if t.is_floating_point() else t.requires_grad_().clone(),
+    lambda lib, t: t.requires_grad_().t() if t.dim() == 2 else t.requires_grad_().unsqueeze(0),
+    lambda lib, t: t.requires_grad_().reshape(-1)[:1].sum(),
+    lambda lib, t: t.requires_grad_().clone().zero_(),
+    lambda lib, t: t.requires_grad_().reshape(-1)[::2],
+    lambda lib, t: lib.nn.Parameter(t),
+    lambda lib, t: lib.nn.Parameter(t, requires_grad=False),
+    lambda lib, t: lib.nn.Parameter(t).flip(-1) if t.dim() else lib.nn.Parameter(t).view(1),
+    lambda lib, t: [t, (t, {"a": t})],
+]
+
+
+def random_pair(rng: np.random.Generator) -> tuple[Any, Any]:
+    """The same tensor of PyTorch's and of microtorch's."""
+    dtype = DTYPES[rng.integers(len(DTYPES))]
+    shape = random_shape(rng)
+    if dtype.startswith("complex"):
+        array: Any = (random_floats(rng, shape) + 1j * random_floats(rng, shape)).astype(dtype)
+    elif dtype == "bool":
+        array = rng.random(shape) < 0.5
+    elif "int" in dtype:
+        info = np.iinfo(dtype)
+        top = min(10 ** int(rng.integers(1, 20)), int(info.max))
+        array = rng.integers(max(-top, int(info.min)), top, shape, dtype, endpoint=True)
+    else:
+        with np.errstate(all="ignore"):
+            array = random_floats(rng, shape).astype(dtype)
+    array = np.ascontiguousarray(array).reshape(shape)
+    form = FORMS[rng.integers(len(FORMS))] if array.dtype.kind in "fc" else FORMS[rng.choice([0, -1])]
+    return form(torch, torch.from_numpy(array.copy())), form(microtorch, microtorch.from_numpy(array.copy()))
+
+
+def compare_tensors(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(count):
+        theirs, own = random_pair(rng)
+        options = random_options(rng) if rng.random() < 0.5 else {}
+        default = str(rng.choice(["float32"] * 3 + ["float64", "float16"]))
+        with both(**options):
+            for lib in (torch, microtorch):
+                lib.set_default_dtype(getattr(lib, default))
+            try:
+                assert repr(own) == repr(theirs), (options, default)
+                assert str(own) == str(theirs)
+                if isinstance(theirs, torch.Tensor):
+                    assert f"{own}" == f"{theirs}"
+            finally:
+                for lib in (torch, microtorch):
+                    lib.set_default_dtype(lib.float32)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_tensors(seed: int) -> None:
+    compare_tensors(seed, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 160))
+def test_many_tensors(seed: int) -> None:
+    compare_tensors(seed, 100)
 
 
 def test_docstring_examples() -> None:

@@ -21,7 +21,8 @@ from microtorch.size import Size
 class Categorical(Distribution):
     """The numbers 0 .. K-1 with probabilities `probs` (made to sum to 1) or softmax(logits), in the last dimension.
 
-    >>> Categorical(tensor([1.0, 3.0])).probs
+    >>> import microtorch as torch
+    >>> Categorical(torch.tensor([1.0, 3.0])).probs
     tensor([0.2500, 0.7500])
     """
 
