@@ -11,11 +11,11 @@ from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.complex import conj
-from microtorch.functions.linalg import matmul, product
+from microtorch.functions.linalg import product
 from microtorch.functions.pointwise import type_name
 from microtorch.functions.shape import diagonal
 from microtorch.kernels import decompositions as K
-from microtorch.ops import decompositions as D, index as I, pointwise as P, shape as S
+from microtorch.ops import decompositions as D, factors as F, pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -201,13 +201,17 @@ def _same_kind(name: str, a: Any, b: Any) -> None:
 def _fitting(name: str, a: Any, b: Any, left: bool) -> None:
     m, n = a._data.shape[-2:], b._data.shape[-2:]
     if (m[-1] if left else m[0]) != (n[0] if left else n[1]):
-        raise RuntimeError(
-            f"{name}: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} ({m[0]}x{m[1]} "
-            f"and {n[0]}x{n[1]})"
-        )
+        _misfit(name, m, n, left)
 
 
-def _solving(name: str, entry: Any, A: Any, B: Any, left: bool) -> tuple[Any, ...]:
+def _misfit(name: str, m: Any, n: Any, left: bool) -> None:
+    raise RuntimeError(
+        f"{name}: Incompatible shapes of A and B for the equation {'AX = B' if left else 'XA = B'} ({m[0]}x{m[1]} "
+        f"and {n[0]}x{n[1]})"
+    )
+
+
+def _solving(name: str, entry: Any, A: Any, B: Any, left: bool) -> Any:
     need_tensor(name, A)
     need_tensor(name, B, "B", 2)
     need_square(name, A)
@@ -220,18 +224,12 @@ def _solving(name: str, entry: Any, A: Any, B: Any, left: bool) -> tuple[Any, ..
                 f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case "
                 "linalg.solve is equivalent to B / A.squeeze(-1)"
             )
-        B = S.reshape(B, (*B._data.shape, 1))
-    need_matrix(name, B, "B")
-    _fitting(name, A, B, left)
-    if not left:
-        A, B = _turned(A), _turned(B)
-    found = entry(A, B)
-    found, info = found if isinstance(found, tuple) else (found, None)
-    if vectors:
-        found = S.reshape(found, found._data.shape[:-1])
-    elif not left:
-        found = _turned(found)
-    return found, info
+        if A._data.shape[-1] != B._data.shape[-1]:
+            _misfit(name, A._data.shape[-2:], (B._data.shape[-1], 1), left)
+    else:
+        need_matrix(name, B, "B")
+        _fitting(name, A, B, left)
+    return entry(A, B, left, vectors)
 
 
 def _turned(t: Any) -> Any:
@@ -248,7 +246,7 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Tensor:
     >>> torch.linalg.solve(torch.tensor([[2., 0.], [0., 4.]]), torch.tensor([2., 2.]))
     tensor([1.0000, 0.5000])
     """
-    return _solving("linalg.solve", D.solve, A, B, left)[0]
+    return _solving("linalg.solve", D.solve, A, B, left)
 
 
 @takes_out
@@ -282,10 +280,7 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
                 f"torch.triangular_solve: Expected {'b' if t is b else 'A'} to have at least 2 dimensions, but it has "
                 f"{t._data.ndim} dimensions instead"
             )
-    a = adjoint_of(A) if transpose else A
-    x = D.solve_triangular(a, b, upper != transpose, unitriangular)
-    batch = x._data.shape[:-2]
-    return return_types.triangular_solve(x, P.clone(S.expand(A, (*batch, *A._data.shape[-2:]))))
+    return return_types.triangular_solve(*F.triangular_solve(b, A, upper, transpose, unitriangular))
 
 
 @takes_out
@@ -336,19 +331,15 @@ def cholesky(A: Any, *, upper: bool = False) -> Tensor:
     tensor([[2., 0.],
             [1., 2.]])
     """
-    return _cholesky("linalg.cholesky", A, upper)
-
-
-def _cholesky(name: str, A: Any, upper: bool) -> Any:
-    _square(name, A)
-    found = D.cholesky(A, name, upper)
-    return adjoint_of(found) if upper else found
+    _square("linalg.cholesky", A)
+    return D.cholesky(A, "linalg.cholesky", upper)
 
 
 @takes_out
 def old_cholesky(input: Any, upper: bool = False) -> Tensor:
     """`linalg.cholesky`, under its older name torch.cholesky."""
-    return _cholesky("cholesky", input, upper)
+    _square("cholesky", input)
+    return D.old_cholesky(input, "cholesky", upper)
 
 
 @takes_out
@@ -357,8 +348,7 @@ def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> A
     _square("linalg.cholesky_ex", A)
     if check_errors:
         cholesky(A)
-    found, info = D.cholesky_ex(A, upper)
-    return return_types.linalg_cholesky_ex(adjoint_of(found) if upper else found, info)
+    return return_types.linalg_cholesky_ex(*D.cholesky_ex(A, upper))
 
 
 @takes_out
@@ -417,7 +407,7 @@ def old_lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None)
     """`linalg.lu_factor`, under its older name torch.lu."""
     _need_lu("torch.lu_factor", A)
     found = D.lu_factor(A, pivot)
-    return tuple(found) if get_infos else tuple(found[:2])
+    return return_types._lu_with_info(*found) if get_infos else tuple(found[:2])
 
 
 @takes_out
@@ -428,15 +418,15 @@ def lu_unpack(LU_data: Any, LU_pivots: Any, unpack_data: bool = True, unpack_piv
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\nNote: this "
             "function is intended to be used with the output produced by torch.linalg.lu_factor"
         )
-    m, n = LU_data._data.shape[-2:]
-    k, kind = min(m, n), LU_data._data.dtype
-    empty = wrap(np.zeros(0, kind))
-    p = wrap(K.permutation(LU_pivots._data, m, kind)) if unpack_pivots else empty
+    p, lower, upper = F.lu_unpack(LU_data, LU_pivots) if unpack_data else (None, None, None)
+    kind = LU_data._data.dtype
+    if not unpack_pivots:
+        p = wrap(np.zeros(0, kind))
+    elif p is None:
+        p = wrap(K.permutation(LU_pivots._data, LU_data._data.shape[-2], kind))
     if not unpack_data:
-        return return_types.lu_unpack(p, empty, empty)
-    left = S.tril(I.slice_(LU_data, (..., slice(None), slice(0, k))), -1)
-    upper = S.triu(I.slice_(LU_data, (..., slice(0, k), slice(None))), 0)
-    return return_types.lu_unpack(p, P.add(left, wrap(np.eye(m, k, dtype=kind))), upper)
+        lower = upper = wrap(np.zeros(0, kind))
+    return return_types.lu_unpack(p.detach(), lower, upper)
 
 
 @takes_out
@@ -447,15 +437,7 @@ def lu_solve(LU: Any, pivots: Any, B: Any, *, left: bool = True, adjoint: bool =
     need_square(name, LU, "LU")
     need_matrix(name, B, "B")
     _fitting(name, LU, B, left)
-    if not left:  # X A = B is A^H X^H = B^H
-        return adjoint_of(lu_solve(LU, pivots, adjoint_of(B), adjoint=not adjoint))
-    p = wrap(K.permutation(pivots._data, LU._data.shape[-1], LU._data.dtype))
-    if adjoint:
-        x = D.solve_triangular(adjoint_of(LU), B, False, False)
-        x = D.solve_triangular(adjoint_of(LU), x, True, True)
-        return matmul(p, x)
-    x = D.solve_triangular(LU, matmul(adjoint_of(p), B), False, True)
-    return D.solve_triangular(LU, x, True, False)
+    return F.lu_solve(LU, pivots, B, left, adjoint)
 
 
 @takes_out
@@ -518,26 +500,10 @@ def householder_product(input: Any, tau: Any) -> Tensor:
         raise RuntimeError(
             f"{name}: tau dtype {dtypes.of[tau._data.dtype]} does not match input dtype {dtypes.of[input._data.dtype]}"
         )
-    if not tau._data.shape[-1]:
-        return D.no_reflections(input)
-    return _reflected(input, tau, D.identity_like(input), range(tau._data.shape[-1] - 1, -1, -1), False)
+    return F.householder_product(input, tau)
 
 
 orgqr = householder_product
-
-
-def _reflected(a: Any, tau: Any, x: Any, order: Any, conjugate: bool) -> Any:
-    """x under the reflections, one after the other, from the left."""
-    m = a._data.shape[-2]
-    lower = S.tril(a, -1)
-    for k in order:
-        e = np.zeros((m, 1), a._data.dtype)
-        e[k] = 1
-        v = P.add(I.slice_(lower, (..., slice(None), slice(k, k + 1))), wrap(e))
-        t = I.slice_(tau, (..., slice(k, k + 1)))
-        t = S.reshape(conj(t) if conjugate else t, (*t._data.shape, 1))
-        x = P.sub(x, P.mul(matmul(v, matmul(adjoint_of(v), x)), t))
-    return x
 
 
 @takes_out
@@ -555,10 +521,7 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
         raise RuntimeError("torch.ormqr: tau.shape[-1] must be equal to min(other.shape[-2], input.shape[-1])")
     if size != input._data.shape[-2]:
         raise RuntimeError(f"torch.ormqr: other.shape[{-2 if left else -1}] must be equal to input.shape[-2]")
-    k = tau._data.shape[-1]
-    if not left:
-        return adjoint_of(ormqr(input, tau, adjoint_of(other), True, not transpose))
-    return _reflected(input, tau, other, range(k) if transpose else range(k - 1, -1, -1), transpose)
+    return F.ormqr(input, tau, other, left, transpose)
 
 
 # eigenvalues and singular values -------------------------------------------------------------------------------------
@@ -694,7 +657,7 @@ def tensorinv(A: Any, ind: int = 2) -> Tensor:
     found = D.inverse_ex(S.reshape(A, (m, n)))
     if found[1]._data.any():
         raise K.LinAlgError("Failed to invert the input tensor, because it is singular.")
-    return S.reshape(found[0], (*last, *first))
+    return S.reshape_alias(found[0], (*last, *first))
 
 
 @takes_out

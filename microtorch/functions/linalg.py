@@ -28,6 +28,8 @@ def product(input: Any, other: Any) -> Tensor:
         return L.dot(input, other)
     if m == 2 and n == 1:
         return L.matvec(input, other)
+    if m == 1 and n == 2:
+        return L.vecmat(input, other)
     if m == 3 and n == 3 and input._data.shape[0] == other._data.shape[0]:
         return L.matmul_batched(input, other)
     return L.matmul_viewed(input, other)
@@ -287,7 +289,7 @@ def kron(input: Any, other: Any) -> Tensor:
     a, b = ((1,) * (n - t._data.ndim) + t._data.shape for t in (input, other))
     x = S.reshape(input, tuple(m for i in a for m in (i, 1)))
     y = S.reshape(other, tuple(m for i in b for m in (1, i)))
-    return S.reshape(P.mul(x, y), tuple(i * j for i, j in zip(a, b)))
+    return S.unsafe_view(P.mul(x, y), tuple(i * j for i, j in zip(a, b)))
 
 
 @takes_out
@@ -327,7 +329,7 @@ def multi_dot(tensors: Any) -> Tensor:
                 "be multiplied"
             )
     if n == 2:
-        return product(*tensors)
+        return S.reshape(found := product(*tensors), found._data.shape)
     sizes = [
         shapes[0][0] if len(shapes[0]) == 2 else 1,
         *(s[0] for s in shapes[1:]),
@@ -338,7 +340,7 @@ def multi_dot(tensors: Any) -> Tensor:
     def run(i: int, j: int) -> Any:
         return tensors[i] if i == j else product(run(i, cuts[i, j]), run(cuts[i, j] + 1, j))
 
-    return run(0, n - 1)
+    return S.reshape(found := run(0, n - 1), found._data.shape)
 
 
 def _best_order(sizes: list[int]) -> dict[tuple[int, int], int]:
@@ -395,6 +397,9 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Tensor:
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Tensor:
     """The sums of conj(x) y along `dim`, broadcast."""
     x, y = same_dtype(x, y)
+    if x._data.ndim == 1 and x._data.shape == y._data.shape:
+        axis_of(dim, 1)
+        return L.vdot(conj(x), y)
     product = P.mul(conj(x), y)
     return R.sum(product, (axis_of(dim, product._data.ndim),), False)
 

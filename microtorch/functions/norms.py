@@ -180,8 +180,8 @@ def cond(A: Any, p: Any = None) -> Tensor:
         if not A._data.size and 0 in A._data.shape[-2:]:
             return wrap(np.zeros(batch, A._data.real.dtype))
         s = D.svd(A, False)[1]
-        most, least = (S.reshape(I.slice_(s, (..., slice(i, i + 1 or None))), batch) for i in (0, -1))
-        return P.div(least, most) if p == -2 else P.div(most, least)
+        most, least = (I.slice_(s, (..., slice(i, i + 1 or None))) for i in (0, -1))
+        return S.squeeze_one(P.div(least, most) if p == -2 else P.div(most, least), (len(batch),))
     need_square(name + f"(ord={_show(p)})", A)
     if not A._data.size:
         return wrap(np.zeros(batch, A._data.real.dtype))

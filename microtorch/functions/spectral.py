@@ -139,9 +139,9 @@ def stft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int 
         out = F.rfft(pieces, (2,), scale)
     else:
         out = F.fft_of_real(pieces, (2,), True, scale)
-    out = S.transpose(out, 1, 2)
+    out = S.transpose_in_place(out, 1, 2)
     if input._data.ndim == 1:
-        out = S.squeeze(out, (0,))
+        out = S.squeeze_one_in_place(out, (0,))
     return out if return_complex or return_complex is None else P.view_as_real(out)
 
 
@@ -220,7 +220,7 @@ def istft(input: Any, n_fft: int, hop_length: int | None = None, win_length: int
         raise RuntimeError(call() + "window overlap add min: 1\n[ CPUBoolType{} ]")
     y = P.div(y, envelope)
     if data.ndim == 2:
-        y = S.squeeze(y, (0,))
+        y = S.squeeze_one(y, (0,))
     if end > total:
         warnings.warn("The length of signal is shorter than the length parameter. Result is being padded with zeros in "
                       "the tail. Please check your center and hop_length settings.", stacklevel=2)  # fmt: skip

@@ -61,10 +61,22 @@ def checked_inverse(name: str, a: Any) -> Any:
     return out
 
 
-def solve(a: Any, b: Any) -> Any:
-    """x with a x = b, b a matrix (of a batch)."""
+def _turned(a: Any, b: Any, left: bool, vectors: bool) -> tuple[Any, Any]:
+    """The matrices of a x = b, from vectors b, or from x a = b."""
+    if vectors:
+        b = b[..., None]
+    return (a, b) if left else (np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2))
+
+
+def _turned_back(x: Any, left: bool, vectors: bool) -> Any:
+    return x[..., 0] if vectors else x if left else np.swapaxes(x, -1, -2)
+
+
+def solve(a: Any, b: Any, left: bool, vectors: bool) -> Any:
+    """x with a x = b (x a = b, if not left), b a matrix or a vector (of a batch)."""
+    a, b = _turned(a, b, left, vectors)
     try:
-        return np.linalg.solve(a, b)
+        return _turned_back(np.linalg.solve(a, b), left, vectors)
     except np.linalg.LinAlgError:
         where = ""
         if a.ndim > 2:
@@ -83,13 +95,15 @@ def _is_singular(m: Any) -> bool:
     return False
 
 
-def solve_ex(a: Any, b: Any) -> tuple[Any, Any]:
+def solve_ex(a: Any, b: Any, left: bool, vectors: bool) -> tuple[Any, Any]:
     """`solve` with the place of the first zero pivot instead of an error."""
+    a, b = _turned(a, b, left, vectors)
     try:
-        return np.linalg.solve(a, b), np.zeros(a.shape[:-2], np.int32)
+        x, info = np.linalg.solve(a, b), np.zeros(a.shape[:-2], np.int32)
     except np.linalg.LinAlgError:
         _, info = inverse(a)
-        return np.full(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], np.nan, b.dtype), info
+        x = np.full(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], np.nan, b.dtype)
+    return _turned_back(x, left, vectors), info
 
 
 @np.errstate(all="ignore")

@@ -33,6 +33,7 @@ def _matmul_y(xp: Any, g: Any, x: Any, y_shape: tuple[int, ...]) -> Any:
 matmul = op("matmul", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="MmBackward0")
 matmul_batched = op("matmul_batched", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="BmmBackward0")
 matvec = op("matvec", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="MvBackward0")
+vecmat = op("vecmat", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="SqueezeBackward4")
 dot = op("dot", K.matmul, x=_matmul_x, y=_matmul_y)
 vdot = op("vdot", K.matmul, x=_matmul_x, y=_matmul_y)
 matmul_viewed = op("matmul_viewed", K.matmul, x=_matmul_x, y=_matmul_y, grad_name="UnsafeViewBackward0")
