@@ -11,6 +11,7 @@ import numpy as np
 
 from microtorch.autograd.table import op
 from microtorch.kernels import factors as K
+from microtorch.kernels.decompositions import permutation
 from microtorch.ops.decompositions import adjoint, columns, conj, known
 from microtorch.ops.pointwise import constant
 
@@ -32,7 +33,7 @@ def _lu_solve(
         m = xp.matmul(one, adjoint(xp, other)) if left else xp.matmul(adjoint(xp, one), other)
         n = x.shape[-1]
         kind = constant(x).dtype
-        p = known(xp, K.permutation(constant(pivots), n, kind))
+        p = known(xp, permutation(constant(pivots), n, kind))
         turned = xp.matmul(xp.transpose(p, -1, -2), m)
         lower = xp.tril(x, -1) + known(xp, np.eye(n, dtype=kind))
         below = xp.tril(xp.matmul(turned, adjoint(xp, xp.triu(x, 0))), -1)
