@@ -7,7 +7,9 @@ from typing import Any
 from microtorch._missing import missing_name as _missing_name
 from microtorch.nn import (
     attention as attention,
+    common_types as common_types,
     functional as functional,
+    grad as grad,
     init as init,
     modules as modules,
     parallel as parallel,

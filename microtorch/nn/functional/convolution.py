@@ -41,8 +41,10 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Tensor:
         if bias is None:
             if ndim == 2:
                 return L.linear_no_bias(input, weight)
-            if ndim:
+            if ndim > 1:
                 return L.linear_batched_no_bias(input, weight)
+            if ndim:
+                return input.matmul(weight.t())  # type: ignore[no-any-return]
         elif ndim == 2:
             return L.linear(input, weight, bias)
         elif ndim:
@@ -223,12 +225,12 @@ def _strides(name: str, count: int, x: Ints, w: Ints, stride: Any, dilation: Any
 
 def _bad_dilation(name: str, dilations: Ints, x: Ints, kernel: Ints, groups: int) -> str:
     """PyTorch's message for a dilation that is not positive: oneDNN's for what it computes, else its own."""
+    message = "dilation should be greater than zero"
+    if groups == 1 and any(d < 0 for d in dilations):
+        return message
     large = len(kernel) > 1 and min(kernel[-2:]) > 3
     if groups > 1 or large or (len(x) == len(kernel) + 2 and x[0] > 1) or math.prod(x[:4]) > 20480:
         return "non-positive dilation is not supported"
-    message = "dilation should be greater than zero"
-    if any(d < 0 for d in dilations):
-        return message
     shown = (1, *dilations) if len(dilations) == 1 else dilations  # PyTorch takes one dimension as two
     if "transpose" not in name:
         return f"{message}, but got {list(shown)}"

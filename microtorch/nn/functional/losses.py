@@ -594,7 +594,7 @@ def multilabel_margin_loss(
     if x.ndim == 2:
         return L.multilabel_margin_loss(input, t, reduction)
     out = L.multilabel_margin_loss(S.reshape(input, (1, x.size)), t.reshape(1, -1), reduction)
-    return S.reshape(out, ())
+    return S.reshape(out, ()) if reduction == "none" else out
 
 
 # sequences, and a fused form ------------------------------------------------------------------------------------------
