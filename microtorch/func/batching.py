@@ -8,7 +8,10 @@ the same.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,7 +19,7 @@ import numpy as np
 from microtorch import random
 from microtorch.autograd import batches
 from microtorch.autograd.node import written
-from microtorch.autograd.state import TensorBase
+from microtorch.autograd.state import Storage, TensorBase
 from microtorch.autograd.table import tensors as xp
 from microtorch.func.trees import broadcast_prefix
 from microtorch.functions.join import stack
@@ -194,6 +197,43 @@ def has_level(t: Any, level: int) -> bool:
     return False
 
 
+class _Notes(threading.local):
+    """The storages that were written on this thread, for each vmap that runs."""
+
+    logs: tuple[list[weakref.ref[Storage]], ...] = ()
+
+
+_notes = _Notes()
+_wrote = Storage.wrote
+_lock = threading.Lock()
+_count = 0
+
+
+def _noting(self: Storage, clock: int) -> None:
+    for log in _notes.logs:
+        log.append(weakref.ref(self))
+    _wrote(self, clock)
+
+
+@contextmanager
+def _noted_writes() -> Iterator[list[weakref.ref[Storage]]]:
+    """Inside, every write in place is noted. (Only while a vmap runs: writes are frequent elsewhere.)"""
+    global _count
+    log: list[weakref.ref[Storage]] = []
+    with _lock:
+        _count += 1
+        Storage.wrote = _noting  # type: ignore[method-assign]
+    _notes.logs = (*_notes.logs, log)
+    try:
+        yield log
+    finally:
+        _notes.logs = _notes.logs[:-1]
+        with _lock:
+            _count -= 1
+            if not _count:
+                Storage.wrote = _wrote  # type: ignore[method-assign]
+
+
 def _mapped(
     func: Any,
     size: int,
@@ -207,7 +247,7 @@ def _mapped(
     """All examples at once; one after the other if something inside cannot do that."""
     inside: list[Any] = []
     try:
-        with batches.running(size, randomness) as level:
+        with _noted_writes() as writes, batches.running(size, randomness) as level:
             inside += [a if d is None else batches.batch(a, d, level) for a, d in zip(flat, dims)]
             outputs = func(*tree_unflatten(inside, spec), **kwargs)
             leaves, out_spec = tree_flatten(outputs)
@@ -220,18 +260,17 @@ def _mapped(
     except WritesUnbatched as error:
         raise RuntimeError(str(error)) from None
     except NotBatchable as error:
-        reason = error
+        reason = str(error)
     finally:
-        wrote = False
         for t, a, d in zip(inside, flat, dims):
             if d is not None and t._version:
-                wrote = True
                 written(a)  # (they share memory)
-    if wrote:
+    # The function runs again, for each example, and must find everything as it was. What it made itself is gone by now.
+    if any(ref() is not None for ref in writes):
         raise NotImplementedError(
-            "microtorch: vmap of a function that writes to its inputs in place, and uses something that can only be "
-            f"done for one example at a time ({reason})"
-        ) from reason
+            "microtorch: vmap of a function that writes in place to its inputs, or to a tensor from outside, and uses "
+            f"something that can only be done for one example at a time ({reason})"
+        )
     return _one_by_one(func, size, dims, flat, spec, out_dims, randomness, kwargs)
 
 
