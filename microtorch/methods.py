@@ -40,6 +40,10 @@ def _reversed(entry: Callable[..., Any]) -> Callable[..., Any]:
     """The method of an operator whose left operand is no tensor."""
 
     def call(self: Any, other: Any) -> Any:
+        if not isinstance(self, TensorBase):
+            method, kind = f"__r{entry.__name__.removeprefix('bitwise_')}__", type(self).__name__
+            what = f"descriptor '{method}' for 'torch._C.TensorBase' objects"
+            raise TypeError(f"{what} doesn't apply to a '{kind}' object")
         if isinstance(other, (int, float, complex, np.generic, TensorBase)):
             return entry(other, self)
         return NotImplemented

@@ -49,6 +49,12 @@ _FUNCTION = (
 _NO_GRAD = "A view was created in no_grad mode"
 
 
+SHARED_MEMORY = (
+    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+    "location. Please clone() the tensor before performing the operation."
+)
+
+
 def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False) -> None:
     """Raise PyTorch's errors for tensors that may not be written in place.
 
@@ -102,11 +108,7 @@ def check_overlap(x: TensorBase, other: TensorBase, whole: bool = False, expande
             return
     elif start + a.nbytes <= other_start or other_start + b.nbytes <= start:
         return
-    raise RuntimeError(
-        "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
-        "location. "
-        "Please clone() the tensor before performing the operation."
-    )
+    raise RuntimeError(SHARED_MEMORY)
 
 
 def _dense(a: Any) -> bool:

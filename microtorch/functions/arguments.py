@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.inplace import check_castable
+from microtorch.autograd.inplace import SHARED_MEMORY, check_castable, check_overlap
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, resize
 from microtorch.autograd.table import type_text
@@ -156,22 +157,51 @@ def need_tensor(name: str, value: Any, argument: str = "input", position: int = 
         raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {kind}")
 
 
-def write_out(out: Any, result: Any) -> Any:
-    """Write a result into `out=`, resizing it as PyTorch does; returns `out`."""
-    if isinstance(out, (tuple, list)):
+_EXPECTED = "Expected out tensor to have dtype {0}, but got {1} instead"
+_FOUND = "Found dtype {3} but expected {2}"
+_EXACT = {
+    **dict.fromkeys("max min sort msort topk kthvalue median nanmedian mode cummax cummin argmax argmin".split(), _EXPECTED),
+    **dict.fromkeys("aminmax norm isin".split(), _EXPECTED),
+    **dict.fromkeys("clamp clamp_min clamp_max round floor ceil trunc bitwise_not".split(), _FOUND),
+    **dict.fromkeys(
+        ("amax", "amin"),
+        "Expected the dtype for input and out to match, but got {2} for input's dtype and {3} for out's dtype.",
+    ),
+    **dict.fromkeys(("quantile", "nanquantile"), "quantile() out tensor must be same dtype as the input tensor"),
+    "nan_to_num": "nan_to_num: dtype of out: {3} should be same as input: {2}",
+    "float_power": "the output given to float_power has dtype {3} but the operation's result requires dtype {2}",
+    "isposinf": "isposinf does not support non-boolean outputs.",
+    "isneginf": "isneginf does not support non-boolean outputs.",
+    "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) "
+    "depending on whether out_int32 flag is True, but we got output tensor's dtype {3}",
+}  # fmt: skip
+"""Functions whose `out=` must have the very dtype of the result (others cast it, if that loses no kind): their words."""
+
+
+def write_out(out: Any, result: Any, name: str = "") -> Any:
+    """Write a result of the function `name` into `out=`, resizing it as PyTorch does; returns `out`."""
+    if isinstance(result, (tuple, list)):
+        if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            raise TypeError(f"{name}(): argument 'out' must be a tuple of {len(result)} Tensors, not {type_text(out)}")
         for o, r in zip(out, result):
-            write_out(o, r)
+            write_out(o, r, name)
         return type(result)(out) if not hasattr(result, "_fields") else type(result)(*out)
+    call = f"{name}(): " if name else ""
     if not isinstance(out, TensorBase):
-        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+        raise TypeError(f"{call}argument 'out' must be Tensor, not {type_text(out)}")
     if out._node is not None or result._node is not None:
         from microtorch.autograd.modes import mode
 
         if mode.enabled:
             raise RuntimeError(
-                "functions with out=... arguments don't support automatic differentiation, but one of the arguments "
-                "requires grad."
+                f"{call}functions with out=... arguments don't support automatic differentiation, but one of the "
+                "arguments requires grad."
             )
+    if name in _EXACT and result._data.dtype != out._data.dtype:
+        kinds = [dtypes.of[t._data.dtype] for t in (result, out)]
+        raise RuntimeError(
+            _EXACT[name].format(*(C_TYPES.get(k.name, k.name) for k in kinds), *(k.type_name for k in kinds))
+        )
     check_castable(result._data.dtype, out._data.dtype)
     if 0 in out._data.strides and out._data.size > 1:
         raise RuntimeError(
@@ -180,11 +210,31 @@ def write_out(out: Any, result: Any) -> Any:
             "clone() the tensor before performing the operation."
         )
     if out._data.shape != result._data.shape:
-        resize(out, result._data.shape)
+        if out._data.size:
+            _warn_of_resize(out._data.shape, result._data.shape)
+        order = result._data.strides
+        steps = tuple([s // result._data.itemsize * out._data.itemsize for s in order])
+        resize(out, result._data.shape, None if 0 in order else steps)
     with np.errstate(all="ignore"):
         np.copyto(out._data, result._data, casting="unsafe")
     written(out)
     return out
+
+
+C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int", "int32": "int",
+           "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "complex64": "c10::complex<float>",
+           "complex128": "c10::complex<double>"}  # fmt: skip
+"""dtypes' names as C++ has them, which some messages show."""
+
+
+def _warn_of_resize(have: tuple[int, ...], want: tuple[int, ...]) -> None:
+    warnings.warn(
+        f"An output with one or more elements was resized since it had shape {list(have)}, which does not match the "
+        f"required output shape {list(want)}. This behavior is deprecated, and in a future PyTorch release outputs "
+        "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, "
+        "inplace, to zero elements with t.resize_(0).",
+        stacklevel=4,
+    )
 
 
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x2": "other"}
@@ -193,18 +243,27 @@ _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x2": "other
 def takes_out(function: F) -> F:
     """Give a function PyTorch's `out=` argument, and NumPy's names for those it has: axis, keepdims, x, x2."""
     own = inspect.signature(function).parameters
-    takes_dtype_of_out = function.__name__ in ("sum", "nansum", "prod", "cumsum", "cumprod")
+    name = function.__name__
+    takes_dtype_of_out = name in ("sum", "nansum", "prod", "cumsum", "cumprod")
     numpy_names = {n: t for n, t in _NUMPY_NAMES.items() if t in own and n not in own}
 
     @functools.wraps(function)
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Tensor:
-        for name in kwargs:
-            if name in numpy_names:
+        for key in kwargs:
+            if key in numpy_names:
                 kwargs = {numpy_names.get(k, k): v for k, v in kwargs.items()}
                 break
         if takes_dtype_of_out and isinstance(out, TensorBase) and kwargs.get("dtype") is None:
             kwargs["dtype"] = dtypes.of[out._data.dtype]
         result = function(*args, **kwargs)
-        return result if out is None else write_out(out, result)
+        if out is None:
+            return result
+        for o in out if isinstance(out, (tuple, list)) else (out,):
+            for a in args:
+                if isinstance(a, TensorBase) and isinstance(o, TensorBase):
+                    if a is o and name == "kthvalue":
+                        raise RuntimeError(SHARED_MEMORY)
+                    check_overlap(o, a)
+        return write_out(out, result, name)
 
     return call  # type: ignore[return-value]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.autograd.table import broadcast_error
 from microtorch.functions.arguments import need_tensor, takes_out
 from microtorch.functions.pointwise import one, refuse_kinds, two, type_name
 from microtorch.ops import pointwise as P
@@ -76,7 +77,10 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance:g}")
     if equal_nan and a.dtype.kind not in "fc":
         equal_nan = False
-    close = a == b
+    try:
+        close = np.asarray(np.equal(a, b))
+    except ValueError as error:
+        raise broadcast_error(a, b, error) from None
     if equal_nan:
         close |= np.isnan(a) & np.isnan(b)
     if rtol == 0 and atol == 0:

@@ -71,6 +71,8 @@ def einsum(*args: Any) -> Tensor:
     t, label = ready[0]
     if len(operands) == 1 and t._data.dtype.kind in "iub" and set(labels[0]) - set(out):
         t = P.cast(t, np.dtype(np.int64))  # as a sum
+    if len(operands) == 1 and t._base is not None and set(labels[0]) - set(out):
+        t = R.sum(t, (), False)  # over dimensions of size 1 alone: new memory all the same
     if label != wanted:
         t = S.permute(t, tuple(label.index(c) for c in wanted))
     shape = tuple(sizes[c] for c in out)

@@ -263,7 +263,9 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor
     x, index = _as_vector(input), _as_vector(index)
     n = x._data.shape[axis]
     if data.size and (data.min() < 0 or data.max() >= n):
-        if x._data.ndim > 1 and axis == 1:  # PyTorch has a way of its own for the second dimension
+        if x._data.ndim > 1 and (
+            axis == 1 or not x._data.size
+        ):  # PyTorch has a way of its own for the second dimension
             bad = data[(data < 0) | (data >= n)].flat[0]
             raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
         raise IndexError("index out of range in self")
@@ -376,7 +378,8 @@ def index_copy_(self: Any, dim: int, index: Any, source: Any) -> Tensor:
 
 def _filling(value: Any, dtype: Any) -> Any:
     """A number for index_fill and masked_fill, as a NumPy scalar; a 0-d tensor as it is, in the dtype."""
-    if not isinstance(value, TensorBase) or (value._data.dtype.kind == "c" and dtype.kind != "c"):
+    whole = dtype.kind in "iub"
+    if not isinstance(value, TensorBase) or whole or (value._data.dtype.kind == "c" and dtype.kind != "c"):
         return dtypes.fill_number(value._data.item() if isinstance(value, TensorBase) else value, dtype)
     return value if value._data.dtype == dtype else P.cast(value, dtype)
 

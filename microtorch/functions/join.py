@@ -75,6 +75,9 @@ def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Ten
         except ValueError:
             pass  # sizes that differ: the errors are below
     parts = _one_dtype(_list_of_tensors("cat", tensors))
+    first = next((p._data.ndim for p in parts if p._data.shape != (0,)), 1)
+    if first:
+        axis_of(dim, first)  # raises
     ndim = max([p._data.ndim for p in parts])
     for i, p in enumerate(parts):
         if p._data.ndim != ndim:

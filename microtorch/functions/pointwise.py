@@ -12,7 +12,7 @@ from microtorch import dtypes, return_types
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error, promote_number
-from microtorch.functions.arguments import bad_call, need_tensor, numpy_dtype, takes_out, write_out
+from microtorch.functions.arguments import C_TYPES, bad_call, need_tensor, numpy_dtype, takes_out, write_out
 from microtorch.kernels.pointwise import no_bools
 from microtorch.ops import pointwise as P
 
@@ -29,7 +29,7 @@ def one(entry: Callable[..., Any], doc: str, *, check: Callable[[Any], None] | N
         if check is not None:
             check(input)
         result = entry(input)
-        return result if out is None else write_out(out, result)
+        return result if out is None else write_out(out, result, entry.__name__)
 
     return _named(call, entry, doc)
 
@@ -55,7 +55,7 @@ def two(entry: Callable[..., Any], doc: str, *, numbers: str = "either", refuse:
         if refuse:
             refuse_kinds(name, refuse, input, other)
         result = entry(input, other)
-        return result if out is None else write_out(out, result)
+        return result if out is None else write_out(out, result, name)
 
     return _named(call, entry, doc)
 
@@ -195,11 +195,12 @@ def scaled(input: Any, other: Any, alpha: Any) -> Any:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, builtins.complex) and "c" not in kinds:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
-    if isinstance(other, TensorBase) and other._data.dtype.kind in "iub" and isinstance(alpha, float):
-        other = P.cast(other, same_dtype(input, other)[0]._data.dtype)
-    if kinds.count("b") + isinstance(other, bool) == 2:  # stays a bool
-        alpha = bool(alpha)
-    return P.mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
+    if isinstance(other, TensorBase) and (isinstance(input, TensorBase) or isinstance(alpha, float)):
+        other = same_dtype(input, other)[1]
+    both = kinds.count("b") + isinstance(other, bool) == 2  # the result stays a bool
+    if isinstance(other, TensorBase):
+        return P.mul(other, bool(alpha) if both else alpha)
+    return bool(other * alpha) if both else other * alpha
 
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -251,7 +252,7 @@ def true_divide(input: Any, other: Any) -> Tensor:
 
 def number_over(input: Any, other: Any) -> Any:
     """other / input for a number `other`: the reciprocal times the number, as PyTorch computes it."""
-    return P.mul(P.reciprocal(input), other)
+    return P.mul(input.reciprocal(), other)
 
 
 floor_divide = two(P.floor_divide, "input / other, rounded down; it has no gradient.", numbers="both", refuse="bc")
@@ -599,11 +600,6 @@ def number_tensor(value: Any) -> Any:
     return wrap(np.asarray(value, kind.get(type(value))))
 
 
-_C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int", "int32": "int",
-            "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "complex64": "c10::complex<float>",
-            "complex128": "c10::complex<double>"}  # fmt: skip
-
-
 @takes_out
 def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """input + weight * (end - input); weight a number or a tensor.
@@ -614,7 +610,7 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
     """
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, TensorBase) and t._data.dtype != input._data.dtype:
-            names = [_C_TYPES.get(d.name, d.name) for d in (dtypes.of[x._data.dtype] for x in (input, t))]
+            names = [C_TYPES.get(d.name, d.name) for d in (dtypes.of[x._data.dtype] for x in (input, t))]
             raise RuntimeError(f"expected dtype {names[0]} for `{name}` but got dtype {names[1]}")
     entry = P.lerp if isinstance(weight, TensorBase) else P.lerp_number
     return broadcasting(entry, input, end, weight)

@@ -10,7 +10,7 @@ import numpy as np
 from microtorch.autograd.inplace import Invalid, _move, check_writable
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import Leaf, OpNode, written
-from microtorch.autograd.state import Storage, TensorBase, resize, storage_of, whole_storage, wrap
+from microtorch.autograd.state import Storage, TensorBase, resize, storage_of, wrap
 from microtorch.functions.arguments import axis_of, number_of, size_of
 from microtorch.functions.creation import check_sizes, in_format
 from microtorch.functions.shape import as_strided, check_repeats

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.shape import copy_with_gaps
+from microtorch.kernels.shape import clone, copy_with_gaps
 
 # a basic key: numbers, slices, None, ... -----------------------------------------------------------------------------
 
@@ -23,7 +23,7 @@ def embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
 
 def without(x: Any, key: tuple[Any, ...]) -> Any:
     """A copy of x with zeros at the index `key`."""
-    out = np.array(x)
+    out = clone(np.asarray(x))
     out[key] = 0
     return out
 
@@ -70,7 +70,7 @@ def pick(x: Any, key: tuple[Any, ...]) -> Any:
 
 def put(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> Any:
     """A copy of x with `value` written (or added) at an index."""
-    out = np.array(x)
+    out = clone(np.asarray(x))
     put_into(out, value, key, accumulate)
     return out
 
@@ -245,7 +245,9 @@ def index_copy_into(x: Any, index: Any, source: Any, axis: int) -> None:
 
 def index_fill(x: Any, index: Any, value: Any, axis: int) -> Any:
     """A copy of x with one number in the slices listed."""
-    return index_copy(x, index, value, axis)
+    out = clone(x)
+    out[(slice(None),) * axis + (index,)] = value
+    return out
 
 
 # over all elements, in the order of the indices ----------------------------------------------------------------------
@@ -253,7 +255,7 @@ def index_fill(x: Any, index: Any, value: Any, axis: int) -> Any:
 
 def take(x: Any, index: Any) -> Any:
     """The elements at these places of the flattened array, in the shape of index."""
-    return x.reshape(-1)[index]
+    return x.reshape(-1)[np.ascontiguousarray(index)]
 
 
 def take_backward(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
@@ -371,7 +373,11 @@ def region_embed(g: Any, geometry: tuple[Any, ...]) -> Any:
     g = np.asarray(g)
     flat, base, part = _memory(geometry, g.dtype)
     _add_region(flat, part, g)
-    return base
+    if not _overlaps(base.shape, base.strides):
+        return base
+    counts, counted, _ = _memory(geometry, g.dtype)  # elements of the base that share memory share its gradient
+    _add_region(counts, counted, np.ones((), g.dtype))
+    return base / counted
 
 
 def region_without(x: Any, geometry: tuple[Any, ...]) -> Any:

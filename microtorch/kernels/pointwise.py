@@ -13,17 +13,19 @@ from typing import Any
 import numpy as np
 
 from microtorch.dtypes import fill_number, of
+from microtorch.kernels.pieces import by_pieces
 from microtorch.kernels.select import dropped, kept
 from microtorch.kernels.shape import astype, clone
 
 quiet = np.errstate(all="ignore")
+LOG2_E = 1 / math.log(2)
+_SIGN = np.array(-(2**31), np.int32)  # the sign's bit of a float32
 
 log = quiet(lambda x: np.log(x))
 log2 = quiet(lambda x: np.log2(x))
 log10 = quiet(lambda x: np.log10(x))
 log1p = quiet(lambda x: np.log1p(x))
 sqrt = quiet(lambda x: np.sqrt(x))
-rsqrt = quiet(lambda x: 1 / np.sqrt(x))
 reciprocal = quiet(lambda x: 1 / x)
 divide = quiet(lambda x, y: np.true_divide(x, y))
 
@@ -92,12 +94,28 @@ def in_float32(kernel: Any) -> Any:
     return call
 
 
+@in_float32
+@quiet
+def rsqrt(x: Any) -> Any:
+    """1 / sqrt(x)."""
+    return 1 / np.sqrt(x)
+
+
+@in_float32
+def times(x: Any, factor: float) -> Any:
+    """x times a constant, to the precision of float32."""
+    return x * factor
+
+
 @quiet
 def power(x: Any, y: Any) -> Any:
     """x ** y. Small whole exponents as products: NumPy's float power leaves the fast path for negative bases."""
     if not isinstance(y, np.ndarray) and isinstance(x, np.ndarray) and x.dtype.kind in "fc":
-        if x.dtype == np.float16 and y not in (2, 1):  # one rounding, and no square root, whose -0 and -inf differ
-            return np.power(x.astype(np.float32), np.float32(y)).astype(np.float16)
+        if x.dtype == np.float16 and y not in (2, 1):  # one rounding
+            wide = x.astype(np.float32)
+            if y == 0.5:  # here no square root: of -0 it is 0, of -inf inf
+                wide = np.where(np.isneginf(wide), -wide, wide + 0)
+            return np.power(wide, np.float32(y)).astype(np.float16)
         if y == 2:
             return x * x
         if y == 1:
@@ -144,13 +162,43 @@ def negative(x: Any) -> Any:
         ) from None
 
 
+@by_pieces
 @quiet
 def logaddexp(x: Any, y: Any) -> Any:
     """log(exp(x) + exp(y)), shifted by the larger so that nothing overflows."""
     if np.asarray(x).dtype.kind != "c":
-        return np.logaddexp(x, y)
+        return _log_of_sum(x, y, np.exp, np.log1p) if _fast(x, y) else np.logaddexp(x, y)
     top = np.where(np.real(x) >= np.real(y), x, y)
     return np.log(np.exp(x - top) + np.exp(y - top)) + top
+
+
+@by_pieces
+@quiet
+def logaddexp2(x: Any, y: Any) -> Any:
+    """log2(2^x + 2^y), shifted by the larger so that nothing overflows."""
+    if not _fast(x, y):
+        return np.logaddexp2(x, y)
+    out = _log_of_sum(x, y, np.exp2, lambda t, out: np.multiply(np.log1p(t, out=out), LOG2_E, out=out))
+    np.copyto(out, x + 1, where=np.equal(x, y))  # exactly
+    return out
+
+
+def _fast(x: Any, y: Any) -> bool:
+    """Arrays of many float32, which are worth several fast passes: NumPy has one slow loop for them."""
+    return type(x) is type(y) is np.ndarray and x.dtype == y.dtype == np.float32 and x.shape == y.shape and x.size >= 64
+
+
+def _log_of_sum(x: Any, y: Any, exp: Any, log1p: Any) -> Any:
+    """max + log(1 + exp(-|x - y|)); of two infinities of one sign (whose difference is NaN) that infinity."""
+    t = np.subtract(x, y)
+    np.abs(t, out=t)
+    np.negative(t, out=t)
+    log1p(exp(t, out=t), out=t)
+    top = np.maximum(x, y)
+    t += top
+    if np.isnan(np.minimum.reduce(t, None)):
+        np.copyto(t, top, where=np.isnan(t) & np.equal(x, y))
+    return t
 
 
 def _whole_division(name: str, x: Any, y: Any) -> bool:
@@ -181,22 +229,58 @@ def divide_trunc(x: Any, y: Any) -> Any:
     return np.trunc(np.true_divide(x, y))
 
 
+@by_pieces
 @quiet
 def remainder(x: Any, y: Any) -> Any:
     """Of the sign of y, as Python's %; but a remainder of 0 has the sign of x."""
     if _whole_division("remainder_cpu", x, y):
         return np.remainder(x, y)
-    out = np.asarray(np.fmod(x, y))
+    out = np.asarray(_fmod(x, y))
     other_side = np.less(out, 0) != np.less(y, 0)
     other_side &= out != 0
     return np.add(out, y, out=out, where=other_side)
 
 
+@by_pieces
 @quiet
 def fmod(x: Any, y: Any) -> Any:
     """Of the sign of x, as C's fmod."""
     _whole_division("fmod_cpu", x, y)
-    return np.fmod(x, y)
+    return _fmod(x, y)
+
+
+def _fmod(x: Any, y: Any) -> Any:
+    """C's fmod. Of float32 in double precision, while the quotient's whole part has 28 bits at most: if the quotient is
+    no whole number it is then too far from one to be rounded to it, and the product with y and the difference from x
+    are exact."""
+    number = not isinstance(y, np.ndarray)
+    if type(x) is not np.ndarray or x.dtype != np.float32 or x.size < 64 or not (number or _fast(x, y)):
+        return np.fmod(x, y)
+    wide, by = x.astype(np.float64), np.float64(np.float32(y)) if number else y.astype(np.float64)
+    quotient = wide / by
+    np.trunc(quotient, out=quotient)
+    small = -(2.0**28) < np.minimum.reduce(quotient, None) and np.maximum.reduce(quotient, None) < 2.0**28
+    quotient *= by
+    np.subtract(wide, quotient, out=wide)
+    if not small or np.isnan(np.minimum.reduce(wide, None)):  # or something is infinite or NaN
+        return np.fmod(x, y)
+    out = wide.astype(np.float32)
+    out.view(np.int32)[...] |= x.view(np.int32) & _SIGN  # of a remainder of 0
+    return out
+
+
+@by_pieces
+@quiet
+def hypot(x: Any, y: Any) -> Any:
+    """sqrt(x^2 + y^2). Of float32 in double precision, where the squares neither overflow nor underflow."""
+    if not _fast(x, y):
+        return np.hypot(x, y)
+    square = np.multiply(x, x, dtype=np.float64)
+    square += np.multiply(y, y, dtype=np.float64)
+    out = np.sqrt(square, out=square).astype(np.float32)
+    if np.isnan(np.minimum.reduce(out, None)):
+        np.copyto(out, np.inf, where=np.isinf(x) | np.isinf(y))  # also beside a NaN, as in C
+    return out
 
 
 def no_bools(x: Any, y: Any) -> None:
@@ -221,6 +305,7 @@ def subtract(x: Any, y: Any) -> Any:
         raise
 
 
+@in_float32
 @quiet
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)); where exp overflows to infinity, 0."""
@@ -316,8 +401,8 @@ def xlog1py(x: Any, y: Any) -> Any:
 
 def _arrays(x: Any, y: Any) -> tuple[Any, Any]:
     """Both as arrays, a number in the dtype of the other."""
-    if isinstance(x, np.ndarray):
-        return x, y if isinstance(y, np.ndarray) else np.asarray(y, x.dtype)
+    if isinstance(x, (np.ndarray, np.generic)):
+        return x, y if isinstance(y, (np.ndarray, np.generic)) else np.asarray(y, x.dtype)
     return np.asarray(x, y.dtype), y
 
 
@@ -325,6 +410,7 @@ def _zero(x: Any, y: Any) -> Any:
     return np.zeros((), np.result_type(x, y))
 
 
+@in_float32
 @quiet
 def lerp(x: Any, end: Any, weight: Any) -> Any:
     """x + weight (end - x), computed from the nearer end, so that weight 1 gives `end` exactly."""
@@ -396,7 +482,7 @@ def nan_to_num(x: Any, nan: float | None, posinf: float | None, neginf: float | 
     """NaN and infinities replaced: by 0 and the dtype's largest and smallest numbers unless told otherwise."""
     if x.dtype.kind not in "fc":
         return clone(x)
-    return np.nan_to_num(x, copy=True, nan=nan or 0.0, posinf=posinf, neginf=neginf)
+    return np.nan_to_num(clone(x), copy=False, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 
 @in_float32

@@ -85,6 +85,8 @@ def var(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
 
 
 def std(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
+    if x.dtype == np.float16:
+        return np.sqrt(var(x.astype(np.float32), axis, correction, keepdims)).astype(np.float16)
     return np.sqrt(var(x, axis, correction, keepdims))
 
 
@@ -285,7 +287,7 @@ def _running_extreme(x: Any, axis: int, ufunc: Any) -> tuple[Any, Any]:
     """Running extremes and the last places where they were met (NaN wins)."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    values = ufunc.accumulate(x, axis)
+    values = ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
     met = x == values
     if x.dtype.kind == "f":
         met |= np.isnan(x)

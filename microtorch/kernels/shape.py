@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,30 @@ def empty_like(x: Any, dtype: Any) -> Any:
         return np.empty_like(x, dtype)
     order = dense_order(x.shape, x.strides)
     return np.empty([x.shape[i] for i in order], dtype).transpose(np.argsort(order))
+
+
+def in_memory_order(kernel: Any) -> Any:
+    """A kernel that goes through its array in C order, run on it as it lies in memory: its result lies likewise."""
+
+    @functools.wraps(kernel)
+    def call(x: Any, *rest: Any) -> Any:
+        if x.ndim < 2 or x.flags.c_contiguous:
+            return kernel(x, *rest)
+        order = dense_order(x.shape, x.strides)
+        return np.asarray(kernel(x.transpose(order), *rest)).transpose(np.argsort(order))
+
+    return call
+
+
+def contiguous(kernel: Any) -> Any:
+    """A kernel whose result lies in memory in C order, as PyTorch's reductions' does, however its input lies."""
+
+    @functools.wraps(kernel)
+    def call(*args: Any) -> Any:
+        out = kernel(*args)
+        return out if type(out) is not np.ndarray or out.flags.c_contiguous else out.copy()
+
+    return call
 
 
 def astype(x: Any, dtype: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import reduce as K
+from microtorch.kernels.shape import contiguous
 from microtorch.ops.pointwise import constant
 
 
@@ -35,15 +36,15 @@ def _mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
     return xp.spread(g / n if n else g * math.nan, x_shape, axis, keepdims)
 
 
-sum = unary("sum", K.sum, x=_sum_x, grad_name="SumBackward1")
-sum_all = unary("sum_all", K.sum, x=_sum_x, grad_name="SumBackward0")
+sum = unary("sum", contiguous(K.sum), x=_sum_x, grad_name="SumBackward1")
+sum_all = unary("sum_all", contiguous(K.sum), x=_sum_x, grad_name="SumBackward0")
 nansum = unary(
     "nansum",
-    K.nansum,
+    contiguous(K.nansum),
     x=lambda xp, g, x, axis, keepdims: _kept(xp, g, x, axis, keepdims) * xp.logical_not(xp.isnan(x)),
 )
-mean = unary("mean", K.mean, x=_mean_x, grad_name="MeanBackward1")
-mean_all = unary("mean_all", K.mean, x=_mean_x, grad_name="MeanBackward0")
+mean = unary("mean", contiguous(K.mean), x=_mean_x, grad_name="MeanBackward1")
+mean_all = unary("mean_all", contiguous(K.mean), x=_mean_x, grad_name="MeanBackward0")
 count_nonzero = unary("count_nonzero", K.count_nonzero)
 
 # variance ------------------------------------------------------------------------------------------------------------
@@ -63,8 +64,8 @@ def _std_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: float, keep
     return _var_x(xp, xp.where(out == 0, 0, g / (2 * out)), x, axis, correction, keepdims)
 
 
-var = unary("var", K.var, x=_var_x)
-std = unary("std", K.std, x=_std_x)
+var = unary("var", contiguous(K.var), x=_var_x)
+std = unary("std", contiguous(K.std), x=_std_x)
 
 
 def _with_mean(xp: Any, g: Any, of_spread: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -104,8 +105,8 @@ def _extreme_of_all(xp: Any, g: Any, x: Any, out: Any) -> Any:
     return xp.where(attained, g / max(np.count_nonzero(attained), 1), 0)
 
 
-amax = unary("amax", K.amax, x=_extreme_x)
-amin = unary("amin", K.amin, x=_extreme_x)
+amax = unary("amax", contiguous(K.amax), x=_extreme_x)
+amin = unary("amin", contiguous(K.amin), x=_extreme_x)
 max_all = unary("max_all", lambda x: K.amax(x, None, False), x=_extreme_of_all, grad_name="MaxBackward1")
 min_all = unary("min_all", lambda x: K.amin(x, None, False), x=_extreme_of_all, grad_name="MinBackward1")
 
@@ -135,9 +136,9 @@ max_along = op("max_along", K.max_with_index, inputs="x", outputs=2, grad_name="
 min_along = op("min_along", K.min_with_index, inputs="x", outputs=2, grad_name="MinBackward0", x=_taken_x)
 argmax = unary("argmax", K.argmax)
 argmin = unary("argmin", K.argmin)
-all = unary("all", K.all)
-any = unary("any", K.any)
-logsumexp = unary("logsumexp", K.logsumexp, x=lambda xp, g, x, out, axis, keepdims: _kept(xp, g, x, axis, keepdims)
+all = unary("all", contiguous(K.all))
+any = unary("any", contiguous(K.any))
+logsumexp = unary("logsumexp", contiguous(K.logsumexp), x=lambda xp, g, x, out, axis, keepdims: _kept(xp, g, x, axis, keepdims)
                   * xp.exp(x - _kept(xp, out, x, axis, keepdims)))  # fmt: skip
 
 # norms ---------------------------------------------------------------------------------------------------------------
@@ -167,7 +168,7 @@ def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: 
     return g * (_conj(xp, x) * xp.pow_number(size, ord - 2))
 
 
-vector_norm = unary("vector_norm", K.vector_norm, x=_norm_x, grad_name="LinalgVectorNormBackward0")
+vector_norm = unary("vector_norm", contiguous(K.vector_norm), x=_norm_x, grad_name="LinalgVectorNormBackward0")
 
 
 def _renorm_x(xp: Any, g: Any, x: Any, ord: float, axis: int, most: float) -> Any:
@@ -234,7 +235,7 @@ def _product_of_others(xp: Any, x: Any, axis: int) -> Any:
     return left * xp.flip(back, (axis,))
 
 
-prod = unary("prod", K.prod, x=_prod_x, grad_name="ProdBackward1")
+prod = unary("prod", contiguous(K.prod), x=_prod_x, grad_name="ProdBackward1")
 prod_all = unary("prod_all", K.prod, x=_prod_x, grad_name="ProdBackward0")
 
 # running along one axis ----------------------------------------------------------------------------------------------

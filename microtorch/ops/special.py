@@ -11,6 +11,7 @@ from microtorch.autograd.state import wrap
 from microtorch.autograd.table import binary, op, unary
 from microtorch.kernels import bessel as B, gamma as G, special as K
 from microtorch.kernels.pointwise import refusing
+from microtorch.kernels.shape import in_memory_order
 from microtorch.ops.pointwise import constant, not_implemented
 
 
@@ -19,7 +20,7 @@ def of_reals(kernel: Any, name: str = "", half: bool = True) -> Any:
 
     name: how PyTorch calls it, if not NAME_vml_cpu.
     """
-    return refusing("c", name or f"{kernel.__name__}_vml_cpu", kernel, half)
+    return refusing("c", name or f"{kernel.__name__}_vml_cpu", in_memory_order(kernel), half)
 
 
 # the error function --------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ UNARY = """abs neg exp sin cos tan tanh sigmoid relu floor ceil round trunc frac
 log2 log10 exp2 expm1 erf erfc sinh cosh asin acos atan asinh acosh atanh sgn positive isnan isinf isfinite signbit deg2rad
 rad2deg nan_to_num sinc logical_not lgamma digamma erfinv logit selu isreal isneginf angle conj i0""".split()
 UNARY_TENSOR_ONLY_IN_PLACE = """abs neg exp sin cos tanh sigmoid relu floor ceil round trunc frac sign reciprocal square
-sqrt log1p exp2 expm1 erf atan asinh sinh cosh nan_to_num deg2rad""".split()
+sqrt log1p exp2 expm1 erf atan asinh sinh cosh deg2rad""".split()
 BINARY = """add sub mul div true_divide floor_divide remainder fmod pow maximum minimum fmax fmin atan2 hypot eq ne lt le gt
 ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor copysign xlogy logaddexp logaddexp2 heaviside gcd lcm
 rsub float_power multiply subtract greater less_equal not_equal divide dist allclose equal isclose""".split()
@@ -290,8 +290,8 @@ class Grammar:
                 f"torch.softmax({x}, {axis})", f"{x}.log_softmax({axis})", f"torch.count_nonzero({x}, {axis})", f"torch.count_nonzero({x})",
                 f"torch.topk({x}, {self.one([1, 1, 2])}, {axis}).values", f"torch.aminmax({x}).min", f"torch.aminmax({x}, dim={axis}{keep}).max",
                 f"torch.std_mean({x}, {axis})[1]", f"torch.var_mean({x}, {axis})[0]", f"torch.kthvalue({x}, 1, {axis}).values", f"{x}.diff(dim={axis})",
-                f"torch.cumulative_trapezoid({x}, dim={axis})", f"{x}.detach().unique()", f"torch.trapezoid({x}, dim={axis})",
-                f"torch.bincount({x}.reshape(-1))", f"torch.histc({x}, 4, -2, 2)", f"torch.trace({x})", f"torch.renorm({x}, 2, {axis}, 1.0)",
+                f"torch.cumulative_trapezoid({x}, dim={axis})", f"{x}.detach().unique()",
+                f"torch.bincount({x}.reshape(-1))", f"torch.trace({x})", f"torch.renorm({x}, 2, {axis}, 1.0)",
                 f"torch.quantile({x}, 0.5, {axis})", f"torch.softmax({x}, {axis}, dtype=torch.float64)", f"torch.nanmedian({x})",
                 f"torch.bucketize({x}, torch.tensor([-1., 0., 1.]))", f"torch.searchsorted(torch.tensor([-1., 0., 1.]), {x}, right=True)",
             ])  # fmt: skip
@@ -303,7 +303,7 @@ class Grammar:
         same = [n for n in fits if (self.shape(n)[-2] if len(self.shape(n)) > 1 else self.shape(n)[0]) == shape[-1]]
         y = self.one(same) if same and self.chance(0.8) else self.any()
         twin = next((n for n in reversed(fits) if self.shape(n) == shape), x)
-        options = [f"{x} @ {y}", f"torch.matmul({x}, {y})", f"torch.tensordot({x}, {twin}, {len(shape)})", f"torch.inner({x}, {twin})",
+        options = [f"{x} @ {y}", f"torch.matmul({x}, {y})", f"torch.tensordot({x}, {twin}, {len(shape)})", f"torch.inner({x}, {twin})" if shape and shape[-1] > 1 else f"{x} @ {y}",
                    f"{x}.reshape(-1) @ {twin}.reshape(-1)", f"torch.outer({x}.reshape(-1), {y}.reshape(-1))"]  # fmt: skip
         if len(shape) == 1:
             options += [f"torch.dot({x}, {twin})", f"torch.einsum('i,j->ij', {x}, {y})", f"torch.outer({x}, {twin})"]
@@ -312,8 +312,8 @@ class Grammar:
                         f"torch.mv({x}, {y})", f"torch.nn.functional.linear({x}, {twin})", f"torch.addmm({self.other(x)}, {x}, {twin}.t(), beta=0.5, alpha=2)",
                         f"torch.cdist({x}, {twin})", f"torch.einsum('ij->ji', {x})", f"torch.einsum('ij->', {x})", f"torch.linalg.multi_dot([{x}, {twin}.T, {x}])"]  # fmt: skip
             if shape[0] == shape[1]:
-                options += [f"torch.det({x})", f"torch.einsum('ii->i', {x})", f"torch.linalg.inv({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype)).contiguous()",
-                            f"torch.linalg.solve({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype), {twin}).contiguous()", f"torch.matrix_power({x}, 2)", f"torch.linalg.slogdet({x})[1]"]  # fmt: skip
+                options += [f"torch.det({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype))", f"torch.einsum('ii->i', {x})", f"torch.linalg.inv({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype)).clone(memory_format=torch.contiguous_format)",
+                            f"torch.linalg.solve({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype), {twin}).clone(memory_format=torch.contiguous_format)", f"torch.matrix_power({x}, 2)", f"torch.linalg.slogdet({x})[1]"]  # fmt: skip
         if len(shape) == 3:
             options += [f"torch.bmm({x}, {twin}.mT)", f"torch.bmm({x}, {y})", f"torch.einsum('bij,bkj->bik', {x}, {twin})", f"torch.baddbmm({self.other(x)}, {x}, {twin}.mT)",
                         f"torch.einsum('...ij->...ji', {x})"]  # fmt: skip
@@ -452,7 +452,7 @@ class Grammar:
     def functional(self, x: str) -> str | None:
         shape, axis = self.shape(x), self.axis(x)
         F = "torch.nn.functional"
-        if self.dtype(x) not in FLOATS and self.chance(0.9):
+        if self.dtype(x) not in FLOATS:
             return None
         twin = self.one([n for n in self.names if self.shape(n) == shape and self.dtype(n) == self.dtype(x)])
         last = shape[-1] if shape else 1
@@ -488,17 +488,23 @@ class Grammar:
         if tensor._is_view() or not tensor.is_leaf or self.chance(0.5):
             return self.one([f"{self.new()} = {x}.detach()", f"{self.new()} = {x}.detach().clone().requires_grad_()", f"{self.new()} = {x}.clone()", f"{x}.retain_grad() if {x}.requires_grad else None",
                              f"{self.new()} = {x}.detach().requires_grad_() if {x}.is_floating_point() else {x}"])  # fmt: skip
+        if any(self.shared(n, x) for n in self.names if n != x):
+            return None
         return f"{x}.requires_grad_()" if self.chance(0.6) else f"{x}.detach_()"
 
     def question(self, x: str) -> str | None:
         """What is no tensor: a number, a bool, a list."""
-        return f"answer = {self.one([f'{x}.sum().item()', f'{x}.tolist()', f'len({x})', f'bool({x})', f'int({x})', f'float({x})', f'{x}.item()', f'{x}.size()', f'{x}.is_contiguous()', f'{x}.stride()', f'{x}.storage_offset()', f'{x}.numel()', f'{x}.requires_grad', f'torch.equal({x}, {x})', f'torch.allclose({x}, {self.any()})', f'[t.shape for t in {x}.split(1)]', f'{x}.dim()', f'list({x}.shape)', f'{x} in [{x}]', f'{x}.is_leaf', f'str({x}.dtype)', f'torch.result_type({x}, {self.other(x)})', f'torch.can_cast({x}.dtype, torch.float32)', f'{x}._version', f'{x}.element_size()', f'{x}.data_ptr() == {self.any()}.data_ptr()'])}"  # fmt: skip
+        return f"answer = {self.one([f'{x}.sum().item()', f'{x}.tolist()', f'len({x})', f'bool({x})', f'int({x})', f'float({x})', f'{x}.item()', f'{x}.size()', f'{x}.is_contiguous()', f'{x}.storage_offset()', f'{x}.numel()', f'{x}.requires_grad', f'torch.equal({x}, {x})', f'torch.allclose({x}, {self.any()})', f'[t.shape for t in {x}.split(1)]', f'{x}.dim()', f'list({x}.shape)', f'{x} in [{x}]', f'{x}.is_leaf', f'str({x}.dtype)', f'torch.result_type({x}, {self.other(x)})', f'torch.can_cast({x}.dtype, torch.float32)', f'{x}._version', f'{x}.element_size()'])}"  # fmt: skip
 
     def second(self, x: str) -> str | None:
         """A gradient inside the program, to be differentiated again."""
         if not self.world[x].requires_grad:
             return None
-        leaves = [n for n in self.names if self.world[n].requires_grad and self.world[n].is_leaf]
+        leaves = [
+            n
+            for n in self.names
+            if self.world[n].requires_grad and self.world[n].is_leaf and not self.world[n]._is_view()
+        ]
         if not leaves:
             return None
         return f"{self.new()} = torch.autograd.grad(({x} * {x}).sum(), {self.one(leaves)}, create_graph=True, allow_unused=True)[0]"
