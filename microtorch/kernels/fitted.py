@@ -35,11 +35,18 @@ def polynomial(function: Callable[[Any], Any], degree: int) -> tuple[float, ...]
     return tuple(float(c) for c in total[::-1])
 
 
+@functools.cache
+def numbers(values: tuple[float, ...], dtype: Any) -> list[Any]:
+    """The numbers as 0-d arrays: a Python number or a NumPy scalar is converted anew in each call."""
+    return [np.array(v, dtype) for v in values]
+
+
 def horner(t: Any, coefficients: tuple[float, ...]) -> Any:
     """The polynomial, its highest power's coefficient first."""
-    out = t * coefficients[0]
-    out += coefficients[1]
-    for c in coefficients[2:]:
+    head, following, *rest = numbers(coefficients, t.dtype)
+    out = np.asarray(t * head)
+    out += following
+    for c in rest:
         out *= t
         out += c
     return out

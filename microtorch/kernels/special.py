@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.fitted import BLOCK, horner, in_blocks, polynomial
+from microtorch.kernels.fitted import BLOCK, horner, in_blocks, numbers, polynomial
 
 # erf(x) = tanh(x + x c(x^2)) for |x| <= 4.1: the polynomial c, fitted so that erf's largest relative error is 1e-8
 # (0.2 of a float32's last place). Beyond 4 erf rounds to 1. Coefficients of the highest power first, here and below.
 _TANH_C = (1.78636899e-10, -8.465695e-09, 1.56116664e-07, -1.28870583e-06, 1.32548737e-06, 6.93234107e-05,
            -5.95311126e-04, -2.06651402e-04, 1.02772164e-01, 1.28379178e-01)  # fmt: skip
+
+
+_SIGN = np.array(-(2**31), np.int32)  # the sign's bit of a float32
 
 
 def _erfcx_defined(x: float) -> float:
@@ -81,7 +84,7 @@ def _erf32(x: Any) -> Any:
     out = np.empty(x.shape, np.float32)
     flat, results = x.reshape(-1), out.reshape(-1)
     scratch = np.empty((3, min(flat.size, BLOCK)), np.float32)
-    coefficients = [np.float32(k) for k in _TANH_C]
+    coefficients = numbers(_TANH_C, x.dtype)
     for start in range(0, flat.size, BLOCK):
         block, t = flat[start : start + BLOCK], results[start : start + BLOCK]
         a, s, c = scratch[:, : block.size]
@@ -101,13 +104,18 @@ def _erf32(x: Any) -> Any:
         np.subtract(1, s, out=s)
         a *= s  # d tanh(u) = (1 - tanh(u)^2) du
         t += a
-        np.copysign(t, block, out=t)  # of -0
+        signs = np.bitwise_and(block.view(np.int32), _SIGN, out=s.view(np.int32))
+        t.view(np.int32)[...] |= signs  # of -0, whose sign is lost on the way
     return out
+
+
+def _erf32_of(x: Any) -> Any:
+    return _erf32(x.astype(np.float32, copy=False)).astype(x.dtype, copy=False)
 
 
 def erf(x: Any) -> Any:
     """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x; x a float array."""
-    return in_blocks(x, _erf) if x.dtype == np.float64 else _erf32(x).astype(x.dtype, copy=False)
+    return in_blocks(x, _erf) if x.dtype == np.float64 else _erf32_of(x)
 
 
 def erfc(x: Any) -> Any:

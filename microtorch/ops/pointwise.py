@@ -168,7 +168,7 @@ rsqrt = unary("rsqrt", K.rsqrt, to_float=True, x=lambda xp, g, out: -0.5 * g * (
 logaddexp = binary("logaddexp", K.logaddexp, to_float=True,
                    x=lambda xp, g, x, y: g / (1 + xp.exp(y - x)),
                    y=lambda xp, g, x, y: g / (1 + xp.exp(x - y)))  # fmt: skip
-logaddexp2 = binary("logaddexp2", np.logaddexp2, to_float=True,
+logaddexp2 = binary("logaddexp2", K.logaddexp2, to_float=True,
                     x=lambda xp, g, x, y: g / (1 + xp.exp2(y - x)),
                     y=lambda xp, g, x, y: g / (1 + xp.exp2(x - y)))  # fmt: skip
 sigmoid_backward = op("sigmoid_backward", K.sigmoid_backward, grad_name="SigmoidBackwardBackward0",
@@ -224,19 +224,23 @@ def _over_square(xp: Any, x: Any, y: Any) -> Any:
 atan2 = binary("atan2", K.refusing_both("c", "atan2_cpu", np.arctan2), to_float=True,
                x=lambda xp, g, x, y: g * y * _over_square(xp, x, y),
                y=lambda xp, g, x, y: g * -x * _over_square(xp, x, y))  # fmt: skip
-hypot = binary("hypot", K.refusing_both("biuc", "hypot_cpu", np.hypot), to_float=True,
+hypot = binary("hypot", K.refusing_both("biuc", "hypot_cpu", K.hypot), to_float=True,
                x=lambda xp, g, x, out: g * (x / out),
                y=lambda xp, g, y, out: g * (y / out))  # fmt: skip
 deg2rad = unary(
     "deg2rad",
-    K.refusing("c", "deg2rad is not supported for complex tensors.", lambda x: x * (math.pi / 180), error=RuntimeError),
+    K.refusing(
+        "c", "deg2rad is not supported for complex tensors.", lambda x: K.times(x, math.pi / 180), error=RuntimeError
+    ),
     to_float=True,
     x=lambda xp, g: g * (math.pi / 180),
     grad_name="Deg2RadBackward0",
 )
 rad2deg = unary(
     "rad2deg",
-    K.refusing("c", "rad2deg is not supported for complex tensors.", lambda x: x * (180 / math.pi), error=RuntimeError),
+    K.refusing(
+        "c", "rad2deg is not supported for complex tensors.", lambda x: K.times(x, 180 / math.pi), error=RuntimeError
+    ),
     to_float=True,
     x=lambda xp, g: g * (180 / math.pi),
     grad_name="Rad2DegBackward0",
