@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes, return_types
+from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.complex import conj
@@ -15,6 +16,7 @@ from microtorch.functions.linalg import product
 from microtorch.functions.pointwise import type_name
 from microtorch.functions.shape import diagonal
 from microtorch.kernels import decompositions as K
+from microtorch.kernels.pointwise import unsupported
 from microtorch.ops import decompositions as D, factors as F, pointwise as P, shape as S
 
 if TYPE_CHECKING:
@@ -23,13 +25,18 @@ if TYPE_CHECKING:
 # checks --------------------------------------------------------------------------------------------------------------
 
 
-def need_floats(name: str, t: Any) -> None:
-    """Raise PyTorch's error unless a tensor is of float32, float64 or their complex dtypes."""
+def need_floats(name: str, t: Any, kernel: str = "") -> None:
+    """Raise PyTorch's error unless a tensor is of float32, float64 or their complex dtypes.
+
+    kernel: which of PyTorch's kernels does not take float16, if it is that and no check that refuses it.
+    """
     need_tensor(name, t)
     kind = t._data.dtype
     if kind.kind not in "fc":
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {type_name(t)}")
     if kind == dtypes.F16:
+        if kernel:
+            raise unsupported(kernel, kind)
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {type_name(t)}")
 
 
@@ -47,16 +54,16 @@ def need_square(name: str, t: Any, argument: str = "A") -> None:
         raise RuntimeError(f"{name}: {argument} must be batches of square matrices, but they are {m} by {n} matrices")
 
 
-def _square(name: str, t: Any) -> None:
+def _square(name: str, t: Any, kernel: str = "") -> None:
     need_tensor(name, t)
     need_square(name, t)
-    need_floats(name, t)
+    need_floats(name, t, kernel)
 
 
-def _matrix(name: str, t: Any) -> None:
+def _matrix(name: str, t: Any, kernel: str = "") -> None:
     need_tensor(name, t)
     need_matrix(name, t)
-    need_floats(name, t)
+    need_floats(name, t, kernel)
 
 
 def adjoint_of(t: Any) -> Any:
@@ -93,7 +100,7 @@ def inv_ex(A: Any, *, check_errors: bool = False) -> Any:
     """The inverse, and 0 for each matrix that has one."""
     _square("linalg.inv", A)
     if check_errors:
-        inv(A)
+        K.checked_inverse("linalg.inv_ex", A._data)
     return return_types.linalg_inv_ex(*D.inverse_ex(A))
 
 
@@ -156,7 +163,7 @@ def det(A: Any) -> Tensor:
     >>> torch.linalg.det(torch.tensor([[1., 2.], [3., 5.]]))
     tensor(-1.)
     """
-    _square("linalg.det", A)
+    _square("linalg.det", A, "lu_cpu")
     return D.det(A)
 
 
@@ -219,6 +226,8 @@ def _solving(name: str, entry: Any, A: Any, B: Any, left: bool) -> Any:
     _same_kind(name, A, B)
     vectors = _is_vectors(A, B)
     if vectors:
+        if not left and B._data.ndim == 1:
+            _misfit(name, A._data.shape, (B._data.shape[0], 1), left)
         if not left:
             raise RuntimeError(
                 f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case "
@@ -331,23 +340,23 @@ def cholesky(A: Any, *, upper: bool = False) -> Tensor:
     tensor([[2., 0.],
             [1., 2.]])
     """
-    _square("linalg.cholesky", A)
+    _square("linalg.cholesky", A, "cholesky_cpu")
     return D.cholesky(A, "linalg.cholesky", upper)
 
 
 @takes_out
 def old_cholesky(input: Any, upper: bool = False) -> Tensor:
     """`linalg.cholesky`, under its older name torch.cholesky."""
-    _square("cholesky", input)
+    _square("cholesky", input, "cholesky_cpu")
     return D.old_cholesky(input, "cholesky", upper)
 
 
 @takes_out
 def cholesky_ex(A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:
     """`cholesky`, and 0 for each matrix that is positive-definite."""
-    _square("linalg.cholesky_ex", A)
+    _square("linalg.cholesky_ex", A, "cholesky_cpu")
     if check_errors:
-        cholesky(A)
+        K.checked_cholesky("linalg.cholesky_ex", A._data)
     return return_types.linalg_cholesky_ex(*D.cholesky_ex(A, upper))
 
 
@@ -384,6 +393,7 @@ def _need_lu(name: str, A: Any) -> None:
 def lu(A: Any, *, pivot: bool = True) -> Any:
     """P, L, U with P L U = A: a permutation, a lower triangle with ones on its diagonal, an upper triangle."""
     _need_lu("linalg.lu", A)
+    need_floats("linalg.lu", A, "lu_cpu")
     lower, upper, p = D.lu(A, pivot)
     return return_types.linalg_lu(p.detach(), lower, upper)
 
@@ -392,7 +402,9 @@ def lu(A: Any, *, pivot: bool = True) -> Any:
 def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """L and U in one matrix, and the rows exchanged (from 1)."""
     _need_lu("torch.lu_factor", A)
-    factor, pivots, _ = D.lu_factor(A, pivot)
+    need_floats("torch.lu_factor", A, "lu_cpu")
+    factor, pivots, info = D.lu_factor(A, pivot)
+    K.check_pivots("torch.linalg.lu_factor", info._data)
     return return_types.linalg_lu_factor(factor, pivots)
 
 
@@ -400,7 +412,11 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Any:
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """`lu_factor`, and 0 for each matrix whose U has no zero on its diagonal."""
     _need_lu("torch.lu_factor_ex", A)
-    return return_types.linalg_lu_factor_ex(*D.lu_factor(A, pivot))
+    need_floats("torch.lu_factor_ex", A, "lu_cpu")
+    factor, pivots, info = D.lu_factor(A, pivot)
+    if check_errors:
+        K.check_pivots("torch.linalg.lu_factor_ex", info._data)
+    return return_types.linalg_lu_factor_ex(factor, pivots, info)
 
 
 def old_lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
@@ -452,7 +468,7 @@ def old_lu_solve(b: Any, LU_data: Any, LU_pivots: Any) -> Tensor:
 @takes_out
 def qr(A: Any, mode: str = "reduced") -> Any:
     """Q with orthonormal columns and upper triangular R, with Q R = A; mode "reduced", "complete" or "r" (R alone)."""
-    _matrix("linalg.qr", A)
+    _matrix("linalg.qr", A, "geqrf_cpu")
     if mode not in ("reduced", "complete", "r"):
         raise RuntimeError(
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
@@ -463,7 +479,7 @@ def qr(A: Any, mode: str = "reduced") -> Any:
 @takes_out
 def old_qr(input: Any, some: bool = True) -> Any:
     """`linalg.qr`, under its older name torch.qr."""
-    _matrix("linalg.qr", input)
+    _matrix("linalg.qr", input, "geqrf_cpu")
     return return_types.qr(*D.qr(input, "reduced" if some else "complete"))
 
 
@@ -531,7 +547,7 @@ def ormqr(input: Any, tau: Any, other: Any, left: bool = True, transpose: bool =
 def eigh(A: Any, UPLO: str = "L") -> Any:
     """Eigenvalues (rising, real) and orthonormal eigenvectors of symmetric or Hermitian matrices, from their lower
     half."""
-    _square("linalg.eigh", A)
+    _square("linalg.eigh", A, "linalg_eigh_cpu")
     return return_types.linalg_eigh(*D.eigh(A, _upper(UPLO)))
 
 
@@ -544,14 +560,15 @@ def _upper(UPLO: str) -> bool:
 @takes_out
 def eigvalsh(A: Any, UPLO: str = "L") -> Tensor:
     """The eigenvalues of symmetric or Hermitian matrices, rising."""
-    _square("linalg.eigvalsh", A)
-    return D.eigh(A, _upper(UPLO))[0]
+    _square("linalg.eigvalsh", A, "linalg_eigh_cpu")
+    upper = _upper(UPLO)
+    return D.eigh(A, upper)[0] if wants_gradient(A) else wrap(K.eigvalsh(A._data, upper))
 
 
 @takes_out
 def eig(A: Any) -> Any:
     """Eigenvalues and eigenvectors (columns of length 1) of square matrices, complex."""
-    _square("linalg.eig", A)
+    _square("linalg.eig", A, "linalg_eig_out_cpu")
     _finite("torch.linalg.eig", A)
     return return_types.linalg_eig(*D.eig(A))
 
@@ -564,9 +581,9 @@ def _finite(name: str, A: Any) -> None:
 @takes_out
 def eigvals(A: Any) -> Tensor:
     """The eigenvalues of square matrices, complex."""
-    _square("linalg.eigvals", A)
+    _square("linalg.eigvals", A, "linalg_eig_out_cpu")
     _finite("torch.linalg.eig", A)
-    return D.eig(A)[0]
+    return D.eig(A)[0] if wants_gradient(A) else wrap(K.eigvals(A._data))
 
 
 @takes_out
@@ -577,15 +594,34 @@ def svd(A: Any, full_matrices: bool = True, *, driver: Any = None) -> Any:
     >>> torch.linalg.svd(torch.tensor([[3., 0.], [0., 4.]])).S
     tensor([4., 3.])
     """
-    _matrix("linalg.svd", A)
+    _matrix("linalg.svd", A, "linalg_svd_cpu")
+    _no_driver(driver)
     return return_types.linalg_svd(*D.svd(A, full_matrices))
 
 
 @takes_out
 def svdvals(A: Any, *, driver: Any = None) -> Tensor:
     """The singular values, falling."""
-    _matrix("linalg.svd", A)
-    return D.svd(A, False)[1]
+    _matrix("linalg.svd", A, "linalg_svd_cpu")
+    _no_driver(driver)
+    return singular_values(A)
+
+
+def _no_driver(driver: Any) -> None:
+    if driver is not None:
+        raise RuntimeError(
+            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
+        )
+
+
+def wants_gradient(A: Any) -> bool:
+    """True if what is computed from a tensor now is recorded."""
+    return A._node is not None and mode.enabled
+
+
+def singular_values(A: Any) -> Any:
+    """The singular values alone where no gradient needs the vectors."""
+    return D.svd(A, False)[1] if wants_gradient(A) else wrap(K.svdvals(A._data))
 
 
 @takes_out
@@ -593,9 +629,10 @@ def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
     """U, S, V with U diag(S) V^H = input: `linalg.svd`, under its older name torch.svd."""
     if input._data.ndim < 2:
         raise RuntimeError("linalg.svd: The input tensor A must have at least 2 dimensions.")
+    need_floats("linalg.svd", input, "linalg_svd_cpu")
     m, n = input._data.shape[-2:]
     if not compute_uv:
-        values = D.svd(input, False)[1]
+        values = singular_values(input)
         batch = input._data.shape[:-2]
         return return_types.svd(
             *(wrap(np.zeros((*batch, k, k), input._data.dtype)) if i != 1 else values for i, k in enumerate((m, 0, n)))

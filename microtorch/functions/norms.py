@@ -10,7 +10,7 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.autograd.state import wrap
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
-from microtorch.functions.decompositions import need_matrix, need_square
+from microtorch.functions.decompositions import need_floats, need_matrix, need_square, singular_values
 from microtorch.functions.pointwise import type_name
 from microtorch.ops import decompositions as D, index as I, pointwise as P, reduce as R, shape as S
 
@@ -101,7 +101,7 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
         A = P.cast(A, dtype.numpy)
     if ord in ("nuc", 2, -2):
         rest = tuple(a for a in range(A._data.ndim) if a not in (i, j))
-        s = D.svd(S.permute(A, (*rest, i, j)), False)[1]
+        s = singular_values(S.permute(A, (*rest, i, j)))
         last = s._data.ndim - 1
         if ord != "nuc" and s._data.shape[-1] == 0:
             raise IndexError("amax(): Expected reduction dim 0 to have non-zero size.")
@@ -179,7 +179,8 @@ def cond(A: Any, p: Any = None) -> Tensor:
     if p in (None, 2, -2):
         if not A._data.size and 0 in A._data.shape[-2:]:
             return wrap(np.zeros(batch, A._data.real.dtype))
-        s = D.svd(A, False)[1]
+        need_floats(name, A, "linalg_svd_cpu")
+        s = singular_values(A)
         most, least = (I.slice_(s, (..., slice(i, i + 1 or None))) for i in (0, -1))
         return S.squeeze_one(P.div(least, most) if p == -2 else P.div(most, least), (len(batch),))
     need_square(name + f"(ord={_show(p)})", A)

@@ -95,7 +95,7 @@ gammainc, gammaincc = igamma, igammac
 def _incomplete(name: str, entry: Any, a: Any, x: Any) -> Any:
     need_tensor(name, a)
     need_tensor(name, x, "other", 2)
-    for t in (a, x):
-        if t._data.dtype.kind not in "f":
-            raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{type_name(t)}'")
-    return broadcasting(entry, *same_dtype(a, x))
+    a, x = same_dtype(a, x)
+    if a._data.dtype.kind != "f":
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{type_name(a)}'")
+    return broadcasting(entry, a, x)

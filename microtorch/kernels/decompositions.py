@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 
 
-class LinAlgError(RuntimeError):
-    """A matrix for which the result does not exist, as torch.linalg.LinAlgError."""
+class _LinAlgError(RuntimeError):
+    """A matrix for which the result does not exist: torch.linalg.LinAlgError, under the name that PyTorch gives it."""
+
+
+LinAlgError = _LinAlgError
 
 
 def adjoint(x: Any) -> Any:
@@ -190,34 +193,56 @@ def cholesky_inverse(factor: Any, upper: bool) -> Any:
     return cholesky_solve(identity_like(factor), factor, upper)
 
 
+_PANEL = 32  # columns that are eliminated one by one before the rest of the matrix is brought up to date
+
+
 @np.errstate(all="ignore")
 def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     """L (below the diagonal, where it is 1) and U in one matrix, the row exchanged with each row (1-based), and which
-    diagonal element of U is the first to be 0. Gaussian elimination (3.4.1), a column of all the batch's matrices at a
-    time."""
-    out = np.array(a)
+    diagonal element of U is the first to be 0. Gaussian elimination by blocks of columns (3.4.1, 3.4.7), of all the
+    batch's matrices at a time."""
     *batch, m, n = a.shape
     k = min(m, n)
-    flat = out.reshape(math.prod(batch), m, n)
+    flat = np.array(a).reshape(math.prod(batch), m, n)
     pivots = np.tile(np.arange(1, k + 1, dtype=np.int32), (len(flat), 1))
-    info = np.zeros(len(flat), np.int32)
+    for start in range(0, k, _PANEL):
+        stop = min(start + _PANEL, k)
+        _eliminate(flat, pivots, start, stop, pivot)
+        if stop < n:
+            corner = np.tril(flat[:, start:stop, start:stop], -1) + np.eye(stop - start, dtype=a.dtype)
+            flat[:, start:stop, stop:] = np.linalg.solve(corner, flat[:, start:stop, stop:])
+            flat[:, stop:, stop:] -= flat[:, stop:, start:stop] @ flat[:, start:stop, stop:]
+    zero = np.diagonal(flat, 0, 1, 2)[:, :k] == 0
+    info = np.where(zero.any(1), np.argmax(zero, 1) + 1, 0) if k else np.zeros(len(flat))
+    return flat.reshape(a.shape), pivots.reshape(*batch, k), info.astype(np.int32).reshape(batch)
+
+
+def _eliminate(flat: Any, pivots: Any, start: int, stop: int, pivot: bool) -> None:
+    """Eliminates below the diagonal in columns start to stop, and brings these columns, no others, up to date; whole
+    rows are exchanged."""
     every = np.arange(len(flat))
-    for j in range(k):
-        if pivot and m:
-            size = (
-                np.abs(flat[:, j:, j].real) + np.abs(flat[:, j:, j].imag)
-                if a.dtype.kind == "c"
-                else np.abs(flat[:, j:, j])
-            )
+    for j in range(start, stop):
+        if pivot:
+            column = flat[:, j:, j]
+            size = np.abs(column.real) + np.abs(column.imag) if flat.dtype.kind == "c" else np.abs(column)
             row = j + np.argmax(size, 1)
             pivots[:, j] = row + 1
             flat[every, j], flat[every, row] = flat[every, row], flat[every, j].copy()
         head = flat[:, j, j]
-        zero = head == 0
-        info = np.where((info == 0) & zero, j + 1, info).astype(np.int32)
-        flat[:, j + 1 :, j] /= np.where(zero, np.ones((), a.dtype), head)[:, None]
-        flat[:, j + 1 :, j + 1 :] -= flat[:, j + 1 :, j, None] * flat[:, j, None, j + 1 :]
-    return flat.reshape(a.shape), pivots.reshape(*batch, k), info.reshape(batch)
+        flat[:, j + 1 :, j] /= np.where(head == 0, np.ones((), flat.dtype), head)[:, None]
+        flat[:, j + 1 :, j + 1 : stop] -= flat[:, j + 1 :, j, None] * flat[:, j, None, j + 1 : stop]
+
+
+def check_pivots(name: str, info: Any) -> None:
+    """PyTorch's error if a U has a zero on its diagonal."""
+    if info.any():
+        at = info.reshape(-1)[np.argmax(info.reshape(-1) != 0)]
+        batch = _which((*info.shape, 0, 0), info != 0)
+        raise RuntimeError(
+            f"{name}: {batch}U[{at},{at}] is zero and using it on lu_solve would result in a division by zero. If you "
+            "still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
+            "linalg.lu_factor_ex(A, pivot)"
+        )
 
 
 def permutation(pivots: Any, m: int, dtype: Any) -> Any:
@@ -261,24 +286,61 @@ def geqrf(a: Any) -> tuple[Any, Any]:
 
 
 def eigh(a: Any, upper: bool) -> tuple[Any, Any]:
-    """Eigenvalues in rising order and orthonormal eigenvectors (columns) of a Hermitian matrix, from one of its
-    halves."""
-    return np.linalg.eigh(a, "U" if upper else "L")
+    """Eigenvalues in rising order and orthonormal eigenvectors (columns) of a Hermitian matrix, from one of its halves;
+    NaN of NaN."""
+    try:
+        values, vectors = np.linalg.eigh(a, "U" if upper else "L")
+    except np.linalg.LinAlgError:
+        bad = ~np.isfinite(a).all((-1, -2))
+        values, vectors = np.linalg.eigh(np.where(bad[..., None, None], 0, a), "U" if upper else "L")
+        values[bad], vectors[bad] = np.nan, np.nan
+    return values, vectors
+
+
+def eigvalsh(a: Any, upper: bool) -> Any:
+    """The eigenvalues of a Hermitian matrix in rising order."""
+    try:
+        return np.linalg.eigvalsh(a, "U" if upper else "L")
+    except np.linalg.LinAlgError:
+        return eigh(a, upper)[0]
+
+
+def _complex_kind(a: Any) -> Any:
+    return np.complex128 if a.dtype in (np.float64, np.complex128) else np.complex64
 
 
 def eig(a: Any) -> tuple[Any, Any]:
     """Eigenvalues and eigenvectors (columns, of length 1), always complex."""
-    kind = np.complex128 if a.dtype in (np.float64, np.complex128) else np.complex64
+    kind = _complex_kind(a)
     if not a.size:
         return np.zeros(a.shape[:-1], kind), np.zeros(a.shape, kind)
     values, vectors = np.linalg.eig(a)
     return values.astype(kind), vectors.astype(kind)
 
 
+def eigvals(a: Any) -> Any:
+    """The eigenvalues, always complex."""
+    kind = _complex_kind(a)
+    return np.linalg.eigvals(a).astype(kind) if a.size else np.zeros(a.shape[:-1], kind)
+
+
+def _svd(a: Any, full_matrices: bool, vectors: bool = True) -> Any:
+    """NumPy's, with PyTorch's error."""
+    try:
+        return np.linalg.svd(a, full_matrices, vectors)
+    except np.linalg.LinAlgError:
+        bad = ~np.isfinite(a).all((-1, -2))
+        raise LinAlgError(
+            f"linalg.svd: {_which(a.shape, bad)}The algorithm failed to converge because the input matrix contained "
+            "non-finite values."
+        ) from None
+
+
 def svd(a: Any, full_matrices: bool) -> tuple[Any, Any, Any]:
     """U, S, V^H with U S V^H = a; the singular values S fall."""
     if a.size:
-        return np.linalg.svd(a, full_matrices)
+        u, s, vh = _svd(a, full_matrices)
+        return u, s, vh
     *batch, m, n = a.shape
     k = min(m, n)
     u, s, vh = (
@@ -292,6 +354,11 @@ def svd(a: Any, full_matrices: bool) -> tuple[Any, Any, Any]:
     return u, s, vh
 
 
+def svdvals(a: Any) -> Any:
+    """The singular values, falling."""
+    return _svd(a, False, False) if a.size else np.zeros((*a.shape[:-2], min(a.shape[-2:])), a.real.dtype)
+
+
 def pinv(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     """The pseudoinverse: singular values up to max(atol, rtol times the largest) count as 0."""
     if not a.size:
@@ -301,7 +368,7 @@ def pinv(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
         s, vh = np.abs(values), adjoint(u)
         inverse = 1 / np.where(values == 0, 1, values)
     else:
-        u, s, vh = np.linalg.svd(a, False)
+        u, s, vh = _svd(a, False)
         inverse = 1 / np.where(s == 0, 1, s)
     limit = np.maximum(atol, rtol * np.max(s, -1, keepdims=True))
     inverse = np.where(s > limit, inverse, 0).astype(s.dtype)
@@ -318,7 +385,7 @@ def lstsq(a: Any, b: Any, relative: float, driver: str) -> tuple[Any, Any, Any, 
     residuals = np.zeros(0, a.real.dtype)
     if m > n and driver != "gelsy" and (exact or (found == n).all()):
         residuals = np.sum(np.abs(a @ x - b) ** 2, -2)
-    values = np.linalg.svd(a, compute_uv=False) if driver in ("gelsd", "gelss") else np.zeros(0, a.real.dtype)
+    values = svdvals(a) if driver in ("gelsd", "gelss") else np.zeros(0, a.real.dtype)
     return x, residuals, found, values
 
 
@@ -326,7 +393,7 @@ def rank(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
     """How many singular values exceed max(atol, rtol times the largest)."""
     if not a.size:
         return np.zeros(a.shape[:-2], np.int64)
-    s = np.abs(np.linalg.eigvalsh(a)) if hermitian else np.linalg.svd(a, compute_uv=False)
+    s = np.abs(np.linalg.eigvalsh(a)) if hermitian else svdvals(a)
     limit = np.maximum(atol, rtol * np.max(s, -1, keepdims=True))
     return np.asarray(np.count_nonzero(s > limit, -1), np.int64)
 

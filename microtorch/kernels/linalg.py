@@ -69,7 +69,7 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
             f"size mismatch, got input ({x.shape[-2]}), mat ({x.shape[-2]}x{x.shape[-1]}), vec ({y.shape[0]})"
         )
     left = (1, x.shape[0]) if x.ndim == 1 else (int(np.prod(x.shape[:-1])) if y.ndim == 2 else x.shape[-2], x.shape[-1])
-    if x.ndim <= 2 or y.ndim == 2:
+    if x.ndim == 1 or y.ndim == 2:
         return RuntimeError(
             f"mat1 and mat2 shapes cannot be multiplied ({left[0]}x{left[1]} and {y.shape[-2]}x{y.shape[-1]})"
         )
@@ -82,7 +82,7 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
                     f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension "
                     f"{axis}"
                 )
-    batch = x.shape[0] if x.ndim == 3 else int(np.prod(x.shape[:-2]))
+    batch = y.shape[0] if x.ndim == 2 else x.shape[0] if x.ndim == 3 else int(np.prod(x.shape[:-2]))
     return RuntimeError(
         f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {x.shape[-1]}] but got: "
         f"[{y.shape[0] if y.ndim == 3 else int(np.prod(y.shape[:-2]))}, {y.shape[-2]}]."
