@@ -687,6 +687,10 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
     from microtorch.compiler import (
         compile as compile,
     )
+    from microtorch.autograd.anomaly_mode import (
+        is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
+        is_anomaly_enabled as is_anomaly_enabled,
+    )
     from microtorch.func import (
         vmap as vmap,
     )

@@ -150,7 +150,7 @@ def set_deterministic_debug_mode(debug_mode: int | Literal["default", "warn", "e
     if isinstance(debug_mode, str):
         if debug_mode not in ("default", "warn", "error"):
             raise RuntimeError(
-                "invalid value of debug_mode, expected one of `default`, `warn`, or `error`, but got " + debug_mode
+                f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, but got {debug_mode}"
             )
         debug_mode = ("default", "warn", "error").index(debug_mode)
     if debug_mode not in (0, 1, 2):

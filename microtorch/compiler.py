@@ -19,9 +19,11 @@ def compile(
     >>> compile(lambda x: x + 1, fullgraph=True)(1)
     2
     """
+    if model is None:
+        return lambda model: compile(model, mode=mode, options=options)
     if mode is not None and options is not None:
         raise RuntimeError("Either mode or options can be specified, but both can't be specified at the same time.")
-    return (lambda model: model) if model is None else model
+    return model
 
 
 def disable(fn: Any = None, recursive: bool = True, *, reason: str | None = None) -> Any:

@@ -281,6 +281,9 @@ class finfo:
 
     def __init__(self, type: dtype | None = None) -> None:
         kind = get_default_dtype() if type is None else type
+        if not isinstance(kind, dtype):
+            name = kind.__class__.__name__
+            raise TypeError(f"finfo(): argument 'type' (position 1) must be torch.dtype, not {name}")
         if not (kind.is_floating_point or kind.is_complex):
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle 'torch.finfo'"
@@ -311,6 +314,9 @@ class iinfo:
     """
 
     def __init__(self, type: dtype) -> None:
+        if not isinstance(type, dtype):
+            kind = type.__class__.__name__
+            raise TypeError(f"iinfo(): argument 'type' (position 1) must be torch.dtype, not {kind}")
         if type is bool_:
             raise TypeError("torch.bool is not supported by torch.iinfo")
         if type.is_floating_point or type.is_complex:
@@ -319,4 +325,4 @@ class iinfo:
         self.bits, self.min, self.max, self.dtype = int(info.bits), int(info.min), int(info.max), type.name
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

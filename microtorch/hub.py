@@ -27,10 +27,10 @@ def set_dir(d: Any) -> None:
     _folder = os.path.expanduser(d)
 
 
-def _none(name: str) -> Any:
+def _none(name: str, module: str = "torch.hub") -> Any:
     def raises(*args: Any, **named: Any) -> NoReturn:
         """Raises NotImplementedError."""
-        raise _not_supported(f"torch.hub.{name}", _WHY)
+        raise _not_supported(f"{module}.{name}", _WHY)
 
     raises.__name__ = raises.__qualname__ = name
     return raises

@@ -10,12 +10,12 @@ from microtorch.unsupported import not_supported as _not_supported
 _WHY = "models are not traced, so that they cannot be exported"
 
 
-def export(model: Any, *args: Any, **named: Any) -> NoReturn:
+def export(*args: Any, **named: Any) -> NoReturn:
     """Raises NotImplementedError."""
     raise _not_supported("torch.onnx.export", _WHY)
 
 
-def dynamo_export(model: Any, *args: Any, **named: Any) -> NoReturn:
+def dynamo_export(*args: Any, **named: Any) -> NoReturn:
     """Raises NotImplementedError."""
     raise _not_supported("torch.onnx.dynamo_export", _WHY)
 

@@ -68,7 +68,7 @@ class device:
     __slots__ = ("type", "index")
     _types = ("cpu", "cuda", "mps", "meta", "xpu", "hpu", "mtia", "xla", "privateuseone", "ipu", "vulkan")
 
-    def __init__(self, type: Any, index: int | None = None) -> None:
+    def __init__(self, type: Any = None, index: int | None = None) -> None:
         if index is not None:
             if not isinstance(index, int):
                 raise TypeError(f"device(): argument 'index' (position 2) must be int, not {index.__class__.__name__}")
@@ -76,14 +76,17 @@ class device:
                 raise RuntimeError("Device index must not be negative")
         if isinstance(type, device):
             type, index = type.type, type.index
-        elif not isinstance(type, (str, int)):
+        elif not isinstance(type, (str, int)) or isinstance(type, bool):
+            got = "" if type is None else type.__class__.__name__
             raise TypeError(
-                f"device() received an invalid combination of arguments - got ({type.__class__.__name__}), but "
+                f"device() received an invalid combination of arguments - got ({got}), but "
                 "expected one of:\n"
                 " * (torch.device device)\n * (str type, int index = -1)\n"
             )
         elif isinstance(type, int):
-            type, index = "cuda", type
+            if type < 0:
+                raise RuntimeError("Device index must not be negative")
+            raise RuntimeError("Cannot access accelerator device when none is available.")
         elif ":" in type:
             type, number = type.split(":", 1)
             if not number.isdigit():

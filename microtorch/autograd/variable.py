@@ -34,7 +34,7 @@ class VariableMeta(type):
         t._storage = storage_of(data)
         if requires_grad:
             if t._data.dtype.kind not in "fc":
-                raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+                raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
             require_grad(t)
         return t
 

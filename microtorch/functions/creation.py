@@ -620,6 +620,30 @@ _NEW = ("*, torch.device device = None", "Tensor other", "tuple of ints size, *,
         "object data, *, torch.device device = None")  # fmt: skip
 
 
+_OPTIONS = (
+    "TensorOptions(dtype={}, device=cpu, layout=Strided, requires_grad=false (default), pinned_memory=false (default), "
+    "memory_format=(nullopt))"
+)
+_TYPES = {
+    "bool": "bool",
+    "uint8": "unsigned char",
+    "int8": "signed char",
+    "int16": "short int",
+    "int32": "int",
+    "int64": "long int",
+    "uint16": "short unsigned int",
+    "uint32": "unsigned int",
+    "uint64": "long unsigned int",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+    "float32": "float",
+    "float64": "double",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}
+"""The names of the element types in PyTorch's C++."""
+
+
 def new_array(args: tuple[Any, ...], dtype: Any, device: Any, named: dict[str, Any], strict: bool) -> Any:
     """The array of Tensor(*args): sizes, a Size, or data. `strict`: a tensor must have the dtype already."""
     if device is not None:
@@ -637,8 +661,8 @@ def new_array(args: tuple[Any, ...], dtype: Any, device: Any, named: dict[str, A
         return np.zeros(shape, dtype)
     if isinstance(first, TensorBase):
         if strict and first._data.dtype != dtype:
-            wanted, got = (dtypes.of[d].name for d in (dtype, first._data.dtype))
-            raise TypeError(f"expected a tensor of dtype {wanted} (got {got})")
+            wanted, got = (_OPTIONS.format(_TYPES[dtypes.of[d].name]) for d in (dtype, first._data.dtype))
+            raise TypeError(f"expected {wanted} (got {got})")
         return first._data
     if not isinstance(first, (bool, np.bool_, np.ndarray)) and hasattr(first, "__index__"):
         shape = (int(first),)
@@ -706,6 +730,8 @@ def set_default_tensor_type(t: Any) -> None:
     """Set the default floating dtype by a tensor type (torch.DoubleTensor or its name)."""
     if not isinstance(t, (str, tensortype)):
         raise TypeError("invalid type object: only floating-point types are supported as the default type")
+    if isinstance(t, str) and t.startswith("torch.cuda."):
+        raise TypeError(f"type {t} not available. Torch not compiled with CUDA enabled.")
     dtypes.set_default_dtype(type_named(t))
 
 

@@ -132,12 +132,12 @@ def set_fusion_strategy(strategy: Any) -> list[Any]:
     return []
 
 
-def load(f: Any, map_location: Any = None, *args: Any, **named: Any) -> NoReturn:
+def load(*args: Any, **named: Any) -> NoReturn:
     """Raises NotImplementedError."""
     raise _not_supported("torch.jit.load", _WHY)
 
 
-def save(m: Any, f: Any, *args: Any, **named: Any) -> NoReturn:
+def save(*args: Any, **named: Any) -> NoReturn:
     """Raises NotImplementedError."""
     raise _not_supported("torch.jit.save", _WHY + "; torch.save(module.state_dict(), file) keeps the parameters")
 
