@@ -33,7 +33,8 @@ class dtype:
         self.name, self.type_name = name, type_name
         if numpy is None:  # a dtype by name only
             self.is_complex, self.is_signed = "complex" in name, True
-            self.is_floating_point, self.itemsize = not self.is_complex, 4 if self.is_complex else 2
+            self.is_floating_point = "float" in name
+            self.itemsize = {"bfloat16": 2, "complex32": 4, "qint32": 4}.get(name, 1)
             return
         self.numpy = np.dtype(numpy)
         kind = self.numpy.kind
@@ -83,8 +84,12 @@ uint32 = dtype("uint32", np.uint32, "UInt32")
 uint64 = dtype("uint64", np.uint64, "UInt64")
 bool_ = dtype("bool", np.bool_, "Bool")
 
-bfloat16 = dtype("bfloat16", None, "BFloat16")  # these two are names that programs mention: NumPy lacks them
+bfloat16 = dtype("bfloat16", None, "BFloat16")  # these are names that programs mention: NumPy lacks them
 complex32 = chalf = dtype("complex32", None, "ComplexHalf")
+float8_e4m3fn = dtype("float8_e4m3fn", None, "Float8_e4m3fn")
+float8_e5m2 = dtype("float8_e5m2", None, "Float8_e5m2")
+qint8, quint8 = dtype("qint8", None, "QInt8"), dtype("quint8", None, "QUInt8")
+qint32 = dtype("qint32", None, "QInt32")
 
 all_dtypes = (float16, float32, float64, complex64, complex128, uint8, int8, int16, int32, int64,
               uint16, uint32, uint64, bool_)  # fmt: skip

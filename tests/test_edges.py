@@ -297,3 +297,37 @@ def test_refused(expression):
 @pytest.mark.parametrize("expression", lines(REFUSED_OTHERWISE))
 def test_refused_with_another_text(expression):
     check(NAMES + expression, message=False)
+
+
+# out= --------------------------------------------------------------------------------------------------------------------
+
+OUT = """
+exp(x, out=f(6)) | exp(x, out=f(0)) | exp(x, out=f(3)) | exp(x, out=f(2, 3)) | exp(x, out=f(6).double()) | exp(x, out=f(6).long()) | exp(x, out=f(6).half()) | exp(x, out=f(1).expand(6)) | add(i, 1, out=f(6)) | gt(x, 2, out=f(6))
+add(x, 1, out=x) | add(x[:5], 1, out=x[1:]) | mul(x[:3], x[3:], out=x[:3]) | mul(x[::2], 2, out=x[1::2]) | neg(x[:4], out=x[2:]) | sin(m, out=f(3, 2).t()) | sum(m, 0, out=f(3)) | sum(m, 0, out=f(2)) | sum(m, 0, out=f(3).double()) | sum(m, 0, out=f(3).long())
+mean(m, 0, out=f(3).double()) | mean(m, 0, out=f(3).long()) | max(m, 0, out=(f(3), f(3).long())) | max(m, 0, out=(f(3), f(3))) | max(m, 0, out=(f(3).double(), f(3).long())) | sort(m, 0, out=(f(3), f(3).long())) | sort(m, 0, out=(f(2, 3), f(2, 3)))
+topk(m, 2, out=(f(1), f(1).long())) | kthvalue(m, 2, out=(f(2), f(2).long())) | median(m, 1, out=(f(2), f(2).long())) | mode(m, 1, out=(f(2), f(2).long())) | cummax(m, 1, out=(f(2, 3), f(2, 3).long())) | argmax(m, 1, out=f(2).long()) | argmax(m, 1, out=f(2))
+any(m, 1, out=f(2).bool()) | all(m, 1, out=f(2).to(torch.uint8)) | var(m, 1, out=f(2).double()) | std(m, 1, out=f(2)) | amax(m, 1, out=f(2)) | amax(m, 1, out=f(2).double()) | aminmax(m, dim=1, out=(f(2), f(2).double())) | aminmax(m, dim=1, out=(f(2), f(2)))
+prod(m, 1, out=f(2).double()) | cumsum(m, 1, out=f(2, 3).double()) | cumprod(m, 1, out=f(2, 3).long()) | logsumexp(m, 1, out=f(2).double()) | norm(m, dim=1, out=f(2).double()) | nansum(m, 1, out=f(2).double()) | quantile(m, 0.5, 1, out=f(2).double())
+searchsorted(x, x, out=f(6).long()) | searchsorted(x, x, out_int32=True, out=f(6).int()) | clamp(x, 0, 1, out=f(6).double()) | clamp(x, 0, 1, out=f(6)) | div(i, 2, out=f(6)) | div(i, 2, out=f(6).long()) | div(i, 2, rounding_mode='floor', out=f(6).long()) | pow(i, 2, out=f(6))
+pow(x, 2, out=f(6).long()) | float_power(x, 2, out=f(6)) | float_power(x, 2, out=f(6).double()) | exp(x, out=[1]) | exp(x, out=f(6).numpy()) | exp(g, out=f(6)) | exp(x, out=f(6).requires_grad_()) | abs(c, out=f(1)) | exp(c, out=f(1)) | where(x > 1, x, -x, out=f(6)) | lerp(x, -x, 0.5, out=f(6))
+lerp(x, -x, 0.5, out=f(6).double()) | addcmul(x, x, x, out=f(6).double()) | frexp(x, out=(f(6), f(6).int())) | diff(x, out=f(5)) | isin(x, x, out=f(6)) | logical_not(x, out=f(6)) | logical_and(x, x, out=f(6).long()) | bitwise_and(i, i, out=f(6)) | bitwise_not(i, out=f(6)) | atan2(x, x, out=f(6).double())
+nan_to_num(x, out=f(6).double()) | round(x, out=f(6).double()) | isposinf(x, out=f(6)) | isposinf(x, out=f(6).bool()) | msort(x, out=f(6).double()) | renorm(m, 2, 0, 1.0, out=f(2, 3)) | histc(x, 3, out=f(3)) | histogram(x, 3, out=(f(3), f(4))) | complex(x, x, out=f(6)) | complex(x, x, out=f(6) + 0j)
+"""
+
+
+@pytest.mark.parametrize("call", lines(OUT))
+def test_out(call):
+    head, target = call.rsplit("out=", 1)
+    code = (
+        "f, x, i, m, c = torch.zeros, torch.arange(6.0), torch.arange(6), torch.arange(6.0).reshape(2, 3), torch.tensor([1 + 1j])\n"
+        "g = torch.arange(6.0, requires_grad=True)\n"
+        f"o = {target[:-1]}\n"
+        "with warnings.catch_warnings(record=True) as caught:\n"
+        "    warnings.simplefilter('always')\n"
+        f"    r = torch.{head}out=o)\n"
+        "text = [str(w.message).split('(Triggered')[0].strip() for w in caught]\n"
+        "same = all(a is b for a, b in zip(r, o)) if isinstance(o, tuple) else r is o\n"
+        "(tuple(o) if isinstance(o, tuple) else o, same, text, x)"
+    )
+    found = difference(code.replace("\nwith", "\nimport warnings\nwith"), strides=True, exact=False)
+    assert found is None, found[-600:]

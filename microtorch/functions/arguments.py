@@ -160,8 +160,8 @@ def need_tensor(name: str, value: Any, argument: str = "input", position: int = 
 _EXPECTED = "Expected out tensor to have dtype {0}, but got {1} instead"
 _FOUND = "Found dtype {3} but expected {2}"
 _EXACT = {
-    **dict.fromkeys("max min sort msort topk kthvalue median nanmedian mode cummax cummin argmax argmin".split(), _EXPECTED),
-    **dict.fromkeys("aminmax norm isin".split(), _EXPECTED),
+    **dict.fromkeys("max min argmax argmin aminmax cummax cummin median nanmedian mode".split(), _EXPECTED),
+    **dict.fromkeys("sort msort topk kthvalue norm isin".split(), _EXPECTED),
     **dict.fromkeys("clamp clamp_min clamp_max round floor ceil trunc bitwise_not".split(), _FOUND),
     **dict.fromkeys(
         ("amax", "amin"),
@@ -175,16 +175,19 @@ _EXACT = {
     "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) "
     "depending on whether out_int32 flag is True, but we got output tensor's dtype {3}",
 }  # fmt: skip
-"""Functions whose `out=` must have the very dtype of the result (others cast it, if that loses no kind): their words."""
+"""What functions say whose `out=` must have the very dtype of the result (others cast it, if that loses no kind)."""
 
 
-def write_out(out: Any, result: Any, name: str = "") -> Any:
-    """Write a result of the function `name` into `out=`, resizing it as PyTorch does; returns `out`."""
+def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ()) -> Any:
+    """Write a result of the function `name` into `out=`, resizing it as PyTorch does; returns `out`.
+
+    inputs: what it was computed from, which must not overlap with `out`.
+    """
     if isinstance(result, (tuple, list)):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):
             raise TypeError(f"{name}(): argument 'out' must be a tuple of {len(result)} Tensors, not {type_text(out)}")
         for o, r in zip(out, result):
-            write_out(o, r, name)
+            write_out(o, r, name, inputs)
         return type(result)(out) if not hasattr(result, "_fields") else type(result)(*out)
     call = f"{name}(): " if name else ""
     if not isinstance(out, TensorBase):
@@ -197,6 +200,11 @@ def write_out(out: Any, result: Any, name: str = "") -> Any:
                 f"{call}functions with out=... arguments don't support automatic differentiation, but one of the "
                 "arguments requires grad."
             )
+    for a in inputs:
+        if isinstance(a, TensorBase):
+            if a is out and name == "kthvalue":
+                raise RuntimeError(SHARED_MEMORY)
+            check_overlap(out, a)
     if name in _EXACT and result._data.dtype != out._data.dtype:
         kinds = [dtypes.of[t._data.dtype] for t in (result, out)]
         raise RuntimeError(
@@ -256,14 +264,6 @@ def takes_out(function: F) -> F:
         if takes_dtype_of_out and isinstance(out, TensorBase) and kwargs.get("dtype") is None:
             kwargs["dtype"] = dtypes.of[out._data.dtype]
         result = function(*args, **kwargs)
-        if out is None:
-            return result
-        for o in out if isinstance(out, (tuple, list)) else (out,):
-            for a in args:
-                if isinstance(a, TensorBase) and isinstance(o, TensorBase):
-                    if a is o and name == "kthvalue":
-                        raise RuntimeError(SHARED_MEMORY)
-                    check_overlap(o, a)
-        return write_out(out, result, name)
+        return result if out is None else write_out(out, result, name, args)
 
     return call  # type: ignore[return-value]

@@ -29,7 +29,7 @@ def one(entry: Callable[..., Any], doc: str, *, check: Callable[[Any], None] | N
         if check is not None:
             check(input)
         result = entry(input)
-        return result if out is None else write_out(out, result, entry.__name__)
+        return result if out is None else write_out(out, result, entry.__name__, (input,))
 
     return _named(call, entry, doc)
 
@@ -55,7 +55,7 @@ def two(entry: Callable[..., Any], doc: str, *, numbers: str = "either", refuse:
         if refuse:
             refuse_kinds(name, refuse, input, other)
         result = entry(input, other)
-        return result if out is None else write_out(out, result, name)
+        return result if out is None else write_out(out, result, name, (input, other))
 
     return _named(call, entry, doc)
 

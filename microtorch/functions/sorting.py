@@ -10,7 +10,7 @@ import numpy as np
 
 from microtorch import dtypes, return_types
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.functions.arguments import axis_of, need_tensor, takes_out
+from microtorch.functions.arguments import axis_of, need_tensor, takes_out, write_out
 from microtorch.functions.pointwise import refuse_kinds, type_name
 from microtorch.functions.reduce import nonempty
 from microtorch.kernels import sorting as K
@@ -382,8 +382,7 @@ def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = _range("torch.histc", x, min, max)
-    kind = dtypes.F32 if x.dtype == dtypes.F16 else x.dtype
-    return wrap(K.histogram(x.astype(kind), np.linspace(low, high, bins + 1, dtype=kind), None, x.dtype))
+    return wrap(K.histc(x, bins, low, high))
 
 
 def histogram(
@@ -420,7 +419,8 @@ def histogram(
     counts = K.histogram(x, edges, None if weight is None else weight._data, x.dtype)
     if density:
         counts = counts / (counts.sum() * np.diff(edges))
-    return return_types.histogram(wrap(counts.astype(x.dtype)), wrap(edges.copy()))
+    result = return_types.histogram(wrap(counts.astype(x.dtype)), wrap(edges.copy()))
+    return result if out is None else write_out(out, result, "histogram")
 
 
 def _edges(x: Any, range: Any) -> tuple[Any, Any]:

@@ -45,7 +45,7 @@ def topk(x: Any, k: int, axis: int, largest: bool, in_order: bool) -> tuple[Any,
     n = x.shape[axis]
     head = (slice(None),) * axis
     if 8 * k >= n or n <= 64:
-        places = argsort(x, axis, largest)[(*head, slice(k))]
+        places = argsort(x, axis, largest)[(*head, slice(k))].copy()
     else:  # only the part that is wanted is put in order
         cut = n - k if largest else k
         part = np.argpartition(x, cut if largest else cut - 1, axis)
@@ -188,6 +188,15 @@ def histogram(x: Any, edges: Any, weight: Any, dtype: Any) -> Any:
     places, inside = bins_of(x, edges)
     w = None if weight is None else weight.reshape(-1)[inside]
     return np.bincount(places[inside], w, len(edges) - 1).astype(dtype)
+
+
+def histc(x: Any, bins: int, low: Any, high: Any) -> Any:
+    """How many elements lie in each of `bins` equal parts of [low, high], found by arithmetic in the dtype of x."""
+    low, high = x.dtype.type(low), x.dtype.type(high)
+    x = x[(x >= low) & (x <= high)]
+    with np.errstate(all="ignore"):
+        places = ((x - low) * x.dtype.type(bins) / (high - low)).astype(np.int64)
+    return np.bincount(np.minimum(places, bins - 1), minlength=bins).astype(x.dtype)
 
 
 def histogramdd(points: Any, edges: list[Any], weight: Any) -> Any:

@@ -162,7 +162,7 @@ def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: 
         count = xp.spread(xp.sum(attained, axis, True), x.shape, axis, True)
         return g * (attained / count) * sign
     if ord < 1:
-        return g * xp.where(x == 0, 0, sign * xp.pow_number(norm / size, 1 - ord))
+        return xp.where(x == 0, 0, sign * xp.pow_number(size, ord - 1)) * g * xp.pow_number(norm, 1 - ord)
     if ord < 2:
         return g * (sign * xp.pow_number(size, ord - 1))
     return g * (_conj(xp, x) * xp.pow_number(size, ord - 2))
