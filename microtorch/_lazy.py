@@ -11,9 +11,9 @@ import importlib
 from microtorch._missing import missing_name
 
 MODULES = frozenset(
-    """__config__ _dynamo accelerator amp backends compiler cpu cuda distributed distributions fft func
-    futures fx hub jit linalg mps mtia multiprocessing nested nn onnx optim overrides profiler return_types
-    serialization signal sparse special testing torch_version utils version xpu""".split()
+    """__config__ _dynamo accelerator amp ao backends compiler cpu cuda distributed distributions export fft
+    func functional futures fx hub jit library linalg mps mtia multiprocessing nested nn onnx optim overrides
+    profiler quantization return_types serialization signal sparse special testing torch_version types utils version xpu""".split()
 )
 """Modules that are attributes of `torch` under their own names."""
 
