@@ -102,6 +102,12 @@ def x_log_x(x: Any) -> Any:
         return np.where(x == 0, 0, x * np.log(x)).astype(x.dtype)
 
 
+@quiet
+def over_number(x: Any, n: int) -> Any:
+    """x / n."""
+    return x / x.dtype.type(n)
+
+
 # classes by number ---------------------------------------------------------------------------------------------------
 
 

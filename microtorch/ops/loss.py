@@ -87,6 +87,8 @@ def _soft_margin_x(xp: Any, g: Any, x: Any, y: Any, reduction: str) -> Any:
 soft_margin_loss = op("soft_margin_loss", K.soft_margin_loss, inputs="x y", x=_soft_margin_x)
 x_log_x = unary("x_log_x", K.x_log_x, x=lambda xp, g, x: g * (xp.log(x) + 1))
 
+over_number = unary("over_number", K.over_number, x=lambda xp, g, n: xp.over_number(g, n), grad_name="DivBackward1")
+
 # classes by number ---------------------------------------------------------------------------------------------------
 
 

@@ -74,6 +74,7 @@ def _unpool(name: str, grad_name: str) -> Callable[..., Any]:
     return unary(name, K.unpool, x=lambda xp, g, index: xp.take_flat(g, index), grad_name=grad_name)
 
 
+max_unpool1d = _unpool("max_unpool1d", "SqueezeBackward1")
 max_unpool2d = _unpool("max_unpool2d", "MaxUnpool2DBackward0")
 max_unpool3d = _unpool("max_unpool3d", "MaxUnpool3DBackward0")
 
@@ -114,6 +115,13 @@ def _mapping(name: str, grad_name: str) -> Callable[..., Any]:
 adaptive_avg_pool1d = _mapping("adaptive_avg_pool1d", "SqueezeBackward1")
 adaptive_avg_pool2d = _mapping("adaptive_avg_pool2d", "AdaptiveAvgPool2DBackward0")
 adaptive_avg_pool3d = _mapping("adaptive_avg_pool3d", "AdaptiveAvgPool3DBackward0")
-mean_of_axes = unary("mean_of_axes", KR.mean, grad_name="MeanBackward1",
-                     x=lambda xp, g, x_shape, axis, keepdims:
-                         xp.spread(g / KR.count(x_shape, axis), x_shape, axis, keepdims))  # fmt: skip
+
+
+def _mean_of_axes(name: str, grad_name: str) -> Callable[..., Any]:
+    return unary(name, KR.mean, grad_name=grad_name,
+                 x=lambda xp, g, x_shape, axis, keepdims:
+                     xp.spread(g / KR.count(x_shape, axis), x_shape, axis, keepdims))  # fmt: skip
+
+
+mean_of_axis = _mean_of_axes("mean_of_axis", "SqueezeBackward1")
+mean_of_axes = _mean_of_axes("mean_of_axes", "MeanBackward1")

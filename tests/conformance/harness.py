@@ -508,7 +508,11 @@ def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "
         function, function_ = op.method_variant, getattr(microtorch.Tensor, op.name, None)
     elif variant == "inplace":
         function = op.inplace_variant
-        function_ = getattr(microtorch.Tensor, op.name.split(".")[-1] + "_", None)
+        function_ = rebound(function)
+        if isinstance(function, functools.partial):
+            function_ = functools.partial(micro_function(op), **function.keywords)
+        elif function_ is function:
+            function_ = getattr(microtorch.Tensor, op.name.split(".")[-1] + "_", None)
     else:
         function_ = micro_function(op)
     if function_ is None:

@@ -446,7 +446,7 @@ def _cross_entropy_of_probabilities(
     if reduction == "none":
         return P.neg(R.sum(scored, (axis,), False))
     total = P.neg(R.sum_all(scored, None, False))
-    return P.div(total, max(x.size // classes, 0) if classes else 0) if reduction == "mean" else total
+    return L.over_number(total, x.size // classes if classes else 0) if reduction == "mean" else total
 
 
 def kl_div(

@@ -12,6 +12,7 @@ from microtorch.autograd.inplace import in_place
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
+from microtorch.kernels.shape import empty_like
 from microtorch.ops import pointwise as P, shape as S
 from microtorch.random import default_generator
 
@@ -32,7 +33,7 @@ def _noise_like(x: Any, shape: tuple[int, ...] | None) -> Any:
     """Memory for the noise: like x with its strides, or of `shape`."""
     if x.dtype.kind not in "fc":
         raise RuntimeError(f"result type Float can't be cast to the desired output type {of[x.dtype].type_name}")
-    return np.empty_like(x, subok=False) if shape is None else np.empty(shape, x.dtype)
+    return empty_like(x, x.dtype) if shape is None else np.empty(shape, x.dtype)
 
 
 def _apply(input: Any, p: float, inplace: bool, shape: tuple[int, ...] | None = None) -> Tensor:

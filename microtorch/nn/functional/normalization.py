@@ -85,7 +85,7 @@ def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, ep
     ndim = input._data.ndim
     axes = tuple(range(ndim - len(shape), ndim))
     if eps is None:
-        eps = float(np.finfo(input._data.dtype).eps)
+        eps = float(np.finfo(np.float32 if input._data.dtype == np.float16 else input._data.dtype).eps)
     wide = P.cast(input, np.dtype(np.float32)) if input._data.dtype == np.float16 else input
     out = P.mul(wide, P.rsqrt(P.add(R.mean(P.square(wide), axes, True), eps)))
     if wide is not input:

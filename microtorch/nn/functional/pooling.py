@@ -465,7 +465,7 @@ def _adaptive_avg_pool(count: int, input: Any, output_size: Any) -> Tensor:
     if x.dtype.kind != "f":
         raise not_implemented(name if count != 1 else "adaptive_avg_pool2d", input)
     if all(n == 1 for n in out):
-        return O.mean_of_axes(input, tuple(range(x.ndim - count, x.ndim)), True)
+        return (O.mean_of_axes if count > 1 else O.mean_of_axis)(input, tuple(range(x.ndim - count, x.ndim)), True)
     maps = tuple(None if n == o else K.adaptive_map(n, o) for n, o in zip(x.shape[-count:], out))
     return _ADAPTIVE_AVG[count](input, maps)
 
@@ -586,7 +586,7 @@ def _max_unpool(
         raise RuntimeError(
             f"Found an invalid max index: {int(index[bad][0])} (output volumes are of size {'x'.join(map(str, shown))})"
         )
-    entry = O.max_unpool3d if count == 3 else O.max_unpool2d
+    entry = (O.max_unpool1d, O.max_unpool2d, O.max_unpool3d)[count - 1]
     if x.ndim == count + 2:
         return entry(input, index, size)
     return S.squeeze_one(entry(S.unsqueeze(input, 0), index[None], size), (0,))
