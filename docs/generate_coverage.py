@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import json
 import re
 import sys
 import types
@@ -89,6 +90,36 @@ def gaps() -> list[tuple[str, str]]:
     return found
 
 
+def conformance() -> list[str]:
+    """What tests/conformance found: a table by mode, what fails, what is out of scope."""
+    folder = ROOT / "tests" / "conformance"
+    lines = ["", "## PyTorch's own operator database", ""]
+    lines += [
+        "Each operator's samples, called in both: values, dtypes, shapes, gradients (`python -m tests.conformance`).",
+        "An operator passes if all its samples do. `grad2`: second derivatives in float64; `errors`: what PyTorch",
+        "refuses; `noncontiguous`: float32 with gaps between the elements.",
+        "",
+        "| mode | operators with samples | pass | share | samples compared |",
+        "|---|---|---|---|---|",
+    ]
+    results = json.loads((folder / "results.json").read_text())
+    for mode, found in results.items():
+        share = 100 * found["operators"] / found["of"]
+        limit = "" if found["limit"] is None else f" (at most {found['limit']} each)"
+        lines.append(f"| {mode} | {found['of']} | {found['operators']} | {share:.1f} % | {found['samples']}{limit} |")
+    for mode in results:
+        path = folder / f"known_{mode}.txt"
+        failing = [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+        if failing:
+            lines += ["", f"Do not pass in `{mode}`:", "", "```text", *failing, "```"]
+    lines += ["", "Out of scope:", "", "```text"]
+    lines += [text for text in (folder / "out_of_scope.txt").read_text().splitlines() if not text.startswith("#")]
+    lines += ["```", "", "## Slower than a third of PyTorch's speed on a million elements, one thread", ""]
+    sys.path.insert(0, str(ROOT))
+    reasons = importlib.import_module("benchmarks.ops").REASONS
+    return lines + ([f"- `{name}`: {reason}" for name, reason in reasons.items()] or ["None."])
+
+
 def report() -> str:
     """The text of docs/coverage.md."""
     import torch
@@ -109,10 +140,7 @@ def report() -> str:
         absent = sorted(n for n in names if ours is None or not hasattr(ours, n))
         missing[path] = absent
         lines.append(f"| `{path}` | {len(names)} | {len(names) - len(absent)} | {len(absent)} |")
-    lines += ["", "## Operators of PyTorch's own database whose first samples (float32) do not pass", ""]
-    known = ROOT / "tests" / "conformance" / "known_float32.txt"
-    failing = known.read_text().strip() if known.exists() else ""
-    lines += ["```text", failing, "```"] if failing else ["None."]
+    lines += conformance()
     lines += ["", "## Known gaps: what raises NotImplementedError", ""]
     lines += [f"- `{file}`: {message}" for file, message in gaps()] or ["None."]
     lines += ["", "## Missing names", ""]

@@ -4,6 +4,10 @@ float32`."""
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
+import json
+import multiprocessing
 import re
 
 from tests.conformance import harness
@@ -26,27 +30,41 @@ def main() -> None:
     parser.add_argument(
         "--write", action="store_true", help="write the list of known failures of this mode (known_MODE.txt)"
     )
+    parser.add_argument("--jobs", type=int, default=1, help="processes (default: %(default)s)")
     options = parser.parse_args()
     mode = "grad2" if options.grad2 else "errors" if options.errors else options.dtype
     limit = None if options.samples == "all" else int(options.samples)
+    names = [n for n in (harness.database() if options.all else harness.in_scope()) if re.search(options.ops, n)]
+    one = functools.partial(
+        harness.run, mode=mode, samples=limit, variant=options.variant, reference=options.reference, names=options.names
+    )  # fmt: skip
     results = []
-    for name in harness.database() if options.all else harness.in_scope():
-        if not re.search(options.ops, name):
-            continue
-        result = harness.run(
-            name, mode, limit, variant=options.variant, reference=options.reference, names=options.names
-        )
-        results.append(result)
-        if not (options.fails_only and result.fine):
-            print(result.line(), flush=True)
+    with contextlib.ExitStack() as stack:
+        if options.jobs > 1:
+            context = multiprocessing.get_context("spawn")
+            found = stack.enter_context(context.Pool(options.jobs)).imap(one, names, 4)
+        else:
+            found = map(one, names)
+        for result in found:
+            results.append(result)
+            if not (options.fails_only and result.fine):
+                print(result.line(), flush=True)
     fine = sum(r.fine for r in results)
-    print(f"{mode}: {fine} of {len(results)} operators pass; samples: {sum(r.passed for r in results)} passed, "
-          f"{sum(r.failed for r in results)} failed, {sum(r.unsupported for r in results)} not applicable")  # fmt: skip
+    passed, failed, unsupported = (
+        sum(getattr(r, what) for r in results) for what in ("passed", "failed", "unsupported")
+    )
+    print(f"{mode}: {fine} of {len(results)} operators pass; samples: {passed} passed, {failed} failed, "
+          f"{unsupported} not applicable")  # fmt: skip
     if options.write:
         path = harness.HERE / f"known_{mode}.txt"
         lines = [f"{r.name:44} {r.first[:150]}".rstrip() for r in results if not r.fine]
         path.write_text("# operators that fail in this mode, and how: may only shrink (python -m tests.conformance --write)\n"
                         + "".join(line + "\n" for line in lines))  # fmt: skip
+        path = harness.HERE / "results.json"
+        figures = json.loads(path.read_text()) if path.exists() else {}
+        figures[mode] = {"operators": sum(r.fine for r in results if r.passed or r.failed or r.missing), "of": sum(
+            bool(r.passed or r.failed or r.missing) for r in results), "samples": passed, "failed": failed, "limit": limit}  # fmt: skip
+        path.write_text(json.dumps({m: figures[m] for m in harness.MODES if m in figures}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
