@@ -65,7 +65,7 @@ batch = unary("batch", _batch, x=lambda xp, g, x_shape, axis, level: xp.unbatch(
 unbatch = unary("unbatch", _unbatch, x=lambda xp, g, axis, level: xp.batch(g, axis, level))
 batch_sum = unary("batch_sum", _batch_sum, x=lambda xp, g, level, size: xp.batch_spread(g, level, size))
 batch_spread = unary("batch_spread", _batch_spread, x=lambda xp, g, level, size: xp.batch_sum(g, level, size))
-_UNBATCH = unbatch.op  # type: ignore[attr-defined]
+_ENTRANCES = (unbatch.op, batch_sum.op)  # type: ignore[attr-defined]  # what is a batch for a gradient that comes back
 
 
 class _Each(Namespace):
@@ -94,7 +94,7 @@ def involved(order: Sequence[Node], seeds: Sequence[Any]) -> bool:
     """True if a backward pass over these nodes meets batches."""
     if any(type(s._data if isinstance(s, TensorBase) else s) is Batched for s in seeds):
         return True
-    return any(isinstance(node, OpNode) and node.op is _UNBATCH for node in order)
+    return any(isinstance(node, OpNode) and node.op in _ENTRANCES for node in order)
 
 
 def leave(g: Any, seq: int) -> Any:

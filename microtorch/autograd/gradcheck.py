@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from microtorch.autograd.engine import grad
 from microtorch.autograd.modes import enable_grad, no_grad
 from microtorch.autograd.node import require_grad
+from microtorch.autograd.source import Linearized, Transform, starts
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.random import default_generator
 
@@ -62,6 +64,38 @@ def _analytical(outputs: Sequence[Any], x: Any) -> list[Any]:
     return result
 
 
+def _forward(func: Callable[..., Any], arguments: Sequence[Any], which: int) -> list[Any]:
+    """The same Jacobians by forward mode, a product for each input element (two for complex ones)."""
+    x = arguments[which]
+    with Transform() as own:
+        inside = own.track(wrap(x._data))
+        begin = starts([inside])
+        outs = _tensors(func(*[inside if i == which else a for i, a in enumerate(arguments)]))
+        linear = Linearized(own, [o for o in outs if o._data.dtype.kind in "fc"], begin)
+    rows = []
+    for place in np.ndindex(x._data.shape):
+        for step in (1, 1j) if x._data.dtype.kind == "c" else (1,):
+            unit = np.zeros(x._data.shape, x._data.dtype)
+            unit[place] = step
+            rows.append([t._data.reshape(-1) for t in linear.push([wrap(unit)], False)])
+    return [np.array([r[k] for r in rows]) for k in range(len(rows[0]) if rows else 0)]
+
+
+def _check_batched(outputs: Sequence[Any], x: Any) -> None:
+    """Two gradients at once must be the two gradients.
+
+    Raises GradcheckError otherwise.
+    """
+    for o in outputs:
+        seeds = np.stack([np.ones_like(o._data), np.arange(o._data.size).reshape(o._data.shape).astype(o._data.dtype)])
+        options: dict[str, Any] = {"retain_graph": True, "allow_unused": True}
+        (both,) = grad(o, x, wrap(seeds), is_grads_batched=True, **options)
+        for k in range(2):
+            (one,) = grad(o, x, wrap(seeds[k]), **options)
+            if (one is None) != (both is None) or (one is not None and not np.allclose(one._data, both._data[k])):
+                raise GradcheckError("gradcheck or gradgradcheck failed while testing batched gradient computation.")
+
+
 def gradcheck(
     func: Callable[..., Any],
     inputs: Any,
@@ -90,16 +124,24 @@ def gradcheck(
     >>> torch.autograd.gradcheck(lambda x: (x * x).exp(), x)
     True
     """
-    for flag, name in ((check_forward_ad, "check_forward_ad"), (check_batched_grad, "check_batched_grad")):
-        if flag:
-            raise NotImplementedError(f"gradcheck: {name}=True is not supported by microtorch")
+    if not (check_backward_ad or check_forward_ad):
+        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+    if check_batched_forward_grad and not check_forward_ad:
+        raise AssertionError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
     arguments = (inputs,) if isinstance(inputs, TensorBase) else tuple(inputs)
     sources = [i for i, x in enumerate(arguments) if isinstance(x, TensorBase) and x._node is not None]
     if not sources:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "gradcheck expects at least one input tensor to require gradient, but none of them have "
             "requires_grad=True."
         )
+    for i in sources:
+        if arguments[i]._data.dtype.char not in "dD":
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
+                "will likely fail if all the inputs are not of double precision floating point or complex. ",
+                stacklevel=2,
+            )
     with enable_grad():
         outputs = [o for o in _tensors(func(*arguments)) if o._data.dtype.kind in "fc"]
     recorded = [o for o in outputs if o._node is not None]
@@ -111,6 +153,17 @@ def gradcheck(
                 if any(n.size and np.any(np.abs(n) > atol) for n in numerical):
                     raise GradcheckError(f"Numerical gradient for function expected to be zero, input {i}")
                 continue
+            if check_forward_ad:
+                for k, (a, n) in enumerate(zip(_forward(func, arguments, i), numerical)):
+                    if not np.allclose(a, n, rtol, atol, equal_nan=True):
+                        raise GradcheckError(
+                            f"Jacobian computed with forward mode mismatch for output {k} with respect to input {i},\n"
+                            f"numerical:{n}\nanalytical:{a}\n"
+                        )
+            if not check_backward_ad:
+                continue
+            if check_batched_grad:
+                _check_batched(recorded, x)
             analytical = _analytical(recorded, x)
             numerical = [n for n, o in zip(numerical, outputs) if o._node is not None]
             for k, (a, n) in enumerate(zip(analytical, numerical)):
@@ -189,4 +242,5 @@ def gradgradcheck(
     return gradcheck(
         gradients, (*arguments, *seeds), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
         nondet_tol=nondet_tol, check_grad_dtypes=check_grad_dtypes,
+        check_batched_grad=check_batched_grad, check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev,
     )  # fmt: skip
