@@ -96,10 +96,10 @@ def _lgamma(x: Any, exact: bool) -> Any:
     negative = x <= 0
     some = negative.any()
     out = _log_gamma_positive(np.where(negative, 1 - x, x) if some else x, 18 if exact else 12)
-    if exact:
-        near = np.abs(x - 1.5) < 0.75
-        if near.any():
-            out[near] = _log_gamma_near_2(x[near])
+    from_middle = np.abs(x - 1.5)
+    near = from_middle < 0.75 if exact else np.abs(from_middle - 0.5) < 1e-3  # (for float32 only beside the zeros)
+    if near.any():
+        out[near] = _log_gamma_near_2(x[near])
     if some:
         n = x[negative]
         sine = np.abs(np.sin(math.pi * (n - np.rint(n))))
