@@ -78,11 +78,53 @@ def bag_sum(weight: Any, scale: Any, index: Any, bag: Any, count: int, by_freque
 
     by_frequency: only for the gradient (see embedding_backward).
     """
-    rows = np.take(weight, index, 0)
-    if scale is not None:
-        rows *= scale[:, None]
-    out = np.zeros((count, *weight.shape[1:]), weight.dtype)
-    return add_rows(out, bag, rows)
+    width = weight.shape[1]
+    out = np.zeros((count, width), weight.dtype)
+    times = _occurrences(weight, scale, index, bag, count)
+    if times is not None:
+        return np.matmul(times, weight, out=out)
+    step = max(1, _ROWS // max(width, 1))
+    for start in range(0, index.size, step):  # not all rows at once: they may be far more than the table and the bags
+        part = slice(start, start + step)
+        rows = np.take(weight, index[part], 0)
+        if scale is not None:
+            rows *= scale[part, None]
+        add_rows(out, bag[part], rows)
+    return out
+
+
+_ROWS = 1 << 16  # elements of rows that are looked up at a time
+
+
+def _occurrences(table: Any, scale: Any, index: Any, bag: Any, count: int) -> Any:
+    """How often (or with which total scale) each row of a table stands in each bag, (bags, rows), if that matrix is
+    small beside the rows to be added: their sums are then its product with the table. None if not, or if the table
+    holds anything infinite or NaN, which 0 times would spread."""
+    cells = count * table.shape[0]
+    if type(table) is not np.ndarray or index.size * table.shape[1] < 1 << 20 or cells > 16 * index.size:
+        return None
+    if table.dtype.itemsize < 4 or not np.isfinite(table).all():
+        return None
+    at = bag * table.shape[0]
+    at += index
+    found = np.bincount(at, None if scale is None else scale, cells)
+    return found.astype(table.dtype).reshape(count, table.shape[0])
+
+
+def bag_sum_backward(g: Any, scale: Any, shape: tuple[int, ...], index: Any, bag: Any) -> Any:
+    """The gradient of bag_sum's weight: each bag's gradient added to all its rows."""
+    times = _occurrences(g, scale, bag, index, shape[0])
+    if times is not None:
+        return np.matmul(times, g)
+    out = np.zeros(shape, g.dtype)
+    step = max(1, _ROWS // max(shape[1], 1))
+    for start in range(0, index.size, step):
+        part = slice(start, start + step)
+        rows = np.take(g, bag[part], 0)
+        if scale is not None:
+            rows *= scale[part, None]
+        add_rows(out, index[part], rows)
+    return out
 
 
 def bag_largest(weight: Any, index: Any, bag: Any, count: int) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.shape import clone, copy_with_gaps
+from microtorch.kernels.shape import clone, copy_with_gaps, empty_like
 
 # a basic key: numbers, slices, None, ... -----------------------------------------------------------------------------
 
@@ -89,6 +89,9 @@ def put_into(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> None
         np.add.at(x, key, value)
 
 
+_WIDE = 128  # elements from which a row is worth a call of its own
+
+
 def add_rows(out: Any, rows: Any, g: Any) -> Any:
     """Add g[i] to out[rows[i]], in place: rows sorted, runs of equal ones summed at once."""
     flat = rows.reshape(-1)
@@ -101,7 +104,12 @@ def add_rows(out: Any, rows: Any, g: Any) -> Any:
     flat = np.where(flat < 0, flat + out.shape[0], flat)
     if out.flags.c_contiguous and values.dtype == out.dtype:  # np.add.at is fast for flat places, slow for rows
         width = out.size // out.shape[0]
-        np.add.at(out.reshape(-1), (flat[:, None] * width + np.arange(width)).reshape(-1), values.reshape(-1))
+        if width >= _WIDE:
+            table = out.reshape(-1, width)
+            for row, value in zip(flat.tolist(), values.reshape(-1, width)):
+                table[row] += value
+        else:
+            np.add.at(out.reshape(-1), (flat[:, None] * width + np.arange(width)).reshape(-1), values.reshape(-1))
         return out
     order = np.argsort(flat, kind="stable")
     ordered = flat[order]
@@ -120,6 +128,24 @@ def along(index: Any, axis: int) -> tuple[Any, ...]:
     return tuple(key)
 
 
+def _places(index: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """`along`, as places in the flattened memory of a C-contiguous array of this shape: NumPy is fast at those."""
+    step, offset, at = 1, None, index
+    for i in range(len(shape) - 1, -1, -1):
+        if i == axis:
+            at = index * step if step != 1 else index
+        elif index.shape[i] > 1:
+            part = np.arange(0, index.shape[i] * step, step).reshape((-1,) + (1,) * (len(shape) - 1 - i))
+            offset = part if offset is None else offset + part
+        step *= shape[i]
+    return at if offset is None else at + offset
+
+
+def _flat(x: Any, index: Any) -> bool:
+    """Whether `_places` can be used."""
+    return type(x) is np.ndarray and type(index) is np.ndarray and x.flags.c_contiguous and index.size > 0
+
+
 def _first(index: Any) -> tuple[slice, ...]:
     """The key of the part of a source that an index covers."""
     return tuple(slice(n) for n in index.shape)
@@ -127,6 +153,8 @@ def _first(index: Any) -> tuple[slice, ...]:
 
 def gather(x: Any, index: Any, axis: int) -> Any:
     """out[i][j] = x[index[i][j]][j] for axis 0."""
+    if _flat(x, index):
+        return x.reshape(-1).take(_places(index, x.shape, axis))
     return x[along(index, axis)]
 
 
@@ -135,6 +163,8 @@ def gather_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> An
     out = np.zeros(shape, g.dtype)
     if index.size and index.shape[axis] == 1:  # no place is named twice
         out[along(index, axis)] = g
+    elif _flat(g, index):
+        np.add.at(out.reshape(-1), _places(index, shape, axis).reshape(-1), g.reshape(-1))
     else:
         np.add.at(out, along(index, axis), g)
     return out
@@ -149,7 +179,11 @@ def scatter(x: Any, index: Any, src: Any, axis: int) -> Any:
 
 def scatter_into(x: Any, index: Any, src: Any, axis: int) -> None:
     """`scatter`, in place."""
-    x[along(index, axis)] = src[_first(index)] if isinstance(src, np.ndarray) and src.ndim else src
+    value = src[_first(index)] if isinstance(src, np.ndarray) and src.ndim else src
+    if _flat(x, index):
+        x.reshape(-1)[_places(index, x.shape, axis)] = value
+    else:
+        x[along(index, axis)] = value
 
 
 def scatter_add(x: Any, index: Any, src: Any, axis: int) -> Any:
@@ -161,7 +195,11 @@ def scatter_add(x: Any, index: Any, src: Any, axis: int) -> Any:
 
 def scatter_add_into(x: Any, index: Any, src: Any, axis: int) -> None:
     """`scatter_add`, in place."""
-    np.add.at(x, along(index, axis), src[_first(index)])
+    value = src[_first(index)]
+    if _flat(x, index) and type(value) is np.ndarray:
+        np.add.at(x.reshape(-1), _places(index, x.shape, axis).reshape(-1), value.reshape(-1))
+    else:
+        np.add.at(x, along(index, axis), value)
 
 
 _REDUCE = {"sum": np.add, "add": np.add, "mean": np.add, "prod": np.multiply, "multiply": np.multiply,
@@ -186,14 +224,17 @@ def scatter_reduce(x: Any, index: Any, src: Any, axis: int, reduce: str, include
     The place's own value counts with include_self.
     """
     out = x.copy()
-    key = along(index, axis)
+    src = src[_first(index)]
+    target, key = out, along(index, axis)
+    if _flat(out, index) and type(src) is np.ndarray:
+        target, key, src = out.reshape(-1), _places(index, x.shape, axis).reshape(-1), src.reshape(-1)
     if not include_self:
-        out[key] = _neutral(reduce, x.dtype)
+        target[key] = _neutral(reduce, x.dtype)
     with np.errstate(all="ignore"):
-        _REDUCE[reduce].at(out, key, src[_first(index)])
+        _REDUCE[reduce].at(target, key, src)
         if reduce == "mean":
             count = np.full(x.shape, include_self, x.dtype if x.dtype.kind in "fc" else np.int64)
-            np.add.at(count, key, 1)
+            np.add.at(count.reshape(target.shape), key, 1)
             np.maximum(count, 1, out=count)
             out = (out / count if x.dtype.kind in "fc" else out // count).astype(x.dtype, copy=False)
     return out
@@ -228,7 +269,11 @@ def index_add_into(x: Any, index: Any, source: Any, axis: int, alpha: Any) -> No
     if x.dtype.kind == "b":
         np.logical_or.at(x, (slice(None),) * axis + (index,), source)
         return
-    np.add.at(np.moveaxis(x, axis, 0), index, np.moveaxis(source, axis, 0))
+    x, source = np.moveaxis(x, axis, 0), np.moveaxis(source, axis, 0)
+    if x.ndim > 1 and type(x) is type(source) is type(index) is np.ndarray and source.dtype == x.dtype:
+        add_rows(x, index, source)
+    else:
+        np.add.at(x, index, source)
 
 
 def index_copy(x: Any, index: Any, source: Any, axis: int) -> Any:
@@ -272,7 +317,9 @@ def put_flat(x: Any, index: Any, source: Any, accumulate: bool) -> Any:
         np.add.at(flat, index.reshape(-1), source.reshape(-1))
     else:
         flat[index.reshape(-1)] = source.reshape(-1)
-    return flat.reshape(x.shape)
+    out = empty_like(x, x.dtype)
+    out[...] = flat.reshape(x.shape)
+    return out
 
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:
@@ -285,7 +332,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Any:
 
 def masked_scatter(x: Any, mask: Any, source: Any) -> Any:
     """A copy of x with the elements of source, in order, where the mask is true."""
-    out = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)))
+    out = np.array(np.broadcast_to(x, np.broadcast_shapes(x.shape, mask.shape)), order="C")
     masked_scatter_into(out, mask, source)
     return out
 

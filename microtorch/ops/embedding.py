@@ -26,6 +26,8 @@ one_hot = unary("one_hot", K.one_hot)
 
 
 def _bag_weight(xp: Any, g: Any, scale: Any, weight_shape: Any, index: Any, bag: Any, by_frequency: bool) -> Any:
+    if not xp.recorded and not by_frequency:
+        return K.bag_sum_backward(g, scale, weight_shape, index, bag)
     rows = xp.index_select(g, bag, 0)
     if scale is not None:
         rows = rows * xp.unsqueeze(scale, 1)
