@@ -7,6 +7,7 @@ dtypes in conversion.py, its state in autograd/state.py.
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -218,6 +219,15 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     @property
     def grad(self) -> Tensor | None:
         """The gradient collected by `backward`, or None."""
+        if self._grad is None and self._node is not None and not (self.is_leaf or self.retains_grad):
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated for "
+                "a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+                "mistake, make sure you access the leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for "
+                "more informations.",
+                stacklevel=2,
+            )
         return self._grad
 
     @grad.setter

@@ -93,6 +93,11 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """The nodes of the inputs, each with the number of its output that was used."""
+        if isinstance(self, OpNode) and self.op.shown is not None:
+            steps = self.noted("shown")
+            if steps is None:
+                steps = self.note()["shown"] = tuple((step, 0) for step in Shown.of(self.op.shown, self))
+            return steps  # type: ignore[no-any-return]
         return tuple((named(e.parent), e.index) if type(e) is Output else (named(e), 0) for e in self.edges)
 
     def __repr__(self) -> str:
@@ -170,6 +175,32 @@ class Leaf(Node):
     def variable(self) -> Tensor | None:
         """The tensor, or None if it is gone."""
         return self._tensor()  # type: ignore[return-value]
+
+
+class Shown(Node):
+    """A step that PyTorch's graph has, and ours has not, since one node does several: only for who walks the graph."""
+
+    __slots__ = ("label",)
+
+    def __init__(self, label: str, edges: Sequence[Node | None], like: Node) -> None:
+        self.label, self.edges = label, edges
+        self.seq, self.shape, self.dtype = like.seq, like.shape, like.dtype
+        self.hooks = self.storage = self.notes = None
+
+    def name(self) -> str:
+        return self.label
+
+    @staticmethod
+    def of(parts: Sequence[Any], node: Node) -> list[Node | None]:
+        """The steps before a node: the number of an edge stands for it, (label, *parts) for a step of its own."""
+        steps: list[Node | None] = []
+        for part in parts:
+            if isinstance(part, int):
+                steps.append(named(node.edges[part]))
+            else:
+                before = Shown.of(part[1:], node)
+                steps.append(None if all(b is None for b in before) else named(Shown(part[0], before, node)))
+        return steps
 
 
 class Output(Node):
@@ -354,7 +385,7 @@ def named(node: Node | None) -> Node | None:
     """The node as its users see it: of a class that has the name of what it is, as `type(t.grad_fn).__name__` tells."""
     if node is not None:
         kind = type(node)
-        if kind is OpNode or kind.__name__ == "FunctionNode":
+        if kind is OpNode or kind is Shown or kind.__name__ == "FunctionNode":
             name = node.name()
             found = _classes.get((kind, name))
             if found is None:

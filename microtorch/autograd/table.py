@@ -95,6 +95,7 @@ class Op:
         if name in table:
             raise ValueError(f"the table already has an entry {name!r}")
         self.arithmetic = False
+        self.shown: Sequence[Any] | None = None  # the steps before it, where PyTorch's graph has more (node.Shown)
         self.name, self.kernel, self.inputs, self.outputs = name, kernel, tuple(inputs), outputs
         self.grad_name = grad_name or name.title().replace("_", "") + "Backward0"
         self.source = dict(formulas) if joint is None else {"joint": joint}

@@ -61,6 +61,11 @@ linear_batched_no_bias = op(
     x=_linear["x"],
     weight=_linear["weight"],
 )
+_weight = ("TBackward0", 1)
+linear.op.shown = (2, 0, _weight)  # type: ignore[attr-defined]
+linear_no_bias.op.shown = (0, _weight)  # type: ignore[attr-defined]
+linear_batched.op.shown = (("AddmmBackward0", 2, ("ViewBackward0", 0), _weight),)  # type: ignore[attr-defined]
+linear_batched_no_bias.op.shown = (("MmBackward0", ("ViewBackward0", 0), _weight),)  # type: ignore[attr-defined]
 
 # sums of products ----------------------------------------------------------------------------------------------------
 
