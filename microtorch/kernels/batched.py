@@ -443,7 +443,7 @@ def _any_batched(value: Any) -> int:
 def _example(value: Any, level: int, i: int) -> Any:
     """What the i-th example gets."""
     if type(value) is Batched:
-        return value.full[i] if value.level == level else value
+        return value.full[i, ...] if value.level == level else value
     if isinstance(value, (tuple, list)):
         parts = [_example(v, level, i) for v in value]
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
