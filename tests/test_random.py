@@ -34,7 +34,7 @@ torch.rand(2, dtype=float) | torch.rand(3, requires_grad=True) | torch.rand(3, o
 torch.rand(3, out=torch.zeros(3, dtype=torch.float64), dtype=torch.float32) | torch.rand(2, 3, out=torch.zeros(3, 2).t())
 torch.randn(20, generator=torch.Generator().manual_seed(5)) | torch.rand(3, generator=None)
 torch.randint(5) | torch.randint(5, (2,)) | torch.randint(5, 3) | torch.randint(1, 5, (2,)) | torch.randint(high=5, size=(2,))
-torch.randint(low=1, high=5, size=(2,)) | torch.randint(5.5, (2,)) | torch.randint(0, 5., (2,)) | torch.randint(0, 0, (2,))
+torch.randint(low=1, high=5, size=(2,)) | torch.randint(1, 11, size=(9,)) | torch.randint(3, high=9, size=(9,)) | torch.randint(5.5, (2,)) | torch.randint(0, 5., (2,)) | torch.randint(0, 0, (2,))
 torch.randint(5, (2,), dtype=torch.float32) | torch.randint(0, torch.tensor(5), (2,)) | torch.randint(5, size=[2, 3])
 torch.randint(0, 5, (2,), requires_grad=True) | torch.randint(True, (2,)) | torch.randint(-2**62, 2**62, (5,)) | torch.randint(0, 2, (9,), dtype=torch.bool)
 torch.randint(300, (4,), dtype=torch.uint8) | torch.randint(3, (2, 2), out=torch.zeros(4)) | torch.randint(2**40, (3,), dtype=torch.int64)
@@ -144,3 +144,29 @@ def test_generators_are_apart() -> None:
     assert np.array_equal(a.numpy(), microtorch.rand(2).numpy())
     assert microtorch.seed() == microtorch.initial_seed() != microtorch.seed()
     copy.copy(g)
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 2.0, 4.0])
+def test_gradients_of_gamma_and_dirichlet_samples(spread: float) -> None:
+    """All branches of the approximations, beside PyTorch's own on the same samples."""
+    from microtorch.kernels.random_gradients import dirichlet_grad, standard_gamma_grad
+
+    torch.manual_seed(0)
+    alpha = torch.exp(torch.randn(2000, 4, dtype=torch.float64) * spread)
+    x = torch._standard_gamma(alpha)
+    assert np.allclose(standard_gamma_grad(alpha.numpy(), x.numpy()), torch._standard_gamma_grad(alpha, x), 1e-10, 0)
+    x, total = torch._sample_dirichlet(alpha), alpha.sum(-1, True).expand_as(alpha).contiguous()
+    want = torch._dirichlet_grad(x, alpha, total).numpy()
+    assert np.allclose(dirichlet_grad(x.numpy(), alpha.numpy(), total.numpy()), want, 1e-6, 0, equal_nan=True)
+
+
+def test_gradients_of_samples_by_their_parameters() -> None:
+    grads = []
+    for library in (torch, microtorch):
+        library.manual_seed(0)
+        alpha = library.tensor([[0.5, 2.0, 9.0], [20.0, 8.0, 7.5]], requires_grad=True)
+        weights = library.arange(6.0).reshape(2, 3)
+        gamma = library.autograd.grad((library._standard_gamma(alpha) * weights).sum(), alpha)[0]
+        sample = library.distributions.Dirichlet(alpha).rsample()
+        grads.append((gamma.numpy(), library.autograd.grad((sample * weights).sum(), alpha)[0].numpy()))
+    assert np.allclose(grads[0][0], grads[1][0], 1e-5) and np.allclose(grads[0][1], grads[1][1], 1e-4, 1e-6)

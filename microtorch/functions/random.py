@@ -117,10 +117,9 @@ def randint(
 def _bounds(name: str, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, int, Any]:
     """(low, high, size) of randint's forms: (high, size), (low, high, size), any of them by name."""
     values = list(args)
-    wanted = ["low", "high", "size"] if len(values) == 3 or "low" in named else ["high", "size"]
-    given = dict(zip([w for w in wanted if w not in named] if len(values) < 3 else wanted, values))
-    given.update(named)
-    if len(values) > 3 or set(given) - {"low", "high", "size"} or not {"high", "size"} <= set(given):
+    wanted = ["low", "high", "size"] if len(values) + len(named) == 3 else ["high", "size"]
+    given = {**dict(zip(wanted, values)), **named}
+    if len(given) != len(values) + len(named) or set(given) != set(wanted):
         raise bad_call(name, args, named, [f"int high, {_SIZED}", f"int low, int high, {_SIZED}"])
     size = given["size"]
     at = len(values)
@@ -194,7 +193,7 @@ def randint_like(
 ) -> Tensor:
     """randint_like(input, low=0, high): integers from low to high - 1, with the shape, dtype and order of `input`."""
     need_tensor("randint_like", input)
-    low, high, _ = _bounds("randint_like", (*args, ()), named)
+    low, high, _ = _bounds("randint_like", args, {**named, "size": ()})
     stream = stream_of(generator, "randint_like")
     t = like("randint_like", input, dtype, layout, device, memory_format)
     stream.fill(t._data, "randint", low, high)
