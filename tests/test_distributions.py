@@ -72,6 +72,10 @@ ONE = {
     "Kumaraswamy(t([0.5, 3.0]), t([1.5, 2.5]))": "t([0.7, 0.1])",
     "NegativeBinomial(t([3.0, 5.0]), t([0.3, 0.6]))": "t([2.0, 4.0])",
     "FisherSnedecor(t([3.0, 5.0]), t([6.0, 2.0]))": "t([2.0, 0.4])",
+    "VonMises(t([0.5, -1.0]), t([1.5, 20.0]))": "t([0.7, -1.1])",
+    "VonMises(0.0, 1.0)": "t([0.7, -1.1])",
+    "LowRankMultivariateNormal(t([0.5, -1.0]), t([[1.0], [2.0]]), t([0.5, 1.0]))": "t([0.7, -1.1])",
+    "LowRankMultivariateNormal(torch.zeros(3, 2), t([[1.0], [2.0]]), t([0.5, 1.0]))": "t([0.7, -1.1])",
     "RelaxedBernoulli(t(0.5), t([0.3, 0.6]))": "t([0.2, 0.4])",
     "RelaxedOneHotCategorical(t(0.5), t([0.3, 0.6, 0.1]))": "t([0.2, 0.4, 0.4])",
     "LogisticNormal(t([0.5, -1.0]), t([1.5, 0.2]))": "t([0.2, 0.4, 0.4])",
@@ -96,7 +100,7 @@ def _names(library: Any) -> dict[str, Any]:
     names = {n: getattr(D, n) for n in ("Normal Bernoulli Categorical OneHotCategorical Multinomial Binomial Uniform "
              "Exponential Gamma Beta Dirichlet Poisson Geometric Laplace LogNormal MultivariateNormal Independent "
              "TransformedDistribution HalfNormal HalfCauchy Cauchy StudentT Chi2 MixtureSameFamily Gumbel Weibull Pareto "
-             "InverseGamma Kumaraswamy NegativeBinomial FisherSnedecor RelaxedBernoulli RelaxedOneHotCategorical "
+             "InverseGamma Kumaraswamy NegativeBinomial FisherSnedecor VonMises LowRankMultivariateNormal RelaxedBernoulli RelaxedOneHotCategorical "
              "LogisticNormal OneHotCategoricalStraightThrough kl_divergence").split()}  # fmt: skip
     return {**names, "D": D, "t": library.tensor, "copy": copy, "pickle": pickle}
 
@@ -303,8 +307,6 @@ def test_names_are_there() -> None:
         "ContinuousBernoulli",
         "GeneralizedPareto",
         "LKJCholesky",
-        "LowRankMultivariateNormal",
-        "VonMises",
         "Wishart",
     ):
         with pytest.raises(NotImplementedError, match=f"torch.distributions.{name}"):

@@ -79,6 +79,9 @@ from microtorch.distributions.log_normal import (
 from microtorch.distributions.logistic_normal import (
     LogisticNormal as LogisticNormal,
 )
+from microtorch.distributions.lowrank_multivariate_normal import (
+    LowRankMultivariateNormal as LowRankMultivariateNormal,
+)
 from microtorch.distributions.mixture_same_family import (
     MixtureSameFamily as MixtureSameFamily,
 )
@@ -141,17 +144,16 @@ from microtorch.distributions.transforms import (
 from microtorch.distributions.uniform import (
     Uniform as Uniform,
 )
+from microtorch.distributions.von_mises import VonMises as VonMises
 from microtorch.distributions.weibull import (
     Weibull as Weibull,
 )
 from microtorch.unsupported import absent as _absent
 
 _WHY = "this distribution is not written yet"
-ContinuousBernoulli, GeneralizedPareto, LKJCholesky, LowRankMultivariateNormal, VonMises, Wishart = (
-    _absent(__name__, name, _WHY)
-    for name in ("ContinuousBernoulli", "GeneralizedPareto", "LKJCholesky", "LowRankMultivariateNormal", "VonMises",
-                 "Wishart")
-)  # fmt: skip
+ContinuousBernoulli, GeneralizedPareto, LKJCholesky, Wishart = (
+    _absent(__name__, name, _WHY) for name in ("ContinuousBernoulli", "GeneralizedPareto", "LKJCholesky", "Wishart")
+)
 
 
 def __getattr__(name: str) -> object:
