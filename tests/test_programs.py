@@ -21,7 +21,17 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted((ROOT / "docs" / "examples").glob("*.py"))
 PROGRAMS = [*sorted((ROOT / "tests" / "programs").glob("*.py")), *EXAMPLES]
-LONG: set[str] = set()  # programs that take more than a few seconds
+LONG = {  # programs that take more than a few seconds
+    "annotated_transformer",
+    "control_sac_ddpg",
+    "diffusion_points",
+    "gpt_text",
+    "maml_sine",
+    "policy_gradient",
+    "reinforce_cartpole",
+    "resnet_digits",
+    "word_language_model",
+}
 MICROTORCH = [sys.executable, "-m", "microtorch", "run"]
 SECONDS = 120  # far above what any of them takes: a program that hangs fails instead of stopping the run
 
