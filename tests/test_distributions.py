@@ -134,9 +134,10 @@ REPARAMETRISED = [
     "Normal(a, b)", "Laplace(a, b)", "Cauchy(a, b)", "Gumbel(a, b)", "Exponential(b)", "Uniform(a, a + b)", "LogNormal(a, b)",
     "HalfNormal(b)", "Weibull(b, b + 1)", "Pareto(b, b + 1)", "Kumaraswamy(b, b + 1)", "MultivariateNormal(a, torch.diag(b))",
     "RelaxedBernoulli(t(0.5), logits=a)", "RelaxedOneHotCategorical(t(0.5), logits=a)", "LogisticNormal(a, b)",
-    "Independent(Normal(a, b), 1)", "OneHotCategoricalStraightThrough(logits=a)",
+    "Independent(Normal(a, b), 1)", "OneHotCategoricalStraightThrough(logits=a)", "Gamma(b, b + 1)", "Beta(b, b + 1)", "Dirichlet(b)",
+    "StudentT(b + 2, a, b)", "Chi2(b)", "InverseGamma(b, b)", "FisherSnedecor(b, b + 2)", "VonMises(a, b)"
 ]  # fmt: skip
-SCORED = [*REPARAMETRISED[:-1], "Bernoulli(logits=a)", "Categorical(logits=a)", "Binomial(5, logits=a)", "Geometric(logits=a)",
+SCORED = [*REPARAMETRISED[:16], "Bernoulli(logits=a)", "Categorical(logits=a)", "Binomial(5, logits=a)", "Geometric(logits=a)",
           "Poisson(b)", "Gamma(b, b + 1)", "Beta(b, b + 1)", "Dirichlet(b)", "StudentT(b + 2, a, b)", "Chi2(b)",
           "InverseGamma(b, b)", "NegativeBinomial(b, logits=a)", "FisherSnedecor(b, b)", "Multinomial(3, logits=a)",
           "OneHotCategorical(logits=a)", "MixtureSameFamily(Categorical(logits=a), Normal(a, b))"]  # fmt: skip
