@@ -66,8 +66,9 @@ def cast(input: Any, dtype: Any) -> Any:
 grad_copy = unary("grad_copy", lambda x: x.copy("K"), x=lambda xp, g: g, grad_name="CopyBackwards")
 clone = unary("clone", copied, x=lambda xp, g: g)
 contiguous = unary("contiguous", lambda x: x.copy("C"), x=lambda xp, g: g, grad_name="CloneBackward0")
-relu_backward = binary("relu_backward", K.relu_backward,
-                       x=lambda xp, g, y: xp.relu_backward(g, y), y=locally_constant)  # fmt: skip
+relu_backward = binary("relu_backward", K.relu_backward, grad_name="ThresholdBackwardBackward0",
+                       x=lambda xp, g, y: xp.relu_backward(g, y),
+                       y=lambda xp, g: xp.zeros_like(g))  # fmt: skip  # PyTorch has zeros here, and biases get them
 
 # arithmetic ----------------------------------------------------------------------------------------------------------
 neg = unary("neg", K.negative, x=lambda xp, g: -g)
