@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import select
+from microtorch.kernels.pieces import by_pieces
 from microtorch.kernels.pointwise import quiet
 
 _add: Any = np.add.reduce
@@ -43,14 +43,24 @@ def mse_slope(x: Any, y: Any, g: Any, scale: float) -> Any:
 
 def smooth_l1_loss(x: Any, y: Any, reduction: str, beta: float) -> Any:
     """(x - y)^2 / (2 beta) where |x - y| < beta, else |x - y| - beta / 2."""
+    if beta == 0:
+        return reduced(np.abs(x - y), reduction)
+    return reduced(_huber(x, y, beta) / beta, reduction)
+
+
+@by_pieces
+def _huber(x: Any, y: Any, delta: float) -> Any:
+    """With d = |x - y| and m = min(d, delta): m (d - m / 2)."""
     d = np.abs(x - y)
-    return reduced(select.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta), reduction)
+    near = np.clip(d, 0, delta)
+    d -= near * 0.5
+    d *= near
+    return d
 
 
 def huber_loss(x: Any, y: Any, reduction: str, delta: float) -> Any:
     """(x - y)^2 / 2 where |x - y| <= delta, else delta (|x - y| - delta / 2)."""
-    d = np.abs(x - y)
-    return reduced(select.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
+    return reduced(_huber(x, y, delta), reduction)
 
 
 # binary classification -----------------------------------------------------------------------------------------------

@@ -482,6 +482,8 @@ def nan_to_num(x: Any, nan: float | None, posinf: float | None, neginf: float | 
     """NaN and infinities replaced: by 0 and the dtype's largest and smallest numbers unless told otherwise."""
     if x.dtype.kind not in "fc":
         return clone(x)
+    if type(x) is np.ndarray and np.isfinite(x).all():
+        return clone(x)
     return np.nan_to_num(clone(x), copy=False, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 

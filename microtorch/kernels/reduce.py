@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,10 @@ def logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def nansum(x: Any, axis: Axis, keepdims: bool) -> Any:
     """The sum of what is not NaN."""
+    if x.dtype.kind in "fc" and type(x) is np.ndarray:  # most have none, which the sum shows
+        total = sum(x, axis, keepdims)
+        if not np.isnan(total).any():
+            return total
     return sum(np.where(np.isnan(x), np.zeros((), x.dtype), x) if x.dtype.kind in "fc" else x, axis, keepdims)
 
 
@@ -270,7 +275,19 @@ def _running(ufunc: Any, x: Any, axis: int) -> Any:
         return x.copy()
     if x.dtype == np.float16:
         return np.ascontiguousarray(ufunc.accumulate(x, axis, np.float32).astype(np.float16))
-    return ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
+    return _scanned(ufunc, x, axis)
+
+
+def _scanned(ufunc: Any, x: Any, axis: int) -> Any:
+    """ufunc.accumulate along the axis, contiguous; of many rows at once by steps along the axis, since NumPy takes row
+    after row, in which each element waits for the one before it."""
+    n = x.shape[axis]
+    if type(x) is not np.ndarray or x.size < _LARGE or x.size < 256 * n:
+        return ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
+    steps = np.array(np.moveaxis(x, axis, 0), order="C")
+    for before, here in itertools.pairwise(steps):
+        ufunc(before, here, out=here)
+    return np.ascontiguousarray(np.moveaxis(steps, 0, axis))
 
 
 def cumsum(x: Any, axis: int) -> Any:
@@ -287,14 +304,14 @@ def _running_extreme(x: Any, axis: int, ufunc: Any) -> tuple[Any, Any]:
     """Running extremes and the last places where they were met (NaN wins)."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    values = ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
+    values = _scanned(ufunc, x, axis)
     met = x == values
     if x.dtype.kind == "f":
         met |= np.isnan(x)
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
-    places = np.where(met, np.arange(x.shape[axis]).reshape(shape), 0)
-    return values, np.maximum.accumulate(places, axis)
+    places = np.multiply(met, np.arange(x.shape[axis], dtype=np.int32).reshape(shape))
+    return values, _scanned(np.maximum, places, axis).astype(np.int64)
 
 
 def cummax(x: Any, axis: int) -> tuple[Any, Any]:

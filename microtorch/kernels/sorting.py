@@ -59,8 +59,32 @@ def kthvalue(x: Any, k: int, axis: int, keepdims: bool) -> tuple[Any, Any]:
     """The k-th smallest element along the axis, and its place."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    places = np.take(argsort(x, axis), [k - 1], axis)
-    return _taken(x, places, axis, keepdims)
+    rank = np.full([1 if i == axis else m for i, m in enumerate(x.shape)], k - 1)
+    return _taken(x, _place_of_rank(x, rank, axis), axis, keepdims)
+
+
+def _place_of_rank(x: Any, rank: Any, axis: int) -> Any:
+    """Where the element stands that would come to the place `rank` (of length 1 along the axis) in a stable sort.
+
+    Long rows are sorted by value alone, which is much faster than with their places; then the value is looked for.
+    """
+    if x.shape[axis] <= 64 or type(x) is not np.ndarray or not rank.size:
+        return np.take_along_axis(argsort(x, axis), rank, axis)
+    first = rank.flat[0]
+    if (rank == first).all():
+        values = np.take(np.partition(x, first, axis), [first], axis)
+    else:
+        values = np.take_along_axis(np.sort(x, axis), rank, axis)
+    equal = np.equal(x, values)
+    before = np.count_nonzero(np.less(x, values), axis, keepdims=True)
+    if x.dtype.kind == "f" and np.isnan(values).any():  # NaN come last
+        missing = np.isnan(x)
+        equal |= missing & np.isnan(values)
+        before = np.where(np.isnan(values), x.shape[axis] - np.count_nonzero(missing, axis, keepdims=True), before)
+    further = rank - before  # how many equal ones stand before it
+    if further.any():
+        equal = np.cumsum(equal, axis) > further
+    return np.argmax(equal, axis, keepdims=True)
 
 
 def _taken(x: Any, places: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
@@ -72,14 +96,13 @@ def median(x: Any, axis: int, keepdims: bool, ignore_nan: bool) -> tuple[Any, An
     """The middle element (of an even number the lower) along the axis, and its place; NaN if there is one."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
-    order = argsort(x, axis)
     n = x.shape[axis]
     if x.dtype.kind == "f":
         real = n - np.count_nonzero(np.isnan(x), axis, keepdims=True)
         middle = np.maximum(real - 1, 0) // 2 if ignore_nan else np.where(real < n, real, (n - 1) // 2)
     else:
         middle = np.full([1 if i == axis else m for i, m in enumerate(x.shape)], (n - 1) // 2)
-    return _taken(x, np.take_along_axis(order, middle, axis), axis, keepdims)
+    return _taken(x, _place_of_rank(x, middle, axis), axis, keepdims)
 
 
 def median_all(x: Any, ignore_nan: bool) -> Any:

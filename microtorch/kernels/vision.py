@@ -34,8 +34,33 @@ def take_axes(x: Any, sources: tuple[Any, ...]) -> Any:
     first = x.ndim - len(sources)
     for i, index in enumerate(sources):
         if index is not None:
-            x = np.take(x, index, first + i)
+            x = _taken(x, index, first + i)
     return x
+
+
+_LARGE = 1 << 14  # elements from which a long run of neighbours is copied as one
+
+
+def _longest_run(index: Any) -> slice:
+    """The longest part of the indices that rise by 1."""
+    ends = np.concatenate((np.flatnonzero(np.diff(index) != 1), [index.size - 1])) + 1
+    starts = np.concatenate(([0], ends[:-1]))
+    longest = np.argmax(ends - starts)
+    return slice(int(starts[longest]), int(ends[longest]))
+
+
+def _taken(x: Any, index: Any, axis: int) -> Any:
+    """np.take, of which padding is mostly one long run."""
+    run = _longest_run(index) if x.size >= _LARGE and type(x) is np.ndarray and index.size else slice(0, 0)
+    if 2 * (run.stop - run.start) < index.size or not index.size:
+        return np.take(x, index, axis)
+    out = np.empty((*x.shape[:axis], index.size, *x.shape[axis + 1 :]), x.dtype)
+    head = (slice(None),) * axis
+    from_ = int(index[run.start])
+    out[(*head, run)] = x[(*head, slice(from_, from_ + run.stop - run.start))]
+    for part in (slice(0, run.start), slice(run.stop, index.size)):
+        out[(*head, part)] = np.take(x, index[part], axis)
+    return out
 
 
 def take_axes_backward(g: Any, shape: Ints, sources: tuple[Any, ...]) -> Any:
@@ -57,6 +82,14 @@ def _added_back(g: Any, axis: int, size: int, index: Any) -> Any:
         for k in range(2, times):
             total += blocks[(slice(None),) * (axis + 1) + (k,)]
         return total
+    run = _longest_run(index) if g.size >= _LARGE and type(g) is np.ndarray else slice(0, 0)
+    if index.size - (run.stop - run.start) <= 16:
+        head = (slice(None),) * axis
+        whole = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), g.dtype)
+        whole[(*head, slice(int(index[run.start]), int(index[run.start]) + run.stop - run.start))] = g[(*head, run)]
+        for j in (*range(run.start), *range(run.stop, index.size)):
+            whole[(*head, index[j])] += g[(*head, j)]
+        return whole
     lead, tail = math.prod(g.shape[:axis]), math.prod(g.shape[axis + 1 :])
     out = np.zeros(lead * size * tail, g.dtype)  # np.add.at is fast for flat indices only
     places = (np.arange(lead)[:, None] * size + index)[..., None] * tail + np.arange(tail)
