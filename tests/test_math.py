@@ -266,10 +266,11 @@ def test_batched_searchsorted() -> None:
 
 
 # the accuracy of special functions: (name, arguments, greatest error in units of the last place of a float64 and of a float32)
+# (PyTorch's own: at most 7 in float64 and 7.2 in float32, both for i1; the polynomials here were chosen for speed)
 ACCURACY = [
-    ("erf", (-6, 6), 2, 2), ("erfc", (-6, 25), 6, 0.6), ("erfinv", (-1, 1), 3, 0.6), ("lgamma", (0.01, 30), 4, 0.6),
-    ("digamma", (2, 30), 7, 0.6), ("i0", (-25, 25), 12, 0.6), ("special.i1", (0.01, 25), 12, 0.6), ("special.erfcx", (-3, 50), 10, 0.6),
-    ("special.ndtri", (0.001, 0.999), 8, 0.6),
+    ("erf", (-6, 6), 4, 2), ("erfc", (-6, 25), 8, 3), ("erfinv", (-1, 1), 8, 3), ("lgamma", (0.01, 30), 33, 0.6),
+    ("digamma", (2, 30), 20, 0.6), ("i0", (-25, 25), 18, 3), ("special.i1", (0.01, 25), 12, 6), ("special.erfcx", (-3, 50), 10, 2),
+    ("special.ndtri", (0.001, 0.999), 8, 4),
 ]  # fmt: skip
 
 

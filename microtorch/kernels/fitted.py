@@ -20,19 +20,16 @@ BLOCK = 16384  # elements at a time: what a function needs of them stays in the 
 def polynomial(function: Callable[[Any], Any], degree: int) -> tuple[float, ...]:
     """The coefficients, of the highest power first, of the polynomial that interpolates `function` on [-1, 1]."""
     n = degree + 1
-    angles = (np.arange(n) + 0.5) * np.pi / n
-    weights = np.cos(np.outer(np.arange(n), angles)) @ function(np.cos(angles)) * (2 / n)
+    odd = 2 * np.arange(n) + 1
+    turns = np.outer(np.arange(n), odd) % (4 * n)  # in whole numbers: the cosine of a large angle would lose digits
+    weights = np.cos(turns * (np.pi / (2 * n))) @ function(np.cos(odd * (np.pi / (2 * n)))) * (2 / n)
     weights[0] /= 2
-    total = np.zeros(n)
-    last, this = (
-        np.zeros(n),
-        np.zeros(n),
-    )  # Chebyshev's polynomials T(k - 1) and T(k) by powers: T(k + 1) = 2 t T(k) - T(k - 1)
+    total, last, this = np.zeros(n), np.zeros(n), np.zeros(n)
     this[0] = 1
-    for k in range(n):
+    for k in range(n):  # Chebyshev's polynomials by powers: T(k + 1) = 2 t T(k) - T(k - 1)
         total += weights[k] * this
         last, this = this, (1 if k == 0 else 2) * np.roll(this, 1) - last
-    return tuple(float(c) for c in total[::-1])
+    return tuple(total[::-1].tolist())
 
 
 @functools.cache

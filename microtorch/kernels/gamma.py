@@ -59,7 +59,7 @@ def _fit_lgamma(t: Any) -> Any:
 
 def _fit_digamma(t: Any) -> Any:
     """(log z - digamma(z)) z for z >= 1; t = 2 / z - 1."""
-    z = 2 / (t + 1)
+    z = 2 / (t.astype(np.longdouble) + 1)  # (the terms below cancel)
     x, total = z, np.zeros_like(z)
     for _ in range(10):  # digamma(x + 1) = digamma(x) + 1 / x (6.3.5), up to 10
         low = x < 10
@@ -97,7 +97,7 @@ def _lgamma(x: Any, exact: bool) -> Any:
     some = negative.any()
     out = _log_gamma_positive(np.where(negative, 1 - x, x) if some else x, 18 if exact else 12)
     from_middle = np.abs(x - 1.5)
-    near = from_middle < 0.75 if exact else np.abs(from_middle - 0.5) < 1e-3  # (for float32 only beside the zeros)
+    near = from_middle < 1 if exact else np.abs(from_middle - 0.5) < 1e-3  # (for float32 only beside the zeros)
     if near.any():
         out[near] = _log_gamma_near_2(x[near])
     if some:
