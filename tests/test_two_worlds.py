@@ -43,6 +43,8 @@ ELSEWHERE |= dict.fromkeys(
 # no derivative in PyTorch (zeros), or none yet (an error that names it)
 ELSEWHERE |= dict.fromkeys("bernoulli_p binomial standard_gamma sample_dirichlet".split(), "tests/test_random.py")
 
+ELSEWHERE |= dict.fromkeys(["ldl_factor", "ldl_solve"], "no derivative in PyTorch either: tests/test_linalg.py")
+ELSEWHERE["matmul_viewed"] = "tests/test_linalg.py"
 ELSEWHERE["lstm_layer"] = "float32 only; in float64 the same formula is reached as lstm_layer_unfused"
 ELSEWHERE["grad_copy"] = "tests/test_autograd.py"  # what backward(create_graph=True) leaves in .grad
 ELSEWHERE |= dict.fromkeys("batch unbatch batch_sum batch_spread".split(), "tests/test_func.py")

@@ -6,6 +6,7 @@ G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th edition (2013), where an
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -324,10 +325,10 @@ def eigvals(a: Any) -> Any:
     return np.linalg.eigvals(a).astype(kind) if a.size else np.zeros(a.shape[:-1], kind)
 
 
-def _svd(a: Any, full_matrices: bool, vectors: bool = True) -> Any:
-    """NumPy's, with PyTorch's error."""
+def _converged(a: Any, values: Callable[[], Any]) -> Any:
+    """NumPy's singular values, with PyTorch's error."""
     try:
-        return np.linalg.svd(a, full_matrices, vectors)
+        return values()
     except np.linalg.LinAlgError:
         bad = ~np.isfinite(a).all((-1, -2))
         raise LinAlgError(
@@ -339,7 +340,7 @@ def _svd(a: Any, full_matrices: bool, vectors: bool = True) -> Any:
 def svd(a: Any, full_matrices: bool) -> tuple[Any, Any, Any]:
     """U, S, V^H with U S V^H = a; the singular values S fall."""
     if a.size:
-        u, s, vh = _svd(a, full_matrices)
+        u, s, vh = _converged(a, lambda: np.linalg.svd(a, full_matrices))
         return u, s, vh
     *batch, m, n = a.shape
     k = min(m, n)
@@ -356,7 +357,9 @@ def svd(a: Any, full_matrices: bool) -> tuple[Any, Any, Any]:
 
 def svdvals(a: Any) -> Any:
     """The singular values, falling."""
-    return _svd(a, False, False) if a.size else np.zeros((*a.shape[:-2], min(a.shape[-2:])), a.real.dtype)
+    if a.size:
+        return _converged(a, lambda: np.linalg.svd(a, compute_uv=False))
+    return np.zeros((*a.shape[:-2], min(a.shape[-2:])), a.real.dtype)
 
 
 def pinv(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
@@ -368,7 +371,7 @@ def pinv(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
         s, vh = np.abs(values), adjoint(u)
         inverse = 1 / np.where(values == 0, 1, values)
     else:
-        u, s, vh = _svd(a, False)
+        u, s, vh = svd(a, False)
         inverse = 1 / np.where(s == 0, 1, s)
     limit = np.maximum(atol, rtol * np.max(s, -1, keepdims=True))
     inverse = np.where(s > limit, inverse, 0).astype(s.dtype)
