@@ -104,7 +104,9 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     if not is_tensor:
         value = dtypes.fill_number(value if isinstance(value, (int, float, complex)) else int(value), x._data.dtype)
     elif advanced is not None and value._data.size == 1 and _fills(x, key, advanced):  # whatever its dtype is
-        value = value if value._data.dtype == x._data.dtype else P.cast(value, x._data.dtype)
+        if value._data.dtype != x._data.dtype:
+            dtypes.fill_number(value._data.item(), x._data.dtype)  # raises
+            value = P.cast(value, x._data.dtype)
     elif advanced is not None and value._data.dtype != x._data.dtype:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
         raise RuntimeError(

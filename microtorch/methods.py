@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch import indexing
+from microtorch import dtypes, indexing
 from microtorch.autograd import inplace
 from microtorch.autograd.inplace import assign, in_place, old_value
 from microtorch.autograd.state import TensorBase, wrap
@@ -124,7 +124,12 @@ class TensorMethods(TensorBase):
     __mul__ = P.mul.operator  # type: ignore[attr-defined]
     __rmul__ = _reversed(P.mul)
     __truediv__ = P.div.operator  # type: ignore[attr-defined]
-    __rtruediv__ = __rdiv__ = _operator(FP.number_over)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        numbers = (int, float, complex, np.generic, np.ndarray, TensorBase)
+        return FP.number_over(self, other) if isinstance(other, numbers) else NotImplemented
+
+    __rdiv__ = __rtruediv__
     __floordiv__ = P.floor_divide.operator  # type: ignore[attr-defined]
     __rfloordiv__ = _reversed(P.floor_divide)
     __mod__ = _operator(FP.remainder)
@@ -339,11 +344,13 @@ class TensorMethods(TensorBase):
 
     def cumsum_(self, dim: int, *, dtype: Any = None) -> Tensor:
         """`cumsum`, in place."""
-        return assign_checked(self, FR.cumsum(old_value(self), dim, dtype=self.dtype if dtype is None else dtype))
+        kind = dtypes.of[self._data.dtype] if dtype is None else dtype
+        return assign_checked(self, FR.cumsum(old_value(self), dim, dtype=kind))
 
     def cumprod_(self, dim: int, *, dtype: Any = None) -> Tensor:
         """`cumprod`, in place."""
-        return assign_checked(self, FR.cumprod(old_value(self), dim, dtype=self.dtype if dtype is None else dtype))
+        kind = dtypes.of[self._data.dtype] if dtype is None else dtype
+        return assign_checked(self, FR.cumprod(old_value(self), dim, dtype=kind))
 
     sort, argsort, msort, topk, kthvalue, mode = FO.sort, FO.argsort, FO.msort, FO.topk, FO.kthvalue, FO.mode
     median, nanmedian, quantile, nanquantile = FO.median, FO.nanmedian, FO.quantile, FO.nanquantile

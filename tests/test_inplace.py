@@ -176,3 +176,66 @@ def test_an_index_written_later() -> None:
     ):
         program = f"x = torch.arange(4.0).requires_grad_()\ni = torch.tensor([1, 2])\ny = {use}\ni += 1\ny.sum().backward()\nx.grad"
         assert difference(program) is None, use
+
+
+# what the fuzzer found, by its cause ---------------------------------------------------------------------------------
+FOUND = r"""
+e=torch.tensor([2.5],requires_grad=True);w=torch.tensor([0.5],dtype=torch.float64);w.float_power_(e);w.sum().backward()\n(w,e.grad)
+v=torch.ones(3,2,requires_grad=True);z=torch.ones(3,2);i=torch.tensor([[0,1]]*3);z.scatter_reduce_(1,i,v,'amax',include_self=False);z.sum().backward()\n(z,v.grad)
+x=torch.tensor(1.2,requires_grad=True);y=x.exp2();d=torch.dstack([y,y])\nwith torch.no_grad(): y.scatter_reduce_(0,torch.tensor(0),torch.tensor(.2),'prod')\nd.sum().backward()\nx.grad
+x=torch.ones(3,requires_grad=True)\nx.long().requires_grad
+x=torch.arange(3.).requires_grad_();x.expand(2,3).as_strided((2,),(1,)).sum().backward()\nx.grad
+x=torch.ones(2,2,requires_grad=True)*1;y=x@torch.ones(2,2);x.mul_(2);y.sum().backward()\ny
+x=torch.ones(3,requires_grad=True)*1;y=x.sort()[0];y.mul_(2);y.sum().backward()\ny
+x=torch.tensor(2.,requires_grad=True)*1;x[x==0]=-2;x.backward()\nx
+x=torch.zeros(4)[1:]\n(torch.add(torch.ones(7),1,out=x),x.storage_offset(),x._version)
+x=torch.ones(2,dtype=torch.float32)\ntorch.add(x,torch.tensor([3,4],dtype=torch.uint8),alpha=-1)
+x=torch.arange(6.).reshape(2,3)\n(x.expand(2,2,3).square().view(-1),x.bool().expand(2,2,3).log1p().view(-1).shape)
+x=torch.arange(12.).reshape(3,4).T\n(x.sum(0,keepdim=True),x.cumsum(0),x.roll(1,0),x.scatter(0,torch.zeros(1,3,dtype=torch.int64),1.),x.erf().stride())
+x=torch.zeros(7,3)\n(x.fill_diagonal_(1,wrap=True),torch.zeros(2,2,2).fill_diagonal_(2))
+x=torch.ones(3,requires_grad=True);y=x*2;x.requires_grad_(False);y.sum().backward()\nx.grad
+"""
+
+
+@pytest.mark.parametrize("program", [line.replace(r"\n", "\n") for line in FOUND.strip().splitlines()])
+def test_what_the_fuzzer_found(program: str) -> None:
+    statements, _, last = program.rpartition("\n")
+    assert difference(f"{statements.replace(';', chr(10))}\n{last}") is None
+
+
+def test_memory_is_let_go() -> None:
+    """A node keeps its output's storage (for its version), but not the memory."""
+    import weakref
+
+    import microtorch as torch
+
+    a = torch.ones(1000, requires_grad=True)
+    b = a + 1
+    memory = weakref.ref(b._data)
+    total = b.view(-1).sum()
+    del b
+    assert memory() is None
+    total.backward()
+    assert a.grad.sum() == 1000
+
+
+def test_errors_leave_everything_as_it_was() -> None:
+    import microtorch as torch
+
+    a = torch.ones(3, requires_grad=True)
+    s = (a * 2).exp()
+    s.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        s.sum().backward()
+    assert torch.is_grad_enabled() and a.grad is None
+    b = torch.zeros(2, 3)
+    for wrong in (
+        lambda: b.add_(torch.ones(4)),
+        lambda: b.copy_(torch.ones(3, 3)),
+        lambda: b.clamp_(min=torch.ones(5)),
+    ):
+        with pytest.raises(RuntimeError):
+            wrong()
+    with pytest.raises((RuntimeError, IndexError)):
+        b[5] = 1
+    assert b.tolist() == [[0] * 3] * 2 and b._version == 0 and torch.is_grad_enabled()

@@ -19,7 +19,7 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.autograd.modes import is_inference, mode
 from microtorch.autograd.node import Hooks, Leaf, Node, OpNode, written
-from microtorch.autograd.state import TensorBase, wrap
+from microtorch.autograd.state import TensorBase, storage_of, wrap
 from microtorch.kernels.batched import WritesUnbatched, level_of, running
 from microtorch.ops import index as I
 
@@ -286,6 +286,7 @@ def old_value(x: Any, *others: Any) -> Any:
         x._node is not None or any(isinstance(t, TensorBase) and t._node is not None for t in others)
     )
     check_writable(x, recorded)
+    storage_of(x)  # x, not what stands in for it, is the output of its node
     return wrap(x._data.copy() if recorded else x._data, x._node)
 
 
@@ -343,7 +344,10 @@ def in_place(entry: Callable[..., Any], ufunc: Any = None, no_number: bool = Fal
                         edges = (self._node, *(a._node if isinstance(a, TensorBase) else None for a in args))
                         place(self, OpNode(op, edges, plans[mask](op.collect((self, *args), (data,), ())), data))
                     return self
-        source = wrap(data.copy(), self._node) if mask and keeps_x[mask] else self
+        source = self
+        if mask and keeps_x[mask]:
+            storage_of(self)  # self, not what stands in for it, is the output of its node
+            source = wrap(data.copy(), self._node)
         assign(self, entry(source, *args))
         return self
 
@@ -370,6 +374,8 @@ def write(
         is_tensor = isinstance(t, TensorBase)
         edges.append(t._node if is_tensor else None)
         arrays.append(t._data if is_tensor else t)
+    if running.levels and max(map(level_of, arrays), default=0) > level_of(x._data):
+        raise WritesUnbatched
     recorded = mode.enabled and any(e is not None for e in edges)
     check_writable(x, recorded, overlap)
     recorded = recorded and x._data.dtype.kind in "fc"
@@ -382,8 +388,6 @@ def write(
                 and not (t._data.dtype.kind == "b" and op.name == "masked_scatter" and t is others[0])
             ):
                 check_overlap(x, t, op.name in _NO_OVERLAP, op.name == "copy")
-    if running.levels and max(map(level_of, arrays), default=0) > level_of(x._data):
-        raise WritesUnbatched
     into(x._data, *arrays, *constants)
     if recorded:
         mask = sum(1 << i for i, e in enumerate(edges) if e is not None)

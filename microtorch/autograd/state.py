@@ -159,7 +159,7 @@ def storage_of(t: TensorBase) -> Storage:
     storage = t._storage
     if storage is None:
         storage = t._storage = Storage(t._data)
-        if t._node is not None:
+        if t._node is not None and t._node.storage is None:  # (another tensor may stand in for the one it made)
             t._node.storage = storage
     return storage
 
@@ -219,7 +219,7 @@ def view_of(parent: TensorBase, data: Array, node: Node | None, track: bool = Tr
     storage = parent._storage
     if storage is None:
         storage = parent._storage = Storage(parent._data)
-        if parent._node is not None:
+        if parent._node is not None and parent._node.storage is None:
             parent._node.storage = storage
     t._storage = storage
     base = parent._base

@@ -271,9 +271,9 @@ def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
         number = number.item()
     dtype = dtypes.promoted_with_number(a.dtype, number)
     a = as_dtype(a, dtype)
+    if type(number) is int and not -(2**63) <= number < 2**64:
+        raise OverflowError("int too big to convert")
     if dtype.kind in "iu":
-        if not -(2**63) <= number < 2**64:
-            raise OverflowError("int too big to convert")
         number = np.array(number).astype(dtype)[()]  # wraps around, as PyTorch's cast does
     else:
         with np.errstate(all="ignore"):
@@ -387,7 +387,10 @@ def binary(
             if a.dtype is not b.dtype:
                 if check is not None:
                     check(a, b)
-                a, b = promote(a, b)
+                if to_float and a.dtype.kind in "iub" and b.dtype.kind in "iub":
+                    a, b = as_float(a), as_float(b)
+                else:
+                    a, b = promote(a, b)
             if scalars is not None and not a.ndim and not b.ndim:
                 a, b, compute = a[()], b[()], scalars
         else:

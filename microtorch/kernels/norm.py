@@ -51,7 +51,7 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
     n = 1
     for size in shape:
         n *= size
-    rows = x.reshape(x.size // n if n else 0, n)
+    rows = np.ascontiguousarray(x).reshape(x.size // n if n else 0, n)
     out, mean, rstd = standardize(rows, eps)
     if weight is not None:
         out *= weight.reshape(-1)
@@ -86,7 +86,8 @@ def _by_channel(v: Any, x: Any) -> Any:
 @quiet
 def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> tuple[Any, Any, Any]:
     """Each group of channels of each sample standardized, then scaled and shifted by channel; x (N, C, ...)."""
-    rows = x.reshape(x.shape[0] * groups, x.size // (x.shape[0] * groups) if x.size else 0)
+    flat = np.ascontiguousarray(x)
+    rows = flat.reshape(x.shape[0] * groups, x.size // (x.shape[0] * groups) if x.size else 0)
     out, mean, rstd = standardize(rows, eps)
     out = out.reshape(x.shape)
     if weight is not None:

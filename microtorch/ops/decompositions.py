@@ -97,7 +97,7 @@ inverse = unary("inverse", lambda x, name: K.checked_inverse(name, x), x=_invers
 inverse_ex = op("inverse_ex", K.inverse, inputs="x", outputs=2, x=_inverse_ex_x, grad_name="LinalgInvExBackward0")
 
 
-def _solve(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any, left: bool, vectors: bool) -> list[Any]:
+def _solve(xp: Any, g: Any, needs: Any, x: Any, out: Any, left: bool, vectors: bool) -> list[Any]:
     """a x = b: gb = a^-H g, ga = -gb x^H; x a = b is a^T x^T = b^T."""
     if vectors:
         g, out = xp.unsqueeze(g, -1), xp.unsqueeze(out, -1)
@@ -116,8 +116,8 @@ def _solve(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any, left: bool, ve
 solve = op("solve", K.solve, inputs="x y", joint=_solve, grad_name="LinalgSolveExBackward0")
 
 
-def _solve_ex(xp: Any, g: Any, needs: Any, x: Any, y: Any, out0: Any, left: bool, vectors: bool) -> list[Any]:
-    return _solve(xp, g, needs, x, y, out0, left, vectors)
+def _solve_ex(xp: Any, g: Any, needs: Any, x: Any, out0: Any, left: bool, vectors: bool) -> list[Any]:
+    return _solve(xp, g, needs, x, out0, left, vectors)
 
 
 solve_ex = op("solve_ex", K.solve_ex, inputs="x y", outputs=2, joint=_solve_ex, grad_name="LinalgSolveExBackward0")

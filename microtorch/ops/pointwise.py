@@ -15,7 +15,7 @@ import numpy as np
 
 from microtorch.autograd.table import arrays, binary, locally_constant, op, tensors, unary, view
 from microtorch.kernels import pointwise as K, select
-from microtorch.kernels.shape import clone as copied
+from microtorch.kernels.shape import clone as copied, contiguous as contiguous_result
 
 arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
 tensors.is_complex = lambda x: x._data.dtype.kind == "c"  # type: ignore[attr-defined]
@@ -154,7 +154,8 @@ def _number_pow(xp: Any, g: Any, x: Any, out: Any, base: Any) -> Any:
     return g * (out * (math.log(base) if base > 0 else math.nan))
 
 
-number_pow = unary("number_pow", lambda x, base: K.number_power(x, base), x=_number_pow, grad_name="PowBackward2")
+number_pow = unary("number_pow", contiguous_result(lambda x, base: K.number_power(x, base)), x=_number_pow,
+                   grad_name="PowBackward2")  # fmt: skip
 
 # exponentials and roots ----------------------------------------------------------------------------------------------
 exp = unary("exp", np.exp, to_float=True, x=lambda xp, g, out: g * out)

@@ -11,6 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 from microtorch.autograd.table import op, unary
+from microtorch.kernels.random_gradients import (
+    dirichlet_grad as dirichlet_grad_kernel,
+    standard_gamma_grad as standard_gamma_grad_kernel,
+)
+from microtorch.ops.pointwise import not_implemented
 
 
 def _fill(x: Any, stream: Any, kind: str, *args: Any) -> Any:
@@ -91,16 +96,22 @@ multinomial = unary(
 )
 
 
-def _no_reparametrisation(name: str) -> Any:
-    def formula(xp: Any, g: Any) -> Any:
-        raise NotImplementedError(f"microtorch: the derivative of {name} by its parameters is not supported yet")
+# by their parameters, for fixed uniform numbers: see kernels/random_gradients.py
+standard_gamma_grad = op("standard_gamma_grad", standard_gamma_grad_kernel, inputs="alpha x",
+                         alpha=not_implemented("_standard_gamma_grad"),
+                         x=not_implemented("_standard_gamma_grad"))  # fmt: skip
+dirichlet_grad = op("dirichlet_grad", dirichlet_grad_kernel, inputs="x alpha total",
+                    x=not_implemented("_dirichlet_grad"), alpha=not_implemented("_dirichlet_grad"),
+                    total=not_implemented("_dirichlet_grad"))  # fmt: skip
+standard_gamma = unary("standard_gamma", lambda x, stream: stream.gamma(x),
+                       x=lambda xp, g, x, out: g * xp.standard_gamma_grad(x, out))  # fmt: skip
 
-    return formula
+
+def _dirichlet_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
+    """Each coordinate is a beta sample, and what it gains the others lose."""
+    last = (len(x.shape) - 1,)
+    return xp.dirichlet_grad(out, x, xp.sum(x, last, True)) * (g - xp.sum(out * g, last, True))
 
 
-standard_gamma = unary(
-    "standard_gamma", lambda x, stream: stream.gamma(x), x=_no_reparametrisation("torch._standard_gamma")
-)
-sample_dirichlet = unary(
-    "sample_dirichlet", lambda x, stream: stream.dirichlet(x), x=_no_reparametrisation("torch._sample_dirichlet")
-)
+sample_dirichlet = unary("sample_dirichlet", lambda x, stream: stream.dirichlet(x), x=_dirichlet_x,
+                        grad_name="_DirichletBackward")  # fmt: skip

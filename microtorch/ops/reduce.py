@@ -138,7 +138,8 @@ argmax = unary("argmax", K.argmax)
 argmin = unary("argmin", K.argmin)
 all = unary("all", contiguous(K.all))
 any = unary("any", contiguous(K.any))
-logsumexp = unary("logsumexp", contiguous(K.logsumexp), x=lambda xp, g, x, out, axis, keepdims: _kept(xp, g, x, axis, keepdims)
+logsumexp = unary("logsumexp", contiguous(K.logsumexp),
+                  x=lambda xp, g, x, out, axis, keepdims: _kept(xp, g, x, axis, keepdims)
                   * xp.exp(x - _kept(xp, out, x, axis, keepdims)))  # fmt: skip
 
 # norms ---------------------------------------------------------------------------------------------------------------

@@ -142,5 +142,5 @@ roll_flat = unary(
     grad_name="RollBackward0",
     x=lambda xp, g, shift: xp.roll_flat(g, -shift),
 )
-tril = unary("tril", lambda x, k: np.tril(x, k), x=lambda xp, g, k: xp.tril(g, k))
-triu = unary("triu", lambda x, k: np.triu(x, k), x=lambda xp, g, k: xp.triu(g, k))
+tril = unary("tril", lambda x, k: np.ascontiguousarray(np.tril(x, k)), x=lambda xp, g, k: xp.tril(g, k))
+triu = unary("triu", lambda x, k: np.ascontiguousarray(np.triu(x, k)), x=lambda xp, g, k: xp.triu(g, k))

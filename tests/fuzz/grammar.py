@@ -313,7 +313,7 @@ class Grammar:
                         f"torch.cdist({x}, {twin})", f"torch.einsum('ij->ji', {x})", f"torch.einsum('ij->', {x})", f"torch.linalg.multi_dot([{x}, {twin}.T, {x}])"]  # fmt: skip
             if shape[0] == shape[1]:
                 options += [f"torch.det({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype))", f"torch.einsum('ii->i', {x})", f"torch.linalg.inv({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype)).clone(memory_format=torch.contiguous_format)",
-                            f"torch.linalg.solve({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype), {twin}).clone(memory_format=torch.contiguous_format)", f"torch.matrix_power({x}, 2)", f"torch.linalg.slogdet({x})[1]"]  # fmt: skip
+                            f"torch.linalg.solve({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype), {twin}).clone(memory_format=torch.contiguous_format)", f"torch.matrix_power({x}, 2)", f"torch.linalg.slogdet({x} + 5 * torch.eye({shape[0]}, dtype={x}.dtype))[1]"]  # fmt: skip
         if len(shape) == 3:
             options += [f"torch.bmm({x}, {twin}.mT)", f"torch.bmm({x}, {y})", f"torch.einsum('bij,bkj->bik', {x}, {twin})", f"torch.baddbmm({self.other(x)}, {x}, {twin}.mT)",
                         f"torch.einsum('...ij->...ji', {x})"]  # fmt: skip
@@ -324,7 +324,7 @@ class Grammar:
         rng, shape = self.rng, self.shape(x)
         d, numel = len(shape), math.prod(shape)
         options = [f"{x}[{self.key(shape)}]", f"{x}.view(-1)", f"{x}.detach()", f"{x}.unsqueeze({rng.randint(-d - 1, d)})", f"{x}.squeeze()",
-                   f"{x}.flatten()", f"{x}.reshape(-1)", f"{x}.expand(2, {', '.join(['-1'] * d)})" if d else f"{x}.expand(2)", f"{x}.data",
+                   f"{x}.flatten()", f"{x}.reshape(-1)", f"{x}.expand(2, {', '.join(['-1'] * d)})" if d else f"{x}.expand(2)",
                    f"{x}.view_as({x})", f"{x}[None]", f"{x}.view({', '.join(map(str, shape + (1,)))})", f"torch.atleast_2d({x})", f"{x}[{self.key(shape)}]",
                    f"{x}.ravel()", f"torch.atleast_1d({x})", f"{x}.broadcast_to({(2, *shape)!r})", f"{x}.real", f"{x}.expand_as({self.any()})",
                    f"{x}.reshape({self.one(SHAPES)!r})", f"{x}.view({self.one(SHAPES)!r})"]  # fmt: skip
@@ -494,7 +494,7 @@ class Grammar:
 
     def question(self, x: str) -> str | None:
         """What is no tensor: a number, a bool, a list."""
-        return f"answer = {self.one([f'{x}.sum().item()', f'{x}.tolist()', f'len({x})', f'bool({x})', f'int({x})', f'float({x})', f'{x}.item()', f'{x}.size()', f'{x}.is_contiguous()', f'{x}.storage_offset()', f'{x}.numel()', f'{x}.requires_grad', f'torch.equal({x}, {x})', f'torch.allclose({x}, {self.any()})', f'[t.shape for t in {x}.split(1)]', f'{x}.dim()', f'list({x}.shape)', f'{x} in [{x}]', f'{x}.is_leaf', f'str({x}.dtype)', f'torch.result_type({x}, {self.other(x)})', f'torch.can_cast({x}.dtype, torch.float32)', f'{x}._version', f'{x}.element_size()'])}"  # fmt: skip
+        return f"answer = {self.one([f'{x}.sum().item()', f'{x}.tolist()', f'len({x})', f'bool({x})', f'int({x})', f'float({x})', f'{x}.item()', f'{x}.size()', f'{x}.is_contiguous()', f'{x}.numel()', f'{x}.requires_grad', f'torch.equal({x}, {x})', f'torch.allclose({x}, {self.any()})', f'[t.shape for t in {x}.split(1)]', f'{x}.dim()', f'list({x}.shape)', f'{x} in [{x}]', f'{x}.is_leaf', f'str({x}.dtype)', f'torch.result_type({x}, {self.other(x)})', f'torch.can_cast({x}.dtype, torch.float32)', f'{x}.element_size()'])}"  # fmt: skip
 
     def second(self, x: str) -> str | None:
         """A gradient inside the program, to be differentiated again."""
@@ -511,6 +511,8 @@ class Grammar:
 
     def write_pointwise(self, x: str) -> str | None:
         shape = self.shape(x)
+        if 0 in self.world[x].stride() and self.chance(0.7):
+            return f"{x}.add_(1)"
         r = self.rng.random()
         if r < 0.3:
             return f"{x}.{self.one(UNARY_TENSOR_ONLY_IN_PLACE)}_()"
@@ -521,7 +523,7 @@ class Grammar:
         a = f"{x}.detach().clone()"
         return str(self.one([f"{x}.clamp_({self.one([-1, 0])}, {self.one([1, 2])})", f"{x}.lerp_({a}, 0.5)", f"{x}.addcmul_({a}, {a}, value=0.5)", f"{x}.addcdiv_({a}, {a} + 3)", f"{x}.add_({self.source(x, shape)}, alpha=2)",
                              f"{x}.clamp_(min={self.source(x, shape)})", f"torch.nn.functional.relu_({x})", f"torch.nn.functional.leaky_relu_({x}, 0.1)", f"{x}.cumsum_(0)", f"torch.nn.functional.elu_({x})",
-                             f"{x}.tril_()", f"{x}.addmm_({a}, {a}.T)", f"torch.nn.functional.hardtanh_({x})", f"{x}.div_(2, rounding_mode='floor')"]))  # fmt: skip
+                             f"{x}.addmm_({a}, {a}.T)", f"torch.nn.functional.hardtanh_({x})", f"{x}.div_(2, rounding_mode='floor')"]))  # fmt: skip
 
     def write_index(self, x: str) -> str | None:
         if self.chance(0.3):
