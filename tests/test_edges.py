@@ -331,3 +331,19 @@ def test_out(call):
     )
     found = difference(code.replace("\nwith", "\nimport warnings\nwith"), strides=True, exact=False)
     assert found is None, found[-600:]
+
+
+# beside NumPy's arrays and numbers, and what is no operand ----------------------------------------------------------------
+
+MIXED = """
+a / f | a / i | f * a | f + np.float32(2) | np.float64(2) * i | i + np.float64(1) | np.float64(2) ** f | np.float64(7) % f | torch.add(f, a) | torch.mul(f, a) | torch.maximum(f, a) | torch.exp(a) | torch.sum(a) | torch.pow(a, f)
+torch.equal(f, a) | torch.sub(f, a) | 2 / f | 2 / i | [1] / f | None / f | 'a' / f | True / i | 1j / f | f + [1, 2] | f == None | f != None | f == 'a' | f < None | f + (1,) | f >> 1 | i // np.int64(2) | u / -2 | u / 300 | 300 / u | i / 2**70
+"""
+
+
+@pytest.mark.parametrize("expression", lines(MIXED))
+def test_beside_numpy(expression):
+    names = (
+        "f, i, a = torch.ones(3), torch.tensor([1, 2, 3]), np.ones(3)\nu = torch.tensor([1, 200], dtype=torch.uint8)\n"
+    )
+    check(names + expression)

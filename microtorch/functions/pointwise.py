@@ -252,7 +252,7 @@ def true_divide(input: Any, other: Any) -> Tensor:
 
 def number_over(input: Any, other: Any) -> Any:
     """other / input for a number `other`: the reciprocal times the number, as PyTorch computes it."""
-    return P.mul(input.reciprocal(), other)
+    return input.reciprocal() * other
 
 
 floor_divide = two(P.floor_divide, "input / other, rounded down; it has no gradient.", numbers="both", refuse="bc")

@@ -213,11 +213,21 @@ def _whole_division(name: str, x: Any, y: Any) -> bool:
     return True
 
 
+@by_pieces
 @quiet
 def floor_divide(x: Any, y: Any) -> Any:
     """Rounded down."""
     _whole_division("div_floor_cpu", x, y)
-    return np.floor_divide(x, y)
+    if not _fast(x, y):
+        return np.floor_divide(x, y)
+    rest = _fmod(x, y)
+    quotient = np.true_divide(np.subtract(x, rest), y)  # a whole number, but for its rounding
+    quotient -= (rest != 0) & ((rest < 0) != (y < 0))
+    out = np.floor(quotient)
+    out += np.subtract(quotient, out) > 0.5
+    exact = np.true_divide(x, y)
+    out = np.where(out == 0, np.copysign(np.zeros((), x.dtype), exact), out) if (out == 0).any() else out
+    return np.where(y == 0, exact, out) if (y == 0).any() else out
 
 
 @quiet
