@@ -53,11 +53,20 @@ class GradScaler:
             self._growth_interval, self._growth_tracker = growth_interval, 0
             self._stages: dict[int, int] = {}  # by the optimizer's id, since the last update()
             self._found_inf: dict[int, bool] = {}
+            self._used = False  # whether anything was scaled yet
+
+    def _check_used(self, method: str) -> None:
+        if not self._used:
+            raise AssertionError(
+                f"Attempted {method} but _scale is None.  This may indicate your script did not use "
+                "scaler.scale(loss or outputs) earlier in the iteration."
+            )
 
     def scale(self, outputs: Any) -> Any:
         """The tensor, or each of an iterable of tensors, times the factor."""
         if not self._enabled:
             return outputs
+        self._used = True
         if isinstance(outputs, Tensor):
             return outputs * tensor(self._scale)
         if isinstance(outputs, Iterable):
@@ -72,6 +81,7 @@ class GradScaler:
         """
         if not self._enabled:
             return
+        self._check_used("unscale_")
         stage = self._stages.get(id(optimizer), READY)
         if stage == UNSCALED:
             raise RuntimeError("unscale_() has already been called on this optimizer since the last update().")
@@ -100,6 +110,7 @@ class GradScaler:
             return result
         if "closure" in kwargs:
             raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
+        self._check_used("step")
         stage = self._stages.get(id(optimizer), READY)
         if stage == STEPPED:
             raise RuntimeError("step() has already been called since the last update().")
@@ -113,6 +124,7 @@ class GradScaler:
         """Let the factor grow or shrink, or set it. Raises AssertionError if no step was taken since the last time."""
         if not self._enabled:
             return
+        self._check_used("update")
         if new_scale is not None:
             self._scale = float(new_scale)
         else:
