@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.index import gather
+
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]  # before and after, for each dimension; negative: cut off
 
@@ -316,7 +318,9 @@ def grid_sample(x: Any, grid: Any, mode: str, padding: str, align: bool, orders:
     out = np.zeros((x.shape[0], x.shape[1], grid.size // max(grid.shape[0] * len(size), 1)), x.dtype)
     if x.size and out.size:
         for index, weight in _corners(grid, size, orders or (0,) * len(size), mode, padding, align):
-            out += np.take_along_axis(flat, index[:, None], 2) * weight[:, None]
+            read = gather(flat, np.broadcast_to(index[:, None], out.shape), 2)
+            read *= weight[:, None]
+            out += read
     return out.reshape(x.shape[0], x.shape[1], *grid.shape[1:-1])
 
 
