@@ -484,7 +484,7 @@ class TensorMethods(TensorBase):
     def addbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """`addbmm`, in place; unlike its kin it takes on the shape of the result."""
         result = FL.addbmm(old_value(self, batch1, batch2), batch1, batch2, beta=beta, alpha=alpha)
-        if result._data.shape != self._data.shape and self._base is None and self._storage is None:
+        if result._data.shape != self._data.shape and self._base is None:
             self._data = np.empty(result._data.shape, self._data.dtype)
         return assign_checked(self, result)
 

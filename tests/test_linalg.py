@@ -171,3 +171,9 @@ def test_fitted_polynomials_interpolate():
     """Of the function's own degree, it is found again."""
     found = fitted.polynomial(lambda t: 3 - 2 * t + 5 * t**4, 6)
     np.testing.assert_allclose(found, [0, 0, 5, 0, 0, -2, 3], atol=1e-11)  # 2^5 times the rounding of the values
+
+
+def test_addbmm_takes_on_the_shape_of_the_result():
+    code = "a = torch.ones(1, requires_grad=True)\nx = a.clone()\nx.addbmm_(torch.ones(2, 3, 4), torch.ones(2, 4, 5))\nx.sum().backward()\n"
+    found = difference(code + "x.shape, x, a.grad", strides=False)
+    assert found is None, found
