@@ -24,8 +24,8 @@ reached: set[str] = set()
 # Entries that no sample of the database reaches with a gradient, each with the reason (they have tests of their own).
 FUNCTIONAL = """
     affine_grid bag_max bag_max_backward celu_in_place elu_in_place flash_attention grid_sample3d
-    leaky_relu_in_place mean_of_axes native_dropout nll_loss2d reflection_pad2d reflection_pad3d replication_pad3d
-    rrelu_in_place
+    leaky_relu_in_place mean_of_axes mean_of_axis native_dropout nll_loss2d reflection_pad2d reflection_pad3d
+    replication_pad3d rrelu_in_place
     rrelu_mean_in_place threshold_in_place upsample_bicubic2d_aa upsample_bilinear2d_aa
     upsample_lanczos2d_aa upsample_nearest2d upsample_nearest3d upsample_nearest_exact2d upsample_nearest_exact3d
 """.split()
@@ -134,6 +134,7 @@ def module_calls():
         yield cell.__name__, cell(3, 4, **make), lambda m, x: m(x[0])
     yield "RNNCell relu", nn.RNNCell(3, 4, nonlinearity="relu", **make), lambda m, x: m(x[0])
     yield "weight_norm", nn.utils.weight_norm(nn.Linear(3, 4, **make)), lambda m, x: m(x)
+    yield "Linear without bias", nn.Linear(3, 4, bias=False, **make), lambda m, x: m(x)
 
 
 @pytest.mark.parametrize("name, module, call", [pytest.param(*c, id=c[0]) for c in module_calls()])

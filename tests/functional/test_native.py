@@ -25,6 +25,7 @@ torch.max_pool2d(torch.randn(2, 3, 4, 4, requires_grad=True), 2)
 torch.max_pool1d_with_indices(torch.randn(3, 4), 2)
 torch.adaptive_max_pool1d(torch.randn(3, 4), 2)
 torch.native_dropout(torch.ones(3, requires_grad=True), .5, True)
+x = torch.ones(1, 3, 4, requires_grad=True); y = torch.adaptive_avg_pool1d(x, 1); y.sin().sum().backward(); (y, x.grad)
 torch.native_dropout(torch.ones(3), .5, False)
 torch.native_dropout(torch.ones(3), 1., True)
 x = torch.ones(4, requires_grad=True); torch.native_dropout(x, .5, True)[0].sum().backward(); x.grad
