@@ -37,7 +37,7 @@ def ldl_factor(A: Any, *, hermitian: bool = False) -> Any:
     hermitian: complex matrices are Hermitian, L D L^H = A. Only the lower half of A is looked at. It has no gradient.
 
     >>> import microtorch as torch
-    >>> torch.linalg.ldl_factor(torch.tensor([[2., 4.], [4., 3.]])).pivots
+    >>> torch.linalg.ldl_factor(torch.tensor([[0., 4.], [4., 0.]])).pivots
     tensor([-2, -2], dtype=torch.int32)
     """
     _checked("torch.linalg.ldl_factor_ex", A)
