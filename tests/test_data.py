@@ -482,7 +482,8 @@ def test_long_lists_of_indices_and_large_batches_do_not_block() -> None:
 
 
 SCRIPT = """
-import os, sys, time
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it, and so do their children
 import microtorch as torch
 class Slow(torch.utils.data.Dataset):
     def __len__(self): return 1000
