@@ -68,7 +68,9 @@ def both_worlds(outputs, inputs, seeds, what):
         assert (p is None) == (r is None), f"{what}: input {i} has a gradient in one world only"
         if p is not None:
             assert p.dtype == r.dtype and p.shape == r.shape, what
-            np.testing.assert_allclose(r.detach().numpy(), p.detach().numpy(), 1e-7, 1e-10, equal_nan=True, err_msg=what)
+            np.testing.assert_allclose(
+                r.detach().numpy(), p.detach().numpy(), 1e-7, 1e-10, equal_nan=True, err_msg=what
+            )
     return recorded
 
 

@@ -132,8 +132,7 @@ def gradcheck(
     sources = [i for i, x in enumerate(arguments) if isinstance(x, TensorBase) and x._node is not None]
     if not sources:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of them have "
-            "requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
         )
     for i in sources:
         if arguments[i]._data.dtype.char not in "dD":

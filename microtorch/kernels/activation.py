@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels import select
-from microtorch.kernels.pieces import by_pieces
 from microtorch.kernels.pointwise import quiet, sigmoid
 from microtorch.kernels.special import erf
 
@@ -23,7 +22,6 @@ def _narrowed(out: Any, x: Any) -> Any:
     return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
-@by_pieces
 def log_sigmoid(x: Any) -> Any:
     """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|))."""
     t = np.abs(x)
@@ -31,7 +29,6 @@ def log_sigmoid(x: Any) -> Any:
     return np.minimum(x, 0) - t
 
 
-@by_pieces
 @quiet
 def softplus(x: Any, beta: float, threshold: float) -> Any:
     """log(1 + exp(beta x)) / beta; x itself where beta x passes the threshold."""
@@ -39,7 +36,6 @@ def softplus(x: Any, beta: float, threshold: float) -> Any:
     return select.where(z > threshold, x, np.log1p(np.exp(np.minimum(z, threshold))) / beta)
 
 
-@by_pieces
 def leaky_relu(x: Any, negative_slope: float) -> Any:
     """x, or negative_slope x where x is not positive."""
     scaled = x * negative_slope
@@ -48,19 +44,16 @@ def leaky_relu(x: Any, negative_slope: float) -> Any:
     return select.where(x > 0, x, scaled)
 
 
-@by_pieces
 def rrelu(x: Any, noise: Any) -> Any:
     """x times a slope for each element: 1, or drawn at random where x is not positive."""
     return x * noise
 
 
-@by_pieces
 def leaky_relu_backward(g: Any, x: Any, negative_slope: float) -> Any:
     """g, or negative_slope g where x is not positive."""
     return select.where(x > 0, g, g * negative_slope)
 
 
-@by_pieces
 def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """scale x, or scale alpha (exp(input_scale x) - 1) where x is not positive."""
     left = np.expm1(np.minimum(x, 0) * input_scale)
@@ -68,25 +61,21 @@ def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     return select.where(x > 0, x * scale if scale != 1 else x, left)
 
 
-@by_pieces
 def silu(x: Any) -> Any:
     """x sigmoid(x)."""
     return x * sigmoid(x)
 
 
-@by_pieces
 def softplus_tanh(x: Any) -> Any:
     """tanh(log(1 + exp(x))), Mish's factor."""
     return np.tanh(softplus(x, 1.0, 20.0))
 
 
-@by_pieces
 def mish(x: Any) -> Any:
     """x tanh(log(1 + exp(x)))."""
     return x * softplus_tanh(x)
 
 
-@by_pieces
 def normal_cdf(x: Any) -> Any:
     """The distribution function of the standard normal, (1 + erf(x / sqrt 2)) / 2."""
     c = erf(x * SQRT_HALF)
@@ -95,7 +84,6 @@ def normal_cdf(x: Any) -> Any:
     return c
 
 
-@by_pieces
 def normal_pdf(x: Any) -> Any:
     """The density of the standard normal, exp(-x^2 / 2) / sqrt(2 pi)."""
     d = np.asarray(x * x)
@@ -105,14 +93,12 @@ def normal_pdf(x: Any) -> Any:
     return d
 
 
-@by_pieces
 def gelu(x: Any) -> tuple[Any, Any]:
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016); and that factor."""
     cdf = normal_cdf(np.asarray(x))
     return x * cdf, cdf
 
 
-@by_pieces
 def gelu_tanh(x: Any) -> Any:
     """GELU with the distribution function approximated by tanh."""
     t = x * x
@@ -131,61 +117,51 @@ def hardtanh(x: Any, low: float, high: float) -> Any:
     return _narrowed(np.clip(x, low, high), x)
 
 
-@by_pieces
 def between(g: Any, x: Any, low: float, high: float) -> Any:
     """g where low < x < high, else 0."""
     return select.kept(g, (x > low) & (x < high))
 
 
-@by_pieces
 def outside(g: Any, x: Any, lambd: float) -> Any:
     """g where |x| > lambd, else 0."""
     return select.kept(g, ~(np.abs(x) <= lambd))
 
 
-@by_pieces
 def above(g: Any, x: Any, threshold: float) -> Any:
     """g where x > threshold (or x is NaN), else 0."""
     return select.kept(g, ~(x <= threshold))
 
 
-@by_pieces
 def hardsigmoid(x: Any) -> Any:
     """min(max(x + 3, 0), 6) / 6."""
     return np.clip(x + 3, 0, 6) / 6
 
 
-@by_pieces
 def hardswish(x: Any) -> Any:
     """x min(max(x + 3, 0), 6) / 6."""
     return x * np.clip(x + 3, 0, 6) / 6
 
 
-@by_pieces
 def hardswish_slope(x: Any) -> Any:
     """The derivative of hardswish: 0 up to -3, x / 3 + 1/2 to 3, then 1."""
     return select.where(x < 3, select.kept(x / 3 + 0.5, ~(x <= -3)), np.ones_like(x))
 
 
-@by_pieces
 def softshrink(x: Any, lambd: float) -> Any:
     """x moved toward 0 by lambd; 0, of x's sign, where it is nearer than that."""
     return np.copysign(x - np.clip(x, -lambd, lambd), x)
 
 
-@by_pieces
 def hardshrink(x: Any, lambd: float) -> Any:
     """x, or 0 where |x| <= lambd."""
     return select.kept(x, ~(np.abs(x) <= lambd))
 
 
-@by_pieces
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """x, or `value` where x <= threshold."""
     return select.where(x <= threshold, np.full_like(x, value), x)
 
 
-@by_pieces
 def prelu(x: Any, weight: Any) -> Any:
     """x, or weight x where x is not positive; weight broadcast."""
     return select.where(x > 0, x, x * weight)

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.pieces import by_pieces
 from microtorch.kernels.pointwise import quiet
 
 _add: Any = np.add.reduce
@@ -48,7 +47,6 @@ def smooth_l1_loss(x: Any, y: Any, reduction: str, beta: float) -> Any:
     return reduced(_huber(x, y, beta) / beta, reduction)
 
 
-@by_pieces
 def _huber(x: Any, y: Any, delta: float) -> Any:
     """With d = |x - y| and m = min(d, delta): m (d - m / 2)."""
     d = np.abs(x - y)

@@ -63,29 +63,3 @@ def _each_piece(kernel: Callable[..., Any], x: Any, rest: tuple[Any, ...]) -> An
             out[piece] = r
     results = tuple(out.reshape(x.shape) for out in outs)
     return results if several else results[0]
-
-
-def by_rows(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel of one or more arrays of a shape and, last, an axis, along which it works: many long rows in memory go
-    through it some at a time."""
-
-    @functools.wraps(kernel)
-    def call(*args: Any) -> Any:
-        *arrays, axis = args
-        x = arrays[0]
-        if type(x) is not np.ndarray or x.size < LARGE or axis not in (-1, x.ndim - 1):
-            return kernel(*args)
-        n = x.shape[-1]
-        if n > PIECE or any(
-            type(a) is not np.ndarray or a.shape != x.shape or not a.flags.c_contiguous for a in arrays
-        ):
-            return kernel(*args)
-        rows = [a.reshape(-1, n) for a in arrays]
-        out = np.empty(rows[0].shape, x.dtype)
-        step = PIECE // n
-        for start in range(0, len(out), step):
-            part = slice(start, start + step)
-            out[part] = kernel(*[r[part] for r in rows], 1)
-        return out.reshape(x.shape)
-
-    return call

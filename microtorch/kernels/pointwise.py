@@ -162,7 +162,6 @@ def negative(x: Any) -> Any:
         ) from None
 
 
-@by_pieces
 @quiet
 def logaddexp(x: Any, y: Any) -> Any:
     """log(exp(x) + exp(y)), shifted by the larger so that nothing overflows."""
@@ -172,7 +171,6 @@ def logaddexp(x: Any, y: Any) -> Any:
     return np.log(np.exp(x - top) + np.exp(y - top)) + top
 
 
-@by_pieces
 @quiet
 def logaddexp2(x: Any, y: Any) -> Any:
     """log2(2^x + 2^y), shifted by the larger so that nothing overflows."""

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.half import in_single
-from microtorch.kernels.pieces import by_rows
 from microtorch.kernels.pointwise import quiet
 
 _max: Any = np.maximum.reduce
 _add: Any = np.add.reduce
 
 
-@by_rows
 @in_single
 @quiet
 def softmax(x: Any, axis: int) -> Any:
@@ -27,7 +25,6 @@ def softmax(x: Any, axis: int) -> Any:
     return out
 
 
-@by_rows
 @in_single
 @quiet
 def log_softmax(x: Any, axis: int) -> Any:
@@ -39,7 +36,6 @@ def log_softmax(x: Any, axis: int) -> Any:
     return out
 
 
-@by_rows
 @in_single
 def softmax_backward(g: Any, out: Any, axis: int) -> Any:
     """out (g - sum(g out))."""
@@ -52,7 +48,6 @@ def softmax_backward(g: Any, out: Any, axis: int) -> Any:
     return product
 
 
-@by_rows
 @in_single
 def log_softmax_backward(g: Any, out: Any, axis: int) -> Any:
     """g - exp(out) sum(g)."""
