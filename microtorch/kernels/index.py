@@ -300,7 +300,7 @@ def index_fill(x: Any, index: Any, value: Any, axis: int) -> Any:
 
 def take(x: Any, index: Any) -> Any:
     """The elements at these places of the flattened array, in the shape of index."""
-    return x.reshape(-1)[np.ascontiguousarray(index)]
+    return x.reshape(-1)[np.asarray(index, order="C")]
 
 
 def take_backward(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
