@@ -6,7 +6,6 @@ from typing import Any
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import activation as K
-from microtorch.kernels.pieces import formula_by_pieces
 from microtorch.ops import pointwise as P
 
 # pieces of formulas: linear in g, and between their corners constant in x --------------------------------------------
@@ -49,11 +48,9 @@ threshold = unary("threshold", K.threshold, x=lambda xp, g, x, threshold: xp.abo
 threshold_in_place = unary("threshold_in_place", K.threshold, grad_name="ThresholdBackward1",
                            x=lambda xp, g, x, threshold: xp.above(g, x, threshold))  # fmt: skip
 hardtanh = unary("hardtanh", K.hardtanh, x=lambda xp, g, x, low, high: xp.between(g, x, low, high))
-hardsigmoid = unary(
-    "hardsigmoid", K.hardsigmoid, x=formula_by_pieces(lambda xp, g, x: xp.between(g * K.ONE_SIXTH, x, -3, 3))
-)
+hardsigmoid = unary("hardsigmoid", K.hardsigmoid, x=lambda xp, g, x: xp.between(g * K.ONE_SIXTH, x, -3, 3))
 hardswish_slope = unary("hardswish_slope", K.hardswish_slope, x=lambda xp, g, x: xp.between(g / 3, x, -3, 3))
-hardswish = unary("hardswish", K.hardswish, x=formula_by_pieces(lambda xp, g, x: g * xp.hardswish_slope(x)))
+hardswish = unary("hardswish", K.hardswish, x=lambda xp, g, x: g * xp.hardswish_slope(x))
 hardshrink = unary("hardshrink", K.hardshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
 softshrink = unary("softshrink", K.softshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
 
@@ -61,17 +58,16 @@ softshrink = unary("softshrink", K.softshrink, x=lambda xp, g, x, lambd: xp.outs
 log_sigmoid = unary(
     "log_sigmoid",
     K.log_sigmoid,
-    x=formula_by_pieces(lambda xp, g, x: g * xp.sigmoid(-x)),
+    x=lambda xp, g, x: g * xp.sigmoid(-x),
     grad_name="LogSigmoidBackward0",
 )
 softplus = unary(
     "softplus",
     K.softplus,
-    x=formula_by_pieces(lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta))),
+    x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)),
 )
 
 
-@formula_by_pieces
 def _elu_x(xp: Any, g: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     left = g * (alpha * scale * input_scale) * xp.exp(xp.clamp(x, None, 0) * input_scale)
     return xp.where(x > 0, g * scale, left)
@@ -83,13 +79,11 @@ elu_in_place = unary("elu_in_place", K.elu, x=_elu_x, grad_name="EluBackward1")
 celu_in_place = unary("celu_in_place", K.elu, x=_elu_x, grad_name="CeluBackward1")
 
 
-@formula_by_pieces
 def _silu_x(xp: Any, g: Any, x: Any) -> Any:
     s = xp.sigmoid(x)
     return g * (s * (1 + x * (1 - s)))
 
 
-@formula_by_pieces
 def _mish_x(xp: Any, g: Any, x: Any) -> Any:
     """With t = tanh(softplus(x)): t + x (1 - t^2) sigmoid(x)."""
     t = xp.softplus_tanh(x)
@@ -97,9 +91,7 @@ def _mish_x(xp: Any, g: Any, x: Any) -> Any:
 
 
 silu = unary("silu", K.silu, x=_silu_x)
-softplus_tanh = unary(
-    "softplus_tanh", K.softplus_tanh, x=formula_by_pieces(lambda xp, g, x, out: g * ((1 - out * out) * xp.sigmoid(x)))
-)
+softplus_tanh = unary("softplus_tanh", K.softplus_tanh, x=lambda xp, g, x, out: g * ((1 - out * out) * xp.sigmoid(x)))
 mish = unary("mish", K.mish, x=_mish_x)
 
 normal_pdf = unary("normal_pdf", K.normal_pdf, x=lambda xp, g, x, out: -g * (x * out))
@@ -108,7 +100,6 @@ gelu = op("gelu", K.gelu, inputs="x", residuals=["cdf"], again=lambda xp, x: xp.
           joint=lambda xp, g, needs, x, cdf: [g * (cdf + x * xp.normal_pdf(x))])  # fmt: skip
 
 
-@formula_by_pieces
 def _gelu_tanh_x(xp: Any, g: Any, x: Any) -> Any:
     """With u = sqrt(2 / pi) (x + c x^3), t = tanh(u): (1 + t + x (1 - t^2) u') / 2."""
     square = x * x
