@@ -277,10 +277,9 @@ class OpNode(Node):
             )  # fmt: skip
 
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
-        op = self.op
-        if op.arithmetic and not xp.recorded and not watched and self.saved is not None:
-            grads: Sequence[Any] = self._arithmetic(xp, g, edges, self.saved)
-        else:
+        op, saved = self.op, self.saved
+        grads: Sequence[Any]
+        if not op.arithmetic or xp.recorded or watched or saved is None:
             values = self.unpack(xp.recorded) if op.saved_names else ()
             if op.joint is not None:
                 grads = op.joint(xp, g, edges, values)
@@ -289,36 +288,30 @@ class OpNode(Node):
                     None if edge is None else formula(xp, g, *[values[i] for i in places])
                     for edge, (formula, places) in zip(edges, op.formulas)
                 ]
-        if not keep and op.saves_tensors:
-            self.saved = None
-        return grads
-
-    def _arithmetic(self, xp: Any, g: Any, edges: Sequence[Node | None], saved: tuple[Any, ...]) -> Sequence[Any]:
-        """`vjp` for entries that save at most inputs, first order: what is called most, so short; see `unpack`.
-
-        A 0-d array comes to the formulas as NumPy's scalar, with which they compute five times faster.
-        """
-        grads: list[Any] = []
-        for edge, (formula, places) in zip(edges, self.op.formulas):
-            if edge is None:
-                grads.append(None)
-            elif not places:
-                grads.append(formula(xp, g))
-            else:
-                values = []
-                for i in places:
-                    value = saved[i]
+        else:  # what is called most, so short: entries with two tensors that save at most these
+            grads = []
+            for edge, (formula, place, places) in zip(edges, op.quick):
+                if edge is None:
+                    grads.append(None)
+                elif place is not None:
+                    value = saved[place]
                     if isinstance(value, TensorBase):
                         storage = value._storage
                         if storage is not None and storage.clock > self.seq:
                             raise modified(self, storage, value._data, value._node)
                         value = value._data
-                        if not value.ndim:
+                        if not value.ndim:  # as NumPy's scalar, with which formulas compute five times faster
                             value = value[()]
                     elif type(value) is Packed:
                         value = value.unpack()
-                    values.append(value)
-                grads.append(formula(xp, g, *values))
+                    grads.append(formula(xp, g, value))
+                elif places:
+                    values = self.unpack(False)
+                    grads.append(formula(xp, g, *[values[i] for i in places]))
+                else:
+                    grads.append(formula(xp, g))
+        if not keep and op.saves_tensors:
+            self.saved = None
         return grads
 
     def unpack(self, recorded: bool) -> Sequence[Any]:

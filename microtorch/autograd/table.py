@@ -130,6 +130,7 @@ class Op:
             (formulas[i], tuple(self.saved_names.index(n) for n in names)) if i in formulas else (self._none, ())
             for i, names in zip(self.inputs, per_input)
         ]
+        self.quick = [(formula, places[0] if len(places) == 1 else None, places) for formula, places in self.formulas]
         self.joint_formula = joint
         self.joint = None if joint is None else self._joint
         self._per_input = per_input
