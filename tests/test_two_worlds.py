@@ -43,6 +43,8 @@ ELSEWHERE |= dict.fromkeys(
 )
 # no derivative in PyTorch (zeros), or none yet (an error that names it)
 ELSEWHERE |= dict.fromkeys("bernoulli_p binomial standard_gamma sample_dirichlet".split(), "tests/test_random.py")
+NOT_IMPLEMENTED = "standard_gamma_grad dirichlet_grad unique unique_dim unique_consecutive".split()
+ELSEWHERE |= dict.fromkeys(NOT_IMPLEMENTED, "their derivatives raise NotImplementedError, as in PyTorch")
 
 ELSEWHERE |= dict.fromkeys(["ldl_factor", "ldl_solve"], "no derivative in PyTorch either: tests/test_linalg.py")
 ELSEWHERE["matmul_viewed"] = "tests/test_linalg.py"

@@ -20,8 +20,8 @@ from microtorch import dtypes
 from microtorch.autograd.modes import is_inference, mode
 from microtorch.autograd.node import Hooks, Leaf, Node, OpNode, written
 from microtorch.autograd.state import TensorBase, storage_of, wrap
+from microtorch.autograd.table import table, tensors
 from microtorch.kernels.batched import WritesUnbatched, level_of, running
-from microtorch.ops import index as I
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -184,7 +184,7 @@ def assign(x: TensorBase, result: TensorBase) -> None:
     node = result._node
     if mode.enabled and (node is not None or x._node is not None):
         if node is None:  # a result without a derivative
-            node = OpNode(_ZERO, (x._node,), (), data)
+            node = OpNode(table["zero"], (x._node,), (), data)
         else:
             node.dtype = data.dtype  # the engine casts gradients to it
         place(x, node)
@@ -207,8 +207,8 @@ def place(x: TensorBase, node: Node) -> None:
                 "microtorch: writes in place, inside a graph, through views of another dtype (real, imag)"
             )
         geometry = geometry_of(base, x)
-        saved = tuple(geometry if name == "geometry" else None for name in _WRITE.saved_names)
-        _move(base, OpNode(_WRITE, (base._node, node), saved, base._data))
+        saved = tuple(geometry if name == "geometry" else None for name in table["region_write"].saved_names)
+        _move(base, OpNode(table["region_write"], (base._node, node), saved, base._data))
         base._node.storage = storage  # type: ignore[union-attr]
         _move(x, _region_node(base, x))
     for ref in storage.views:
@@ -233,19 +233,14 @@ def _move(t: TensorBase, node: Node | None) -> None:
     t._node = node
 
 
-_WRITE = I.region_write.op  # type: ignore[attr-defined]
-_REGION = I.region.op  # type: ignore[attr-defined]
-_ZERO = I.zero.op  # type: ignore[attr-defined]
-
-
 def _region_node(base: TensorBase, view: TensorBase) -> Node | None:
     """The node of a view of the base as it is now."""
     if base._node is None:
         return None
     if view._data.dtype != base._data.dtype:
         return Invalid(view, None, "microtorch: a view of another dtype (real, imag) whose base was written in place")
-    saved = tuple(geometry_of(base, view) if name == "geometry" else None for name in _REGION.saved_names)
-    node = OpNode(_REGION, (base._node,), saved, view._data)
+    saved = tuple(geometry_of(base, view) if name == "geometry" else None for name in table["region"].saved_names)
+    node = OpNode(table["region"], (base._node,), saved, view._data)
     node.storage = view._storage
     return node
 
@@ -433,7 +428,7 @@ def fill_(x: Any, value: Any) -> Tensor:
             raise RuntimeError(
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value._data.ndim} dimensions."
             )
-        return write(I.fill_by, _fill_into, x, (value,), overlap=True)
+        return write(tensors.fill_by, _fill_into, x, (value,), overlap=True)
     if not isinstance(value, (int, float, complex, np.generic)):
         raise TypeError(
             f"fill_() received an invalid combination of arguments - got ({type(value).__name__}), but expected one "
@@ -441,7 +436,7 @@ def fill_(x: Any, value: Any) -> Tensor:
             " * (Tensor value)\n * (Number value)\n"
         )
     number = dtypes.fill_number(value.item() if isinstance(value, np.generic) else value, x._data.dtype)
-    return write(I.fill, _fill_into, x, (), (number,), overlap=True)
+    return write(tensors.fill, _fill_into, x, (), (number,), overlap=True)
 
 
 def _fill_into(x: Any, value: Any) -> None:
@@ -454,7 +449,7 @@ def zero_(x: Any) -> Tensor:
         x._data.fill(0)
         written(x)
         return x
-    return write(I.zero, lambda a: a.fill(0), x, (), overlap=True)
+    return write(tensors.zero, lambda a: a.fill(0), x, (), overlap=True)
 
 
 def copy_(x: Any, src: Any, non_blocking: Any = False) -> Tensor:
@@ -472,7 +467,7 @@ def copy_(x: Any, src: Any, non_blocking: Any = False) -> Tensor:
     elif src is x and x._node is None:
         written(x)
         return x  # type: ignore[return-value]
-    return write(I.copy, copy_into, x, (src,))
+    return write(tensors.copy, copy_into, x, (src,))
 
 
 def copy_into(x: Any, src: Any) -> None:
