@@ -40,7 +40,9 @@ def test_call(call: str) -> None:
         assert difference(call) is None
 
 
-def test_switches_are_remembered() -> None:
+def test_switches_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    # PyTorch's own test data, where it has been imported, forbids setting its flags
+    monkeypatch.setitem(torch.backends.flags_frozen.__globals__, "__allow_nonbracketed_mutation_flag", True)
     for T in (torch, microtorch):
         before = T.backends.cudnn.deterministic, T.get_float32_matmul_precision(), T.get_num_threads()
         T.backends.cudnn.deterministic = True

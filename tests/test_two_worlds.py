@@ -16,7 +16,6 @@ from microtorch.autograd.table import arrays, table, tensors
 from tests.conformance import harness
 
 torch = harness.torch
-pytestmark = pytest.mark.xdist_group("two worlds")  # the last test asks what the others reached
 
 SAMPLES = 4
 reached: set[str] = set()
@@ -157,7 +156,7 @@ def test_module(name, module, call):
 def test_every_entry_was_reached():
     """Runs after the operators above (in one process)."""
     if len(reached) < 50:
-        pytest.skip("needs the tests above in the same process: run without -n, or with --dist loadgroup")
+        pytest.skip("needs the tests above in the same process: run without -n, or with --dist loadfile")
     missing = {name for name, op in table.items() if op.differentiable} - reached - set(ELSEWHERE)
     assert not missing, f"no sample reaches these entries: {sorted(missing)}"
     assert not set(ELSEWHERE) & reached, f"reached now, take them out of the list: {sorted(set(ELSEWHERE) & reached)}"

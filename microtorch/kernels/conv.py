@@ -115,19 +115,19 @@ class _Plan:
 
     # phases -----------------------------------------------------------------------------------------------------------
 
-    def empty_phases(self, n: int, dtype: Any, zero: bool) -> list[Any]:
-        """Memory for the phases of n images."""
+    def empty_phases(self, n: int, dtype: Any) -> list[Any]:
+        """Memory for the phases of n images, zero."""
         shape = (len(self.phases), n, self.c, *self.phase_size)
         memory = _scratch("phases", math.prod(shape), dtype).reshape(shape)
-        if zero:
-            memory[...] = 0
+        memory[...] = 0
         return list(memory)
 
-    def split(self, x: Any, again: bool) -> list[Any]:
-        """The phases of some images, zero where the padding is; `again`: the memory has zeros there already."""
+    def split(self, x: Any, before: list[Any]) -> list[Any]:
+        """The phases of some images, zero where the padding is; in the memory of `before`, of others, if it fits."""
         if self.direct:
             return [x]
-        parts = self.empty_phases(x.shape[0], x.dtype, zero=not again)
+        fits = bool(before) and len(before[0]) == len(x)  # then the zeros are there already
+        parts = before if fits else self.empty_phases(len(x), x.dtype)
         for phase, part in zip(self.phases, parts):
             part[(..., *phase.inner)] = x[(..., *phase.outer)]
         return parts
@@ -300,7 +300,7 @@ def conv(
     parts: list[Any] = []
     for i, j, r, e in plan.blocks():
         if r == 0:
-            parts = plan.split(x[i:j], again=i > 0 and j - i == plan.images)
+            parts = plan.split(x[i:j], parts)
         if plan.by_image:
             cols = plan.unfold(parts, r, e, ones=bias is not None)
             np.matmul(w, cols, out=whole[i:j, :, :, r * plan.row : e * plan.row])
@@ -345,7 +345,7 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     parts: list[Any] = []
     for i, j, r, e in plan.blocks():
         if r == 0:
-            parts = [out[i:j]] if plan.direct else plan.empty_phases(j - i, g.dtype, zero=True)
+            parts = [out[i:j]] if plan.direct else plan.empty_phases(j - i, g.dtype)
         matrix = _gradient_matrix(plan, g, i, j, r, e)
         shape = (*matrix.shape[:-2], plan.k, matrix.shape[-1])
         cols = _scratch("cols", math.prod(shape), g.dtype).reshape(shape)
@@ -381,7 +381,7 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
     parts: list[Any] = []
     for i, j, r, e in plan.blocks():
         if r == 0:
-            parts = plan.split(x[i:j], again=i > 0 and j - i == plan.images)
+            parts = plan.split(x[i:j], parts)
         matrix = _gradient_matrix(plan, g, i, j, r, e)
         cols = plan.unfold(parts, r, e)
         part = np.matmul(matrix, cols.swapaxes(-1, -2))

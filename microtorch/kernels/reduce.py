@@ -240,7 +240,7 @@ def renorm(x: Any, ord: float, axis: int, most: float) -> Any:
     norm = vector_norm(x, ord, tuple(i for i in range(x.ndim) if i != axis), True)
     with np.errstate(all="ignore"):
         factor = np.where(norm > most, most / (norm + 1e-7), 1).astype(norm.dtype)
-    return x * factor
+    return np.multiply(x, factor, order="C")
 
 
 def dist(x: Any, y: Any, ord: float) -> Any:

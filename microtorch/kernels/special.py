@@ -1,7 +1,8 @@
 """The error function and its kin, element by element.
 
-In float32 erf is tanh of a polynomial. The rest is made of erfcx(x) = exp(x^2) erfc(x), a smooth function that falls as
-1 / x: a polynomial of t = (x - 2) / (x + 2), fitted when first used (kernels/fitted.py).
+In float32 erf is tanh of a polynomial; in float64 erf and erfc are Cody's quotients. The rest is made of
+erfcx(x) = exp(x^2) erfc(x), a smooth function that falls as 1 / x: a polynomial of t = (x - 2) / (x + 2), fitted when
+first used (kernels/fitted.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,26 @@ from microtorch.kernels.fitted import BLOCK, horner, in_blocks, numbers, polynom
 # (0.2 of a float32's last place). Beyond 4 erf rounds to 1. Coefficients of the highest power first, here and below.
 _TANH_C = (1.78636899e-10, -8.465695e-09, 1.56116664e-07, -1.28870583e-06, 1.32548737e-06, 6.93234107e-05,
            -5.95311126e-04, -2.06651402e-04, 1.02772164e-01, 1.28379178e-01)  # fmt: skip
+
+
+# Float64: W. J. Cody, "Rational Chebyshev approximations for the error function", Math. Comp. 23 (1969), three ranges.
+# |x| <= 0.477 (Cody: 0.46875; up to here erf is below 1/2): erf(x) = x P(x^2) / Q(x^2) = x + x (P - Q) / Q.
+_NEAR = 0.477
+_ERF_P = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2,
+          3.20937758913846947e3)  # fmt: skip
+_ERF_Q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
+_ERF_P_MINUS_Q = tuple(p - q for p, q in zip(_ERF_P, _ERF_Q))
+# 0.477 < |x| <= 4: erfc(x) = exp(-x^2) P(x) / Q(x).
+_MIDDLE_P = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1,
+             2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3,
+             1.23033935479799725e3)  # fmt: skip
+_MIDDLE_Q = (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
+             3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3)  # fmt: skip
+# 4 < |x|: erfc(x) = exp(-x^2) / x (1 / sqrt(pi) - y P(y) / Q(y)), y = 1 / x^2.
+_FAR_P = (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1, 1.25781726111229246e-1,
+          1.60837851487422766e-2, 6.58749161529837803e-4)  # fmt: skip
+_FAR_Q = (1.0, 2.56852019228982242e0, 1.87295284992346725e0, 5.27905102951428412e-1, 6.05183413124413191e-2,
+          2.33520497626869185e-3)  # fmt: skip
 
 
 _SIGN = np.array(-(2**31), np.int32)  # the sign's bit of a float32
@@ -36,12 +57,6 @@ def _erfcx_defined(x: float) -> float:
 def _fit_erfcx(t: Any) -> Any:
     x = 2 * (1 + t) / (1 - t)
     return np.array([_erfcx_defined(v) for v in x.tolist()]) * (1 + x)
-
-
-def _fit_erf(t: Any) -> Any:
-    """erf(x) / x, a function of x^2, which goes from 0 to 1."""
-    x = np.sqrt((t + 1) / 2)
-    return np.array([math.erf(v) / v for v in x.tolist()])
 
 
 def _erfcx_positive(a: Any) -> Any:
@@ -72,11 +87,50 @@ def _erfc(x: Any) -> Any:
     return np.subtract(2, out, out=out, where=x < 0)
 
 
-def _erf(x: Any) -> Any:
-    """Near 0 x times a polynomial of x^2, so that small numbers keep their digits."""
-    s = np.minimum(x * x, 1)
-    near = horner(2 * s - 1, polynomial(_fit_erf, 18)) * x
-    return np.where(s < 1, near, np.copysign(1 - _erfc(np.abs(x)), x))
+def _quotient(x: Any, p: tuple[float, ...], q: tuple[float, ...]) -> Any:
+    """P(x) / Q(x)."""
+    above = horner(x, p)
+    above /= horner(x, q)
+    return above
+
+
+def _erfc_beyond(x: Any) -> Any:
+    """erfc for x > 0.477, in float64."""
+    out = np.empty_like(x)
+    middle = x <= 4
+    m = x[middle]
+    out[middle] = _exp_of_square(m, -1) * _quotient(m, _MIDDLE_P, _MIDDLE_Q)
+    f = np.minimum(x[~middle], 30.0)  # exp(-900) is 0 in float64
+    if f.size:
+        y = 1 / (f * f)
+        out[~middle] = _exp_of_square(f, -1) / f * (1 / math.sqrt(math.pi) - y * _quotient(y, _FAR_P, _FAR_Q))
+    return out
+
+
+def _erf64_near(x: Any, near: Any) -> Any:
+    """erf where x is near 0."""
+    s = np.where(near, x, 0)
+    s *= s
+    return x + x * _quotient(s, _ERF_P_MINUS_Q, _ERF_Q)
+
+
+def _erf64(x: Any) -> Any:
+    a = np.abs(x)
+    near = a <= _NEAR
+    out = _erf64_near(x, near)
+    large = ~near & (a == a)
+    out[large] = np.copysign(1 - _erfc_beyond(a[large]), x[large])
+    return out
+
+
+def _erfc64(x: Any) -> Any:
+    a = np.abs(x)
+    near = a <= _NEAR
+    out = 1 - _erf64_near(x, near)
+    large = ~near & (a == a)
+    c = _erfc_beyond(a[large])
+    out[large] = np.where(x[large] < 0, 2 - c, c)
+    return out
 
 
 def _erf32(x: Any) -> Any:
@@ -115,12 +169,12 @@ def _erf32_of(x: Any) -> Any:
 
 def erf(x: Any) -> Any:
     """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x; x a float array."""
-    return in_blocks(x, _erf) if x.dtype == np.float64 else _erf32_of(x)
+    return in_blocks(x, _erf64) if x.dtype == np.float64 else _erf32_of(x)
 
 
 def erfc(x: Any) -> Any:
     """1 - erf(x), without cancellation for large x."""
-    return in_blocks(x, _erfc)
+    return in_blocks(x, _erfc64 if x.dtype == np.float64 else _erfc)
 
 
 def _erfcx(x: Any) -> Any:
@@ -179,7 +233,7 @@ def _inverse(a: Any, c: Any) -> Any:
             z += (np.log(e) - z * z - log_c) * (math.sqrt(math.pi) / 2) * e
         y[far] = np.where(wide > 0, z, np.inf)
     if a.dtype == np.float64:
-        miss = np.where(a < 0.5, _erf(y) - a, c - _erfc(y))
+        miss = np.where(a < 0.5, _erf64(y) - a, c - _erfc64(y))
         u = miss * (math.sqrt(math.pi) / 2) * _exp_of_square(np.where(far, 0, y), 1)
         y = np.where(far, y, y - u / (1 + y * u))
     return y
