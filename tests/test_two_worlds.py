@@ -22,7 +22,7 @@ reached: set[str] = set()
 
 # Entries that no sample of the database reaches with a gradient, each with the reason (they have tests of their own).
 FUNCTIONAL = """
-    affine_grid bag_max bag_max_backward celu_in_place elu_in_place flash_attention grid_sample3d
+    affine_grid bag_max bag_max_backward celu_in_place elu_in_place flash_attention
     leaky_relu_in_place mean_of_axes mean_of_axis native_dropout nll_loss2d reflection_pad2d reflection_pad3d
     replication_pad3d rrelu_in_place
     rrelu_mean_in_place threshold_in_place upsample_bicubic2d_aa upsample_bilinear2d_aa
@@ -35,7 +35,7 @@ ELSEWHERE: dict[str, str] = {
     "number_remainder": "tests/test_edges.py",
 }
 ELSEWHERE |= dict.fromkeys(
-    "copy fill_by region_write unsqueezed roll_flat t_in_place transpose_in_place squeeze_in_place squeeze_one_in_place "
+    "copy fill_by region_write unsqueezed roll_flat t_in_place squeeze_in_place "
     "squeeze_several_in_place unsqueeze_in_place as_strided_in_place uniform normal random_between random_below random_any "
     "bernoulli_fill bernoulli_fill_by exponential cauchy geometric log_normal normal_by_std poisson".split(),
     "tests/test_inplace.py",
