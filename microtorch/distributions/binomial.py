@@ -7,7 +7,13 @@ from typing import Any
 from microtorch.autograd.modes import no_grad
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
-from microtorch.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from microtorch.distributions.utils import (
+    expanded_trials,
+    lazy_property,
+    logits_to_probs,
+    probs_to_logits,
+    set_trials,
+)
 from microtorch.functions.pointwise import abs, exp, log1p
 from microtorch.functions.random import binomial
 from microtorch.functions.ranges import arange
@@ -23,6 +29,8 @@ def _at_least_zero(x: Any) -> Any:
 class Binomial(Distribution):
     """The number of successes among `total_count` trials of probability `probs` (or the sigmoid of `logits`)."""
 
+    total_count: Any
+    _param: Any
     arg_constraints = {
         "total_count": constraints.nonnegative_integer,
         "probs": constraints.unit_interval,
@@ -33,25 +41,13 @@ class Binomial(Distribution):
     def __init__(
         self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:  # fmt: skip
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-            self.total_count = self.total_count.type_as(self.probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-            self.total_count = self.total_count.type_as(self.logits)
-        self._param = self.probs if probs is not None else self.logits
+        set_trials(self, total_count, probs, logits)
         super().__init__(self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """The same distributions for a larger batch shape."""
         shape = Size(batch_shape)
-        given = {n: self.__dict__[n].expand(shape) for n in ("probs", "logits") if n in self.__dict__}
-        param = given["probs"] if "probs" in given else given["logits"]
-        return self._expanded(
-            Binomial, shape, _instance, total_count=self.total_count.expand(shape), _param=param, **given
-        )
+        return self._expanded(Binomial, shape, _instance, **expanded_trials(self, shape))
 
     def _new(self, *args: Any, **kwargs: Any) -> Any:
         return self._param.new(*args, **kwargs)

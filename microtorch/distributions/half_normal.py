@@ -5,20 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from microtorch.distributions import constraints
+from microtorch.distributions.half import Half
 from microtorch.distributions.normal import Normal
-from microtorch.distributions.transformed_distribution import TransformedDistribution
 from microtorch.distributions.transforms import AbsTransform
-from microtorch.functions.creation import zeros_like
 from microtorch.functions.pointwise import where
 
 
-class HalfNormal(TransformedDistribution):
+class HalfNormal(Half):
     """The magnitude of a normal distribution around 0 of `scale`."""
-
-    arg_constraints = {"scale": constraints.positive}
-    support = constraints.nonnegative
-    has_rsample = True
 
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
         super().__init__(Normal(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
@@ -26,16 +20,6 @@ class HalfNormal(TransformedDistribution):
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """The same distributions for a larger batch shape."""
         return super().expand(batch_shape, _instance=self._get_checked_instance(HalfNormal, _instance))
-
-    @property
-    def scale(self) -> Any:
-        """The base's scale."""
-        return self.base_dist.scale
-
-    @property
-    def mode(self) -> Any:
-        """0."""
-        return zeros_like(self.scale)
 
     @property
     def mean(self) -> Any:
@@ -53,17 +37,3 @@ class HalfNormal(TransformedDistribution):
             self._validate_sample(value)
         log_prob = self.base_dist.log_prob(value) + math.log(2)
         return where(value >= 0, log_prob, -math.inf)
-
-    def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
-        if self._validate_args:
-            self._validate_sample(value)
-        return 2 * self.base_dist.cdf(value) - 1
-
-    def icdf(self, prob: Any) -> Any:
-        """The value up to which there is this probability."""
-        return self.base_dist.icdf((prob + 1) / 2)
-
-    def entropy(self) -> Any:
-        """The entropy, in nats."""
-        return self.base_dist.entropy() - math.log(2)

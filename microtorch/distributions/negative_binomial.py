@@ -8,7 +8,13 @@ from microtorch.autograd.modes import no_grad
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
 from microtorch.distributions.gamma import Gamma
-from microtorch.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits
+from microtorch.distributions.utils import (
+    expanded_trials,
+    lazy_property,
+    logits_to_probs,
+    probs_to_logits,
+    set_trials,
+)
 from microtorch.functions.pointwise import exp
 from microtorch.functions.random import poisson
 from microtorch.functions.special import lgamma
@@ -20,6 +26,8 @@ from microtorch.size import Size
 class NegativeBinomial(Distribution):
     """The number of successes, of probability `probs`, before `total_count` failures."""
 
+    total_count: Any
+    _param: Any
     arg_constraints = {
         "total_count": constraints.greater_than_eq(0),
         "probs": constraints.half_open_interval(0.0, 1.0),
@@ -30,25 +38,13 @@ class NegativeBinomial(Distribution):
     def __init__(
         self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:  # fmt: skip
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        if probs is not None:
-            self.total_count, self.probs = broadcast_all(total_count, probs)
-            self.total_count = self.total_count.type_as(self.probs)
-        else:
-            self.total_count, self.logits = broadcast_all(total_count, logits)
-            self.total_count = self.total_count.type_as(self.logits)
-        self._param = self.probs if probs is not None else self.logits
+        set_trials(self, total_count, probs, logits)
         super().__init__(self._param.size(), validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
         """The same distributions for a larger batch shape."""
         shape = Size(batch_shape)
-        given = {n: self.__dict__[n].expand(shape) for n in ("probs", "logits") if n in self.__dict__}
-        param = given["probs"] if "probs" in given else given["logits"]
-        return self._expanded(
-            NegativeBinomial, shape, _instance, total_count=self.total_count.expand(shape), _param=param, **given
-        )
+        return self._expanded(NegativeBinomial, shape, _instance, **expanded_trials(self, shape))
 
     @property
     def mean(self) -> Any:

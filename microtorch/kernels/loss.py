@@ -73,11 +73,6 @@ def binary_cross_entropy(x: Any, target: Any, weight: Any, reduction: str) -> An
     return reduced(losses, reduction)
 
 
-def bce_slope(x: Any, target: Any) -> Any:
-    """(x - t) / (x (1 - x)), the denominator at least 1e-12."""
-    return (x - target) / np.maximum((1 - x) * x, 1e-12)
-
-
 @quiet
 def log_odds_clamped(x: Any) -> Any:
     """log(1 - x) - log x, each at least -100."""

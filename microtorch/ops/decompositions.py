@@ -61,10 +61,6 @@ def _gaps(xp: Any, values: Any) -> Any:
     return xp.where(eye, 1, difference)
 
 
-def _real_part(xp: Any, x: Any) -> Any:
-    return xp.real(x) if xp.is_complex(x) else x
-
-
 def _imaginary_only(xp: Any, x: Any) -> Any:
     """i times the imaginary part."""
     return (x - xp.conj(x)) * 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -34,10 +34,6 @@ class _Fields(NamedTuple):
     batch_sizes: Any
     sorted_indices: Any
     unsorted_indices: Any
-
-
-def _bind(optional: Any, function: Callable[[Any], Any]) -> Any:
-    return None if optional is None else function(optional)
 
 
 class PackedSequence(_Fields):
