@@ -5,14 +5,11 @@ What is computed here is deterministic and in full precision always, so those sw
 
 from __future__ import annotations
 
-import ctypes
-import functools
 import os
 import warnings
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
+from microtorch.kernels import threads
 
 __all__ = [
     "are_deterministic_algorithms_enabled",
@@ -34,44 +31,21 @@ __all__ = [
 # threads --------------------------------------------------------------------------------------------------------------
 
 
-@functools.cache
-def _blas() -> tuple[Any, Any] | None:
-    """The functions that read and set the number of threads of the BLAS that NumPy brings; None if it has none."""
-    package = Path(np.__file__).parent
-    for file in [*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")]:
-        try:
-            library = ctypes.CDLL(str(file))  # loaded by NumPy already: this is the same one
-        except OSError:
-            continue
-        for name in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
-            if hasattr(library, name.format("set")):
-                return getattr(library, name.format("get")), getattr(library, name.format("set"))
-    return None
-
-
-_threads: int | None = None
 _interop_threads: int | None = None
 
 
 def get_num_threads() -> int:
     """The number of threads that one operation uses."""
-    if _threads is not None:
-        return _threads
-    functions = _blas()
-    return int(functions[0]()) if functions else os.cpu_count() or 1
+    return threads.count()
 
 
 def set_num_threads(nthreads: int, /) -> None:
-    """Use that many threads for matrix products. Raises RuntimeError for what is no positive integer."""
-    global _threads
+    """Use that many threads for matrix products and kernels. Raises RuntimeError for what is no positive integer."""
     if isinstance(nthreads, bool) or not isinstance(nthreads, int):
         raise RuntimeError(f"set_num_threads expects an int, but got {type(nthreads).__name__}")
     if nthreads <= 0:
         raise RuntimeError("set_num_threads expects a positive integer")
-    functions = _blas()
-    if functions:
-        functions[1](nthreads)
-    _threads = nthreads
+    threads.set_count(nthreads)
 
 
 def get_num_interop_threads() -> int:
