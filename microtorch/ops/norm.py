@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.autograd.table import Call, op, unary
-from microtorch.kernels import norm as K, reduce as KR
+from microtorch.kernels import batch_norm as KB, norm as K, reduce as KR
 from microtorch.ops.reduce import _norm_x
 
 
@@ -54,7 +54,7 @@ def _grouped(x: Any, groups: int) -> tuple[int, ...]:
 
 def _group_norm(xp: Any, g: Any, needs: Any, x: Any, weight: Any, groups: int, mean: Any, rstd: Any) -> list[Any]:
     if not xp.recorded:
-        return K.group_norm_backward(g, needs, x, weight, mean, rstd)
+        return KB.group_norm_backward(g, needs, x, weight, mean, rstd)
     by_channel = (1, x.shape[1]) + (1,) * (len(x.shape) - 2)
     scaled = g if weight is None else g * xp.reshape(weight, by_channel)
     rows = _grouped(x, groups)
@@ -71,7 +71,7 @@ def _group_norm_again(xp: Any, x: Any, groups: int, eps: float) -> tuple[Any, An
     return _statistics(xp, xp.reshape(x, _grouped(x, groups)), (1,), eps)
 
 
-group_norm = op("group_norm", K.group_norm, inputs="x weight bias", joint=_group_norm, residuals=["mean", "rstd"],
+group_norm = op("group_norm", KB.group_norm, inputs="x weight bias", joint=_group_norm, residuals=["mean", "rstd"],
                 again=_group_norm_again, grad_name="NativeGroupNormBackward0")  # fmt: skip
 
 # batch norm ----------------------------------------------------------------------------------------------------------
@@ -84,8 +84,8 @@ def _batch_norm(
     """In evaluation the statistics are what the running ones are now, as in PyTorch."""
     if not xp.recorded:
         if not training:
-            mean, rstd = running_mean, K.reciprocal_deviation(running_var, eps)
-        return [*K.batch_norm_backward(g, needs, x, weight, training, mean, rstd), None, None]
+            mean, rstd = running_mean, KB.reciprocal_deviation(running_var, eps)
+        return [*KB.batch_norm_backward(g, needs, x, weight, training, mean, rstd), None, None]
     axes = (0, *range(2, len(x.shape)))
     by_channel = (1, x.shape[1]) + (1,) * (len(x.shape) - 2)
     scaled = g if weight is None else g * xp.reshape(weight, by_channel)
@@ -106,7 +106,7 @@ def _batch_norm_again(
     return xp.reshape(running_mean, by_channel), xp.rsqrt(xp.reshape(running_var, by_channel) + eps)
 
 
-batch_norm = op("batch_norm", K.batch_norm, inputs="x weight bias running_mean running_var", joint=_batch_norm,
+batch_norm = op("batch_norm", KB.batch_norm, inputs="x weight bias running_mean running_var", joint=_batch_norm,
                 residuals=["mean", "rstd"], again=_batch_norm_again, grad_name="NativeBatchNormBackward0")  # fmt: skip
 
 
@@ -166,11 +166,11 @@ native_layer_norm = _native(
     _native_layer_norm, _layer_norm_again, "NativeLayerNormBackward0",
 )  # fmt: skip
 native_group_norm = _native(
-    "native_group_norm", "x weight bias", K.group_norm, lambda x, weight, bias, groups, eps: (x.shape[0], groups),
+    "native_group_norm", "x weight bias", KB.group_norm, lambda x, weight, bias, groups, eps: (x.shape[0], groups),
     _native_group_norm, _group_norm_again, "NativeGroupNormBackward0",
 )  # fmt: skip
 native_batch_norm = _native(
-    "native_batch_norm", "x weight bias running_mean running_var", K.batch_norm, lambda x, *rest: (x.shape[1],),
+    "native_batch_norm", "x weight bias running_mean running_var", KB.batch_norm, lambda x, *rest: (x.shape[1],),
     _native_batch_norm, _batch_norm_again, "NativeBatchNormBackward0",
 )  # fmt: skip
 
