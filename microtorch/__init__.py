@@ -775,6 +775,9 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         poisson_nll_loss as poisson_nll_loss,
         triplet_margin_loss as triplet_margin_loss,
     )
+    from microtorch.model_summary import (
+        summary as summary,
+    )
     from microtorch.nn.utils.weight_norm import (
         norm_except_dim as norm_except_dim,
     )

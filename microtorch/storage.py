@@ -62,6 +62,10 @@ class UntypedStorage:
 
     size = __len__ = nbytes
 
+    def __sizeof__(self) -> int:
+        """What `sys.getsizeof` tells: its memory included."""
+        return object.__sizeof__(self) + self.nbytes()
+
     def data_ptr(self) -> int:
         """The address of the first byte."""
         return self._shared.extent()[0] if self._bytes.size else 0
@@ -117,6 +121,10 @@ class TypedStorage:
     def nbytes(self) -> int:
         """Its size in bytes."""
         return self._untyped.nbytes()
+
+    def __sizeof__(self) -> int:
+        """What `sys.getsizeof` tells: its memory included."""
+        return object.__sizeof__(self) + self.nbytes()
 
     def data_ptr(self) -> int:
         """The address of the first element."""
