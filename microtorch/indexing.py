@@ -340,7 +340,14 @@ def checked_slice(s: slice) -> slice:
 
     Raises ValueError for a step that is not positive, TypeError for bounds that are no integers.
     """
-    start, stop, step = (v if v is None or type(v) is int else _bound(v) for v in (s.start, s.stop, s.step))
+    start, stop, step = s.start, s.stop, s.step
+    if start is not None and type(start) is not int:
+        start = _bound(start)
+    if stop is not None and type(stop) is not int:
+        stop = _bound(stop)
+    if step is None:
+        return slice(start, stop)
+    step = step if type(step) is int else _bound(step)
     if step is not None and step <= 0:
         raise ValueError("step must be greater than zero")
     return slice(start, stop, step)

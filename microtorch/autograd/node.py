@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from microtorch.autograd.modes import mode
+from microtorch.autograd.modes import check_saved, is_inference, mode, watched as watched
 from microtorch.autograd.state import Storage, TensorBase, storage_of, wrap
+from microtorch.kernels.numbers import operand
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 # Every node takes the next number when it is made, and every in-place write takes one too. So the numbers order the
 # graph (a node is younger than what it was made of), and show whether a saved value was written after it was saved.
 next_number = itertools.count().__next__
-
-
-# How many blocks of anomaly mode or saved_tensors_hooks are open, on all threads; nodes look closer only if any is.
-watched: list[None] = []
 
 
 class Hooks:
@@ -101,7 +98,7 @@ class Node:
         return tuple((named(e.parent), e.index) if type(e) is Output else (named(e), 0) for e in self.edges)
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {hex(id(self))}>"
+        return f"<{short_name(self)} object at {hex(id(self))}>"
 
     def _hooks(self) -> Hooks:
         if self.hooks is None:
@@ -165,8 +162,10 @@ class Leaf(Node):
         self.hooks = self.storage = self.notes = None
         self._tensor = _nobody if tensor is None else weakref.ref(tensor)
 
+    NAME = "torch::autograd::AccumulateGrad"
+
     def name(self) -> str:
-        return "torch::autograd::AccumulateGrad"
+        return self.NAME
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {hex(id(self))}>"
@@ -245,7 +244,7 @@ class OpNode(Node):
         self.dtype = data.dtype
         self.hooks = self.storage = self.notes = None
         if watched:
-            self._watch()
+            self._watch(data)
 
     def name(self) -> str:
         return self.op.grad_name
@@ -264,8 +263,14 @@ class OpNode(Node):
         saved = () if self.saved is None else zip(self.op.saved_names, self.saved)
         return [*super().__dir__(), *(f"_saved_{back.get(n, n)}" for n, value in saved if value is not None)]
 
-    def _watch(self) -> None:
-        """Inside anomaly mode: note where the operation was called. Inside saved_tensors_hooks: pack what was saved."""
+    def _watch(self, data: Any) -> None:
+        """Inside anomaly mode: note where the operation was called. Inside saved_tensors_hooks: pack what was saved.
+
+        A recorder is shown the node and its result. Raises RuntimeError for what was made in inference mode.
+        """
+        check_saved(self.saved or ())
+        if mode.recorder is not None:
+            mode.recorder(self, data)
         if mode.anomaly:
             self.metadata["traceback_"] = calling_lines()
         if mode.saved_hooks and self.op.saves_tensors and self.saved:
@@ -279,7 +284,7 @@ class OpNode(Node):
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
         op, saved = self.op, self.saved
         grads: Sequence[Any]
-        if not op.arithmetic or xp.recorded or watched or saved is None:
+        if op.shared or xp.recorded or watched or saved is None:
             values = self.unpack(xp.recorded) if op.saved_names else ()
             if op.joint is not None:
                 grads = op.joint(xp, g, edges, values)
@@ -288,7 +293,7 @@ class OpNode(Node):
                     None if edge is None else formula(xp, g, *[values[i] for i in places])
                     for edge, (formula, places) in zip(edges, op.formulas)
                 ]
-        else:  # what is called most, so short: entries with two tensors that save at most these
+        else:  # what is called most, so written out: formulas that name at most one of the saved values
             grads = []
             for edge, (formula, place, places) in zip(edges, op.quick):
                 if edge is None:
@@ -300,10 +305,15 @@ class OpNode(Node):
                         if storage is not None and storage.clock > self.seq:
                             raise modified(self, storage, value._data, value._node)
                         value = value._data
-                        if not value.ndim:  # as NumPy's scalar, with which formulas compute five times faster
+                        if op.arithmetic and not value.ndim:  # as NumPy's scalar: formulas compute five times faster
                             value = value[()]
+                    elif type(value) is float or type(value) is int:
+                        if self.shape:
+                            value = operand(value, g)
                     elif type(value) is Packed:
                         value = value.unpack()
+                    elif op.saves_outputs and (storage := self.storage) is not None and storage.clock > self.seq:
+                        value = self.unpack(False)[place]  # the result: written since, which may have been by this node
                     grads.append(formula(xp, g, value))
                 elif places:
                     values = self.unpack(False)
@@ -328,7 +338,7 @@ class OpNode(Node):
         for value in saved:
             if isinstance(value, TensorBase):
                 storage = value._storage
-                if storage is not None and storage.clock > self.seq:
+                if storage is not None and storage.clock > self.seq and self._needs(len(values), recorded):
                     raise modified(self, storage, value._data, value._node)
                 values.append(value if recorded else value._data)
             elif type(value) is Packed:
@@ -336,6 +346,10 @@ class OpNode(Node):
             else:
                 values.append(value)
         return values
+
+    def _needs(self, place: int, recorded: bool) -> bool:
+        """Whether the backward looks at the saved value at that place."""
+        return recorded or place not in self.op.spare
 
     def _unpack_any(self, saved: tuple[Any, ...], recorded: bool) -> Sequence[Any]:
         """`unpack` where the node's own outputs are among what was saved."""
@@ -363,12 +377,17 @@ class OpNode(Node):
                 value = wrap(value.unpack(), value.node)
             if isinstance(value, TensorBase):
                 storage = value._storage
-                if storage is not None and storage.clock > self.seq:
+                if storage is not None and storage.clock > self.seq and self._needs(len(values), recorded):
                     raise modified(self, storage, value._data, value._node)
                 values.append(value if recorded else value._data)
             else:
                 values.append(value)
         return values
+
+
+def short_name(node: Node) -> str:
+    """The node's name as it is printed: CopySlices, where `name()` is torch::autograd::CopySlices."""
+    return node.name().rpartition("::")[2]
 
 
 _classes: dict[tuple[type[Node], str], type[Node]] = {}
@@ -379,7 +398,7 @@ def named(node: Node | None) -> Node | None:
     if node is not None:
         kind = type(node)
         if kind is OpNode or kind is Shown or kind.__name__ == "FunctionNode":
-            name = node.name()
+            name = short_name(node)
             found = _classes.get((kind, name))
             if found is None:
                 found = _classes[kind, name] = type(name, (kind,), {"__slots__": (), "__module__": "builtins"})
@@ -401,9 +420,11 @@ def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> Run
     which = ""
     if maker is not None and type(maker) is not Leaf:
         which = f", which is output 0 of {re.sub('Backward[0-9]*$', '', maker.name())},"
+    kind = of[data.dtype].type_name
+    kind = f"CPU{kind}Type" if data.dtype.kind == "c" else f"torch.{kind}Tensor"
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[torch.{of[data.dtype].type_name}Tensor {list(data.shape)}]{which} is at version {storage.version}; "
+        f"[{kind} {list(data.shape)}]{which} is at version {storage.version}; "
         f"expected version {storage.version - since} instead. Hint: enable anomaly detection to find the operation "
         "that "
         "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
@@ -459,6 +480,8 @@ class Packed:
 
 def require_grad(t: TensorBase) -> None:
     """Make `t` a leaf whose gradient is wanted."""
+    if not mode.inference and is_inference(t):
+        raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
     t._node = Leaf(t)
     if t._storage is not None:
         t._node.storage = t._storage

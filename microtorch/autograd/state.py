@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch.kernels.batched import Batched
+from microtorch.kernels.bfloat16 import address, bits_of, empty, zeros
 from microtorch.kernels.shape import strided
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ class Storage:
     limit = 8
 
     def __init__(self, memory: Array) -> None:
-        self.hold(memory)
+        self._memory = _ref(memory)
+        self._extent = None if memory.base is None else extent(memory)
 
     def hold(self, memory: Array) -> None:
         """Make an array's memory this storage's. It is not kept alive: a node keeps its output's storage.
 
         Arrays keep the array that owns their memory alive, but not another that only views it: its place is noted now.
         """
-        self._memory = weakref.ref(memory)
-        self._extent = None if memory.base is None else extent(memory)
+        self.__init__(memory)  # type: ignore[misc]
 
     def extent(self) -> tuple[int, int]:
         """Where its memory begins (`storage_offset` counts from there), and its size in bytes.
@@ -106,8 +106,7 @@ class Storage:
 
 def extent(a: Any) -> tuple[int, int]:
     """The address of an array's first element, and the number of bytes from there to its end."""
-    while type(a) is Batched:
-        a = a.full
+    a = bits_of(a)
     size = sum((n - 1) * s for n, s in zip(a.shape, a.strides)) + a.itemsize if a.size else 0
     return a.__array_interface__["data"][0], size
 
@@ -115,14 +114,15 @@ def extent(a: Any) -> tuple[int, int]:
 class TensorBase:
     """The state of a tensor. `_data` is its array; a tensor that needs a gradient has a `_node`."""
 
-    __slots__ = ("_data", "_node", "_grad", "_base", "_storage", "_made", "__weakref__", "__dict__")
+    __slots__ = ("_data", "_node", "_grad", "_base", "_storage", "_made", "_inference", "__weakref__", "__dict__")
 
     _data: Array
     _node: Node | None  # what made it: an op's node, or a Leaf; None: needs no gradient
     _grad: Tensor | None
     _base: Tensor | None  # the tensor whose memory it views; None if it is no view
     _storage: Storage | None
-    _made: str  # of some views, how they were made, which forbids to write them in place (see inplace.py); else not set
+    _made: str | None  # of views: how they were made, if that forbids to write them in place (see inplace.py)
+    _inference: object  # the mark of a tensor made in inference mode (see modes.py); else not set
 
 
 tensor_class: type[Any] = TensorBase
@@ -135,6 +135,7 @@ def join(cls: type[Any]) -> None:
 
 
 _new = object.__new__
+_ref = weakref.ref
 
 inferring: list[Callable[[TensorBase], None]] = []
 """While any thread is in inference mode: what marks the tensors that it makes (modes.py)."""
@@ -169,7 +170,7 @@ def element_offset(t: TensorBase) -> int:
     storage = t._storage
     if storage is None or storage.is_of(t._data):
         return 0
-    return int((t._data.__array_interface__["data"][0] - storage.extent()[0]) // t._data.itemsize)
+    return int((address(t._data) - storage.extent()[0]) // t._data.itemsize)
 
 
 def storage_bytes(t: TensorBase) -> int:
@@ -180,10 +181,10 @@ def storage_bytes(t: TensorBase) -> int:
 def whole_storage(t: TensorBase, dtype: Any = None) -> Array:
     """All of a tensor's storage as a one-dimensional array, of the tensor's dtype unless told otherwise."""
     start, size = storage_of(t).extent()
-    kind = t._data.dtype if dtype is None else np.dtype(dtype)
+    kind = t._data.dtype if dtype is None else dtype
     if not size:
-        return np.empty(0, kind)
-    offset = start - t._data.__array_interface__["data"][0]
+        return empty(0, kind)
+    offset = start - address(t._data)
     return strided(t._data, (size // kind.itemsize,), (kind.itemsize,), offset, kind)
 
 
@@ -194,12 +195,12 @@ def resize(t: TensorBase, shape: tuple[int, ...], strides: tuple[int, ...] | Non
     """
     data = t._data
     item = data.itemsize
-    steps = np.empty(shape, data.dtype).strides if strides is None else strides
+    steps = empty(shape, data.dtype).strides if strides is None else strides
     storage, offset = storage_of(t), element_offset(t) * item
     memory = whole_storage(t)
     needed = offset + sum((n - 1) * s for n, s in zip(shape, steps)) + item if 0 not in shape else 0
     if needed > memory.nbytes:
-        grown = np.zeros(needed // item, data.dtype)
+        grown = zeros(needed // item, data.dtype)
         grown[: memory.size] = memory
         if storage.is_of(data) and not storage.views:
             storage.hold(grown)
@@ -207,7 +208,7 @@ def resize(t: TensorBase, shape: tuple[int, ...], strides: tuple[int, ...] | Non
             t._storage = Storage(grown)
             t._storage.version, t._storage.clock = storage.version, storage.clock
         memory = grown
-    t._data = strided(memory, shape, steps, offset) if memory.size else np.empty(shape, data.dtype)
+    t._data = strided(memory, shape, steps, offset) if memory.size else empty(shape, data.dtype)
 
 
 def view_of(parent: TensorBase, data: Array, node: Node | None, track: bool = True) -> Tensor:
@@ -216,22 +217,34 @@ def view_of(parent: TensorBase, data: Array, node: Node | None, track: bool = Tr
     t._data = data
     t._node = node
     t._grad = None
+    share(parent, t, track)
+    return t
+
+
+def share(parent: TensorBase, t: TensorBase, track: bool) -> None:
+    """Make `t` a view of its parent: of one storage, following in-place writes if `track`."""
     storage = parent._storage
     if storage is None:
         storage = parent._storage = Storage(parent._data)
-        if parent._node is not None and parent._node.storage is None:
-            parent._node.storage = storage
+        node = parent._node
+        if node is not None and node.storage is None:
+            node.storage = storage
     t._storage = storage
     base = parent._base
     if base is None:
-        t._base = parent
+        t._base = parent  # type: ignore[assignment]
+        t._made = None
     else:
         t._base = base
-        made = getattr(parent, "_made", None)
-        if made is not None:
-            t._made = made if made == "no_grad" else "0"
+        made = parent._made
+        t._made = made if made is None or made in ("no_grad", "inference") else "0"
     if track:
-        storage.add_view(t)
+        if storage.views:
+            storage.add_view(t)
+        else:
+            storage.views = [_ref(t)]
+    if inferring and hasattr(t, "_inference"):
+        del t._inference  # a view is of inference mode if its base is
+    node = t._node
     if node is not None:
         node.storage = storage
-    return t

@@ -36,8 +36,11 @@ from microtorch import dtypes
 from microtorch.autograd import state
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
-from microtorch.autograd.state import TensorBase, storage_of, view_of, wrap
+from microtorch.autograd.state import TensorBase, share, storage_of, wrap
+from microtorch.kernels import bfloat16
 from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
+from microtorch.kernels.bfloat16 import BFloats, NoRule
+from microtorch.kernels.numbers import operand
 from microtorch.kernels.shape import astype
 
 if TYPE_CHECKING:
@@ -75,9 +78,11 @@ class Op:
     """An entry of the table.
 
     arithmetic: its formulas are plain arithmetic, so a 0-d array may reach them as a NumPy scalar (five times faster).
+    shared: its formula is for several inputs at once, or of several results.
     name: its name in the table and in the namespaces; grad_name: what PyTorch prints as `grad_fn`.
     inputs: names of the tensor inputs, in order; parameters: names of all of the kernel's positional parameters.
     formulas: for each input (formula, places of what it names among the saved values).
+    spare: places of what only `again` names: a backward that is not recorded does not look at it.
     """
 
     def __init__(
@@ -100,7 +105,10 @@ class Op:
         self.grad_name = grad_name or name.title().replace("_", "") + "Backward0"
         self.source = dict(formulas) if joint is None else {"joint": joint}
         self.residuals, self.again = tuple(residuals), again
+        if residuals:
+            bfloat16.outputs[kernel] = outputs or 1
         self.differentiable = bool(formulas) or joint is not None
+        self.views = False  # whether the result shares its input's memory
         unknown = set(formulas) - set(self.inputs)
         if unknown:
             raise ValueError(f"op {name!r}: formulas for {sorted(unknown)}, which are no inputs of it")
@@ -130,7 +138,10 @@ class Op:
             (formulas[i], tuple(self.saved_names.index(n) for n in names)) if i in formulas else (self._none, ())
             for i, names in zip(self.inputs, per_input)
         ]
+        self.shared = joint is not None or outputs != 1  # one formula for several inputs, or of several results
         self.quick = [(formula, places[0] if len(places) == 1 else None, places) for formula, places in self.formulas]
+        first = () if joint is None else _positional(joint)[3:]
+        self.spare = {i for i, n in enumerate(self.saved_names) if again is not None and n not in first}
         self.joint_formula = joint
         self.joint = None if joint is None else self._joint
         self._per_input = per_input
@@ -300,7 +311,7 @@ def record(op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: A
     node.dtype = data.dtype
     node.hooks = node.storage = node.notes = None
     if watched:
-        node._watch()
+        node._watch(data)
     t = _new(state.tensor_class)
     t._data = data
     t._node = node
@@ -397,7 +408,12 @@ def binary(
         else:
             b = other
             edge_y = None
-            if not ((type(b) is float or type(b) is int) and a.dtype.kind == "f"):
+            if (type(b) is float or type(b) is int) and a.dtype.kind == "f":
+                if a.ndim:
+                    b = operand(b, a)
+                elif scalars is not None:
+                    a, compute = a[()], scalars
+            else:
                 if not isinstance(b, _NUMBERS):
                     return NotImplemented
                 if check is not None:
@@ -409,14 +425,19 @@ def binary(
             a, b = as_float(a), as_float(b)
         try:
             out = compute(a, b)
-        except NotBatchable:
-            out = one_by_one(kernel, a, b)
+        except NoRule:
+            try:
+                out = one_by_one(kernel, a, b)
+            except ValueError as error:
+                raise broadcast_error(a, b, error) from None
         except ValueError as error:
             raise broadcast_error(a, b, error) from None
         except TypeError as error:
-            raise no_loop(name, b if swapped else a, error) from None
+            if type(a) is not BFloats and type(b) is not BFloats:
+                raise no_loop(name, b if swapped else a, error) from None
+            out = one_by_one(kernel, a, b)
         kind = type(out)
-        if kind is not ndarray and kind is not Batched:
+        if kind is not ndarray and kind is not Batched and kind is not BFloats:
             out = asarray(out)
         if (edge_x is None and edge_y is None) or not differentiable or not mode.enabled:
             return wrap(out)
@@ -443,15 +464,23 @@ def binary(
 
 
 def view(
-    name: str, kernel: Callable[..., Any], *, grad_name: str | None = None, may_copy: bool = False, **formulas: Formula
+    name: str,
+    kernel: Callable[..., Any],
+    *,
+    grad_name: str | None = None,
+    copied: Call | None = None,
+    **formulas: Formula,
 ) -> Call:
     """Declare an entry whose result is a view of its tensor `x`: they share memory and version.
 
-    may_copy: the kernel copies at need (reshape of a transposed array); the copy is then an ordinary result.
+    copied: the kernel copies at need (reshape of a transposed array); the copy is then a result of this entry, which
+    has the same kernel and formula.
     Returns the callable `f(x, *constants) -> Tensor`.
     """
     op = Op(name, kernel, formulas, ("x",), grad_name)
+    op.views = True
     pick, count = op.plan_all, len(op.parameters) - 1
+    copying: Op | None = None if copied is None else copied.op  # type: ignore[attr-defined]
 
     def call(input: Any, *constants: Any) -> Tensor:
         try:
@@ -464,20 +493,24 @@ def view(
             if type(a) is Batched and not isinstance(error, NotBatchable):
                 raise NotBatchable(name) from error  # (a copy for each example would be no view)
             raise
+        made = op
+        if copying is not None and out is not a:
+            base = out.base
+            if base is not a and (base is None or base is not a.base):
+                made = copying
         edge = input._node
-        node = None
         recording = mode.enabled
         if edge is not None and recording:
             if len(constants) != count:
                 constants = op.complete((input, *constants))[1:]
-            node = OpNode(op, (edge,), pick((None, input, *constants, out, a.shape)), out)
-        if may_copy:
-            base = out.base
-            if base is not a and (base is None or base is not a.base) and out is not a:
-                return wrap(out, node)
-        result = view_of(input, out, node, a.dtype.kind in "fc")
+            result = record(made, (edge,), pick((None, input, *constants, out, a.shape)), out)
+        else:
+            result = wrap(out)
+        if made is copying:
+            return result
+        share(input, result, a.dtype.kind in "fc")
         if not recording:
-            result._made = "no_grad"
+            result._made = "inference" if mode.inference else "no_grad"
             if result._base._node is not None:  # type: ignore[union-attr]
                 result._node = Leaf(None, out)  # as in PyTorch it requires a gradient, which nobody collects
         return result
@@ -516,22 +549,20 @@ def op(
     if outputs == 1 and not residuals and len(names) == len(entry.parameters) == 2:
         return _named(_of_two(entry), entry)
     places, differentiable, extra, plans = range(len(names)), entry.differentiable, len(residuals), entry._plans
+    nobody: list[Node | None] = [None] * len(names)
 
     def call(*args: Any) -> Any:
-        edges: list[Node | None] = []
+        edges: list[Node | None] = nobody.copy()
         data = list(args)
-        mask, bit = 0, 1
+        mask = 0
         for i in places:
             t = args[i]
             if isinstance(t, TensorBase):
                 data[i] = t._data
                 edge = t._node
                 if edge is not None:
-                    mask |= bit
-                edges.append(edge)
-            else:
-                edges.append(None)
-            bit <<= 1
+                    edges[i] = edge
+                    mask |= 1 << i
         try:
             result = kernel(*data)
         except Exception:
@@ -609,8 +640,8 @@ def many(name: str, kernel: Callable[..., Any], formula: Formula, *, grad_name: 
             out = as_array(out)
         if mode.enabled:
             edges = [t._node for t in inputs]
-            if any(e is not None for e in edges):
-                return wrap(out, OpNode(entry, edges, ([a.shape for a in data], constants), out))
+            if edges.count(None) != len(edges):
+                return record(entry, edges, ([a.shape for a in data], constants), out)
         return wrap(out)
 
     return _named(call, entry)

@@ -12,6 +12,7 @@ import numpy as np
 
 from microtorch import dtypes
 from microtorch.autograd.inplace import SHARED_MEMORY, check_castable, check_overlap
+from microtorch.autograd.modes import check_update, mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, resize
 from microtorch.autograd.table import type_text
@@ -193,8 +194,6 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
     if not isinstance(out, TensorBase):
         raise TypeError(f"{call}argument 'out' must be Tensor, not {type_text(out)}")
     if out._node is not None or result._node is not None:
-        from microtorch.autograd.modes import mode
-
         if mode.enabled:
             raise RuntimeError(
                 f"{call}functions with out=... arguments don't support automatic differentiation, but one of the "
@@ -210,6 +209,7 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
         raise RuntimeError(
             _EXACT[name].format(*(C_TYPES.get(k.name, k.name) for k in kinds), *(k.type_name for k in kinds))
         )
+    check_update(out)
     check_castable(result._data.dtype, out._data.dtype)
     if 0 in out._data.strides and out._data.size > 1:
         raise RuntimeError(
@@ -257,6 +257,8 @@ def takes_out(function: F) -> F:
 
     @functools.wraps(function)
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Tensor:
+        if out is None and not kwargs:
+            return function(*args)  # type: ignore[no-any-return]
         for key in kwargs:
             if key in numpy_names:
                 kwargs = {numpy_names.get(k, k): v for k, v in kwargs.items()}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.state import TensorBase, element_offset, storage_bytes, view_of, wrap
+from microtorch.autograd.modes import sees
+from microtorch.autograd.state import TensorBase, element_offset, storage_bytes, storage_of, view_of, wrap
 from microtorch.functions.arguments import axis_of, bad_call, infer_size, need_tensor, number_of, size_of, takes_out
 from microtorch.functions.join import (
     cat as cat,
@@ -19,6 +20,7 @@ from microtorch.functions.join import (
     unbind as unbind,
 )
 from microtorch.kernels import shape as K
+from microtorch.kernels.bfloat16 import zeros
 from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
@@ -60,10 +62,11 @@ def view(input: Any, *shape: Any, size: Any = None, dtype: Any = None) -> Any:
 
 
 def view_dtype(input: Any, dtype: Any) -> Any:
-    """The same bytes read as another dtype; the last dimension grows or shrinks with the size of an element."""
+    """The same bytes read as another dtype; the last dimension grows or shrinks with the size of an element.
+
+    As in PyTorch the result is never part of the graph, whatever the dtype.
+    """
     data = input._data
-    if data.dtype == dtype:
-        return I.view_alias(input)
     have, want = data.dtype.itemsize, dtype.itemsize
     if have != want:
         ratio = max(have, want) // min(have, want)
@@ -91,12 +94,13 @@ def view_dtype(input: Any, dtype: Any) -> Any:
                         f"sizes), but got {s // have}"
                     )
         shape = (*data.shape[:-1], data.shape[-1] * have // want)
-        out = np.zeros(shape, dtype) if 0 in shape else K.reinterpreted(data, shape, dtype)
+        out = zeros(shape, dtype) if 0 in shape else K.reinterpreted(data, shape, dtype)
     else:
-        out = data.view(dtype)
-    if input._node is not None and dtype.kind in "fc":
-        raise NotImplementedError("microtorch: the derivative of Tensor.view(dtype) is not supported")
-    return view_of(input, out, None, False)
+        out = K.retyped(data, dtype)
+    t = wrap(out)
+    t._storage = storage_of(input)
+    sees(t, input)
+    return t
 
 
 def reshape(input: Any, *shape: Any, **named: Any) -> Tensor:
@@ -121,9 +125,9 @@ def reshape(input: Any, *shape: Any, **named: Any) -> Tensor:
         if input._data.flags.c_contiguous:
             return S.view_as(input, shape)
         return S.reshape_alias(input, shape)
-    except RuntimeError:
-        shape = infer_size(tuple(shape), input._data.size)
-    return S.unsafe_view(P.contiguous(input), shape)
+    except (RuntimeError, ValueError):
+        infer_size(tuple(shape), input._data.size)  # raises
+        raise
 
 
 def torch_reshape(input: Any, shape: Any) -> Tensor:
@@ -518,7 +522,7 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: Any = None) -
             f"a storage size of {needed} are out of bounds for storage of size {whole}"
         )
     strides = tuple(s * data.itemsize for s in steps)
-    geometry = (data.shape, data.strides, shape, strides, (offset - element_offset(input)) * data.itemsize)
+    geometry = K.Geometry(data.shape, data.strides, shape, strides, (offset - element_offset(input)) * data.itemsize)
     return I.as_strided(input, geometry)
 
 

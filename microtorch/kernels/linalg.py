@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.dtypes import of
+from microtorch.kernels.bfloat16 import BF16, Widen
 from microtorch.kernels.pointwise import unsupported
 
 _C_NAMES = {
@@ -31,9 +32,11 @@ def matmul(x: Any, y: Any) -> Any:
     kind = x.dtype.kind
     try:
         if (kind == "f" or kind == "c") and x.itemsize > 2:
+            if x.ndim == y.ndim == 2 and type(x) is type(y) is np.ndarray:
+                return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
             if y.ndim == 2 and x.ndim > 2 and x.flags.c_contiguous and x.shape[-1] == y.shape[0] and x.size:
                 return np.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])  # one long matrix
-            return np.matmul(x, y)
+            return np.matmul(x, y) if x.ndim < 3 > y.ndim else np.matmul(x, y, order="C")
         if kind == "b":
             raise unsupported("addmm_impl_cpu_", x.dtype)
         return _matmul_in_float(x, y)
@@ -44,8 +47,10 @@ def matmul(x: Any, y: Any) -> Any:
 def _matmul_in_float(x: Any, y: Any) -> Any:
     """The products that BLAS does not have: of float16, rounded once from float32, and of integers, in float64 where
     no sum can reach 2^53."""
-    if x.dtype.kind == "f":
+    if x.dtype == np.float16:
         return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
+    if x.dtype is BF16:
+        raise Widen("matmul")
     if x.size < 512 or not y.size or x.shape[-1] * _largest(x) * _largest(y) >= 2**53:
         return np.matmul(x, y)
     return np.matmul(x.astype(np.float64), y.astype(np.float64)).astype(np.int64).astype(x.dtype, copy=False)
@@ -91,7 +96,7 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight^T + bias; x (*, in), weight (out, in), bias (out)."""
-    if bias is not None and not (x.dtype == weight.dtype == bias.dtype):
+    if bias is not None and not (x.dtype is weight.dtype is bias.dtype or x.dtype == weight.dtype == bias.dtype):
         raise _mixed_dtypes(x, weight, bias)
     out = matmul(x, weight.T)
     if bias is not None:

@@ -1,8 +1,4 @@
-"""Element-by-element kernels that are more than one NumPy call. Arrays (or a number beside an array) in, arrays out.
-
-`quiet` marks those whose ordinary use meets infinities or NaN (log of 0, division by 0), about which PyTorch says
-nothing.
-"""
+"""Element-by-element kernels that are more than one NumPy call. Arrays (or a number beside an array) in, arrays out."""
 
 from __future__ import annotations
 
@@ -13,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from microtorch.dtypes import fill_number, of
+from microtorch.kernels import twins
+from microtorch.kernels.numbers import operand, zero
 from microtorch.kernels.pieces import by_pieces
+from microtorch.kernels.quiet import quiet as quiet
 from microtorch.kernels.select import dropped, kept
-from microtorch.kernels.shape import astype, clone
+from microtorch.kernels.shape import astype, clone, empty_like
 
-quiet = np.errstate(all="ignore")
 LOG2_E = 1 / math.log(2)
 _SIGN = np.array(-(2**31), np.int32)  # the sign's bit of a float32
 
@@ -51,7 +49,7 @@ def cast(x: Any, dtype: Any) -> Any:
 
 def square(x: Any) -> Any:
     """x * x; of bools in int64."""
-    return np.square(x) if x.dtype.kind != "b" else x.astype(np.int64)
+    return np.square(x) if x.dtype.kind != "b" else astype(x, np.int64)
 
 
 def refusing(kinds: str, name: str, kernel: Any, half: bool = True, error: type[Exception] | None = None) -> Any:
@@ -86,7 +84,7 @@ def in_float32(kernel: Any) -> Any:
 
     @functools.wraps(kernel)
     def call(x: Any, *rest: Any) -> Any:
-        if x.dtype != np.float16:
+        if x.dtype.char != "e":
             return kernel(x, *rest)
         wide = [r.astype(np.float32) if isinstance(r, np.ndarray) and r.dtype == np.float16 else r for r in rest]
         return kernel(x.astype(np.float32), *wide).astype(np.float16)
@@ -264,7 +262,7 @@ def _fmod(x: Any, y: Any) -> Any:
     number = not isinstance(y, np.ndarray)
     if type(x) is not np.ndarray or x.dtype != np.float32 or x.size < 64 or not (number or _fast(x, y)):
         return np.fmod(x, y)
-    wide, by = x.astype(np.float64), np.float64(np.float32(y)) if number else y.astype(np.float64)
+    wide, by = astype(x, np.float64), np.float64(np.float32(y)) if number else astype(y, np.float64)
     quotient = wide / by
     np.trunc(quotient, out=quotient)
     small = -(2.0**28) < np.minimum.reduce(quotient, None) and np.maximum.reduce(quotient, None) < 2.0**28
@@ -314,6 +312,7 @@ def subtract(x: Any, y: Any) -> Any:
 
 
 @in_float32
+@twins.elementwise("activation", pieces=True)
 @quiet
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)); where exp overflows to infinity, 0."""
@@ -331,17 +330,17 @@ def relu(x: Any) -> Any:
         raise _no_clamp("clamp_min_scalar", x)
     if x.size >= 8192 and x.dtype.kind == "f":
         return np.clip(x, 0, np.inf)  # much faster than np.maximum beside a number
-    return larger(x, 0)
+    return larger(x, zero(x))
 
 
 def larger(x: Any, bound: Any) -> Any:
     """The larger of two; of 0 and -0 the x. (NumPy returns its second operand of those, in float16 its first.)"""
-    return np.maximum(x, bound) if x.dtype == np.float16 else np.maximum(bound, x)
+    return np.maximum(x, bound) if x.dtype.char == "e" else np.maximum(bound, x)
 
 
 def smaller(x: Any, bound: Any) -> Any:
     """The smaller of two; of 0 and -0 the x."""
-    return np.minimum(x, bound) if x.dtype == np.float16 else np.minimum(bound, x)
+    return np.minimum(x, bound) if x.dtype.char == "e" else np.minimum(bound, x)
 
 
 def share(g: Any, x: Any, y: Any) -> Any:
@@ -354,12 +353,14 @@ def share(g: Any, x: Any, y: Any) -> Any:
     return out
 
 
+@twins.elementwise("activation")
 def relu_backward(g: Any, out: Any) -> Any:
     """g where the output is positive or NaN, else 0."""
-    return dropped(g, np.less_equal(out, 0))
+    return dropped(g, np.less_equal(out, zero(out)))
 
 
 @in_float32
+@twins.elementwise("activation", pieces=True)
 def sigmoid_backward(g: Any, out: Any) -> Any:
     """g out (1 - out)."""
     t = np.asarray(np.subtract(1, out))
@@ -368,6 +369,7 @@ def sigmoid_backward(g: Any, out: Any) -> Any:
 
 
 @in_float32
+@twins.elementwise("activation", pieces=True)
 def tanh_backward(g: Any, out: Any) -> Any:
     """g (1 - out^2)."""
     t = np.asarray(np.multiply(out, out))
@@ -467,9 +469,9 @@ def clamp(x: Any, low: Any, high: Any) -> Any:
     elif x.size >= 8192:
         return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high)  # in one pass
     if low is None:
-        return smaller(x, high)
-    out = larger(x, low)
-    return out if high is None else smaller(out, high)
+        return smaller(x, operand(high, x))
+    out = larger(x, operand(low, x))
+    return out if high is None else smaller(out, operand(high, x))
 
 
 def clamp_tensors(x: Any, low: Any, high: Any) -> Any:
@@ -554,7 +556,8 @@ def angle(x: Any) -> Any:
 def complex_from(real: Any, imag: Any) -> Any:
     """real + i imag."""
     shape = np.broadcast_shapes(np.shape(real), np.shape(imag))
-    out = np.empty(shape, np.complex128 if real.dtype == np.float64 else np.complex64)
+    kind = np.dtype(np.complex128 if real.dtype == np.float64 else np.complex64)
+    out = empty_like(real, kind) if real.shape == shape else np.empty(shape, kind)
     out.real, out.imag = real, imag
     return out
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.quiet import quiet, silence
+
 Axis = tuple[int, ...] | None
 
 # NumPy's reductions, called by position (x, axis, dtype, out, keepdims), which is the fastest way
@@ -53,6 +55,8 @@ def _total(x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
+    if x.size < _LARGE and x.dtype.char in "fdFD":
+        return _add(x, axis, None, None, keepdims)
     kind = x.dtype.kind
     if kind in "iub":
         return _add(x, axis, np.int64, None, keepdims)
@@ -62,12 +66,14 @@ def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
 
 
 def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
-    n = count(x.shape, axis)
+    n = x.size if axis is None else count(x.shape, axis)
+    if n and x.size < _LARGE and x.dtype.char in "fdFD":
+        return _add(x, axis, None, None, keepdims) / n
     if x.dtype == np.float16:
         return np.asarray(np.divide(_add(x, axis, np.float32, None, keepdims), n)).astype(np.float16)
     total = _total(x, axis, keepdims)
     if n == 0:
-        with np.errstate(all="ignore"):
+        with silence():
             return np.divide(total, n)
     return total / n
 
@@ -75,7 +81,7 @@ def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
 def var(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
     """Mean squared distance from the mean, divided by n - correction instead of n; NaN if nothing is left."""
     n = count(x.shape, axis)
-    with np.errstate(all="ignore"):
+    with silence():
         wide = x.astype(np.float32) if x.dtype == np.float16 else x
         d = wide - _total(wide, axis, True) / n
         d = (d * d.conj()).real if d.dtype.kind == "c" else np.multiply(d, d, out=d) if d.ndim else d * d
@@ -158,7 +164,7 @@ def take_places(x: Any, axis: int, keepdims: bool, places: Any) -> Any:
 
 def logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:
     """log(sum(exp(x))), shifted by the largest so that nothing overflows."""
-    with np.errstate(all="ignore"):
+    with silence():
         top = _maximum(x.real, axis, None, None, True, initial=-np.inf)
         top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
         out = np.log(_add(np.exp(x - top), axis, None, None, True)) + top
@@ -210,7 +216,7 @@ def _sum_of_squares(x: Any, axis: Axis, keepdims: bool) -> Any:
     return _total(x * x, axis, keepdims)
 
 
-@np.errstate(all="ignore")
+@quiet
 def vector_norm(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
     """(sum |x|^ord)^(1/ord); the largest (smallest) |x| for inf (-inf), the number of nonzero elements for 0."""
     real = x.real.dtype
@@ -238,7 +244,7 @@ def vector_norm(x: Any, ord: float, axis: Axis, keepdims: bool) -> Any:
 def renorm(x: Any, ord: float, axis: int, most: float) -> Any:
     """The slices along the axis, each scaled down to the norm `most` if its norm is larger."""
     norm = vector_norm(x, ord, tuple(i for i in range(x.ndim) if i != axis), True)
-    with np.errstate(all="ignore"):
+    with silence():
         factor = np.where(norm > most, most / (norm + 1e-7), 1).astype(norm.dtype)
     return np.multiply(x, factor, order="C")
 
@@ -248,7 +254,7 @@ def dist(x: Any, y: Any, ord: float) -> Any:
     return vector_norm(np.asarray(np.subtract(x, y)), ord, None, False)
 
 
-@np.errstate(all="ignore")
+@quiet
 def cdist(x: Any, y: Any, ord: float, by_product: bool) -> Any:
     """Distances of each of (.., P, M) points from each of (.., R, M), as (.., P, R).
 
@@ -332,7 +338,7 @@ def logaddexp_complex(a: Any, b: Any) -> Any:
     return np.where(both, np.where(large.real > 0, np.log(np.exp(a) + np.exp(b)), large), out)
 
 
-@np.errstate(all="ignore")
+@quiet
 def logcumsumexp(x: Any, axis: int) -> Any:
     """log of the running sums of exp(x)."""
     if not x.ndim:
@@ -346,7 +352,7 @@ def logcumsumexp(x: Any, axis: int) -> Any:
     return out
 
 
-@np.errstate(all="ignore")
+@quiet
 def cumprod_backward(g: Any, x: Any, axis: int, out: Any) -> Any:
     """The gradient of cumprod: sum over j >= k of g[j] out[j] / x[k] before the first zero; at it by the products of
     the elements after it, up to the second; beyond that 0."""

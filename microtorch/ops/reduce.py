@@ -10,7 +10,8 @@ import numpy as np
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import reduce as K
-from microtorch.kernels.shape import contiguous
+from microtorch.kernels.bfloat16 import finfo
+from microtorch.kernels.strides import c_order
 from microtorch.ops.pointwise import constant
 
 
@@ -36,16 +37,26 @@ def _mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
     return xp.spread(g / n if n else g * math.nan, x_shape, axis, keepdims)
 
 
-sum = unary("sum", contiguous(K.sum), x=_sum_x, grad_name="SumBackward1")
-sum_all = unary("sum_all", contiguous(K.sum), x=_sum_x, grad_name="SumBackward0")
+sum = unary("sum", c_order(K.sum), x=_sum_x, grad_name="SumBackward1")
+sum_all = unary(
+    "sum_all",
+    K.sum,
+    x=lambda xp, g, x_shape: xp.spread(g, x_shape, None, True),
+    grad_name="SumBackward0",
+)
 nansum = unary(
     "nansum",
-    contiguous(K.nansum),
+    c_order(K.nansum),
     x=lambda xp, g, x, axis, keepdims: _kept(xp, g, x, axis, keepdims) * xp.logical_not(xp.isnan(x)),
 )
-mean = unary("mean", contiguous(K.mean), x=_mean_x, grad_name="MeanBackward1")
-mean_all = unary("mean_all", contiguous(K.mean), x=_mean_x, grad_name="MeanBackward0")
-count_nonzero = unary("count_nonzero", K.count_nonzero)
+mean = unary("mean", c_order(K.mean), x=_mean_x, grad_name="MeanBackward1")
+mean_all = unary(
+    "mean_all",
+    K.mean,
+    x=lambda xp, g, x_shape: xp.spread(g / (math.prod(x_shape) or math.nan), x_shape, None, True),
+    grad_name="MeanBackward0",
+)
+count_nonzero = unary("count_nonzero", c_order(K.count_nonzero))
 
 # variance ------------------------------------------------------------------------------------------------------------
 
@@ -64,8 +75,8 @@ def _std_x(xp: Any, g: Any, x: Any, out: Any, axis: Any, correction: float, keep
     return _var_x(xp, xp.where(out == 0, 0, g / (2 * out)), x, axis, correction, keepdims)
 
 
-var = unary("var", contiguous(K.var), x=_var_x)
-std = unary("std", contiguous(K.std), x=_std_x)
+var = unary("var", c_order(K.var), x=_var_x)
+std = unary("std", c_order(K.std), x=_std_x)
 
 
 def _with_mean(xp: Any, g: Any, of_spread: Any, x: Any, axis: Any, keepdims: bool) -> Any:
@@ -86,8 +97,8 @@ def _std_mean_x(xp: Any, g: Any, x: Any, out0: Any, axis: Any, correction: float
     return _with_mean(xp, g, of_std, x, axis, keepdims)
 
 
-var_mean = op("var_mean", K.var_mean, inputs="x", outputs=2, x=_var_mean_x)
-std_mean = op("std_mean", K.std_mean, inputs="x", outputs=2, x=_std_mean_x)
+var_mean = op("var_mean", c_order(K.var_mean, 2), inputs="x", outputs=2, x=_var_mean_x)
+std_mean = op("std_mean", c_order(K.std_mean, 2), inputs="x", outputs=2, x=_std_mean_x)
 
 # extremes ------------------------------------------------------------------------------------------------------------
 
@@ -105,8 +116,8 @@ def _extreme_of_all(xp: Any, g: Any, x: Any, out: Any) -> Any:
     return xp.where(attained, g / max(np.count_nonzero(attained), 1), 0)
 
 
-amax = unary("amax", contiguous(K.amax), x=_extreme_x)
-amin = unary("amin", contiguous(K.amin), x=_extreme_x)
+amax = unary("amax", c_order(K.amax), x=_extreme_x)
+amin = unary("amin", c_order(K.amin), x=_extreme_x)
 max_all = unary("max_all", lambda x: K.amax(x, None, False), x=_extreme_of_all, grad_name="MaxBackward1")
 min_all = unary("min_all", lambda x: K.amin(x, None, False), x=_extreme_of_all, grad_name="MinBackward1")
 
@@ -116,7 +127,7 @@ def _aminmax_x(xp: Any, g: Any, x: Any, out0: Any, out1: Any, axis: Any, keepdim
     return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
 
-aminmax = op("aminmax", K.aminmax, inputs="x", outputs=2, x=_aminmax_x)
+aminmax = op("aminmax", c_order(K.aminmax, 2), inputs="x", outputs=2, x=_aminmax_x)
 take_embed = unary(
     "take_embed", K.take_embed, x=lambda xp, g, axis, keepdims, places: xp.take_places(g, axis, keepdims, places)
 )
@@ -136,9 +147,9 @@ max_along = op("max_along", K.max_with_index, inputs="x", outputs=2, grad_name="
 min_along = op("min_along", K.min_with_index, inputs="x", outputs=2, grad_name="MinBackward0", x=_taken_x)
 argmax = unary("argmax", K.argmax)
 argmin = unary("argmin", K.argmin)
-all = unary("all", contiguous(K.all))
-any = unary("any", contiguous(K.any))
-logsumexp = unary("logsumexp", contiguous(K.logsumexp),
+all = unary("all", c_order(K.all))
+any = unary("any", c_order(K.any))
+logsumexp = unary("logsumexp", c_order(K.logsumexp),
                   x=lambda xp, g, x, out, axis, keepdims: _kept(xp, g, x, axis, keepdims)
                   * xp.exp(x - _kept(xp, out, x, axis, keepdims)))  # fmt: skip
 
@@ -169,7 +180,7 @@ def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: 
     return g * (_conj(xp, x) * xp.pow_number(size, ord - 2))
 
 
-vector_norm = unary("vector_norm", contiguous(K.vector_norm), x=_norm_x, grad_name="LinalgVectorNormBackward0")
+vector_norm = unary("vector_norm", c_order(K.vector_norm), x=_norm_x, grad_name="LinalgVectorNormBackward0")
 
 
 def _renorm_x(xp: Any, g: Any, x: Any, ord: float, axis: int, most: float) -> Any:
@@ -206,7 +217,7 @@ def _cdist(xp: Any, g: Any, needs: Any, x: Any, y: Any, out: Any, ord: float) ->
     return [xp.sum(d, (-2,), False) if needs[0] else None, -xp.sum(d, (-3,), False) if needs[1] else None]
 
 
-cdist = op("cdist", K.cdist, inputs="x y", joint=_cdist)
+cdist = op("cdist", c_order(K.cdist), inputs="x y", joint=_cdist)
 
 # products ------------------------------------------------------------------------------------------------------------
 
@@ -236,7 +247,7 @@ def _product_of_others(xp: Any, x: Any, axis: int) -> Any:
     return left * xp.flip(back, (axis,))
 
 
-prod = unary("prod", contiguous(K.prod), x=_prod_x, grad_name="ProdBackward1")
+prod = unary("prod", c_order(K.prod), x=_prod_x, grad_name="ProdBackward1")
 prod_all = unary("prod_all", K.prod, x=_prod_x, grad_name="ProdBackward0")
 
 # running along one axis ----------------------------------------------------------------------------------------------
@@ -267,7 +278,7 @@ def _logcumsumexp_x(xp: Any, g: Any, x: Any, axis: int, out: Any) -> Any:
 
     if xp.is_complex(x):
         return later(xp.log(g))
-    least = float(np.finfo(constant(g).dtype).min)  # as good as log 0, but its differences are no NaN
+    least = float(finfo(constant(g).dtype).min)  # as good as log 0, but its differences are no NaN
     return later(xp.where(g > 0, xp.log(g), least)) - later(xp.where(g < 0, xp.log(-g), least))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from microtorch.autograd.table import many, op, unary, view
 from microtorch.kernels import shape as K
+from microtorch.kernels.strides import joined_format, stacked_format, suggested_format
 
 # sums to a shape and back: what the engine and the reductions use ----------------------------------------------------
 sum_to = unary("sum_to", K.sum_to, x=lambda xp, g, x_shape: g if g.shape == x_shape else xp.expand(g, x_shape))
@@ -23,9 +24,11 @@ def _back(xp: Any, g: Any, x_shape: tuple[int, ...]) -> Any:
 
 
 view_as = view("view", K.view, x=_back)
-reshape = view("reshape", lambda x, shape: x.reshape(shape), x=_back, grad_name="ViewBackward0", may_copy=True)
-reshape_alias = view("reshape_alias", K.view, x=_back)
 unsafe_view = unary("unsafe_view", lambda x, shape: x.reshape(shape), x=_back)
+reshape_copy = unary("reshape_copy", lambda x, shape: x.reshape(shape), x=_back, grad_name="UnsafeViewBackward0")
+reshape_copy.op.shown = (("CloneBackward0", 0),)  # type: ignore[attr-defined]
+reshape = view("reshape", lambda x, shape: x.reshape(shape), x=_back, grad_name="ViewBackward0", copied=reshape_copy)
+reshape_alias = view("reshape_alias", lambda x, shape: x.reshape(shape), x=_back, copied=reshape_copy)
 transpose = view("transpose", lambda x, i, j: x.swapaxes(i, j), x=lambda xp, g, i, j: xp.transpose(g, i, j))
 t = view("t", lambda x: x.T, x=lambda xp, g: xp.t(g), grad_name="TBackward0")
 permute = view(
@@ -79,8 +82,9 @@ unsqueeze_in_place = view(
 )
 
 # complex numbers (g is the plain cotangent: see table.py) ------------------------------------------------------------
-real = view("real", lambda x: x.real, x=lambda xp, g: xp.to_complex(g))
-imag = view("imag", lambda x: x.imag, x=lambda xp, g: xp.to_complex(g) * -1j)
+real = view("real", lambda x: x.real, x=lambda xp, g: xp.conj(xp.to_complex(g)), grad_name="SelectBackward0")
+imag = view("imag", lambda x: x.imag, x=lambda xp, g: xp.to_complex(g) * -1j, grad_name="SelectBackward0")
+real.op.shown = imag.op.shown = (("ViewAsRealBackward0", 0),)  # type: ignore[attr-defined]
 to_complex = unary(
     "to_complex",
     lambda x: x.astype(np.complex64 if x.dtype == np.float32 else np.complex128),
@@ -108,10 +112,10 @@ def _block_grads(xp: Any, g: Any, needs: Any, shapes: Any) -> list[Any]:
     return grads
 
 
-cat = many("cat", K.cat, _cat_grads)
+cat = many("cat", joined_format(K.cat), _cat_grads)
 stack = many(
     "stack",
-    K.stack,
+    stacked_format(K.stack),
     lambda xp, g, needs, shapes, axis: [
         xp.select(g, (slice(None),) * axis + (i, ...)) if need else None for i, need in enumerate(needs)
     ],
@@ -120,7 +124,7 @@ block_diag = many("block_diag", K.block_diag, _block_grads)
 
 # rearranging ---------------------------------------------------------------------------------------------------------
 flip = unary("flip", K.flip, x=lambda xp, g, axes: xp.flip(g, axes))
-roll = unary("roll", lambda x, shifts, axes: np.ascontiguousarray(np.roll(x, shifts, axes)),
+roll = unary("roll", suggested_format(lambda x, shifts, axes: np.roll(x, shifts, axes)),
              x=lambda xp, g, shifts, axes: xp.roll(g, tuple(-s for s in shifts), axes))  # fmt: skip
 rot90 = unary("rot90", K.rot90, grad_name="Rot90Backward0",
               x=lambda xp, g, k, axes: xp.rot90(g, -k % 4, axes))  # fmt: skip
