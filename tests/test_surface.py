@@ -623,7 +623,7 @@ def test_profile(tmp_path: Path) -> None:
             with microtorch.profiler.record_function("step"), microtorch.profiler.record_function("inner"):
                 pass
             prof.step()
-    assert traces == [4]
+    assert traces == [6]  # two steps, with two blocks each
     rows = {row.key: row for row in prof.key_averages()}
     assert rows["step"].count == rows["inner"].count == 2
     assert rows["step"].cpu_time_total >= rows["inner"].cpu_time_total

@@ -7,27 +7,62 @@ from typing import Any
 from microtorch import profiler as _profiler
 from microtorch._missing import missing_name as _missing_name
 from microtorch.profiler import record_function as record_function
+from microtorch.profiler.events import EventList as _EventList, FunctionEventAvg as _FunctionEventAvg
 
 
 class profile(_profiler.profile):
-    """`torch.profiler.profile` that always collects."""
+    """`torch.profiler.profile` that always records, and has its results' methods itself.
 
-    def __init__(self, enabled: bool = True, **options: Any) -> None:
-        super().__init__()
-        self._enabled = enabled
+    >>> import microtorch as torch
+    >>> with torch.autograd.profiler.profile() as prof:
+    ...     _ = torch.ones(2).exp()
+    >>> [event.name for event in prof.function_events]
+    ['aten::ones', 'aten::exp']
+    """
+
+    def __init__(
+        self, enabled: bool = True, *, use_cuda: bool = False, use_device: str | None = None,
+        record_shapes: bool = False, with_flops: bool = False, profile_memory: bool = False, with_stack: bool = False,
+        with_modules: bool = False, use_kineto: bool = False, use_cpu: bool = True, acc_events: bool = False,
+        **options: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(
+            record_shapes=record_shapes, with_flops=with_flops, profile_memory=profile_memory, with_stack=with_stack
+        )
+        self.enabled = enabled
 
     def start(self) -> None:
-        """Begin to collect, if enabled."""
-        if self._enabled:
+        """Begin, if enabled."""
+        if self.enabled:
             super().start()
 
-    def table(self, *args: Any, **named: Any) -> str:
-        """The blocks of each name together, as text."""
-        return self.key_averages().table(*args, **named)
+    def stop(self) -> None:
+        """End."""
+        if self.enabled:
+            super().stop()
 
-    def total_average(self) -> float:
-        """The time of all blocks, in microseconds."""
-        return self.key_averages().total_average()
+    @property
+    def function_events(self) -> _EventList:
+        """The calls, in the order of their beginnings."""
+        return self.events()
+
+    @property
+    def self_cpu_time_total(self) -> float:
+        """All calls' own time together, in microseconds."""
+        return self.events().self_cpu_time_total
+
+    def table(self, *args: Any, **named: Any) -> str:
+        """The calls as text: see `EventList.table`."""
+        return self.events().table(*args, **named)
+
+    def total_average(self) -> _FunctionEventAvg:
+        """All calls as one average."""
+        return self.events().total_average()
+
+    def __str__(self) -> str:
+        return "<unfinished torch.autograd.profile>" if self._events is None else str(self.events())
+
+    __repr__ = __str__
 
 
 def __getattr__(name: str) -> object:
