@@ -107,31 +107,34 @@ def amin(x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def max_with_index(x: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
     """Values and first places of the largest elements along one axis (NaN counts as largest)."""
-    places = np.argmax(x, axis, keepdims=True)
+    places = x.argmax(axis, keepdims=True)
     return _taken(x, axis, places, keepdims)
 
 
 def min_with_index(x: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
     """Values and first places of the smallest elements along one axis (NaN counts as smallest)."""
-    places = np.argmin(x, axis, keepdims=True)
+    places = x.argmin(axis, keepdims=True)
     return _taken(x, axis, places, keepdims)
 
 
 def _taken(x: Any, axis: int, places: Any, keepdims: bool) -> tuple[Any, Any]:
     if x.ndim == 0:
         return x.copy(), np.zeros((), np.int64)
-    values = np.take_along_axis(x, places, axis)
+    if axis == x.ndim - 1 and type(x) is np.ndarray and x.flags.c_contiguous and x.size:  # 3 us sooner
+        values = x.reshape(-1).take(places + np.arange(0, x.size, x.shape[axis]).reshape(places.shape))
+    else:
+        values = np.take_along_axis(x, places, axis)
     if not keepdims:
         values, places = values.squeeze(axis), places.squeeze(axis)
     return values, places
 
 
 def argmax(x: Any, axis: int | None, keepdims: bool) -> Any:
-    return np.argmax(x, axis, keepdims=keepdims)
+    return x.argmax(axis, keepdims=keepdims)
 
 
 def argmin(x: Any, axis: int | None, keepdims: bool) -> Any:
-    return np.argmin(x, axis, keepdims=keepdims)
+    return x.argmin(axis, keepdims=keepdims)
 
 
 def all(x: Any, axis: Axis, keepdims: bool) -> Any:
