@@ -20,13 +20,14 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from microtorch.kernels import conv_planes, twins
 from microtorch.kernels.half import in_single
+from microtorch.kernels.scratch import scratch
 
 Ints = tuple[int, ...]
 
@@ -43,20 +44,6 @@ def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation:
     return tuple(
         (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in zip(size, kernel, stride, padding, dilation)
     )
-
-
-_memory = threading.local()
-
-
-def _scratch(use: str, count: int, dtype: Any) -> Any:
-    """Memory that stays for the next call for the same use: fresh memory costs page faults."""
-    held = getattr(_memory, use, None)
-    size = count * dtype.itemsize
-    if held is None or held.nbytes < size:
-        held = np.empty(size, np.uint8)
-        if size <= 2 * _BLOCK_BYTES:
-            setattr(_memory, use, held)
-    return held[:size].view(dtype)
 
 
 class _Phase(NamedTuple):
@@ -118,7 +105,7 @@ class _Plan:
     def empty_phases(self, n: int, dtype: Any) -> list[Any]:
         """Memory for the phases of n images, zero."""
         shape = (len(self.phases), n, self.c, *self.phase_size)
-        memory = _scratch("phases", math.prod(shape), dtype).reshape(shape)
+        memory = scratch("phases", math.prod(shape), dtype).reshape(shape)
         memory[...] = 0
         return list(memory)
 
@@ -154,14 +141,14 @@ class _Plan:
         image = math.prod(self.phase_size) * size  # bytes of one channel
         channels = self.c // groups
         if self.by_image:
-            matrix = _scratch("cols", n * groups * (self.k + ones) * count, dtype).reshape(
+            matrix = scratch("cols", n * groups * (self.k + ones) * count, dtype).reshape(
                 n, groups, self.k + ones, count
             )
             cols = matrix[:, :, : self.k].reshape(n, groups, channels, self.taps, count).transpose(1, 2, 3, 0, 4)
             if ones:
                 matrix[:, :, self.k] = 1
         else:
-            matrix = _scratch("cols", groups * self.k * n * count, dtype).reshape(groups, self.k, n * count)
+            matrix = scratch("cols", groups * self.k * n * count, dtype).reshape(groups, self.k, n * count)
             cols = matrix.reshape(groups, channels, self.taps, n, count)
         length = count
         shape: Ints = (rows, *self.out[1:])
@@ -270,6 +257,13 @@ def _phases(
 _plan = functools.lru_cache(maxsize=512)(_Plan)
 
 
+def _compiled(a: Any, b: Any, products: int) -> Any:
+    """The compiled twins, if they do this: up to three dimensions of float32 or float64."""
+    if products < twins.least or a.dtype is not b.dtype or a.dtype.char not in "fd" or a.ndim > 5:
+        return None
+    return twins.of("conv")
+
+
 @in_single
 def conv(
     x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: Ints | None = None
@@ -282,6 +276,8 @@ def conv(
     if plan.k == 0:
         out[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
         return out
+    if (fast := _compiled(x, weight, out.size * plan.k)) is not None:
+        return conv_planes.conv(fast, x, weight, bias, stride, padding, dilation, groups, plan.out)
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
     if plan.pointwise:
@@ -306,7 +302,7 @@ def conv(
             np.matmul(w, cols, out=whole[i:j, :, :, r * plan.row : e * plan.row])
             continue
         cols = plan.unfold(parts, r, e)
-        y = _scratch("y", plan.o * cols.shape[2], x.dtype).reshape(groups, plan.o // groups, cols.shape[2])
+        y = scratch("y", plan.o * cols.shape[2], x.dtype).reshape(groups, plan.o // groups, cols.shape[2])
         np.matmul(w, cols, out=y)
         target = out[i:j, :, r:e]
         if shift is None:
@@ -322,7 +318,7 @@ def _gradient_matrix(plan: _Plan, g: Any, i: int, j: int, r: int, e: int) -> Any
         whole = g.reshape(plan.n, plan.groups, plan.o // plan.groups, -1)
         return whole[i:j, :, :, r * plan.row : e * plan.row]
     places = (j - i) * (e - r) * plan.row
-    matrix = _scratch("y", plan.o * places, g.dtype).reshape(plan.o, places)
+    matrix = scratch("y", plan.o * places, g.dtype).reshape(plan.o, places)
     if plan.flat:
         matrix[...] = 0
     plan.placed(matrix, r, e)[...] = g[i:j, :, r:e]
@@ -335,6 +331,8 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     plan = _plan(x_shape, weight.shape, stride, padding, dilation, groups, g.shape[2:])
     if 0 in x_shape or g.size == 0 or plan.k == 0:
         return np.zeros(x_shape, g.dtype)
+    if (fast := _compiled(g, weight, g.size * plan.k)) is not None:
+        return conv_planes.conv_input(fast, g, weight, x_shape, stride, padding, dilation, groups)
     if plan.pointwise:
         return np.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
     pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
@@ -348,7 +346,7 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
             parts = [out[i:j]] if plan.direct else plan.empty_phases(j - i, g.dtype)
         matrix = _gradient_matrix(plan, g, i, j, r, e)
         shape = (*matrix.shape[:-2], plan.k, matrix.shape[-1])
-        cols = _scratch("cols", math.prod(shape), g.dtype).reshape(shape)
+        cols = scratch("cols", math.prod(shape), g.dtype).reshape(shape)
         np.matmul(w, matrix, out=cols)
         plan.fold(cols, parts, r, e)
         if e == plan.out[0] and not plan.direct:
@@ -376,6 +374,8 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
     out = np.zeros((groups, plan.o // groups, plan.k), g.dtype)
     if out.size == 0 or g.size == 0:
         return np.zeros(w_shape, g.dtype)
+    if (fast := _compiled(g, x, g.size * plan.k)) is not None:
+        return conv_planes.conv_weight(fast, g, x, w_shape, stride, padding, dilation, groups)
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
     parts: list[Any] = []

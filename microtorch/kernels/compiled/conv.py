@@ -1,0 +1,414 @@
+"""Convolution without unfolding: matrix products whose right factor is read in place, by a table of offsets.
+
+The input is copied, with zeros around it, into rows one after the other (a *plane* for each channel). Then what a tap
+reads for all places of the result is one run of numbers, from the tap's offset on, if the places are numbered along the
+plane's rows; at each row's end a few places too many are computed and not copied to the result. For stride s the planes
+are those of the phases x[a::s]. `kernels.conv_planes` has the geometry, `compiled.tiles` the innermost loops.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from microtorch.kernels.compiled import jit
+from microtorch.kernels.compiled.tiles import BYTES, ROWS, dots, give, lanes, poke, products, slide, slide_dots, take
+
+__all__ = ["COLUMNS", "ROWS", "convolve", "correlate", "lanes", "pack_weight", "slide_planes", "slide_weight"]
+
+COLUMNS = 6 if BYTES == 64 else 3
+"""Columns of a tile of `correlate`, which has 4 rows."""
+_WIDE = 6 if BYTES != 32 else 3
+"""Vectors in a row of the tiles with fewer rows than the largest."""
+
+
+@jit
+def pack_weight(weight: Any, order: Any, groups: Any, rows: Any, group_step: Any, row_step: Any, out: Any) -> None:
+    """weight[group, row, order[k]] in the order in which tiles read it: some rows, one after the other, for each k."""
+    to = 0
+    for group in range(groups):
+        row = 0
+        while row < rows:
+            height = min(ROWS, rows - row)
+            height = 8 if height >= 8 else 4 if height >= 4 else 2 if height >= 2 else 1
+            origin = group * group_step + row * row_step
+            for k in range(order.size):
+                at = origin + order[k]
+                for i in range(height):
+                    out[to + i] = weight[at + i * row_step]
+                to += height
+            row += height
+
+
+@jit
+def _pack(x: Any, start: Any, size: Any, first: Any, step: Any, planes: Any, to: Any, shape: Any) -> None:
+    """planes[to + ...] = x[first + i step] for i within shape, zero where that is outside; x has this size."""
+    zero = x.dtype.type(0)
+    s0, s1, s2 = step
+    n0, n1, n2 = shape
+    x0 = first[0]
+    left = min(n2, max(0, -(first[2] // s2)))
+    right = max(left, min(n2, (size[2] - 1 - first[2]) // s2 + 1))
+    from_left = first[2] + left * s2
+    for _ in range(n0):
+        x1 = first[1]
+        at = start + (x0 * size[1] + x1) * size[2] + from_left
+        for _ in range(n1):
+            if 0 <= x0 < size[0] and 0 <= x1 < size[1] and right > left:
+                for i in range(left):
+                    poke(planes, to + i, zero)
+                take(x, at, s2, planes, to + left, right - left)
+                for i in range(right, n2):
+                    poke(planes, to + i, zero)
+            else:
+                for i in range(n2):
+                    poke(planes, to + i, zero)
+            to += n2
+            x1 += s1
+            at += s1 * size[2]
+        x0 += s0
+
+
+@jit
+def _unpack(
+    y: Any, at: Any, s0: Any, s1: Any, shape: Any, shift: Any, out: Any, to: Any, t0: Any, t1: Any, t2: Any
+) -> None:
+    """out[to + i0 t0 + i1 t1 + i2 t2] = y[at + i0 s0 + i1 s1 + i2] + shift for i within shape."""
+    n0, n1, n2 = shape
+    for i0 in range(n0):
+        for i1 in range(n1):
+            give(y, at + i0 * s0 + i1 * s1, out, to + i0 * t0 + i1 * t1, t2, n2, shift)
+
+
+@jit
+def _strip(
+    height: Any, weight: Any, w: Any, planes: Any, base: Any, offsets: Any, first: Any, taps: Any, y: Any, step: Any,
+    vectors: Any,
+) -> None:  # fmt: skip
+    """Some rows of the product, `vectors` wide, into y."""
+    n = BYTES // y.itemsize
+    v = 0
+    while v < vectors:
+        at, left = base + v * n, vectors - v
+        to = v * n
+        if height == 8:
+            if left >= 3:
+                products(8, 3, weight, w, planes, at, offsets, first, taps, y, to, step)
+                v += 3
+            else:
+                products(8, 1, weight, w, planes, at, offsets, first, taps, y, to, step)
+                v += 1
+        elif height == 4:
+            if left >= _WIDE:
+                products(4, _WIDE, weight, w, planes, at, offsets, first, taps, y, to, step)
+                v += _WIDE
+            elif left >= 2:
+                products(4, 2, weight, w, planes, at, offsets, first, taps, y, to, step)
+                v += 2
+            else:
+                products(4, 1, weight, w, planes, at, offsets, first, taps, y, to, step)
+                v += 1
+        elif height == 2:
+            if left >= _WIDE:
+                products(2, _WIDE, weight, w, planes, at, offsets, first, taps, y, to, step)
+                v += _WIDE
+            else:
+                products(2, 1, weight, w, planes, at, offsets, first, taps, y, to, step)
+                v += 1
+        elif left >= _WIDE:
+            products(1, _WIDE, weight, w, planes, at, offsets, first, taps, y, to, step)
+            v += _WIDE
+        else:
+            products(1, 1, weight, w, planes, at, offsets, first, taps, y, to, step)
+            v += 1
+
+
+@jit
+def convolve(
+    items: Any, x: Any, size: Any, channels: Any, weight: Any, bias: Any, out: Any, out_size: Any, rows: Any,
+    groups: Any, cut: Any, plane: Any, plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, phases: Any,
+    out_step: Any, planes: Any, y: Any,
+) -> None:  # fmt: skip
+    """Some items (image, first, end) of the result; the first and last place are those along dimension `cut`.
+
+    channels, rows: in a group, of x and of out. in_first (n, 3): where each phase of x begins, in_step: how far its
+    elements lie apart. phases (m, 9): of out; the first place (3), number of places (3), the first offset, the number
+    of offsets, where the weights begin. planes and y: memory to work in.
+    """
+    n = BYTES // y.itemsize
+    parts = in_first.shape[0]
+    zero = x.dtype.type(0)
+    space, out_space = size[0] * size[1] * size[2], out_size[0] * out_size[1] * out_size[2]
+    t2 = out_step[2]
+    t1 = out_step[1] * out_size[2]
+    t0 = out_step[0] * out_size[1] * out_size[2]
+    begin = np.empty(3, np.int64)
+    shape = np.empty(3, np.int64)
+    count = np.empty(3, np.int64)
+    for item in range(items.shape[0]):
+        image, start, end = items[item, 0], items[item, 1], items[item, 2]
+        for d in range(3):
+            shape[d] = plane_shape[d]
+        shape[cut] += end - start  # without the places themselves, the plane's size along `cut` is what taps add
+        s1 = shape[2]
+        s0 = shape[1] * s1
+        for group in range(groups):
+            to = 0
+            for c in range(channels):
+                origin = (image * groups * channels + group * channels + c) * space
+                for part in range(parts):
+                    for d in range(3):
+                        begin[d] = in_first[part, d]
+                    begin[cut] += start * in_step[cut]
+                    _pack(
+                        x,
+                        origin,
+                        size,
+                        (begin[0], begin[1], begin[2]),
+                        in_step,
+                        planes,
+                        to,
+                        (shape[0], shape[1], shape[2]),
+                    )
+                    to += plane
+            for phase in range(phases.shape[0]):
+                for d in range(3):
+                    count[d] = phases[phase, 3 + d]
+                count[cut] = min(end, count[cut]) - start
+                if count[0] <= 0 or count[1] <= 0 or count[2] <= 0:
+                    continue
+                first, taps = phases[phase, 6], phases[phase, 7]
+                length = (count[0] - 1) * s0 + (count[1] - 1) * s1 + count[2]
+                vectors = (length + n - 1) // n
+                o0 = phases[phase, 0] + (start * out_step[0] if cut == 0 else 0)
+                o1 = phases[phase, 1] + (start * out_step[1] if cut == 1 else 0)
+                o2 = phases[phase, 2] + (start * out_step[2] if cut == 2 else 0)
+                w = phases[phase, 8] + group * rows * taps
+                row = 0
+                while row < rows:
+                    height = min(ROWS, rows - row)
+                    height = 8 if height >= 8 else 4 if height >= 4 else 2 if height >= 2 else 1
+                    if taps == 0:
+                        y[: height * vectors * n] = zero
+                    else:
+                        _strip(height, weight, w, planes, 0, offsets, first, taps, y, vectors * n, vectors)
+                    w += height * taps
+                    for i in range(height):
+                        o = group * rows + row + i
+                        shift = bias[o] if bias.size > 0 else -zero
+                        to = (image * groups * rows + o) * out_space + (o0 * out_size[1] + o1) * out_size[2] + o2
+                        _unpack(y, i * vectors * n, s0, s1, (count[0], count[1], count[2]), shift, out, to, t0, t1, t2)
+                    row += height
+
+
+@jit
+def correlate(
+    items: Any, g: Any, g_size: Any, rows: Any, x: Any, size: Any, channels: Any, groups: Any, cut: Any, plane: Any,
+    plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, pieces: Any, planes: Any, lines: Any, out: Any,
+) -> None:  # fmt: skip
+    """What some items add to the gradient of the weight, out (groups * rows, columns).
+
+    items (first image, end, first, end along `cut`): at most `pieces` images, and the places that `lines` has room for.
+    offsets: of each column in planes, a multiple of COLUMNS of them. planes and lines: memory to work in.
+    """
+    n = BYTES // x.itemsize
+    parts = in_first.shape[0]
+    zero = x.dtype.type(0)
+    space, g_space = size[0] * size[1] * size[2], g_size[0] * g_size[1] * g_size[2]
+    columns = offsets.size
+    begin = np.empty(3, np.int64)
+    shape = np.empty(3, np.int64)
+    g_shape = np.empty(3, np.int64)
+    padded = (rows + 3) // 4 * 4
+    for item in range(items.shape[0]):
+        i0, i1, start, end = items[item, 0], items[item, 1], items[item, 2], items[item, 3]
+        for d in range(3):
+            shape[d] = plane_shape[d]
+            g_shape[d] = plane_shape[d] if d > cut else g_size[d]
+        shape[cut] += end - start
+        g_shape[cut] = end - start
+        length = g_shape[0] * g_shape[1] * g_shape[2]
+        vectors = (length + n - 1) // n
+        line = vectors * n
+        used = shape[0] * shape[1] * shape[2]
+        for group in range(groups):
+            for image in range(i0, i1):
+                to = (image - i0) * channels * parts * plane
+                for c in range(channels):
+                    origin = (image * groups * channels + group * channels + c) * space
+                    for part in range(parts):
+                        for d in range(3):
+                            begin[d] = in_first[part, d]
+                        begin[cut] += start * in_step[cut]
+                        _pack(
+                            x,
+                            origin,
+                            size,
+                            (begin[0], begin[1], begin[2]),
+                            in_step,
+                            planes,
+                            to,
+                            (shape[0], shape[1], shape[2]),
+                        )
+                        for i in range(used, plane):
+                            poke(planes, to + i, zero)
+                        to += plane
+                to = (image - i0) * padded * line
+                for row in range(rows):
+                    origin = (image * groups * rows + group * rows + row) * g_space
+                    b0 = start if cut == 0 else 0
+                    b1 = start if cut == 1 else 0
+                    b2 = start if cut == 2 else 0
+                    _pack(g, origin, g_size, (b0, b1, b2), (1, 1, 1), lines, to, (g_shape[0], g_shape[1], g_shape[2]))
+                    for i in range(length, line):
+                        poke(lines, to + i, zero)
+                    to += line
+                for i in range(to, to + (padded - rows) * line):
+                    poke(lines, i, zero)
+            for row in range(0, padded, 4):
+                to = (group * padded + row) * columns
+                for column in range(0, columns, COLUMNS):
+                    dots(
+                        4, COLUMNS, lines, row * line, line, padded * line, planes, 0, offsets, column,
+                        channels * parts * plane, i1 - i0, vectors, out, to + column, columns,
+                    )  # fmt: skip
+
+
+# one channel in a group (depthwise): no matrix product; the taps slide over the rows where they are -------------------
+
+
+@jit
+def _slide_lines(
+    in_step: Any, out_step: Any, x: Any, at: Any, x_next: Any, row_step: Any, rows: Any, first: Any, between: Any,
+    size: Any, weight: Any, w: Any, w_row: Any, w_column: Any, columns: Any, out: Any, to: Any, out_next: Any,
+    lines: Any, count: Any, shift: Any,
+) -> None:  # fmt: skip
+    """`slide` for each combination of steps; the usual widths of kernels are unrolled."""
+    if in_step == 1 and out_step == 1 and columns == 3:
+        slide(
+            1, 1, 3, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+    elif in_step == 1 and out_step == 1 and columns == 5:
+        slide(
+            1, 1, 5, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+    elif in_step == 1 and out_step == 1 and columns == 7:
+        slide(
+            1, 1, 7, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+    elif in_step == 1 and out_step == 1:
+        slide(
+            1, 1, 0, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+    elif in_step == 2 and columns == 3:
+        slide(
+            2, 1, 3, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+    elif in_step == 2:
+        slide(
+            2, 1, 0, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+    elif out_step == 2 and columns == 2:
+        slide(
+            1, 2, 2, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+    elif out_step == 2 and columns == 1:
+        slide(
+            1, 2, 1, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+    elif out_step == 2:
+        slide(
+            1, 2, 0, x, at, x_next, row_step, rows, first, between, size, weight, w, w_row, w_column, columns, out,
+            to, out_next, lines, count, shift,
+        )  # fmt: skip
+
+
+@jit
+def slide_planes(
+    items: Any, x: Any, space: Any, width: Any, multiplier: Any, channels: Any, weight: Any, taps: Any, bias: Any,
+    out: Any, out_space: Any, in_step: Any, out_step: Any, pieces: Any,
+) -> None:  # fmt: skip
+    """Convolve each plane x[item], with rows of this width, with the kernels of its channel, to planes of out.
+
+    pieces (m, 14): of a plane of out, rows that read the same taps; the columns are named below.
+    """
+    zero = x.dtype.type(0)
+    for k in range(items.size):
+        plane = items[k]
+        for j in range(multiplier):
+            o = plane * multiplier + j
+            kernel = plane % channels * multiplier + j
+            shift = bias[kernel] if bias.size > 0 else -zero
+            for piece in range(pieces.shape[0]):
+                (to, out_next, lines, count, at, x_next, row_step, rows, first, between, w, w_row, w_column,
+                 columns) = pieces[piece]  # fmt: skip
+                to += o * out_space
+                if rows == 0 or columns == 0:
+                    for line in range(lines):
+                        for i in range(count):
+                            poke(out, to + line * out_next + i * out_step, shift + zero)
+                else:
+                    _slide_lines(
+                        in_step, out_step, x, plane * space + at, x_next, row_step, rows, first, between, width, weight,
+                        kernel * taps + w, w_row, w_column, columns, out, to, out_next, lines, count, shift,
+                    )  # fmt: skip
+
+
+@jit
+def slide_weight(
+    items: Any, n: Any, channels: Any, multiplier: Any, g: Any, g_size: Any, x: Any, size: Any, kernel: Any, step: Any,
+    first: Any, between: Any, out: Any,
+) -> None:  # fmt: skip
+    """The gradient of the kernels of some channels (`items`), into out (channels, multiplier, *kernel)."""
+    for k in range(items.size):
+        c = items[k]
+        for image in range(n):
+            for j in range(multiplier):
+                o = (image * channels + c) * multiplier + j
+                for t0 in range(kernel[0]):
+                    # the rows m of g for which the tap's row first + m step is inside
+                    at = first[0] + t0 * between[0]
+                    low = max(0, -(at // step[0]))
+                    rows = min(g_size[0], (size[0] - 1 - at) // step[0] + 1) - low
+                    if rows <= 0:
+                        continue
+                    left = (o * g_size[0] + low) * g_size[1]
+                    right = ((image * channels + c) * size[0] + at + low * step[0]) * size[1]
+                    down = step[0] * size[1]
+                    t1 = 0
+                    while t1 < kernel[1]:
+                        to = ((c * multiplier + j) * kernel[0] + t0) * kernel[1] + t1
+                        column = first[1] + t1 * between[1]
+                        if step[1] == 1 and kernel[1] - t1 >= 3:
+                            slide_dots(
+                                1, 3, g, left, g_size[1], g_size[1], x, right, down, rows, column, between[1], size[1],
+                                out, to,
+                            )  # fmt: skip
+                            t1 += 3
+                        elif step[1] == 1:
+                            slide_dots(
+                                1, 1, g, left, g_size[1], g_size[1], x, right, down, rows, column, between[1], size[1],
+                                out, to,
+                            )  # fmt: skip
+                            t1 += 1
+                        elif kernel[1] - t1 >= 3:
+                            slide_dots(
+                                2, 3, g, left, g_size[1], g_size[1], x, right, down, rows, column, between[1], size[1],
+                                out, to,
+                            )  # fmt: skip
+                            t1 += 3
+                        else:
+                            slide_dots(
+                                2, 1, g, left, g_size[1], g_size[1], x, right, down, rows, column, between[1], size[1],
+                                out, to,
+                            )  # fmt: skip
+                            t1 += 1
