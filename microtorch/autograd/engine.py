@@ -24,7 +24,10 @@ from microtorch.autograd.node import FREED_MESSAGE, GradientEdge, Leaf, Node, Op
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import arrays, tensors
+from microtorch.kernels import bfloat16
 from microtorch.kernels.batched import Batched, NotBatchable, as_array
+from microtorch.kernels.bfloat16 import BF16, BFloats
+from microtorch.kernels.quiet import silence
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -67,58 +70,21 @@ def run(
     wanted: nodes whose gradients are to be stored in this dictionary; only what leads to them is computed.
     accumulate: leaves that are reached add to their `.grad` (those that are wanted, if any are named).
     """
-    xp = tensors if create_graph else arrays
     order, waiting = topological_order(roots)
-    batching = bool(batches.used) and batches.involved(order, seeds)  # some gradients are all examples' at once (vmap)
-    if batching and not create_graph:
-        xp = batches.arrays
-    useful = None if wanted is None else leading_to(wanted, order)
-    grads: dict[Node, Any] = {}
-    anomaly = mode.anomaly
-    own: set[Node] = set()  # nodes whose gradient is a sum made here, in a buffer of ours: added to in place
+    work = Pass(order, seeds, keep, create_graph, wanted, accumulate)
+    grads, own, careful, xp = work.grads, work.own, work.careful, work.xp
     for root, seed in zip(roots, seeds):
-        deposit(grads, own, root, seed, create_graph)
+        work.deposit(root, seed)
     for node in order:
         g = grads.pop(node, None)
-        if g is None:  # no gradient came this way; leaves must not wait for it
-            for edge in node.edges:
-                if type(edge) is Leaf:
-                    waiting[edge] -= 1
-                    if not waiting[edge]:
-                        finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
-            continue
-        if node.hooks is not None:
-            g = run_tensor_hooks(node, g, create_graph)
-        if wanted is not None and node in wanted:
-            wanted[node] = g.conj() if node.dtype.kind == "c" else g
-            if node not in useful:  # type: ignore[operator]
-                continue
-        kind = type(node)
-        if kind is not OpNode:
-            if kind is Leaf:  # a root that is a leaf itself
-                if accumulate:
-                    g = g.conj() if node.dtype.kind == "c" else g
-                    accumulate_grad(node, g, node in own, create_graph)
-                continue
-            if kind is Output:
-                parent = node.parent  # type: ignore[attr-defined]
-                several = grads.get(parent)
-                if several is None:
-                    several = grads[parent] = [None] * parent.notes["outputs"]
-                before = several[node.index]  # type: ignore[attr-defined]
-                several[node.index] = g if before is None else before + g  # type: ignore[attr-defined]
-                continue
-        edges = node.edges
-        if useful is not None:
-            edges = [e if e in useful or e in wanted else None for e in edges]  # type: ignore[operator]
-        if batching:
-            results = run_with_node_hooks(node, batches.vjp, xp, g, edges, keep, create_graph)
-        elif node.hooks is None and not anomaly:
-            results = node.vjp(xp, g, edges, keep)
+        if g is None:  # no gradient came this way, but leaves must not wait for it
+            edges: Sequence[Node | None] = node.edges
+            results: Sequence[Any] = [None] * len(edges)
+        elif careful or node.hooks is not None or type(node) is not OpNode:
+            edges, results = work.with_care(node, g)
         else:
-            results = run_with_node_hooks(node, type(node).vjp, xp, g, edges, keep, create_graph)
-        if anomaly:
-            check_anomaly(node, results)
+            edges = node.edges
+            results = node.vjp(xp, g, edges, keep)
         for edge, gi in zip(edges, results):
             if edge is None:
                 continue
@@ -128,14 +94,9 @@ def run(
                 before = grads.get(edge)
                 if before is None:
                     grads[edge] = gi
-                    if (
-                        gi is not g
-                        and type(gi) is ndarray
-                        and type(edge) is Leaf
-                        and gi.base is None
-                        and kind is OpNode
-                    ):
-                        own.add(edge)  # a formula returns g, a view, or a new array; this one is new
+                    if type(edge) is Leaf and gi is not g and type(gi) is ndarray and gi.base is None:
+                        if type(node) is OpNode:
+                            own.add(edge)  # a formula returns g, a view, or a new array; this one is new
                 elif type(before) is not ndarray:  # Tensors, or NumPy's scalars
                     grads[edge] = before + gi
                 elif edge in own and type(gi) is not Batched:
@@ -146,32 +107,91 @@ def run(
             if type(edge) is Leaf:
                 waiting[edge] = count = waiting[edge] - 1
                 if not count:
-                    finish_leaf(edge, grads, own, create_graph, wanted, accumulate)
+                    work.finish(edge)
 
 
-def finish_leaf(
-    leaf: Node,
-    grads: dict[Node, Any],
-    own: set[Node],
-    create_graph: bool,
-    wanted: dict[Node, Any] | None,
-    accumulate: bool,
-) -> None:
-    """Hand a leaf its whole gradient: to its tensor hooks, to who wants it, to `.grad`."""
-    g = grads.pop(leaf, None)
-    if g is None or (wanted is not None and leaf not in wanted):
-        return
-    owned = leaf in own
-    if leaf.dtype.kind == "c" and leaf.hooks is None:
-        g, owned = g.conj(), False
-    if leaf.hooks is not None:
-        hooked = run_tensor_hooks(leaf, g, create_graph)
-        owned = owned and hooked is g
-        g = hooked.conj() if leaf.dtype.kind == "c" else hooked
-    if wanted is not None:
-        wanted[leaf] = g
-    if accumulate:
-        accumulate_grad(leaf, g, owned, create_graph)
+class Pass:
+    """One backward pass: what was asked for, and the gradients on their way.
+
+    grads: the gradient so far of each node whose turn has not come.
+    own: nodes whose gradient is an array made here: added to in place, and handed on without a copy.
+    careful: something is asked for beyond plain gradients, so that no node runs as it is.
+    """
+
+    def __init__(
+        self,
+        order: Sequence[Node],
+        seeds: Sequence[Any],
+        keep: bool,
+        create_graph: bool,
+        wanted: dict[Node, Any] | None,
+        accumulate: bool,
+    ) -> None:
+        self.keep, self.create_graph, self.wanted, self.accumulate = keep, create_graph, wanted, accumulate
+        self.xp = tensors if create_graph else arrays
+        self.batching = bool(batches.used) and batches.involved(order, seeds)  # some are all examples' at once (vmap)
+        if self.batching and not create_graph:
+            self.xp = batches.arrays
+        self.useful: set[Node] = set() if wanted is None else leading_to(wanted, order)
+        self.anomaly = mode.anomaly
+        self.careful = wanted is not None or self.anomaly or self.batching or (bool(bfloat16.used) and not create_graph)
+        self.grads: dict[Node, Any] = {}
+        self.own: set[Node] = set()
+
+    def deposit(self, root: Node, seed: Any) -> None:
+        """Add a seed to the gradient of a root (the same root may be given twice)."""
+        before = self.grads.get(root)
+        self.grads[root] = seed if before is None else before + seed
+        if before is not None and not self.create_graph:
+            self.own.add(root)
+
+    def with_care(self, node: Node, g: Any) -> tuple[Sequence[Node | None], Sequence[Any]]:
+        """The edges of a node and their gradients, where there are hooks, wanted gradients, or other kinds of nodes."""
+        if node.hooks is not None:
+            g = run_tensor_hooks(node, g, self.create_graph)
+        wanted = self.wanted
+        if wanted is not None and node in wanted:
+            wanted[node] = g.conj() if node.dtype.kind == "c" else g
+            if node not in self.useful:
+                return (), ()
+        if type(node) is Leaf:  # a root that is a leaf itself
+            if self.accumulate:
+                g = g.conj() if node.dtype.kind == "c" else g
+                accumulate_grad(node, g, node in self.own, self.create_graph)
+            return (), ()
+        if type(node) is Output:
+            several = self.grads.get(node.parent)
+            if several is None:
+                assert node.parent.notes is not None
+                several = self.grads[node.parent] = [None] * node.parent.notes["outputs"]
+            before = several[node.index]
+            several[node.index] = g if before is None else before + g
+            return (), ()
+        edges = node.edges
+        if wanted is not None:
+            edges = [e if e in self.useful or e in wanted else None for e in edges]
+        vjp = batches.vjp if self.batching else vjp_in_float32
+        results = run_with_node_hooks(node, vjp, self.xp, g, edges, self.keep, self.create_graph)
+        if self.anomaly:
+            check_anomaly(node, results)
+        return edges, results
+
+    def finish(self, leaf: Node) -> None:
+        """Hand a leaf its whole gradient: to its tensor hooks, to who wants it, to `.grad`."""
+        g, wanted = self.grads.pop(leaf, None), self.wanted
+        if g is None or (wanted is not None and leaf not in wanted):
+            return
+        owned = leaf in self.own
+        if leaf.hooks is not None:
+            hooked = run_tensor_hooks(leaf, g, self.create_graph)
+            owned = owned and hooked is g
+            g = hooked
+        if leaf.dtype.kind == "c":
+            g, owned = g.conj(), False
+        if wanted is not None:
+            wanted[leaf] = g
+        if self.accumulate:
+            accumulate_grad(leaf, g, owned, self.create_graph)
 
 
 def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None:
@@ -184,26 +204,18 @@ def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None
         t._grad = tensors.grad_copy(g) if before is None else before + g
     elif before is None:
         if not (owned and type(g) is ndarray and g.flags.c_contiguous):
-            g = np.array(g, order="C")
+            g = np.array(g, order="C") if type(g) is not BFloats else g.copy()
         t._grad = wrap(g)
     elif before._node is None and before._data.dtype == g.dtype:
         np.add(before._data, g, out=before._data)
         written(before)
     else:
-        t._grad = before + wrap(np.asarray(g))
+        t._grad = before + wrap(as_array(g))
     if leaf.hooks is not None:
         for hook in list(leaf.hooks.after.values()):
             hook(t)
         for hook in list(leaf.hooks.post.values()):
             hook((), (as_tensor(g),))
-
-
-def deposit(grads: dict[Node, Any], own: set[Node], node: Node, g: Any, create_graph: bool) -> None:
-    """Add a seed to the gradient of a root (the same root may be given twice)."""
-    before = grads.get(node)
-    grads[node] = g if before is None else before + g
-    if before is not None and not create_graph:
-        own.add(node)
 
 
 def leading_to(wanted: dict[Node, Any], order: Sequence[Node]) -> set[Node]:
@@ -221,6 +233,8 @@ def fitted(xp: Any, g: Any, edge: Node, grads: dict[Node, Any], own: set[Node]) 
     """The gradient summed to its input's shape and cast to its dtype; None for a Partial, which is added at once."""
     if g.shape != edge.shape:
         g = xp.sum_to(g, edge.shape)
+    if type(g) is Partial and edge.dtype is BF16:
+        g = g.whole()
     if type(g) is Partial:
         before = grads.get(edge)
         if before is None:
@@ -246,7 +260,9 @@ def cast_grad(xp: Any, g: Any, have: Any, want: Any) -> Any:
 
 def as_tensor(g: Any) -> Tensor:
     """A gradient as the Tensor that a hook sees."""
-    return g if isinstance(g, TensorBase) else wrap(as_array(g))  # type: ignore[return-value]
+    if isinstance(g, TensorBase):
+        return g  # type: ignore[return-value]
+    return wrap(g.whole() if type(g) is Partial else as_array(g))
 
 
 def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
@@ -274,7 +290,7 @@ def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
         if hooks.retain is not None:
             kept = hooks.retain()
             if kept is not None:
-                kept._grad = (t if create_graph else wrap(np.array(t._data))) if kept._grad is None else kept._grad + t
+                kept._grad = (t if create_graph else wrap(t._data.copy())) if kept._grad is None else kept._grad + t
         g = t if create_graph else t._data
         if is_complex:
             g = g.conj()
@@ -323,6 +339,22 @@ def run_with_node_hooks(
         if changed is not None:
             ins = checked_count(hook, changed, len(ins))
     return [x if x is None or create_graph else x._data for x in ins]
+
+
+def vjp_in_float32(
+    node: Node, xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool = False
+) -> Sequence[Any]:
+    """`node.vjp`, in float32 where bfloat16 meets it: what comes out is rounded when cast to its input's dtype."""
+    if not isinstance(node, OpNode) or xp.recorded:
+        return node.vjp(xp, g, edges, keep)
+    values = node.unpack(False) if node.op.saved_names else ()
+    if not any(bfloat16.is_any(v) for v in (g, *values)):
+        return node.vjp(xp, g, edges, keep)
+    g, values = bfloat16.in_float32(g), [bfloat16.in_float32(v) for v in values]
+    results = batches.formulas(node, g, edges, values)
+    if not keep and node.op.saves_tensors:
+        node.saved = None
+    return results
 
 
 def check_anomaly(node: Node, results: Sequence[Any]) -> None:
@@ -377,7 +409,7 @@ def _seed(i: int, root: TensorBase, seed: Any, create_graph: bool) -> Any:
         seed = seed.conj()  # type: ignore[attr-defined]
     if create_graph:
         return seed if seed._data.dtype == data.dtype else tensors.cast(seed, data.dtype)
-    return seed._data if seed._data.dtype == data.dtype else seed._data.astype(data.dtype)
+    return seed._data if seed._data.dtype == data.dtype else arrays.cast(seed._data, data.dtype)
 
 
 def _start(
@@ -396,12 +428,12 @@ def _start(
     values = [_seed(i, root, seed, create_graph) for i, (root, seed) in enumerate(zip(roots, seeds))]
     if len(seeds) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(seeds)} gradients")
-    for watcher in before_backward:
+    for watcher in list(before_backward):
         watcher(list(roots))
     before, before_whole = mode.enabled, transforms.whole
     mode.enabled, transforms.whole = create_graph, accumulate and wanted is None
     try:
-        with np.errstate(all="ignore"):
+        with silence():
             run(nodes, values, keep, create_graph, wanted, accumulate)
     finally:
         mode.enabled, transforms.whole = before, before_whole
