@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from microtorch.viz.dot import body
-from microtorch.viz.graph import graph
+from microtorch.viz.fold import simplify
+from microtorch.viz.graph import Graph
 from microtorch.viz.programs import available
-from microtorch.viz.style import TORCHVIZ
+from microtorch.viz.read import graph
+from microtorch.viz.style import TORCHVIZ, prepared
 
 try:
     import graphviz
@@ -44,12 +46,23 @@ class Digraph(graphviz.Digraph):  # type: ignore[misc]
 
 
 def make_dot(
-    var: Any, params: Any = None, show_attrs: bool = False, show_saved: bool = False, max_attr_chars: int = 50
+    var: Any,
+    params: Any = None,
+    show_attrs: bool = False,
+    show_saved: bool = False,
+    max_attr_chars: int = 50,
+    *,
+    depth: int | None = None,
+    fold: bool = False,
+    gradients: bool = False,
 ) -> Digraph:
     """The graph behind `var` as torchviz draws it: leaves blue, operations grey, outputs green, saved tensors orange.
 
-    `var` is a tensor, or several in a tuple or dictionary; `params` names the leaves: `dict(model.named_parameters())`.
-    `show_attrs` lists in each operation what it keeps besides tensors, `show_saved` draws the tensors that it keeps.
+    `var` is a tensor, or several in a tuple or dictionary, or what `viz.graph` has read; `params` names the leaves:
+    `dict(model.named_parameters())`. `show_attrs` lists in each operation what it keeps besides tensors, `show_saved`
+    draws the tensors that it keeps. What torchviz has not: a box around each module, if the graph knows them
+    (`viz.graph(model, x)`, `viz.recording()`), modules below `depth` as one node, `fold` for repeated blocks drawn
+    once, `gradients` for colours by the size of gradients.
 
     >>> import microtorch as torch
     >>> w = torch.ones(3, requires_grad=True)
@@ -65,8 +78,21 @@ def make_dot(
         n4 -> n2
         n3 -> n4
     """
-    read = graph(var, params, show_attrs=show_attrs, show_saved=show_saved, max_attr_chars=max(max_attr_chars, 3))
-    lines = list(body(read, TORCHVIZ))
+    if isinstance(var, Graph):
+        read = var
+    else:
+        chars = max(max_attr_chars, 3)
+        read = graph(
+            var,
+            params=params,
+            show_attrs=show_attrs,
+            show_saved=show_saved,
+            max_attr_chars=chars,
+            steps=True,
+            bases=True,
+        )
+    read = prepared(simplify(read, depth, fold), TORCHVIZ)
+    lines = list(body(read, TORCHVIZ, gradients=gradients))
     size = max(12, len(lines) * 0.15)  # inches; torchviz's rule
     dot = Digraph(graph_attr={"size": f"{size:g},{size:g}"}, node_attr=dict(TORCHVIZ.node))
     dot.body.extend(lines)

@@ -1,39 +1,126 @@
-"""A computation graph as plain data: `graph(tensor)` reads it once, and every picture is drawn from what it returns.
-
-Tensors and nodes are read only through what PyTorch's have as well (`grad_fn`, `next_functions`, `name()`, `variable`,
-`shape`, `dtype`), so the graphs of PyTorch itself can be read too.
-"""
+"""A computation graph as plain data: nodes, edges, modules, the order of execution. Every picture is drawn from it."""
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+import numpy as np
 
 FREED = "[freed]"  # stands for what an operation kept until a backward freed it
 
-Kind = Literal["op", "leaf", "output", "saved"]
+Kind = Literal["op", "leaf", "input", "output", "saved", "module", "base"]
+
+# Operations whose name in PyTorch's graph tells of its insides more than of what they do.
+_NAMES = {
+    **dict.fromkeys(("linear", "linear_no_bias", "linear_batched", "linear_batched_no_bias"), "Linear"),
+    "cross_entropy": "CrossEntropy",
+    "flash_attention": "ScaledDotProductAttention",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What is worth knowing of an array, in a few numbers."""
+
+    size: int
+    norm: float  # Euclidean
+    value: complex | float | None = None  # of an array of one element
+    mean: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+
+    @staticmethod
+    def of(array: Any) -> Stats:
+        """The numbers of an array (of any dtype and size).
+
+        >>> Stats.of(np.array([3.0, -4.0])).norm
+        5.0
+        >>> Stats.of(np.array(2.5)).text
+        '2.5'
+        """
+        a = np.asarray(array)
+        if a.size == 1:
+            one = a.reshape(()).item()
+            number = one if isinstance(one, complex) else float(one)
+            real = float(abs(one)) if isinstance(one, complex) else float(one)
+            return Stats(1, float(abs(one)), number, real, real, real)
+        if not a.size:
+            return Stats(0, 0.0)
+        flat = np.abs(a) if a.dtype.kind == "c" else a.reshape(-1)
+        with np.errstate(all="ignore"):
+            norm = float(np.linalg.norm(flat.reshape(-1).astype(np.float64, copy=False)))
+            return Stats(a.size, norm, None, float(flat.mean()), float(flat.min()), float(flat.max()))
+
+    @property
+    def text(self) -> str:
+        """The value of a single number, else the norm."""
+        if self.value is not None:
+            return f"{self.value:.4g}"
+        return f"|{self.norm:.3g}|"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A tensor that an operation keeps for its backward."""
+
+    name: str  # of the formulas' parameter, such as "x" or "out"
+    shape: tuple[int, ...]
+    dtype: str
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One call of an nn.Module."""
+
+    key: str  # its path, with #2 for the second call
+    path: str  # the module's name in the model, such as "encoder.layers.0.self_attn"; empty for the model itself
+    class_name: str
+    parent: str | None = None  # the key of the call inside which it was made
+    detail: str = ""  # what the module's repr says of its settings
+    call: int = 1  # which call of the module it is
+    times: int = 1  # how many equal blocks it stands for, in a picture that folds them
+    last: str = ""  # the name of the last of them
 
 
 @dataclass(slots=True)
 class Node:
-    """One box: an operation, or a tensor (a leaf, an output, or one that an operation has saved for its backward)."""
+    """One box: an operation, a tensor (leaf, input, output, saved), or a module whose inside is not shown.
+
+    What two nodes are compared by is what the graph says; the rest depends on what was recorded.
+    """
 
     id: int  # its place in Graph.nodes
     kind: Kind
-    op: str = ""  # as the engine names it, such as "MulBackward0"; empty for a tensor
+    op: str = ""  # as the engine names it, such as "MulBackward0"; a module's class; empty for a tensor
     name: str = ""  # what the user calls the tensor, or the result of the operation; empty if unknown
     shape: tuple[int, ...] | None = None  # of the tensor or the operation's result; None if unknown
     dtype: str = ""  # such as "float32"
     attrs: tuple[tuple[str, str], ...] = ()  # what else the operation keeps for its backward
+    entry: str = field(default="", compare=False)  # its name in the table of derivatives
+    scope: str = field(default="", compare=False)  # key of the module call that it belongs to
+    source: str = field(default="", compare=False)  # the line of the forward call, "train.py:12: y = x * w"
+    order: int = field(default=-1, compare=False)  # its place in the order of execution, forwards
+    saved: tuple[Saved, ...] = field(default=(), compare=False)  # what it keeps; empty once it is freed
+    freed: bool = field(default=False, compare=False)  # a backward has freed what it kept
+    value: Stats | None = field(default=None, compare=False)
+    grad: Stats | None = field(default=None, compare=False)
+    view: bool = field(default=False, compare=False)  # its result shares its input's memory
+    in_place: bool = field(default=False, compare=False)  # its result was written into an existing tensor
+    count: int = field(default=1, compare=False)  # how many operations a module box stands for
+    numbers: int = field(default=0, compare=False)  # how many numbers the parameters inside a module box have
+    times: int = field(default=1, compare=False)  # how many equal nodes it stands for, in a picture that folds them
 
     @property
     def label(self) -> str:
         """The short text that says what it is: the operation without "Backward0", or the tensor's name."""
         if self.kind == "op":
-            return re.sub(r"Backward\d*$", "", self.op) or self.op
+            return _NAMES.get(self.entry) or re.sub(r"^Native|(ForCpu)?Backward\d*$", "", self.op) or self.op
+        if self.kind == "module":
+            return self.op
         return self.name or self.kind
 
 
@@ -45,6 +132,18 @@ class Edge:
     target: int
     index: int = 0  # which of the source's results, if it has several
     saved: bool = False  # from a saved tensor to the operation that keeps it
+    position: int = field(default=0, compare=False)  # which of the target's inputs
+    constant: bool = field(default=False, compare=False)  # no gradient goes back through it
+    base: bool = False  # from the tensor whose memory it shares to a view
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a backward pass: a node receives its gradient and hands gradients on."""
+
+    node: int
+    incoming: Stats | None = None
+    outgoing: tuple[Stats | None, ...] = ()  # for each input of the node, by its position
 
 
 @dataclass(slots=True)
@@ -53,187 +152,76 @@ class Graph:
 
     nodes: list[Node] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
+    scopes: dict[str, Scope] = field(default_factory=dict)  # every module call, each after the one around it
+    steps: list[Step] = field(default_factory=list)  # of the backward pass that was recorded, if one was
+    title: str = ""
 
     def count(self, kind: Kind) -> int:
         """The number of nodes of a kind."""
         return sum(node.kind == kind for node in self.nodes)
 
+    @property
+    def saved_bytes(self) -> int:
+        """The size of all that operations keep for the backward pass (tensors kept by several count each time)."""
+        return sum(kept.nbytes for node in self.nodes for kept in node.saved)
 
-def graph(
-    outputs: Any, params: Any = None, *, show_attrs: bool = False, show_saved: bool = False, max_attr_chars: int = 50
-) -> Graph:
-    """Read the graph behind `outputs`: a tensor, several in a list or tuple, or a dictionary of names to tensors.
+    def path(self, key: str) -> list[str]:
+        """The keys of the module calls from the outermost one to `key`."""
+        found: list[str] = []
+        scope = self.scopes.get(key)
+        while scope is not None:
+            found.append(scope.key)
+            scope = None if scope.parent is None else self.scopes.get(scope.parent)
+        return found[::-1]
 
-    `params` names the tensors of the graph: a dictionary of names to tensors, or a module (its named_parameters()).
-    `show_attrs` also reads what operations keep besides tensors, `show_saved` the tensors that they keep.
-    Raises TypeError for what is no tensor, ValueError if no output has a graph.
+    def local_name(self, key: str) -> str:
+        """A module's name inside the module around it: "self_attn", or "layers.0"."""
+        scope = self.scopes[key]
+        around = self.scopes[scope.parent].path if scope.parent is not None else ""
+        name = scope.path.removeprefix(f"{around}.") if around else scope.path
+        return name or scope.class_name
 
-    >>> import microtorch as torch
-    >>> w = torch.ones(3, requires_grad=True)
-    >>> g = graph((w * 2).sum(), params={"w": w})
-    >>> [node.label for node in g.nodes]
-    ['output', 'Sum', 'Mul', 'w']
-    >>> [(edge.source, edge.target) for edge in g.edges]
-    [(1, 0), (2, 1), (3, 2)]
-    """
-    named = list(_named_outputs(outputs))
-    if not any(tensor.requires_grad for _, tensor in named):
-        raise ValueError(
-            "there is no graph to draw: the output does not require grad (it was computed under no_grad(), detached, "
-            "or from tensors that do not require grad)"
-        )
-    return _Reader(_named_params(params), show_attrs, show_saved, max_attr_chars).read(named)
+    def forward_order(self) -> list[int]:
+        """The ids of the operations in the order in which they were computed."""
+        return [node.id for node in sorted(self.nodes, key=lambda n: n.order) if node.kind == "op" and node.order >= 0]
 
+    def backward_order(self) -> list[int]:
+        """The ids of operations and leaves in the order in which the engine runs them backwards.
 
-class _Reader:
-    """Walks from the outputs to the leaves with a stack of its own, as graphs are deeper than Python's."""
+        Operations run youngest first; a leaf takes its gradient as soon as the last operation that uses it has run.
+        """
+        waiting = dict.fromkeys((node.id for node in self.nodes if node.kind in ("leaf", "input")), 0)
+        inputs: dict[int, list[int]] = {}
+        for edge in sorted(self.edges, key=lambda e: (e.target, e.position)):
+            if not edge.saved and not edge.constant:
+                inputs.setdefault(edge.target, []).append(edge.source)
+                if edge.source in waiting and self.nodes[edge.target].kind == "op":
+                    waiting[edge.source] += 1
+        order: list[int] = []
+        for number in reversed(self.forward_order()):
+            order.append(number)
+            for source in inputs.get(number, ()):
+                if source in waiting:
+                    waiting[source] -= 1
+                    if not waiting[source]:
+                        order.append(source)
+        return order
 
-    def __init__(self, names: list[tuple[str, Any]], show_attrs: bool, show_saved: bool, max_attr_chars: int) -> None:
-        self.graph = Graph()
-        self.ids: dict[int, int] = {}  # id() of an engine's node, or of a leaf tensor, to ours
-        self.keep: list[Any] = [names]  # an id() means nothing once its object is gone
-        self.todo: list[tuple[Any, int]] = []
-        self.names: dict[int, str] = {}
-        self.show_attrs, self.show_saved, self.max_attr_chars = show_attrs, show_saved, max_attr_chars
-        for name, tensor in names:
-            self.names.setdefault(id(tensor), name)
-            maker = tensor.grad_fn
-            if maker is not None:
-                self.keep.append(maker)
-                self.names.setdefault(id(maker), name)
+    def without_scopes(self) -> Graph:
+        """The same graph with no modules."""
+        return replace(self, nodes=[replace(node, scope="") for node in self.nodes], scopes={})
 
-    def read(self, outputs: list[tuple[str, Any]]) -> Graph:
-        for name, tensor in outputs:
-            self.output(name, tensor)
-        while self.todo:
-            node, number = self.todo.pop()
-            waiting = len(self.todo)
-            for source, index in node.next_functions:
-                if source is not None:
-                    self.graph.edges.append(Edge(self.number(source), number, index))
-            self.todo[waiting:] = reversed(self.todo[waiting:])  # so that the first input is followed first
-            if self.show_attrs or self.show_saved:
-                self.saved(node, number)
-        return self.graph
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str]:
+        """In a notebook: the picture; a line of text where it cannot be drawn."""
+        from microtorch.viz.notebook import bundle  # what draws is loaded when something is drawn
 
-    def output(self, name: str, tensor: Any) -> None:
-        if id(tensor) in self.ids:
-            return
-        name = name or self.names.get(id(tensor), "")
-        number = self.add(Node(0, "output", name=name, **_type(tensor)))
-        if tensor.grad_fn is None:
-            self.remember(tensor, number)  # a leaf: other outputs may be made of it
-        else:
-            self.names.pop(id(tensor.grad_fn), None)  # not the same name twice, one below the other
-            self.graph.edges.append(Edge(self.number(tensor.grad_fn), number, getattr(tensor, "output_nr", 0)))
+        return bundle(self, repr(self))
 
-    def number(self, node: Any) -> int:
-        """Our number of an engine's node; one that is new is added and will be visited."""
-        number = self.ids.get(id(node))
-        if number is None:
-            if node.name().endswith("AccumulateGrad"):
-                return self.leaf(node)
-            number = self.add(Node(0, "op", op=node.name(), name=self.names.get(id(node), ""), **_type(node)))
-            self.remember(node, number)
-            self.todo.append((node, number))
-        return number
-
-    def leaf(self, node: Any) -> int:
-        tensor = node.variable
-        number = None if tensor is None else self.ids.get(id(tensor))
-        if number is None:
-            kind = _type(node if tensor is None else tensor)
-            number = self.add(Node(0, "leaf", name=self.names.get(id(tensor), ""), **kind))
-            if tensor is not None:
-                self.remember(tensor, number)
-        self.remember(node, number)
-        return number
-
-    def saved(self, node: Any, number: int) -> None:
-        attrs = []
-        for name, value in _saved_values(node):
-            tensors = {name: value} if _is_array(value) else {}
-            if isinstance(value, (tuple, list)):
-                tensors = {f"{name}[{i}]": item for i, item in enumerate(value) if _is_array(item)}
-            if tensors:
-                attrs.append((name, "[saved tensor]" if name in tensors else "[saved tensors]"))
-                for each, tensor in tensors.items() if self.show_saved else ():
-                    source = self.add(Node(0, "saved", name=each, **_type(tensor)))
-                    self.graph.edges.append(Edge(source, number, saved=True))
-            else:
-                attrs.append((name, _short(str(value), self.max_attr_chars)))
-        if self.show_attrs:
-            self.graph.nodes[number].attrs = tuple(attrs)
-
-    def add(self, node: Node) -> int:
-        node.id = len(self.graph.nodes)
-        self.graph.nodes.append(node)
-        return node.id
-
-    def remember(self, thing: Any, number: int) -> None:
-        self.keep.append(thing)
-        self.ids[id(thing)] = number
+    def __repr__(self) -> str:
+        title = f" of {self.title}" if self.title else ""
+        return f"<Graph{title}: {self.count('op')} operations, {self.count('leaf')} leaves, {len(self.edges)} edges>"
 
 
-def _saved_values(node: Any) -> Iterator[tuple[str, Any]]:
-    """What an engine's node keeps for its backward, by name."""
-    names = getattr(getattr(node, "op", None), "saved_names", None)
-    if names is not None:  # a table entry of microtorch
-        yield from zip(names, node.saved) if node.saved is not None else ((name, FREED) for name in names)
-        return
-    for attr in dir(node):
-        if attr.startswith("_saved_") or attr == "saved_tensors":  # PyTorch's, and autograd.Function's
-            try:
-                yield attr.removeprefix("_saved_"), getattr(node, attr)
-            except RuntimeError:
-                yield attr.removeprefix("_saved_"), FREED
-
-
-def _type(thing: Any) -> dict[str, Any]:
-    shape, dtype = getattr(thing, "shape", None), getattr(thing, "dtype", None)
-    return {
-        "shape": None if shape is None else tuple(int(n) for n in shape),
-        "dtype": "" if dtype is None else _dtype_name(dtype),
-    }
-
-
-@cache  # NumPy takes a microsecond or two to spell one
-def _dtype_name(dtype: Any) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
-def _short(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: max(limit - 3, 0)] + "..."
-
-
-def _is_array(thing: Any) -> bool:
-    return hasattr(thing, "shape") and hasattr(thing, "dtype")
-
-
-def _is_tensor(thing: Any) -> bool:
+def is_tensor(thing: Any) -> bool:
+    """True for a tensor, of PyTorch too."""
     return hasattr(type(thing), "grad_fn") and hasattr(type(thing), "requires_grad")
-
-
-def _named_outputs(outputs: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(outputs, Mapping):
-        named: Iterable[tuple[str, Any]] = [(str(name), tensor) for name, tensor in outputs.items()]
-    elif isinstance(outputs, (list, tuple)):
-        named = [("", tensor) for tensor in outputs]
-    else:
-        named = [("", outputs)]
-    for name, tensor in named:
-        if not _is_tensor(tensor):
-            raise TypeError(f"expected a tensor, several, or a dict of names to tensors; got {type(tensor).__name__}")
-        yield name, tensor
-
-
-def _named_params(params: Any) -> list[tuple[str, Any]]:
-    if params is None:
-        return []
-    if hasattr(params, "named_parameters"):
-        params = params.named_parameters()
-    named = list(params.items() if isinstance(params, Mapping) else params)
-    for pair in named:
-        if not (isinstance(pair, tuple) and len(pair) == 2 and _is_tensor(pair[1])):
-            raise TypeError("params must be a dict of names to tensors, or a module")
-    return [(str(name), tensor) for name, tensor in named]

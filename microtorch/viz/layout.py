@@ -14,7 +14,7 @@ from itertools import pairwise
 Point = tuple[float, float]
 
 _GAP_X, _GAP_Y = 18.0, 34.0  # between boxes of a row, and between rows
-_LANE = 6.0  # the width of an arrow that passes a row
+_LANE, _GAP_LANES = 6.0, 10.0  # the width of an arrow that passes a row, and the gap between two
 _SWEEPS = 8
 _MOST_LANES = 200_000
 
@@ -37,30 +37,45 @@ class Layout:
     lines: list[list[Point]]
     width: float
     height: float
+    frames: Sequence[Box] = ()  # around the boxes of each group (nested.py)
 
 
-def layout(sizes: Sequence[tuple[float, float]], edges: Sequence[tuple[int, int]]) -> Layout:
+def layout(
+    sizes: Sequence[tuple[float, float]],
+    edges: Sequence[tuple[int, int]],
+    starts: Sequence[float] = (),
+    ends: Sequence[float | None] = (),
+    first: Sequence[int] = (),
+) -> Layout:
     """Places for boxes of the given (width, height) joined by edges (from, to), which point down.
 
     A line starts below its first box, ends above its last, and is vertical wherever it passes a row.
+    starts: where along its first box each line starts, from the middle. ends: the same for its last box; None for
+    where there is room. first: boxes that must be in the first row (nothing leads to them).
     Raises ValueError if the edges form a cycle.
 
     >>> placed = layout([(40, 20), (40, 20), (60, 20)], [(0, 2), (1, 2)])
     >>> [(box.x, box.y) for box in placed.boxes]
     [(20.0, 10.0), (78.0, 10.0), (49.0, 64.0)]
     """
-    rows = _rows(len(sizes), edges)
-    members, lanes = _members(rows, edges)
-    up, down = _neighbours(members, edges, lanes)
+    starts = starts or [0.0] * len(edges)
+    ends = ends or [None] * len(edges)
+    rows = _rows(len(sizes), edges, first)
+    members, lanes = _members(rows, edges, starts)
+    up, down, shift = _neighbours(members, edges, lanes, starts, ends)
     _order(members, up, down)
     widths = [w for w, _ in sizes] + [_LANE] * (len(up) - len(sizes))
-    x = _columns(members, up, down, widths, len(sizes))
+    x = _columns(members, up, down, shift, widths, len(sizes))
     heights = [max((sizes[i][1] for i in row if i < len(sizes)), default=0.0) for row in members]
     tops = [0.0]
     for height in heights:
         tops.append(tops[-1] + height + _GAP_Y)
-    boxes = [Box(x[i], tops[rows[i]] + heights[rows[i]] / 2, *size) for i, size in enumerate(sizes)]
-    lines = _lines(boxes, edges, rows, lanes, x, tops, heights)
+    led_to = {target for _, target in edges}
+    boxes = []
+    for i, (w, h) in enumerate(sizes):  # what nothing leads to stands near to what it leads to
+        spare = heights[rows[i]] - h
+        boxes.append(Box(x[i], tops[rows[i]] + h / 2 + (spare / 2 if i in led_to else spare), w, h))
+    lines = _lines(boxes, edges, starts, ends, rows, lanes, x, tops, heights)
     right = max((x[i] + widths[i] / 2 for row in members for i in row), default=0.0)
     return Layout(boxes, lines, right, tops[-1] - _GAP_Y if members else 0.0)
 
@@ -71,11 +86,11 @@ def lanes_needed(count: int, edges: Sequence[tuple[int, int]]) -> int:
     >>> lanes_needed(3, [(0, 1), (1, 2), (0, 2)])
     1
     """
-    rows = _rows(count, edges)
+    rows = _rows(count, edges, ())
     return sum(rows[target] - rows[source] - 1 for source, target in edges)
 
 
-def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+def _rows(count: int, edges: Sequence[tuple[int, int]], first: Sequence[int]) -> list[int]:
     """The row of each box, counted from the top: as low as it can be above everything that it leads to."""
     sources: list[list[int]] = [[] for _ in range(count)]
     left = [0] * count
@@ -96,49 +111,72 @@ def _rows(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     if done < count:
         raise ValueError("the edges form a cycle: there is no top and bottom to draw")
     highest = max(height, default=0)
+    for i in first:
+        height[i] = highest
     return [highest - h for h in height]
 
 
-def _members(rows: list[int], edges: Sequence[tuple[int, int]]) -> tuple[list[list[int]], dict[int, list[int]]]:
+_Lanes = dict[tuple[int, float], list[int]]  # by the box that an arrow comes from, and where along it
+
+
+def _members(
+    rows: list[int], edges: Sequence[tuple[int, int]], starts: Sequence[float]
+) -> tuple[list[list[int]], _Lanes]:
     """Who is in each row: boxes, and lanes for arrows that pass; and the lanes of each box, from the top.
 
-    All arrows from one box share its lanes, as far as they go the same way.
+    All arrows from one place share its lanes, as far as they go the same way.
     """
     members: list[list[int]] = [[] for _ in range(max(rows, default=-1) + 1)]
     for i, row in enumerate(rows):
         members[row].append(i)
-    lowest: dict[int, int] = {}
-    for source, target in edges:
-        lowest[source] = max(lowest.get(source, 0), rows[target])
-    lanes: dict[int, list[int]] = {}
+    lowest: dict[tuple[int, float], int] = {}
+    for (source, target), start in zip(edges, starts):
+        lowest[source, start] = max(lowest.get((source, start), 0), rows[target])
+    lanes: _Lanes = {}
     count = len(rows)
-    for source, row in lowest.items():
-        passed = range(rows[source] + 1, row)
-        lanes[source] = list(range(count, count + len(passed)))
+    for key, row in lowest.items():
+        passed = range(rows[key[0]] + 1, row)
+        lanes[key] = list(range(count, count + len(passed)))
         count += len(passed)
         if count - len(rows) > _MOST_LANES:
             raise ValueError("the graph has too many long arrows for the built-in layout")
-        for lane, row_passed in zip(lanes[source], passed):
+        for lane, row_passed in zip(lanes[key], passed):
             members[row_passed].append(lane)
     return members, lanes
 
 
 def _neighbours(
-    members: list[list[int]], edges: Sequence[tuple[int, int]], lanes: dict[int, list[int]]
-) -> tuple[list[list[int]], list[list[int]]]:
-    """For each box and lane, what it is joined to in the row above and in the row below."""
+    members: list[list[int]],
+    edges: Sequence[tuple[int, int]],
+    lanes: _Lanes,
+    starts: Sequence[float],
+    ends: Sequence[float | None],
+) -> tuple[list[list[int]], list[list[int]], dict[tuple[int, int], float]]:
+    """For each box and lane, what it is joined to in the row above and in the row below.
+
+    And for pairs (above, below) how far right of the upper one's middle the lower one's should be, if that is not 0.
+    """
     count = sum(map(len, members))
     row_of = {i: row for row, inside in enumerate(members) for i in inside}
     up: list[list[int]] = [[] for _ in range(count)]
     down: list[list[int]] = [[] for _ in range(count)]
-    pairs = [(a, b) for source, mine in lanes.items() for a, b in zip([source, *mine], mine)]
-    for source, target in edges:
+    shift: dict[tuple[int, int], float] = {}
+    pairs = []
+    for (source, start), mine in lanes.items():
+        pairs += [(a, b) for a, b in zip([source, *mine], mine)]
+        if mine and start:
+            shift[source, mine[0]] = start
+    for (source, target), start, end in zip(edges, starts, ends):
         steps = row_of[target] - row_of[source] - 1
-        pairs.append((lanes[source][steps - 1] if steps else source, target))
+        above = lanes[source, start][steps - 1] if steps else source
+        pairs.append((above, target))
+        offset = (0.0 if steps else start) - (end or 0.0)
+        if offset:
+            shift[above, target] = offset
     for a, b in pairs:
         down[a].append(b)
         up[b].append(a)
-    return up, down
+    return up, down, shift
 
 
 def _order(members: list[list[int]], up: list[list[int]], down: list[list[int]]) -> None:
@@ -178,27 +216,121 @@ def _crossings(members: list[list[int]], down: list[list[int]]) -> int:
 
 
 def _columns(
-    members: list[list[int]], up: list[list[int]], down: list[list[int]], widths: list[float], count: int
+    members: list[list[int]],
+    up: list[list[int]],
+    down: list[list[int]],
+    shift: dict[tuple[int, int], float],
+    widths: list[float],
+    count: int,
 ) -> list[float]:
-    """The x of each box and lane: near the mean of its neighbours, never nearer to those beside it than the gap."""
-    x = [0.0] * len(widths)
-    for row in members:
-        right = 0.0
+    """The x of each box and lane: straight lines above all, never nearer to those beside it than the gap.
+
+    The method is Brandes and Koepf's (2002): members are aligned with the middle one of their neighbours, upwards or
+    downwards, from the left or from the right; of the four places that each gets so, the mean of the two inner ones.
+    """
+    crossed = _crossed_lanes(members, up, count)
+    four = []
+    for neighbours, rows in ((up, members), (down, members[::-1])):
+        for side in (1, -1):  # from the left, from the right
+            ordered = rows if side == 1 else [row[::-1] for row in rows]
+            root, offset = _aligned(ordered, neighbours, shift, crossed, neighbours is up, len(widths))
+            if side == -1:
+                offset = [-value for value in offset]
+            x = _compacted(ordered, root, offset, widths, count)
+            four.append(x if side == 1 else [-value for value in x])
+    spans = []
+    for x in four:
+        low = min((value - w / 2 for value, w in zip(x, widths)), default=0.0)
+        high = max((value + w / 2 for value, w in zip(x, widths)), default=0.0)
+        spans.append((high - low, low, high))
+    _, low, high = min(spans)
+    for i, (_, own_low, own_high) in enumerate(spans):
+        move = low - own_low if i % 2 == 0 else high - own_high
+        four[i] = [value + move for value in four[i]]
+    places = []
+    for values in zip(*four):
+        _, second, third, _ = sorted(values)
+        places.append((second + third) / 2)
+    left = min((value - w / 2 for value, w in zip(places, widths)), default=0.0)
+    return [value - left for value in places]
+
+
+def _crossed_lanes(members: list[list[int]], up: list[list[int]], count: int) -> set[tuple[int, int]]:
+    """The short arrows (above, below) that cross a piece of a lane: they must give way to it."""
+    crossed = set()
+    for above, below in pairwise(members):
+        place = {i: n for n, i in enumerate(above)}
+        left, waiting = 0, 0
+        for n, i in enumerate(below):
+            lane = next((j for j in up[i] if j >= count), None) if i >= count else None
+            if lane is None and n < len(below) - 1:
+                continue
+            right = len(above) if lane is None else place[lane]
+            for k in below[waiting : n + 1]:
+                for j in up[k]:
+                    if not left <= place[j] <= right and not (j >= count and k >= count):
+                        crossed.add((j, k))
+            waiting, left = n + 1, right
+    return crossed
+
+
+def _aligned(
+    rows: list[list[int]],
+    neighbours: list[list[int]],
+    shift: dict[tuple[int, int], float],
+    crossed: set[tuple[int, int]],
+    downwards: bool,
+    count: int,
+) -> tuple[list[int], list[float]]:
+    """Blocks of members that stand above each other: for each member the first of its block, and how far right of it.
+
+    Every row may look back at the one before it; a member joins the block of its middle neighbour there.
+    """
+    root, offset = list(range(count)), [0.0] * count
+    before: dict[int, int] = {}
+    for row in rows:
+        taken = -1
         for i in row:
-            x[i] = right + widths[i] / 2
-            right += widths[i] + _GAP_X
-    both = [a + b for a, b in zip(up, down)]
-    pull = [1.0 if len(joined) > 1 else 0.1 for joined in both]  # what hangs on one arrow follows, and does not drag
-    rounds = [(members, up), (members[::-1], down)] * (_SWEEPS // 2) + [(members, both)]
-    for order, joined in rounds:
-        for row in order:
-            pulls = [sum(pull[j] for j in joined[i]) for i in row]
-            wanted = [sum(x[j] * pull[j] for j in joined[i]) / p if p else x[i] for i, p in zip(row, pulls)]
-            weights = [1.0 if i < count else 4.0 for i in row]  # a bent lane looks worse than a box off its middle
-            for i, place in zip(row, _apart(wanted, weights, [widths[i] for i in row])):
-                x[i] = place
-    left = min((x[i] - widths[i] / 2 for row in members for i in row), default=0.0)
-    return [value - left for value in x]
+            near = sorted(neighbours[i], key=before.__getitem__)
+            for j in near[(len(near) - 1) // 2 : len(near) // 2 + 1] if near else ():
+                pair = (j, i) if downwards else (i, j)
+                if root[i] == i and taken < before[j] and pair not in crossed:
+                    root[i], taken = root[j], before[j]
+                    offset[i] = offset[j] + (shift.get(pair, 0.0) if downwards else -shift.get(pair, 0.0))
+        before = {i: n for n, i in enumerate(row)}
+    return root, offset
+
+
+def _compacted(
+    rows: list[list[int]], root: list[int], offset: list[float], widths: list[float], count: int
+) -> list[float]:
+    """The places of the blocks, as far left as they can be, and then as near to the next block as they can be."""
+    after: dict[int, dict[int, float]] = {i: {} for i in range(len(widths)) if root[i] == i}
+    waiting = dict.fromkeys(after, 0)
+    for row in rows:
+        for a, b in pairwise(row):
+            gap = _GAP_LANES if a >= count and b >= count else _GAP_X
+            apart = (widths[a] + widths[b]) / 2 + gap + offset[a] - offset[b]
+            known = after[root[a]].get(root[b])
+            if known is None:
+                waiting[root[b]] += 1
+            if known is None or known < apart:
+                after[root[a]][root[b]] = apart
+    x = dict.fromkeys(after, 0.0)
+    order: list[int] = []
+    ready = [block for block, number in waiting.items() if not number]
+    while ready:
+        block = ready.pop()
+        order.append(block)
+        for other, apart in after[block].items():
+            x[other] = max(x[other], x[block] + apart)
+            waiting[other] -= 1
+            if not waiting[other]:
+                ready.append(other)
+    for block in reversed(order):
+        if after[block]:
+            x[block] = max(x[block], min(x[other] - apart for other, apart in after[block].items()))
+    return [x[root[i]] + offset[i] for i in range(len(widths))]
 
 
 def curve(points: Sequence[Point]) -> list[Point]:
@@ -218,27 +350,13 @@ def curve(points: Sequence[Point]) -> list[Point]:
     return result
 
 
-def _apart(wanted: list[float], weights: list[float], widths: list[float]) -> list[float]:
-    """The places nearest to the wanted ones (least squares) that keep order and gaps: pooling adjacent violators."""
-    offsets = [0.0]  # from the first in the row, if all stood as close as they may
-    for a, b in pairwise(widths):
-        offsets.append(offsets[-1] + (a + b) / 2 + _GAP_X)
-    pools: list[tuple[float, float, int]] = []  # mean, weight, number: a run that stands close together
-    for want, weight, offset in zip(wanted, weights, offsets):
-        mean, number = want - offset, 1
-        while pools and pools[-1][0] > mean:
-            other, mass, others = pools.pop()
-            mean, weight, number = (mean * weight + other * mass) / (weight + mass), weight + mass, number + others
-        pools.append((mean, weight, number))
-    means = [mean for mean, _, number in pools for _ in range(number)]
-    return [mean + offset for mean, offset in zip(means, offsets)]
-
-
 def _lines(
     boxes: list[Box],
     edges: Sequence[tuple[int, int]],
+    starts: Sequence[float],
+    ends: Sequence[float | None],
     rows: list[int],
-    lanes: dict[int, list[int]],
+    lanes: _Lanes,
     x: list[float],
     tops: list[float],
     heights: list[float],
@@ -247,9 +365,9 @@ def _lines(
     lines: list[list[Point]] = []
     arriving: list[list[int]] = [[] for _ in boxes]
     for number, (source, target) in enumerate(edges):
-        box, row = boxes[source], rows[source]
-        line = [(box.x, box.y + box.height / 2), (box.x, tops[row] + heights[row])]
-        passed = lanes.get(source, [])[: rows[target] - row - 1]
+        box, row, start = boxes[source], rows[source], starts[number]
+        line = [(box.x + start, box.y + box.height / 2), (box.x + start, tops[row] + heights[row])]
+        passed = lanes.get((source, start), [])[: rows[target] - row - 1]
         for r, lane in enumerate(passed, row + 1):
             line += [(x[lane], tops[r]), (x[lane], tops[r] + heights[r])]
         lines.append(line)
@@ -258,6 +376,7 @@ def _lines(
         box = boxes[target]
         step = min(12.0, box.width / (len(numbers) + 1))
         for n, number in enumerate(sorted(numbers, key=lambda number: lines[number][-1][0])):
-            end = box.x + (n - (len(numbers) - 1) / 2) * step
+            own = ends[number]
+            end = box.x + ((n - (len(numbers) - 1) / 2) * step if own is None else own)
             lines[number] += [(end, tops[rows[target]]), (end, box.y - box.height / 2)]
     return lines

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 from typing import Any
 
-from microtorch.viz.graph import _is_tensor
+from microtorch.viz.graph import is_tensor
 
 _PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
 _LIMIT = 1000  # items of a list or dict that are looked at
@@ -39,9 +39,21 @@ def names_in_frames(frame: FrameType | None) -> dict[str, Any]:
             for name, value in _variables(scope):
                 if _is_module(value):
                     modules.setdefault(name, value)
-                elif _is_tensor(value):
+                elif is_tensor(value):
                     tensors.setdefault(name, value)
     return {**_parameters(modules), **tensors}
+
+
+def name_of_module(module: Any, frame: FrameType | None) -> str:
+    """The variable that holds a module in the innermost function outside of microtorch; else its class's name."""
+    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    if frame is not None:
+        for scope in (frame.f_locals, frame.f_globals):
+            for name, value in _variables(scope):
+                if value is module and name != "self":
+                    return name
+    return type(module).__name__
 
 
 def _variables(scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
