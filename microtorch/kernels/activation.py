@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import select
+from microtorch.kernels import select, threads, twins
 from microtorch.kernels.pointwise import quiet, sigmoid
 from microtorch.kernels.special import erf
+
+either = twins.elementwise("activation")
+pieces = twins.elementwise("activation", pieces=True)
 
 SQRT_HALF = math.sqrt(0.5)
 INV_SQRT_2PI = 1.0 / math.sqrt(2 * math.pi)
@@ -22,6 +25,7 @@ def _narrowed(out: Any, x: Any) -> Any:
     return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
+@pieces
 def log_sigmoid(x: Any) -> Any:
     """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|))."""
     t = np.abs(x)
@@ -29,6 +33,7 @@ def log_sigmoid(x: Any) -> Any:
     return np.minimum(x, 0) - t
 
 
+@pieces
 @quiet
 def softplus(x: Any, beta: float, threshold: float) -> Any:
     """log(1 + exp(beta x)) / beta; x itself where beta x passes the threshold."""
@@ -36,6 +41,7 @@ def softplus(x: Any, beta: float, threshold: float) -> Any:
     return select.where(z > threshold, x, np.log1p(np.exp(np.minimum(z, threshold))) / beta)
 
 
+@pieces
 def leaky_relu(x: Any, negative_slope: float) -> Any:
     """x, or negative_slope x where x is not positive."""
     scaled = x * negative_slope
@@ -49,11 +55,35 @@ def rrelu(x: Any, noise: Any) -> Any:
     return x * noise
 
 
+@pieces
 def leaky_relu_backward(g: Any, x: Any, negative_slope: float) -> Any:
     """g, or negative_slope g where x is not positive."""
     return select.where(x > 0, g, g * negative_slope)
 
 
+@pieces
+def log_sigmoid_backward(g: Any, x: Any) -> Any:
+    """g sigmoid(-x)."""
+    return g * sigmoid(np.negative(x))
+
+
+@pieces
+def softplus_backward(g: Any, x: Any, beta: float, threshold: float) -> Any:
+    """g sigmoid(beta x), g itself where beta x passes the threshold."""
+    z = x * beta
+    return select.where(z > threshold, g, g * sigmoid(z))
+
+
+@pieces
+def elu_backward(g: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
+    """g scale, or g scale alpha input_scale exp(input_scale x) where x is not positive."""
+    left = np.exp(np.minimum(x, 0) * input_scale)
+    left *= alpha * scale * input_scale
+    left *= g
+    return select.where(x > 0, g * scale if scale != 1 else g, left)
+
+
+@pieces
 def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """scale x, or scale alpha (exp(input_scale x) - 1) where x is not positive."""
     left = np.expm1(np.minimum(x, 0) * input_scale)
@@ -61,9 +91,21 @@ def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     return select.where(x > 0, x * scale if scale != 1 else x, left)
 
 
+@pieces
 def silu(x: Any) -> Any:
     """x sigmoid(x)."""
     return x * sigmoid(x)
+
+
+@pieces
+def silu_backward(g: Any, x: Any) -> Any:
+    """With s = sigmoid(x): g s (1 + x (1 - s))."""
+    s = sigmoid(x)
+    t = np.asarray(np.subtract(1, s))
+    t *= x
+    t += 1
+    t *= s
+    return np.multiply(t, g, out=t)
 
 
 def softplus_tanh(x: Any) -> Any:
@@ -71,9 +113,17 @@ def softplus_tanh(x: Any) -> Any:
     return np.tanh(softplus(x, 1.0, 20.0))
 
 
+@pieces
 def mish(x: Any) -> Any:
     """x tanh(log(1 + exp(x)))."""
     return x * softplus_tanh(x)
+
+
+@pieces
+def mish_backward(g: Any, x: Any) -> Any:
+    """With t = tanh(softplus(x)): g (t + x (1 - t^2) sigmoid(x))."""
+    t = softplus_tanh(x)
+    return g * (t + x * (1 - t * t) * sigmoid(x))
 
 
 def normal_cdf(x: Any) -> Any:
@@ -93,12 +143,72 @@ def normal_pdf(x: Any) -> Any:
     return d
 
 
+# The normal distribution function beyond |x|, in single precision, is P(t) exp(-x^2 / 2) with t = 1 / (1 + p |x|), to
+# 8e-8 (Abramowitz and Stegun, 7.1.26, where it is erf). PyTorch's float32 gelu has it from the same formula.
+_TAIL_P = 0.3275911 * SQRT_HALF
+_TAIL = tuple(a / 2 for a in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429))
+
+
+def _single_cdf(x: Any, cdf: Any) -> None:
+    """The normal distribution function of float32, to 1e-7, written into cdf."""
+    a1, a2, a3, a4, a5 = _TAIL
+    t = np.abs(x)
+    t *= _TAIL_P
+    t += 1
+    np.divide(1, t, out=t)
+    np.multiply(t, a5, out=cdf)
+    for a in (a4, a3, a2, a1):
+        cdf += a
+        cdf *= t
+    np.multiply(x, x, out=t)
+    t *= -0.5
+    cdf *= np.exp(t, out=t)
+    np.subtract(0.5, cdf, out=cdf)
+    np.copysign(cdf, x, out=cdf)
+    cdf += 0.5
+
+
+@quiet
+def _gelu_pieces(x: Any, out: Any, cdf: Any) -> None:
+    for start in range(0, len(x), twins.PIECE):
+        piece = slice(start, start + twins.PIECE)
+        _single_cdf(x[piece], cdf[piece])
+        np.multiply(x[piece], cdf[piece], out=out[piece])
+
+
 def gelu(x: Any) -> tuple[Any, Any]:
-    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016); and that factor."""
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016); and that factor (None where
+    gelu_backward does without)."""
+    if x.size >= twins.least and twins.takes(x) and (fast := twins.of("activation")) is not None:
+        if x.dtype == np.float64:
+            return twins.each(fast.gelu, x, SQRT_HALF), None
+        return twins.each(fast.gelu_float32, x, 0.5, _TAIL_P, *_TAIL), None
+    if type(x) is np.ndarray and x.dtype == np.float32 and x.ndim and x.flags.c_contiguous:
+        out, cdf = np.empty_like(x), np.empty_like(x)
+        threads.split(_gelu_pieces, x.size, *[a.reshape(-1) for a in (x, out, cdf)], least=twins.PIECE)
+        return out, cdf
     cdf = normal_cdf(np.asarray(x))
     return x * cdf, cdf
 
 
+def gelu_backward(g: Any, x: Any, cdf: Any) -> Any:
+    """g (cdf + x pdf), the distribution function and density of the standard normal."""
+    if x.size >= twins.least and x.dtype == np.float32 and twins.takes(g, x):
+        fast = twins.of("activation")
+        if fast is not None:
+            return twins.each(fast.gelu_backward_float32, g, x, 0.5, _TAIL_P, *_TAIL, INV_SQRT_2PI)
+    return _gelu_backward(g, x, normal_cdf(x) if cdf is None else cdf)
+
+
+@twins.elementwise("", pieces=True)
+def _gelu_backward(g: Any, x: Any, cdf: Any) -> Any:
+    slope = normal_pdf(x)
+    slope *= x
+    slope += cdf
+    return np.multiply(slope, g, out=slope) if g.shape == slope.shape else g * slope
+
+
+@pieces
 def gelu_tanh(x: Any) -> Any:
     """GELU with the distribution function approximated by tanh."""
     t = x * x
@@ -112,34 +222,55 @@ def gelu_tanh(x: Any) -> Any:
     return t
 
 
+@pieces
+def gelu_tanh_backward(g: Any, x: Any) -> Any:
+    """With u = sqrt(2 / pi) (x + c x^3), t = tanh(u): g (1 + t + x (1 - t^2) u') / 2."""
+    square = x * x
+    t = np.tanh(x * (square * (GELU_CUBIC * SQRT_2_OVER_PI) + SQRT_2_OVER_PI))
+    slope = square * (3 * GELU_CUBIC * SQRT_2_OVER_PI) + SQRT_2_OVER_PI
+    return g * (0.5 * (1 + t + x * (1 - t * t) * slope))
+
+
+@pieces
 def hardtanh(x: Any, low: float, high: float) -> Any:
     """x cut off at low and high."""
     return _narrowed(np.clip(x, low, high), x)
 
 
+@pieces
 def between(g: Any, x: Any, low: float, high: float) -> Any:
     """g where low < x < high, else 0."""
     return select.kept(g, (x > low) & (x < high))
 
 
+@pieces
 def outside(g: Any, x: Any, lambd: float) -> Any:
     """g where |x| > lambd, else 0."""
     return select.kept(g, ~(np.abs(x) <= lambd))
 
 
+@pieces
 def above(g: Any, x: Any, threshold: float) -> Any:
     """g where x > threshold (or x is NaN), else 0."""
     return select.kept(g, ~(x <= threshold))
 
 
+@pieces
 def hardsigmoid(x: Any) -> Any:
     """min(max(x + 3, 0), 6) / 6."""
     return np.clip(x + 3, 0, 6) / 6
 
 
+@pieces
 def hardswish(x: Any) -> Any:
     """x min(max(x + 3, 0), 6) / 6."""
     return x * np.clip(x + 3, 0, 6) / 6
+
+
+@pieces
+def hardswish_backward(g: Any, x: Any) -> Any:
+    """0 up to -3, then g (x / 3 + 1/2) to 3, then g."""
+    return g * hardswish_slope(x)
 
 
 def hardswish_slope(x: Any) -> Any:
@@ -147,6 +278,7 @@ def hardswish_slope(x: Any) -> Any:
     return select.where(x < 3, select.kept(x / 3 + 0.5, ~(x <= -3)), np.ones_like(x))
 
 
+@pieces
 def softshrink(x: Any, lambd: float) -> Any:
     """x moved toward 0 by lambd; 0, of x's sign, where it is nearer than that."""
     return np.copysign(x - np.clip(x, -lambd, lambd), x)
@@ -154,9 +286,10 @@ def softshrink(x: Any, lambd: float) -> Any:
 
 def hardshrink(x: Any, lambd: float) -> Any:
     """x, or 0 where |x| <= lambd."""
-    return select.kept(x, ~(np.abs(x) <= lambd))
+    return outside(x, x, lambd)
 
 
+@pieces
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """x, or `value` where x <= threshold."""
     return select.where(x <= threshold, np.full_like(x, value), x)
@@ -164,7 +297,12 @@ def threshold(x: Any, threshold: float, value: float) -> Any:
 
 def prelu(x: Any, weight: Any) -> Any:
     """x, or weight x where x is not positive; weight broadcast."""
-    return select.where(x > 0, x, x * weight)
+    if x.size < 4096 or not np.isfinite(weight).all():
+        return select.where(x > 0, x, x * weight)
+    out = np.minimum(x, 0)
+    out *= weight
+    out += np.maximum(x, 0)
+    return out
 
 
 def glu(x: Any, axis: int) -> Any:
@@ -173,6 +311,7 @@ def glu(x: Any, axis: int) -> Any:
     return a * sigmoid(b)
 
 
+@either
 def kept_and_scaled(x: Any, mask: Any, scale: float) -> Any:
     """x times scale where the mask is, else 0 (dropout's mask, and 1 over the probability that it keeps)."""
     return x * mask * scale

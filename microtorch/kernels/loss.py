@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import threads, twins
 from microtorch.kernels.pointwise import quiet
 
 _add: Any = np.add.reduce
@@ -146,12 +147,20 @@ def _picked(x: Any, target: Any) -> Any:
 def nll_loss(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """-weight[t] x[t]; the mean divides by the sum of the weights."""
     target, w = _weights(target, x.shape[1 if x.ndim > 1 else 0], weight, ignore_index, x.dtype)
-    losses = np.negative(_picked(x, target))
+    return _averaged(np.negative(_picked(x, target)), w, reduction)
+
+
+def _averaged(losses: Any, w: Any, reduction: str) -> Any:
+    """The losses times their weights, reduced; the mean divides by the sum of the weights."""
     if w is not None:
-        losses = np.where(w == 0, 0, losses * w).astype(x.dtype)
+        losses = np.where(w == 0, 0, losses * w).astype(losses.dtype)
     if reduction != "mean" or w is None:
         return reduced(np.asarray(losses), reduction)
     return reduced(np.asarray(losses), "sum") / _add(w, None)
+
+
+def _whole(target: Any) -> Any:
+    return np.ascontiguousarray(target, np.int64)
 
 
 @quiet
@@ -185,6 +194,11 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
         return np.asarray(loss).astype(x.dtype), p.astype(x.dtype)
     if x.size == 0:
         return nll_loss(x, target, weight, ignore_index, reduction), x
+    if x.size >= twins.least and x.ndim == 2 and twins.takes(x) and (fast := twins.of("softmax")) is not None:
+        target, w = _weights(target, x.shape[1], weight, ignore_index, x.dtype)
+        losses, p = np.empty(x.shape[0], x.dtype), np.empty(x.shape, x.dtype)
+        threads.split(fast.cross_entropy, len(x), x, _whole(target), losses, p, least=twins.PART // x.shape[1])
+        return _averaged(losses, w, reduction), p
     z = x - _max(x, axis, None, None, True)
     p = np.exp(z)
     total = _add(p, axis, None, None, True)
@@ -211,6 +225,16 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
 @quiet
 def cross_entropy_backward(g: Any, p: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """(softmax - one-hot) times each loss's share of g."""
+    if p.size >= twins.least and p.ndim == 2 and p.size and twins.takes(p) and g.dtype == p.dtype:
+        fast = twins.of("softmax")
+        if fast is not None:
+            target, w = _weights(target, p.shape[1], weight, ignore_index, p.dtype)
+            share = np.ascontiguousarray(np.broadcast_to(_share(g, w, target.size, reduction), target.shape))
+            out = np.empty(p.shape, p.dtype)
+            threads.split(
+                fast.cross_entropy_backward, len(p), p, _whole(target), share, out, least=twins.PART // p.shape[1]
+            )
+            return out
     if p.ndim == 2 and weight is None and target.size and target.min() >= 0 > ignore_index:
         share = g / target.size if reduction == "mean" else g
         out = p * (share if reduction != "none" else share[:, None])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pointwise import quiet
 
@@ -43,6 +45,25 @@ def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, 
     return result, h
 
 
+def _alike(first: Any, *others: Any) -> bool:
+    """Whether a compiled twin takes all these arrays, of which those after the first may be None."""
+    return twins.takes(first, *[a for a in others if a is not None])
+
+
+def _flat(v: Any, x: Any) -> Any:
+    """A weight as a twin takes it: in one dimension; any such array if there is none."""
+    return np.empty(1, x.dtype) if v is None else v.reshape(-1)
+
+
+def _by_rows(twin: Any, options: Any, arrays: Any, count: int) -> Any:
+    """Calls `twin(*options, *arrays, *sums)` on parts of the arrays' rows; the sums over all rows, (count, columns)."""
+    n, columns = arrays[0].shape
+    parts = threads.shares(n, twins.PART // columns)
+    sums = np.zeros((len(parts), count, columns), arrays[0].dtype)
+    threads.run([partial(twin, *options, *[a[i:j] for a in arrays], *sums[k]) for k, (i, j) in enumerate(parts)])
+    return _add(sums, 0) if len(parts) > 1 else sums[0]
+
+
 @keeping_statistics
 @quiet
 def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: float) -> tuple[Any, Any, Any]:
@@ -51,6 +72,14 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
     for size in shape:
         n *= size
     rows = np.ascontiguousarray(x).reshape(x.size // n if n else 0, n)
+    if x.size >= twins.least and x.size and _alike(rows, weight, bias) and (fast := twins.of("norm")) is not None:
+        out = np.empty(rows.shape, rows.dtype)
+        mean, rstd = np.empty((2, len(rows), 1), rows.dtype)
+        options = _flat(weight, x), _flat(bias, x), weight is not None, bias is not None, x.dtype.type(eps)
+        threads.split(
+            lambda *arrays: fast.layer_norm(*options, *arrays), len(rows), rows, out, mean, rstd, least=twins.PART // n
+        )
+        return out.reshape(x.shape), mean, rstd
     out, mean, rstd = standardize(rows, eps)
     if weight is not None:
         out *= weight.reshape(-1)
@@ -68,9 +97,62 @@ def layer_norm_backward(
         return [np.zeros_like(x), np.zeros(shape, x.dtype), np.zeros(shape, x.dtype)]
     rows = x.reshape(mean.shape[0], -1)
     g = g.reshape(rows.shape)
+    if x.size >= twins.least and (fast := twins.of("norm")) is not None:
+        g, rows = np.ascontiguousarray(g), np.ascontiguousarray(rows)
+        if _alike(rows, g, weight, mean, rstd):
+            gx = np.empty(rows.shape, rows.dtype)
+            options = _flat(weight, rows), weight is not None
+            sums = _by_rows(fast.layer_norm_backward, options, (g, rows, mean, rstd, gx), 2)
+            return [gx.reshape(x.shape), sums[0].reshape(shape), sums[1].reshape(shape)]
     gx, h = standardize_backward(g if weight is None else g * weight.reshape(-1), rows, mean, rstd)
     return [
         gx.reshape(x.shape) if needs[0] else None,
         np.einsum("ij,ij->j", g, h).reshape(shape) if needs[1] else None,
         _add(g, 0).reshape(shape) if needs[2] else None,
     ]
+
+
+@keeping_statistics
+@quiet
+def rms_norm(x: Any, weight: Any, shape: tuple[int, ...], eps: float) -> tuple[Any, Any]:
+    """The last dimensions, of this shape, over the root of their mean square, then scaled; and 1 over those roots."""
+    n = 1
+    for size in shape:
+        n *= size
+    rows = np.ascontiguousarray(x).reshape(x.size // n if n else 0, n)
+    if x.size >= twins.least and x.size and _alike(rows, weight) and (fast := twins.of("norm")) is not None:
+        out, rstd = np.empty(rows.shape, rows.dtype), np.empty((len(rows), 1), rows.dtype)
+        options = _flat(weight, x), weight is not None, x.dtype.type(eps)
+        threads.split(
+            lambda *arrays: fast.rms_norm(*options, *arrays), len(rows), rows, out, rstd, least=twins.PART // n
+        )
+        return out.reshape(x.shape), rstd
+    rstd = np.vecdot(rows, rows)[:, None]
+    rstd /= n
+    rstd += eps
+    np.sqrt(rstd, out=rstd)
+    np.divide(1, rstd, out=rstd)
+    out = rows * rstd
+    if weight is not None:
+        out *= weight.reshape(-1)
+    return out.reshape(x.shape), rstd
+
+
+@in_single
+def rms_norm_backward(g: Any, needs: Any, x: Any, weight: Any, shape: tuple[int, ...], rstd: Any) -> list[Any]:
+    """The gradients of x and weight: with h = x rstd and u = g weight, (u - h mean(u h)) rstd and the sum of g h."""
+    if x.size == 0:
+        return [np.zeros_like(x), np.zeros(shape, x.dtype)]
+    rows, g = np.ascontiguousarray(x).reshape(len(rstd), -1), np.ascontiguousarray(g).reshape(len(rstd), -1)
+    if x.size >= twins.least and _alike(rows, g, weight, rstd) and (fast := twins.of("norm")) is not None:
+        gx = np.empty(rows.shape, rows.dtype)
+        sums = _by_rows(fast.rms_norm_backward, (_flat(weight, rows), weight is not None), (g, rows, rstd, gx), 1)
+        return [gx.reshape(x.shape), sums[0].reshape(shape)]
+    h = rows * rstd
+    u = g if weight is None else g * weight.reshape(-1)
+    along = np.vecdot(u, h)[:, None]
+    along /= rows.shape[1]
+    gx = h * along
+    np.subtract(u, gx, out=gx)
+    gx *= rstd
+    return [gx.reshape(x.shape), np.einsum("ij,ij->j", g, h).reshape(shape) if needs[1] else None]

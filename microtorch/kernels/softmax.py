@@ -6,11 +6,51 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import threads, twins
 from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
 
 _max: Any = np.maximum.reduce
 _add: Any = np.add.reduce
+
+
+def _rows(name: str, x: Any, axis: int, *others: Any) -> Any:
+    """The result of the compiled twin of that name on the rows of the arrays; None if it does not take them."""
+    if axis not in (-1, x.ndim - 1) or not x.size or type(x) is not np.ndarray:
+        return None
+    x = np.ascontiguousarray(x) if others else x
+    if not twins.takes(x, *others):
+        return None
+    fast = twins.of("softmax")
+    if fast is None:
+        return None
+    out = np.empty(x.shape, x.dtype)
+    n = x.shape[-1]
+    rows = [a.reshape(-1, n) for a in (x, *others, out)]
+    threads.split(getattr(fast, name), x.size // n, *rows, least=twins.PART // n)
+    return out
+
+
+_BLOCK = 1 << 15  # elements that NumPy's passes go over at a time, so that they stay in the processor's cache
+
+
+def _in_blocks(kernel: Any, axis: int, *arrays: Any) -> Any:
+    """Calls `kernel(axis, *arrays, out)` on blocks of them along the first axis, on the threads; the result."""
+    x = arrays[0]
+    plain = all(type(a) is np.ndarray for a in arrays)
+    out = np.empty_like(x) if plain else np.add(x, arrays[-1])  # (any memory for batched ones)
+    if x.size < 2 * _BLOCK or axis in (0, -x.ndim) or not plain:
+        kernel(axis, *arrays, out)
+        return out
+    step = max(1, _BLOCK // (x.size // len(x)))
+
+    @quiet
+    def part(*arrays: Any) -> None:
+        for start in range(0, len(arrays[0]), step):
+            kernel(axis, *[a[start : start + step] for a in arrays])
+
+    threads.split(part, len(x), *arrays, out, least=step)
+    return out
 
 
 @in_single
@@ -19,10 +59,15 @@ def softmax(x: Any, axis: int) -> Any:
     """exp(x) / sum(exp(x)) along the axis."""
     if x.ndim == 0 or x.size == 0:
         return x * 0 + 1
-    out = x - _max(x, axis, None, None, True)
+    if x.size >= twins.least and (out := _rows("softmax", x, axis)) is not None:
+        return out
+    return _in_blocks(_softmax, axis, x)
+
+
+def _softmax(axis: int, x: Any, out: Any) -> None:
+    np.subtract(x, _max(x, axis, None, None, True), out=out)
     np.exp(out, out=out)
     out /= _add(out, axis, None, None, True)
-    return out
 
 
 @in_single
@@ -31,9 +76,14 @@ def log_softmax(x: Any, axis: int) -> Any:
     """x - log(sum(exp(x))) along the axis."""
     if x.ndim == 0 or x.size == 0:
         return x * 0
-    out = x - _max(x, axis, None, None, True)
+    if x.size >= twins.least and (out := _rows("log_softmax", x, axis)) is not None:
+        return out
+    return _in_blocks(_log_softmax, axis, x)
+
+
+def _log_softmax(axis: int, x: Any, out: Any) -> None:
+    np.subtract(x, _max(x, axis, None, None, True), out=out)
     out -= np.log(_add(np.exp(out), axis, None, None, True))
-    return out
 
 
 @in_single
@@ -41,11 +91,16 @@ def softmax_backward(g: Any, out: Any, axis: int) -> Any:
     """out (g - sum(g out))."""
     if not g.ndim:
         return g * 0
-    product = g * out
-    total = _add(product, axis, None, None, True)
-    np.subtract(g, total, out=product)  # first the difference: where out is nearly 1 it is small, and exact
-    product *= out
-    return product
+    if g.size >= twins.least and (found := _rows("softmax_backward", g, axis, out)) is not None:
+        return found
+    return _in_blocks(_softmax_backward, axis, out, g)
+
+
+def _softmax_backward(axis: int, out: Any, g: Any, result: Any) -> None:
+    np.multiply(g, out, out=result)
+    total = _add(result, axis, None, None, True)
+    np.subtract(g, total, out=result)  # first the difference: where out is nearly 1 it is small, and exact
+    result *= out
 
 
 @in_single
@@ -53,6 +108,12 @@ def log_softmax_backward(g: Any, out: Any, axis: int) -> Any:
     """g - exp(out) sum(g)."""
     if not g.ndim:
         return g * 0
-    result = np.exp(out)
+    if g.size >= twins.least and (found := _rows("log_softmax_backward", g, axis, out)) is not None:
+        return found
+    return _in_blocks(_log_softmax_backward, axis, out, g)
+
+
+def _log_softmax_backward(axis: int, out: Any, g: Any, result: Any) -> None:
+    np.exp(out, out=result)
     result *= _add(g, axis, None, None, True)
-    return np.subtract(g, result, out=result)
+    np.subtract(g, result, out=result)

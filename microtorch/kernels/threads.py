@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["count", "run", "set_count", "split", "with_serial_blas"]
+__all__ = ["count", "run", "set_count", "shares", "split", "with_serial_blas"]
 
 _count: int | None = None
 
@@ -132,6 +132,12 @@ def run(parts: list[Callable[[], None]]) -> None:
         return
     for part in parts:
         part()
+
+
+def shares(rows: int, least: int = 1) -> list[tuple[int, int]]:
+    """The beginnings and ends of as many equal parts of some rows as there are threads, each of `least` or more."""
+    n = max(min(count(), rows // max(least, 1)), 1)
+    return [(rows * i // n, rows * (i + 1) // n) for i in range(n)]
 
 
 def split(kernel: Callable[..., Any], rows: int, *arrays: Any, least: int = 1) -> None:

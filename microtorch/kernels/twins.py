@@ -2,8 +2,10 @@
 
 A kernel that has a compiled twin asks before it starts:
 
-    if x.size >= twins.least and (fast := twins.of("softmax")) is not None and twins.takes(x):
+    if x.size >= twins.least and twins.takes(x) and (fast := twins.of("softmax")) is not None:
         return fast.softmax(x)
+
+`elementwise` and `each` do that for kernels whose results have the elements of their arguments.
 
 The twins stand in `microtorch.kernels.compiled`, a module for each family, with the names of the NumPy kernels. The
 environment variable MICROTORCH_KERNELS says which to use: `numpy` never a compiled one, `numba` the compiled ones for
@@ -13,22 +15,31 @@ installed. numba is imported when the first kernel needs it; what it compiled is
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-__all__ = ["MissingCompiler", "choose", "of", "takes"]
+from microtorch.kernels import threads
+
+__all__ = ["MissingCompiler", "choose", "each", "elementwise", "of", "takes"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 LEAST = 8192
 """Elements from which a compiled kernel is worth its call (1 us) and the threads' start (7 us): measured, see
 docs/performance.md."""
 
 NEVER = sys.maxsize
+
+PART = 1 << 15
+"""Elements from which a part of a compiled loop is worth a thread."""
 
 least: int = LEAST
 """The least number of elements for which a compiled twin is taken; a kernel may ask for a multiple of it."""
@@ -77,6 +88,83 @@ def takes(*inputs: Any) -> bool:
         if type(a) is not np.ndarray or a.dtype is not dtype or not a.flags.c_contiguous:
             return False
     return True
+
+
+def each(twin: Any, *inputs: Any) -> Any:
+    """The result of a compiled loop `twin(*inputs, out)` over arrays of one shape, C-contiguous and of the dtype of the
+    first; numbers among the inputs get that dtype. Large arrays are cut for the threads."""
+    first = inputs[0]
+    out = np.empty(first.shape, first.dtype)
+    number = first.dtype.type
+    flat = [a.reshape(-1) if type(a) is np.ndarray else number(a) for a in inputs]
+    threads.split(twin, first.size, *flat, out.reshape(-1), least=PART)
+    return out
+
+
+def elementwise(family: str, pieces: bool = False) -> Callable[[F], F]:
+    """For kernels that compute each element from those in the same place of arrays of one shape (and numbers): the
+    compiled twin of that name from `least` elements on.
+
+    family: "" if there is no twin. pieces: without one, large arrays go through the NumPy kernel in pieces that stay in
+    the processor's cache with all that it makes of them, side by side on the threads.
+    """
+
+    def decorate(kernel: F) -> F:
+        name = kernel.__name__
+
+        @functools.wraps(kernel)
+        def call(x: Any, *rest: Any) -> Any:
+            if x.size >= least and family:
+                arrays = _alike(x, rest)
+                if arrays is not None and (fast := of(family)) is not None:
+                    return each(getattr(fast, name), *arrays)
+            if pieces and x.size >= LARGE and threads.count() > 1:
+                return _by_pieces(kernel, x, rest)
+            return kernel(x, *rest)
+
+        return cast(F, call)
+
+    return decorate
+
+
+def _alike(x: Any, rest: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The arguments of `each`, arrays made contiguous if one of them is; None if they are not of one shape and one
+    dtype that the twins are compiled for."""
+    if type(x) is not np.ndarray or x.dtype not in _floats:
+        return None
+    arrays, whole, shape, dtype = [x], x.flags.c_contiguous, x.shape, x.dtype
+    for a in rest:
+        if isinstance(a, np.ndarray):
+            if type(a) is not np.ndarray or a.dtype is not dtype or a.shape != shape:
+                return None
+            whole |= a.flags.c_contiguous
+        elif isinstance(a, (complex, np.generic)):
+            return None
+        arrays.append(a)
+    if not whole:  # the result of arrays in another order is in that order: NumPy's way
+        return None
+    return tuple([np.ascontiguousarray(a) if isinstance(a, np.ndarray) and a.ndim else a for a in arrays])
+
+
+PIECE = 1 << 15  # elements of a piece
+LARGE = 1 << 17  # elements from which pieces pay
+
+
+def _by_pieces(kernel: Callable[..., Any], x: Any, rest: tuple[Any, ...]) -> Any:
+    """The NumPy kernel's result from those of all pieces; whole if the arrays are not of one shape and dtype."""
+    arrays = _alike(x, rest)
+    if arrays is None:
+        return kernel(x, *rest)
+    out = np.empty(x.shape, x.dtype)
+
+    def some(out: Any, *flat: Any) -> None:
+        for start in range(0, len(out), PIECE):
+            piece = slice(start, start + PIECE)
+            out[piece] = kernel(*[a[piece] if isinstance(a, np.ndarray) else a for a in flat])
+
+    flat = [a.reshape(-1) if isinstance(a, np.ndarray) else a for a in arrays]
+    threads.split(some, x.size, out.reshape(-1), *flat, least=PIECE)
+    return out
 
 
 def _installed() -> bool:

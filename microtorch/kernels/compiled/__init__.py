@@ -9,13 +9,17 @@ How they are written:
   `kernels.threads.split`, and a twin sees its own part only.
 - `jit` below and nothing else: it releases the interpreter's lock (parts run side by side in our own threads, which
   unlike numba's parallel loops survive a fork and calls from several threads), keeps the code on disk, and lets a
-  product and a sum become one instruction, but never reorders sums or assumes that there is no NaN.
+  product and a sum become one instruction; `jit_sums` also reorders sums. Neither assumes that there is no NaN.
 - exp, tanh, erf, log and sigmoid come from `compiled.math`, where their error bounds are stated and tested.
+- Numbers take the arrays' dtype (`one = x.dtype.type(1)`): a bare 1.0 is a float64, and what it meets becomes one.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
@@ -24,10 +28,41 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def jit(function: F) -> F:
-    """Compile at the first call for each dtype; cached on disk, without the interpreter's lock."""
-    return cast(F, numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function))
+    """Compile at the first call for each dtype; without the interpreter's lock. The code is kept on disk, if there is a
+    place where numba can write."""
+    return _compiled(function, {"contract"})
+
+
+def jit_sums(function: F) -> F:
+    """As `jit`, but sums in the function may be taken in another order (not in the scalar functions that it calls):
+    LLVM vectorises no others. NaN and infinities stay what they are."""
+    return _compiled(function, {"contract", "reassoc"})
+
+
+def _compiled(function: F, freedoms: set[str]) -> F:
+    made: Any = numba.njit(nogil=True, error_model="numpy", fastmath=freedoms)(function)
+    try:
+        made.enable_caching()
+    except RuntimeError:  # numba found no such place
+        return cast(F, made)
+    made._cache._cache_file._source_stamp = _sources()
+    return cast(F, made)
+
+
+def jit_scalar(function: F) -> F:
+    """A scalar function that loops of other twins take in (LLVM does), so that they are vectorised with it."""
+    return cast(F, numba.njit(forceinline=True, error_model="numpy", fastmath={"contract"})(function))
 
 
 def inline(function: F) -> F:
     """A scalar function that loops of other kernels take in, so that they are vectorised with it."""
     return cast(F, numba.njit(inline="always", error_model="numpy", fastmath={"contract"})(function))
+
+
+@functools.cache
+def _sources() -> str:
+    """What all twins are made from: code kept on disk is stale when any of them has changed, not only its own file."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
