@@ -30,7 +30,20 @@ _UNSEEN = set(
     numpy new reinforce type as_subclass pin_memory qscheme indices values norm
     """.split()
 )
-_QUESTIONS = ("is_", "get_", "set_", "use_", "are_", "_", "q_", "compiled_", "to_sparse", "new_tensor")
+_QUESTIONS = (
+    "autocast_",
+    "clear_",
+    "is_",
+    "get_",
+    "set_",
+    "use_",
+    "are_",
+    "_",
+    "q_",
+    "compiled_",
+    "to_sparse",
+    "new_tensor",
+)
 
 # Where PyTorch's operation has another name than the function.
 _RENAMED = {
@@ -187,6 +200,14 @@ _OPERATIONS = """
 """
 
 
+# Operators, with their operations' names where these are others.
+_OPERATORS = """
+    add radd:add sub rsub mul rmul:mul truediv:div rtruediv:div floordiv:floor_divide rfloordiv:floor_divide
+    mod:remainder rmod:remainder pow rpow:pow matmul rmatmul:matmul neg abs invert:bitwise_not eq ne lt le gt ge
+    and:__and__ or:__or__ xor:__xor__ lshift:__lshift__ rshift:__rshift__ iadd:add_ isub:sub_ imul:mul_ itruediv:div_
+    ifloordiv:floor_divide_ imod:remainder_ ipow:pow_ iand:__iand__ ior:__ior__ ixor:__ixor__
+"""
+
 _UPDATES = "sgd adam rmsprop adagrad adadelta adamax asgd nadam radam rprop adafactor muon".split()
 
 
@@ -221,7 +242,11 @@ def _public() -> tuple[dict[Any, str], set[str]]:
         add(f"{name}_", vars(importlib.import_module(f"microtorch.{name}")))
     for kind in microtorch.Tensor.__mro__:
         add("", vars(kind))
-    found[microtorch.Tensor.__matmul__] = "matmul"
+    for pair in _OPERATORS.split():
+        method, _, called = pair.partition(":")
+        function = getattr(microtorch.Tensor, f"__{method}__")
+        if function not in found:
+            found[function] = called or method
     return found, known
 
 

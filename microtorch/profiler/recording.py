@@ -230,8 +230,8 @@ def _flops(name: str, args: Sequence[Any], out: Any) -> int:
 
 def _watch_operation(name: str, function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     above = _here.open
-    if above and above[-1].name == name and above[-1].scope == FORWARD:  # the same operation, by its inner name
-        return function(*args, **kwargs)
+    if not recorders or (above and above[-1].name == name and above[-1].scope == FORWARD):
+        return function(*args, **kwargs)  # nobody asks, or it is the same operation by its inner name
     if name == "aten::contiguous" and args[0]._data.flags.c_contiguous:  # nothing to do: no operation
         return function(*args, **kwargs)
     event = begin(name)
