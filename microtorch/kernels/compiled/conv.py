@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.compiled import jit
-from microtorch.kernels.compiled.tiles import BYTES, ROWS, dots, give, lanes, poke, products, slide, slide_dots, take
+from microtorch.kernels.compiled.slides import slide, slide_dots
+from microtorch.kernels.compiled.tiles import dots, give, poke, products, take
+from microtorch.kernels.compiled.vectors import BYTES, ROWS, lanes
 
 __all__ = ["COLUMNS", "ROWS", "convolve", "correlate", "lanes", "pack_weight", "slide_planes", "slide_weight"]
 
