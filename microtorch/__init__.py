@@ -615,6 +615,7 @@ from microtorch.functions.softmax import log_softmax as log_softmax, softmax as 
 
 if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for (see _lazy.py)
     from microtorch import (
+        _C as _C,
         __config__ as __config__,
         _dynamo as _dynamo,
         accelerator as accelerator,
@@ -688,12 +689,18 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         autocast as autocast,
     )
     from microtorch.amp.autocast_mode import (
+        autocast_decrement_nesting as autocast_decrement_nesting,
+        autocast_increment_nesting as autocast_increment_nesting,
+        clear_autocast_cache as clear_autocast_cache,
         get_autocast_cpu_dtype as get_autocast_cpu_dtype,
         get_autocast_dtype as get_autocast_dtype,
         get_autocast_gpu_dtype as get_autocast_gpu_dtype,
         is_autocast_cache_enabled as is_autocast_cache_enabled,
         is_autocast_cpu_enabled as is_autocast_cpu_enabled,
         is_autocast_enabled as is_autocast_enabled,
+        set_autocast_cache_enabled as set_autocast_cache_enabled,
+        set_autocast_dtype as set_autocast_dtype,
+        set_autocast_enabled as set_autocast_enabled,
     )
     from microtorch.compiler import (
         compile as compile,

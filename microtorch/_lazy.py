@@ -11,7 +11,7 @@ import importlib
 from microtorch._missing import missing_name
 
 MODULES = frozenset(
-    """__config__ _dynamo accelerator amp ao backends compiler cpu cuda distributed distributions export fft
+    """_C __config__ _dynamo accelerator amp ao backends compiler cpu cuda distributed distributions export fft
     func functional futures fx hub jit library linalg mps mtia multiprocessing nested nn onnx optim overrides
     profiler quantization return_types serialization signal sparse special testing torch_version types utils version
     xpu""".split()
@@ -27,8 +27,10 @@ _FROM = {
         set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_num_threads set_warn_always
         use_deterministic_algorithms""",
     "microtorch.amp": "GradScaler autocast",
-    "microtorch.amp.autocast_mode": """get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype
-        is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled""",
+    "microtorch.amp.autocast_mode": """autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache
+        get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled
+        is_autocast_cpu_enabled is_autocast_enabled set_autocast_cache_enabled set_autocast_dtype
+        set_autocast_enabled""",
     "microtorch.compiler": "compile",
     "microtorch.autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled",
     "microtorch.func": "vmap",

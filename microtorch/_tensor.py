@@ -14,22 +14,31 @@ from typing import Any
 
 from microtorch import dtypes, printing
 from microtorch._missing import torch_name
+from microtorch._overriding import default_torch_function, subclassed
 from microtorch.autograd import engine, source
 from microtorch.autograd.inplace import Invalid, node_after_writes
-from microtorch.autograd.modes import is_inference, mode
-from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, named, require_grad
-from microtorch.autograd.state import TensorBase, element_offset, join, storage_of, wrap
+from microtorch.autograd.modes import is_inference, mode, sees
+from microtorch.autograd.node import Leaf, Node, Output, RemovableHandle, named, require_grad, short_name
+from microtorch.autograd.state import TensorBase, element_offset, inferring, join, storage_of, wrap
 from microtorch.conversion import TensorConversions
 from microtorch.functions import creation
 from microtorch.functions.arguments import axis_of, size_of
 from microtorch.kernels import shape as K
 from microtorch.kernels.batched import running
+from microtorch.kernels.bfloat16 import address
 from microtorch.layouts import TensorLayouts
 from microtorch.methods import TensorMethods
 from microtorch.ops import shape as S
 from microtorch.size import Size, contiguous_format, cpu, device, strided
 
 _new_tuple = tuple.__new__  # for shapes: their numbers need no check
+
+
+_IN_TRANSFORM = (
+    "You are attempting to call Tensor.{0}{1} inside of a function being transformed by a functorch transform. This is "
+    "unsupported, please attempt to use the functorch transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call {0} "
+    "outside of a function being transformed instead."
+)
 
 
 class TensorMeta(type):
@@ -59,7 +68,16 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         t: Any = object.__new__(cls)
         t._data = creation.new_array(args, dtypes.default.float, device, named, strict=False)
         t._node = t._grad = t._base = t._storage = None
+        if inferring:
+            inferring[0](t)
         return t
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        subclassed(cls)
+
+    __torch_function__: Any = classmethod(default_torch_function)
+    _printed = "tensor"  # subclasses are printed under their own name
 
     # what it is ------------------------------------------------------------------------------------------------------
 
@@ -128,7 +146,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return int(self._data.__array_interface__["data"][0])
+        return int(address(self._data))
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """True if the elements lie in memory in the order of the indices (or of another memory format)."""
@@ -170,10 +188,6 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     def requires_grad(self, value: bool) -> None:
         if value:
             if self._node is None:
-                if is_inference(self) and not mode.inference:
-                    raise RuntimeError(
-                        "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."
-                    )
                 if self._data.dtype.kind not in "fc":
                     raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
                 require_grad(self)
@@ -191,6 +205,10 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         if requires_grad is not True and requires_grad is not False:
             kind = type(requires_grad).__name__
             raise TypeError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
+        if source.transforming():
+            raise RuntimeError(
+                _IN_TRANSFORM.format("requires_grad_()", " (or perhaps using torch.autograd.functional.* APIs)")
+            )
         if requires_grad and self._node is None and self._data.dtype.kind not in "fc":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
@@ -199,7 +217,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     @property
     def is_leaf(self) -> bool:
         """True unless it was computed from tensors that require gradients."""
-        return self._node is None or type(self._node) is Leaf
+        return self._node is None or type(self._node) is Leaf or type(self._node) is source.Source
 
     @property
     def grad_fn(self) -> Node | None:
@@ -264,21 +282,23 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         t = wrap(self._data)
         if self._storage is not None:
             t._storage = self._storage.sibling()
+        sees(t, self)
         return t
 
     @data.setter
     def data(self, value: Any) -> None:
         if not isinstance(value, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        storage = storage_of(value).sibling()
-        storage.version, storage.clock = self._version, -1 if self._storage is None else self._storage.clock
-        self._data, self._storage = value._data, storage
         node = self._node
+        if node is not None and value._data.dtype.kind not in "fc":
+            what = "floating point or complex dtype"
+            raise RuntimeError(f"data set to a tensor that requires gradients must be {what}")
+        storage, old = storage_of(value).sibling(), self._storage
+        storage.version, storage.clock = (0, -1) if old is None else (old.version, old.clock)
+        self._data, self._storage = value._data, storage
         if node is not None:
-            if value._data.dtype.kind not in "fc":
-                what = "floating point or complex dtype"
-                raise RuntimeError(f"data set to a tensor that requires gradients must be {what}")
             node.shape, node.dtype, node.storage = value._data.shape, value._data.dtype, storage
+        sees(self, value)
 
     @property
     def _version(self) -> int:
@@ -297,6 +317,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         """The same memory, outside of the graph."""
         t = wrap(self._data)
         t._storage = storage_of(self)
+        sees(t, self)
         return t
 
     def detach_(self) -> Tensor:
@@ -318,6 +339,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         """Keep the gradient of this non-leaf in `.grad`, too."""
         if self._node is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if source.transforming():
+            raise RuntimeError(_IN_TRANSFORM.format("retain_grad()", ""))
         if type(self._node) is not Leaf:
             self._node._hooks().retain = weakref.ref(self)
             self.__dict__["_retains_grad"] = True  # also when an in-place write has given it another node
@@ -386,20 +409,31 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
 
     # text ------------------------------------------------------------------------------------------------------------
 
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None, **_: Any) -> dict[str, str] | None:
+        """In a notebook a tensor with a graph shows its picture under its text; any other tensor only the text."""
+        if self._node is None or not self._node.edges:
+            return None
+        from microtorch.viz.notebook import tensor_bundle  # what draws is loaded when something is drawn
+
+        return tensor_bundle(self)
+
     def __repr__(self, *, tensor_contents: str | None = None) -> str:
         if source.active.stack or running.levels or mode.duals:
             wrapped = source.describe(self)
             if wrapped is not None:
                 return wrapped
-        node = self.grad_fn
-        return printing.format_tensor(
+        node, kind = self.grad_fn, type(self)
+        text = printing.format_tensor(
             self._data,
             dtype_name=self.dtype.name,
             requires_grad=self.requires_grad and node is None,
-            grad_fn_name=None if node is None else node.name(),
+            grad_fn_name=None if node is None else short_name(node),
+            class_name=vars(kind).get("_printed", kind.__name__),
             default_dtype_name=dtypes.get_default_dtype().name,
             contents=tensor_contents,
         )
+        whole = "_printed" in vars(kind) or not getattr(self, "_is_param", False)
+        return text if whole else f"Parameter({text})"
 
     def __format__(self, spec: str) -> str:
         if self._data.ndim == 0 and type(self) is Tensor:

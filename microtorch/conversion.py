@@ -11,13 +11,15 @@ import numpy as np
 
 from microtorch import dtypes, size
 from microtorch.autograd.inplace import check_writable
-from microtorch.autograd.node import require_grad, written
-from microtorch.autograd.state import Storage, TensorBase, storage_of, whole_storage, wrap
+from microtorch.autograd.modes import mode, sees
+from microtorch.autograd.node import Leaf, require_grad, written
+from microtorch.autograd.state import Storage, TensorBase, share, storage_of, whole_storage, wrap
 from microtorch.functions import creation
 from microtorch.functions.join import unbind
-from microtorch.kernels import shape as K
+from microtorch.kernels import bfloat16, shape as K
 from microtorch.kernels.batched import CONTROL_FLOW, memory_of, value_of
-from microtorch.ops import pointwise as P
+from microtorch.kernels.bfloat16 import address
+from microtorch.ops import index as I, pointwise as P
 from microtorch.size import require_cpu
 from microtorch.storage import TypedStorage, UntypedStorage
 
@@ -147,6 +149,8 @@ class TensorValues(TensorBase):
         """
         if self._node is not None and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self._data.dtype is bfloat16.BF16:
+            raise TypeError("Got unsupported ScalarType BFloat16")
         return memory_of(self._data).view()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -213,6 +217,7 @@ class TensorConversions(TensorValues):
     float, double, half = _to("float", dtypes.float32), _to("double", dtypes.float64), _to("half", dtypes.float16)
     long, int, short = _to("long", dtypes.int64), _to("int", dtypes.int32), _to("short", dtypes.int16)
     char, byte, bool = _to("char", dtypes.int8), _to("byte", dtypes.uint8), _to("bool", dtypes.bool_)
+    bfloat16 = _to("bfloat16", dtypes.bfloat16)
     cfloat, cdouble = _to("cfloat", dtypes.complex64), _to("cdouble", dtypes.complex128)
 
     def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: Any = False, copy: Any = False,
@@ -312,14 +317,31 @@ class TensorConversions(TensorValues):
     @classmethod
     def _make_subclass(cls, subclass: Any, data: Any, require_grad: Any = False) -> Any:
         """A tensor of a subclass, sharing the memory of `data`."""
+        _check_dispatch(subclass)
         t = _bare(subclass, data._data)
         t._storage = storage_of(data)
-        return t.requires_grad_(require_grad)
+        sees(t, data)
+        if require_grad:
+            t._node = Leaf(t)
+        return t
+
+    @staticmethod
+    def _make_wrapper_subclass(*args: Any, **named: Any) -> Any:
+        """Raises NotImplementedError: a tensor without memory needs `__torch_dispatch__`."""
+        raise NotImplementedError(f"microtorch: torch.Tensor._make_wrapper_subclass: {_NO_DISPATCH}")
 
     def as_subclass(self, cls: Any) -> Any:
         """The same memory and place in the graph as a tensor of a subclass."""
-        t = _bare(cls, self._data)
-        t._storage, t._node = storage_of(self), self._node
+        _check_dispatch(cls)
+        if self._node is None or not mode.enabled:
+            t = _bare(cls, self._data)
+            t._storage = storage_of(self)
+        else:
+            alias = I.view_alias(self)
+            t = _bare(cls, alias._data)
+            t._node = alias._node
+            share(self, t, True)
+        sees(t, self)
         return t
 
     # new tensors in this one's dtype ---------------------------------------------------------------------------------
@@ -360,7 +382,7 @@ class TensorConversions(TensorValues):
         """Replace each element by callable(element): slow."""
         check_writable(self)
         flat = [callable(v) for v in self._data.reshape(-1).tolist()]
-        self._data[...] = np.array(flat).astype(self._data.dtype).reshape(self._data.shape)
+        self._data[...] = bfloat16.cast(np.array(flat), self._data.dtype).reshape(self._data.shape)
         written(self)
         return cast("Tensor", self)
 
@@ -370,14 +392,22 @@ class TensorConversions(TensorValues):
         pairs = zip(
             self._data.reshape(-1).tolist(), np.broadcast_to(tensor._data, self._data.shape).reshape(-1).tolist()
         )
-        self._data[...] = (
-            np.array([callable(a, b) for a, b in pairs]).astype(self._data.dtype).reshape(self._data.shape)
-        )
+        values = np.array([callable(a, b) for a, b in pairs])
+        self._data[...] = bfloat16.cast(values, self._data.dtype).reshape(self._data.shape)
         written(self)
         return cast("Tensor", self)
 
 
 float_, int_, bool_ = builtins.float, builtins.int, builtins.bool
+
+
+_NO_DISPATCH = "classes cannot override operations below autograd (__torch_dispatch__); see __torch_function__"
+
+
+def _check_dispatch(cls: Any) -> None:
+    """Raise NotImplementedError for a class that wants to be asked by another protocol."""
+    if getattr(cls, "__torch_dispatch__", None) is not None:
+        raise NotImplementedError(f"microtorch: {cls.__name__}.__torch_dispatch__: {_NO_DISPATCH}")
 
 
 def _bare(cls: Any, data: Any) -> Any:
@@ -399,7 +429,7 @@ def _copied(t: Any, memo: dict[Any, Any]) -> Any:
         copied = whole_storage(t).copy()
         memo[key] = copied, Storage(copied), t._data  # (the original too, so that its place is not given to another)
     copied, shared, _ = memo[key]
-    offset = t._data.__array_interface__["data"][0] - start
+    offset = address(t._data) - start
     fresh = _bare(type(t), K.strided(copied, t._data.shape, t._data.strides, offset, t._data.dtype))
     fresh._storage = shared
     return fresh
@@ -407,7 +437,7 @@ def _copied(t: Any, memo: dict[Any, Any]) -> Any:
 
 def _rebuild(cls: Any, data: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
     """A tensor from its pickled parts."""
-    t = _bare(cls, np.array(data, order="K"))
+    t = _bare(cls, K.clone(data))
     if requires_grad:
         require_grad(t)
     t.__dict__.update(attributes)

@@ -511,7 +511,15 @@ class TensorMethods(TensorBase):
         """The real part, a view; a real tensor itself."""
         return FX.real(self)
 
+    @real.setter
+    def real(self, value: Any) -> None:
+        FX.real(self).copy_(value)
+
     @property
     def imag(self) -> Tensor:
         """The imaginary part, a view."""
         return FX.imag(self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        FX.imag(self).copy_(value)

@@ -498,6 +498,49 @@ def test_complex_gradients():
     """)
 
 
+def test_what_was_made_in_inference_mode():
+    same("""
+    def attempt(f):
+        try: r = f(); print(r, r.is_inference() if isinstance(r, torch.Tensor) else '')
+        except RuntimeError as e: print(e)
+    w, n = torch.ones(3, requires_grad=True), torch.ones(3)
+    with torch.inference_mode():
+        a, v, u, d = torch.ones(3) * 2, w.view(3, 1), n.view(3, 1), w.detach()
+        p, q = torch.nn.Parameter(torch.ones(3)), torch.nn.Parameter(n)
+        with torch.enable_grad(): attempt(lambda: w * 2)
+        with torch.inference_mode(False):
+            attempt(lambda: w * 2)
+            attempt(lambda: w * a)
+    for f in (lambda: w * a, lambda: w + a, lambda: w @ a, lambda: w / a, lambda: torch.nn.functional.mse_loss(w, a),
+              lambda: a.clone() * w, lambda: w.clone().mul_(a), lambda: torch.cat([w, a]), lambda: a * 2,
+              lambda: a.view(3, 1), lambda: a.detach(), lambda: a[0], lambda: a._version, lambda: v.add_(1), lambda: d,
+              lambda: u.add_(1), lambda: u.add_(w.view(3, 1)), lambda: torch.nn.Parameter(a), lambda: p, lambda: q,
+              lambda: a.requires_grad_(), lambda: torch.nn.functional.linear(w.view(1, 3), a.view(1, 3))):
+        attempt(f)
+    for f in (lambda: a.zero_(), lambda: a.fill_(1), lambda: a.__setitem__(0, 1), lambda: a.copy_(n), lambda: a[0].mul_(2),
+              lambda: torch.add(n, 1, out=a), lambda: a.t_()):
+        try: f()
+        except RuntimeError as e: print(e)
+    class Keep(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x, y): ctx.save_for_backward(y); return x * y
+        @staticmethod
+        def backward(ctx, g): return g * ctx.saved_tensors[0], None
+    attempt(lambda: Keep.apply(w, a))
+    """)
+
+
+def test_nothing_is_looked_at_once_inference_tensors_are_gone():
+    from microtorch.autograd.node import watched
+
+    before = len(watched)
+    with microtorch.inference_mode():
+        a = microtorch.ones(3)
+    assert len(watched) == before + 1
+    del a
+    assert len(watched) == before
+
+
 def test_checkpoint():
     code = """
     from functools import partial

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import microtorch
+from tests.differential import difference
 
 DTYPE = {"dtype": torch.float64}
 
@@ -226,3 +227,18 @@ def test_results_without_a_graph_need_no_gradient():
     with microtorch.no_grad():
         assert not func.grad(lambda a: (a * w).sum())(x).requires_grad
         assert func.grad(lambda a: (a**2).sum())(x).tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("transform", "body"),
+    [
+        (transform, body)
+        for transform in ("grad(f)(x)", "vmap(f)(x)", "vjp(f, x)[0]", "jvp(f, (x,), (x,))", "jacfwd(f)(x)")
+        for body in ("x.requires_grad_()", "torch.ones(2).requires_grad_()", "x.detach().requires_grad_()",
+                     "x.retain_grad()", "x.requires_grad_(False)")
+        if "fwd" not in transform and "jvp" not in transform or "retain" not in body
+    ],
+)  # fmt: skip
+def test_what_is_refused_inside_of_transforms(transform, body):
+    program = f"x = torch.ones(3)\ndef f(x):\n    {body}\n    return x.sum()\ntorch.func.{transform}"
+    assert difference(program) is None

@@ -89,6 +89,30 @@ x=torch.ones(2,3,requires_grad=True);y=x*1;y.unsqueeze_(0)\ny
 x=torch.ones(2,3,requires_grad=True);y=x*1;y.transpose_(0,1);y.mul_(2);y.sum().backward()\n(y,x.grad)
 x=torch.ones(2,3,requires_grad=True);y=x*1;v=y[0];y.unsqueeze_(0);y.mul_(2)\n(y,v)
 x=torch.ones(2,3,requires_grad=True);y=x*1;v=y[0];v.unsqueeze_(0);v.mul_(2)\n(y,v)
+# real and imaginary parts
+c=torch.tensor([1+2j,3-1j],requires_grad=True);z=c*1;z.real.mul_(2);g,=torch.autograd.grad((z*z.conj()).real.sum(),c)\n(z,z.real,g,z.grad_fn.name())
+c=torch.tensor([1+2j,3-1j],requires_grad=True);z=c*1;r=z.real;r.add_(z.imag);i=z.imag;i*=3;g,=torch.autograd.grad(((z**2).real+z.imag*r).sum(),c)\n(z,r,i,g)
+c=torch.tensor([1+2j,3-1j],requires_grad=True);z=c*1;v=torch.view_as_real(z);v[:,0]=v[:,1]*2;g,=torch.autograd.grad((z.abs()**2).sum(),c)\n(z,v,g)
+x=torch.tensor([[1.,2.],[3.,4.]],requires_grad=True);y=x*1;z=torch.view_as_complex(y);z.mul_(1j);g,=torch.autograd.grad((y**2*torch.tensor([1.,2.])).sum(),x)\n(y,z,g)
+r=torch.tensor([1.,2.],requires_grad=True);z=torch.zeros(2,dtype=torch.complex64);z.real=r;z.imag=r*2;g,=torch.autograd.grad((z*z).imag.sum(),r)\n(z,g)
+c=torch.tensor([1+2j,3-1j],requires_grad=True);z=c*1;v=z.real;z.mul_(2j);g,=torch.autograd.grad((v**2).sum(),c)\n(z,v,g)
+c=torch.tensor([1+2j,3-1j],requires_grad=True);z=c*1;z.real.zero_();z.imag.fill_(2.);z.real.copy_(z.imag)\n(z,z.real)
+c=torch.tensor([1+2j,3-1j],requires_grad=True);z=c*1;v=torch.view_as_real(z).view(-1);v.mul_(torch.tensor([1.,2.,3.,4.]));w=torch.view_as_complex(v.view(2,2));w.add_(c);g,=torch.autograd.grad((z**2).real.sum(),c)\n(z,v,g)
+c=torch.tensor([1+2j,3-1j],requires_grad=True);z=c*1;y=z*z;z.real.mul_(2)\ny.real.sum().backward()
+c=torch.tensor([1+2j,3-1j],requires_grad=True)\nc.real.mul_(2)
+z=torch.ones(2,dtype=torch.complex64);z.imag=torch.tensor([3.,4.])\n(z,z.real.grad_fn,z._version)
+x=torch.ones(2)\nx.imag=torch.ones(2)
+# the same bytes as another dtype: never part of the graph
+x=torch.ones(4,requires_grad=True);y=(x*1).view(torch.complex64)\n(y,y.requires_grad,y._is_view())
+x=torch.ones(4,requires_grad=True);y=(x*1).view(torch.float32)\n(y,y.requires_grad)
+x=torch.ones(4,requires_grad=True);y=x*1;i=y.view(torch.int32);i.add_(1)\n(y,i._version,y._version)
+# a leaf that gets other memory
+w=torch.ones(2,3,requires_grad=True)\nwith torch.no_grad():\n    w.t_()\n(w*torch.arange(6.).view(3,2)).sum().backward()\n(w,w.grad.contiguous(),w.is_leaf)
+w=torch.ones(2,3,requires_grad=True)\nwith torch.no_grad():\n    w.set_(torch.ones(2))\n(w*w).sum().backward()\n(w,w.grad,w.is_leaf)
+w=torch.ones(2,3,requires_grad=True);w.data=torch.ones(2,2,dtype=torch.float64);(w*w).sum().backward()\n(w,w.grad,w.is_leaf)
+w=torch.ones(2,3,requires_grad=True)\nw.data=torch.ones(2,dtype=torch.int64)
+# parts are the outputs of one node
+x=(torch.ones(4,3,requires_grad=True)*1);p=x.split(2)\n[(t.output_nr,t.grad_fn is p[0].grad_fn,t.grad_fn.name()) for t in (*p,*x.unbind(),*x.chunk(2,1),*x.tensor_split(2),*x.sort(0))]
 """
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from microtorch.autograd import batches, engine
 from microtorch.autograd.inplace import check_writable, place
-from microtorch.autograd.modes import enable_grad, mode, no_grad
+from microtorch.autograd.modes import check_saved, enable_grad, mode, no_grad
 from microtorch.autograd.node import (
     FREED_MESSAGE,
     Leaf,
@@ -234,6 +234,8 @@ class Function:
         ctx.seq = next_number()
         if mode.anomaly:
             ctx.metadata["traceback_"] = calling_lines()
+        if mode.recorder is not None:
+            mode.recorder(ctx, None)
         if (engine.transforms.stack or mode.duals) and cls.backward is Function.backward:
             ctx._linear = _linear(cls, ctx)
         return _finish(ctx, args, output, any(e is not None for e in ctx.edges))
@@ -376,6 +378,7 @@ def _kept(ctx: FunctionNode, t: Any, raw: list[Any], results: list[Any], differe
     """A saved tensor as the node keeps it: an output as its array alone, so that no cycle arises."""
     if t is None:
         return None
+    check_saved((t,))
     if mode.saved_hooks:
         pack, unpack = mode.saved_hooks[-1]
         return Packed(t._data, t._node, pack, unpack)

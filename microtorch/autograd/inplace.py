@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.modes import is_inference, mode
+from microtorch.autograd.modes import check_update, mode
 from microtorch.autograd.node import Hooks, Leaf, Node, OpNode, written
 from microtorch.autograd.state import TensorBase, storage_of, wrap
 from microtorch.autograd.table import table, tensors
+from microtorch.kernels import bfloat16
 from microtorch.kernels.batched import WritesUnbatched, level_of, running
+from microtorch.kernels.bfloat16 import address
+from microtorch.kernels.pointwise import view_as_real
+from microtorch.kernels.shape import Geometry
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -46,7 +50,7 @@ _FUNCTION = (
     "gradients. This "
     "behavior is forbidden. You can fix this by cloning the output of the custom Function."
 )
-_NO_GRAD = "A view was created in no_grad mode"
+_OUTSIDE = {"no_grad": "with grad mode enabled", "inference": "in normal mode"}  # where the two modes are not
 
 
 SHARED_MEMORY = (
@@ -61,11 +65,7 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
     recorded: the write will be part of the graph. overlap: elements that share memory are allowed (one value goes
     everywhere).
     """
-    if not mode.inference and is_inference(x):
-        raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
-            "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
-        )
+    check_update(x)
     if mode.enabled:
         node, base = x._node, x._base
         if base is None:
@@ -101,7 +101,7 @@ def check_overlap(x: TensorBase, other: TensorBase, whole: bool = False, expande
     a, b = x._data, other._data
     if a.size == 0 or b.size == 0 or not (_dense(a) and _dense(b)):
         return
-    start, other_start = (t.__array_interface__["data"][0] for t in (a, b))
+    start, other_start = (address(t) for t in (a, b))
     if (start, a.nbytes) == (other_start, b.nbytes):
         steps = [[s for s, n in zip(t.strides, t.shape) if n != 1] for t in (a, b)]
         if not whole and steps[0] == steps[1] and (a.ndim == b.ndim or expanded):
@@ -126,20 +126,23 @@ def _made_error(x: TensorBase, made: str, what: str) -> str:
     if made.startswith("function ") and x._node is not None:
         name = x._node.name().removesuffix("Backward")
         return f"Output {made.split()[1]} of {name} is a view and {what}{_FUNCTION}"
-    several, node = made != "no_grad", x._node
-    name = ""
+    several, node = made not in _OUTSIDE, x._node
+    where, name = made if made in _OUTSIDE else "no_grad", ""
     if node is not None and type(node) is not Leaf:
-        name = re.sub("Backward[0-9]*$", "", node.origin if isinstance(node, Invalid) else node.name())
+        origin = node.origin if isinstance(node, Invalid) else node.name()
+        name = "" if origin == Leaf.NAME else re.sub("Backward[0-9]*$", "", origin)
     if several and name:
         which = f"Output {made} of {name} is a view and"
     else:
         which = (
-            f"Output 0 of {name} is a view of a view which was created in no_grad mode and"
+            f"Output 0 of {name} is a view of a view which was created in {where} mode and"
             if name
-            else f"{_NO_GRAD} and"
+            else f"A view was created in {where} mode and"
         )
-        what = what.replace("inplace.", "inplace with grad mode enabled.")
-    return f"{which} {what}" + (_SEVERAL if several else _AMBIGUOUS)
+        what = what.replace("inplace.", f"inplace {_OUTSIDE[where]}.")
+    return f"{which} {what}" + (
+        _SEVERAL if several else _AMBIGUOUS.replace("no_grad", "no_grad" if where == "no_grad" else "inference_mode")
+    )
 
 
 class Invalid(Node):
@@ -194,6 +197,8 @@ def place(x: TensorBase, node: Node) -> None:
     """Give x, whose memory was just written, the node of its new value."""
     storage = x._storage
     assert storage is not None
+    if mode.recorder is not None:
+        node.note()["in_place"] = True
     if isinstance(node, OpNode) and node.op.saves_outputs:
         node.storage = storage
         node.note()["written"] = storage.clock  # what it saved is x's value as of now
@@ -202,13 +207,7 @@ def place(x: TensorBase, node: Node) -> None:
         _move(x, node)
         base = x  # type: ignore[assignment]
     else:
-        if x._data.dtype != base._data.dtype:
-            raise NotImplementedError(
-                "microtorch: writes in place, inside a graph, through views of another dtype (real, imag)"
-            )
-        geometry = geometry_of(base, x)
-        saved = tuple(geometry if name == "geometry" else None for name in table["region_write"].saved_names)
-        _move(base, OpNode(table["region_write"], (base._node, node), saved, base._data))
+        _move(base, _written_node(base, x, node))
         base._node.storage = storage  # type: ignore[union-attr]
         _move(x, _region_node(base, x))
     for ref in storage.views:
@@ -237,12 +236,44 @@ def _region_node(base: TensorBase, view: TensorBase) -> Node | None:
     """The node of a view of the base as it is now."""
     if base._node is None:
         return None
-    if view._data.dtype != base._data.dtype:
-        return Invalid(view, None, "microtorch: a view of another dtype (real, imag) whose base was written in place")
-    saved = tuple(geometry_of(base, view) if name == "geometry" else None for name in table["region"].saved_names)
-    node = OpNode(table["region"], (base._node,), saved, view._data)
+    whole, source = base._data, base._node
+    seen, pairs = view._data, False
+    if seen.dtype != whole.dtype:  # of one are the real and imaginary parts that the other has
+        pairs = seen.dtype.kind == "c"
+        if pairs:
+            seen = view_as_real(seen)
+        else:
+            whole = view_as_real(whole)
+            source = OpNode(table["view_as_real"], (source,), (), whole)
+    if (seen.shape, seen.strides) == (whole.shape, whole.strides) and seen.dtype != base._data.dtype:
+        node = source
+    else:
+        node = OpNode(table["region"], (source,), _saved("region", whole, seen), seen)
+    if pairs:
+        node = OpNode(table["view_as_complex"], (node,), (), view._data)
     node.storage = view._storage
     return node
+
+
+def _written_node(base: TensorBase, view: TensorBase, node: Node) -> Node:
+    """The node of the base's value, of which the view's region was just written with that of `node`."""
+    whole, seen, source = base._data, view._data, base._node
+    if seen.dtype == whole.dtype:
+        return OpNode(table["region_write"], (source, node), _saved("region_write", whole, seen), whole)
+    if seen.dtype.kind == "c":
+        seen = view_as_real(seen)
+        node = OpNode(table["view_as_real"], (node,), (), seen)
+        return OpNode(table["region_write"], (source, node), _saved("region_write", whole, seen), whole)
+    whole = view_as_real(whole)
+    if source is not None:
+        source = OpNode(table["view_as_real"], (source,), (), whole)
+    node = OpNode(table["region_write"], (source, node), _saved("region_write", whole, seen), whole)
+    return OpNode(table["region_write_pairs"], (node,), (), base._data)
+
+
+def _saved(entry: str, whole: Any, seen: Any) -> tuple[Any, ...]:
+    """What a node of that entry saves: where `seen` lies in `whole`."""
+    return tuple(geometry_of(whole, seen) if name == "geometry" else None for name in table[entry].saved_names)
 
 
 def node_after_writes(view: TensorBase) -> Node | None:
@@ -265,11 +296,10 @@ def node_after_writes(view: TensorBase) -> Node | None:
     return view._node
 
 
-def geometry_of(base: TensorBase, view: TensorBase) -> tuple[Any, ...]:
-    """Where a view lies in its base: (base shape, base strides, shape, strides, offset), in bytes."""
-    b, v = base._data, view._data
-    offset = v.__array_interface__["data"][0] - b.__array_interface__["data"][0]
-    return b.shape, b.strides, v.shape, v.strides, offset
+def geometry_of(b: Any, v: Any) -> tuple[Any, ...]:
+    """Where an array lies in another: (its shape, its strides, shape, strides, offset), in bytes."""
+    offset = address(v) - address(b)
+    return Geometry(b.shape, b.strides, v.shape, v.strides, offset)
 
 
 def old_value(x: Any, *others: Any) -> Any:
@@ -383,7 +413,10 @@ def write(
                 and not (t._data.dtype.kind == "b" and op.name == "masked_scatter" and t is others[0])
             ):
                 check_overlap(x, t, op.name in _NO_OVERLAP, op.name == "copy")
-    into(x._data, *arrays, *constants)
+    try:
+        into(x._data, *arrays, *constants)
+    except Exception:
+        bfloat16.written(into, x._data, (*arrays, *constants))
     if recorded:
         mask = sum(1 << i for i, e in enumerate(edges) if e is not None)
         saved = op.plan(mask)(op.collect((x, *others, *constants), (x._data,), ()))
@@ -411,7 +444,11 @@ _NO_OVERLAP = {"index_put", "index_add", "index_copy", "scatter", "scatter_add",
 
 
 def outside(x: TensorBase) -> bool:
-    """True if a write of a number into x is certainly not part of a graph, and allowed."""
+    """True if a write of a number into x is certainly not part of a graph, and allowed.
+
+    Raises RuntimeError if x was made in inference mode.
+    """
+    check_update(x)
     if not mode.enabled:
         return True
     return x._node is None and (x._base is None or x._base._node is None)
@@ -440,7 +477,7 @@ def fill_(x: Any, value: Any) -> Tensor:
 
 
 def _fill_into(x: Any, value: Any) -> None:
-    x[...] = np.asarray(value).astype(x.dtype)
+    x[...] = bfloat16.cast(np.asarray(value) if np.isscalar(value) else value, x.dtype)
 
 
 def zero_(x: Any) -> Tensor:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
 from microtorch.autograd.state import TensorBase, inferring
@@ -24,11 +24,16 @@ class _Mode(threading.local):
     saved_hooks: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()
     hooks_disabled: str | None = None  # why saved_tensors_hooks are not allowed
     anomaly = False
+    recorder: Callable[[Any, Any], None] | None = None  # is shown each new node and its array (viz.recording)
     duals: tuple[Any, ...] = ()  # the level of forward mode that is entered (forward_ad.py)
     check_nan = True
 
 
 mode = _Mode()
+
+watched: list[None] = []
+"""One for each open block of anomaly mode or saved_tensors_hooks, on all threads, and for each tensor of inference mode
+that lives; nodes look closer at what they save only if there is any."""
 
 
 def is_grad_enabled() -> bool:
@@ -115,7 +120,7 @@ class enable_grad(_Context):
 
     def __enter__(self) -> None:
         self._before = mode.enabled
-        mode.enabled = True
+        mode.enabled = not mode.inference
 
     def __exit__(self, *exc: object) -> None:
         mode.enabled = self._before
@@ -162,10 +167,7 @@ class inference_mode(_Context):
 
     def __enter__(self) -> None:
         self._before = (mode.enabled, mode.inference)
-        if self._wanted:
-            mode.enabled, mode.inference = False, True
-        else:
-            mode.inference = False
+        mode.enabled, mode.inference = not self._wanted, self._wanted
         inferring.append(_mark)
         if not _ever:
             _ever.append(None)
@@ -178,12 +180,55 @@ class inference_mode(_Context):
 _ever: list[None] = []  # not empty once there can be a tensor made in inference mode
 
 
+class _Mark:
+    """The mark of a tensor made in inference mode: as long as there is one, nodes look at what they save."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        watched.append(None)
+
+    def __del__(self, forget: Callable[[], None] = watched.pop) -> None:
+        forget()
+
+
 def _mark(t: TensorBase) -> None:
     """A tensor was made while some thread is in inference mode."""
     if mode.inference:
-        t.__dict__["_inference"] = True
+        t._inference = _Mark()
 
 
 def is_inference(t: TensorBase) -> bool:
     """True for a tensor made in inference mode, and its views."""
-    return bool(_ever) and ("_inference" in t.__dict__ or (t._base is not None and "_inference" in t._base.__dict__))
+    return bool(_ever) and (hasattr(t, "_inference") or (t._base is not None and hasattr(t._base, "_inference")))
+
+
+def sees(t: TensorBase, other: TensorBase) -> None:
+    """Note that `t` was just made to see the memory of `other`: one of inference mode only if the other is."""
+    if _ever:
+        if is_inference(other):
+            t._inference = _Mark()
+        elif hasattr(t, "_inference"):
+            del t._inference
+
+
+UNSAVED = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+    "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+    "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+)
+
+
+def check_saved(values: Iterable[Any]) -> None:
+    """Raise RuntimeError if one of the values that a node saves is a tensor made in inference mode."""
+    if _ever and any(isinstance(v, TensorBase) and is_inference(v) for v in values):
+        raise RuntimeError(UNSAVED)
+
+
+def check_update(t: TensorBase) -> None:
+    """Raise RuntimeError if `t` was made in inference mode and may not be written outside of it."""
+    if _ever and not mode.inference and is_inference(t):
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+            "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+        )

@@ -294,7 +294,7 @@ class OpNode(Node):
                     for edge, (formula, places) in zip(edges, op.formulas)
                 ]
         else:  # what is called most, so written out: formulas that name at most one of the saved values
-            grads = []
+            grads, several = [], None
             for edge, (formula, place, places) in zip(edges, op.quick):
                 if edge is None:
                     grads.append(None)
@@ -316,8 +316,8 @@ class OpNode(Node):
                         value = self.unpack(False)[place]  # the result: written since, which may have been by this node
                     grads.append(formula(xp, g, value))
                 elif places:
-                    values = self.unpack(False)
-                    grads.append(formula(xp, g, *[values[i] for i in places]))
+                    several = several or self.unpack(False)
+                    grads.append(formula(xp, g, *[several[i] for i in places]))
                 else:
                     grads.append(formula(xp, g))
         if not keep and op.saves_tensors:

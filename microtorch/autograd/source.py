@@ -43,6 +43,11 @@ class Source(Node):
 active = engine.transforms
 
 
+def transforming() -> bool:
+    """True inside of a function that torch.func transforms (levels of forward mode are not meant)."""
+    return bool(running.levels) or len(active.stack) > len(mode.duals)
+
+
 class Transform:
     """One run of a function under a transform: `with Transform() as own`; operations inside are recorded."""
 

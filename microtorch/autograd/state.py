@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch.kernels.bfloat16 import address, bits_of, empty, zeros
+from microtorch.kernels.bfloat16 import BF16, address, bits_of, empty, zeros
 from microtorch.kernels.shape import strided
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def storage_bytes(t: TensorBase) -> int:
 def whole_storage(t: TensorBase, dtype: Any = None) -> Array:
     """All of a tensor's storage as a one-dimensional array, of the tensor's dtype unless told otherwise."""
     start, size = storage_of(t).extent()
-    kind = t._data.dtype if dtype is None else dtype
+    kind = t._data.dtype if dtype is None else dtype if dtype is BF16 else np.dtype(dtype)
     if not size:
         return empty(0, kind)
     offset = start - address(t._data)

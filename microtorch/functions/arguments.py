@@ -229,7 +229,8 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
     return out
 
 
-C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half", "int64": "long int", "int32": "int",
+C_TYPES = {"float32": "float", "float64": "double", "float16": "c10::Half",
+           "bfloat16": "c10::BFloat16", "int64": "long int", "int32": "int",
            "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "complex64": "c10::complex<float>",
            "complex128": "c10::complex<double>"}  # fmt: skip
 """dtypes' names as C++ has them, which some messages show."""

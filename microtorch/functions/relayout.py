@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.inplace import Invalid, _move, check_writable
-from microtorch.autograd.modes import mode
+from microtorch.autograd.modes import check_update, mode
 from microtorch.autograd.node import Leaf, OpNode, written
 from microtorch.autograd.state import Storage, TensorBase, resize, storage_of, wrap
 from microtorch.functions.arguments import axis_of, number_of, size_of
 from microtorch.functions.creation import check_sizes, in_format
 from microtorch.functions.shape import as_strided, check_repeats
+from microtorch.kernels.bfloat16 import address, empty
 from microtorch.ops import index as I, shape as S
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def as_strided_(self: Any, size: Any, stride: Any, storage_offset: Any = None) -
     """`as_strided`, in place."""
     seen = as_strided(self.detach(), size, stride, storage_offset)._data
     data = self._data
-    start = seen.__array_interface__["data"][0] - data.__array_interface__["data"][0]
+    start = address(seen) - address(data)
     return _relaid(self, I.as_strided_in_place, (data.shape, data.strides, seen.shape, seen.strides, start))
 
 
@@ -86,12 +87,13 @@ def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Tensor:
     """
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
+    check_update(self)
     shape = size_of(sizes, "resize_")
     check_sizes(shape)
     have = self._data
     if have.shape == shape and memory_format is None:
         return self
-    resize(self, shape, in_format(np.empty(shape, have.dtype), memory_format).strides)
+    resize(self, shape, in_format(empty(shape, have.dtype), memory_format).strides)
     return self
 
 
@@ -127,6 +129,9 @@ def set_(self: Any, source: Any = None, storage_offset: Any = 0, size: Any = Non
     self._storage = shared if shared is not None else Storage(memory)
     self._storage.version = max(self._storage.version, version)
     written(self)
-    if self._node is not None and mode.enabled:
-        self._node = Invalid(self, self._node, "the derivative for 'set_' is not implemented")
+    node = self._node
+    if node is not None and mode.enabled:
+        self._node = Invalid(self, node, "the derivative for 'set_' is not implemented")
+    elif type(node) is Leaf:
+        node.shape, node.storage = memory.shape, self._storage
     return self

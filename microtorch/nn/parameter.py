@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from microtorch import dtypes, printing
+from microtorch._overriding import disabled_torch_function
 from microtorch._tensor import Tensor, TensorMeta
+from microtorch.autograd.modes import sees
 from microtorch.autograd.node import require_grad
 from microtorch.autograd.state import TensorBase, storage_of
 from microtorch.functions.arguments import numpy_dtype
@@ -58,6 +60,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     """
 
     __slots__ = ()
+    __torch_function__ = disabled_torch_function
+    _printed = "tensor"
+    _is_param = True
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
         if data is None:
@@ -78,6 +83,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         p: Any = object.__new__(cls)
         p._data, p._storage = data._data, storage_of(data)
         p._node = p._grad = p._base = None
+        sees(p, data)
         if requires_grad:
             if data._data.dtype.kind not in "fc":
                 raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
@@ -113,6 +119,8 @@ class Buffer(Tensor, metaclass=_BufferMeta):
     """
 
     __slots__ = ()
+    __torch_function__ = disabled_torch_function
+    _printed = "tensor"
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
         if data is None:
@@ -265,6 +273,8 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: igno
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):  # type: ignore[misc,override]
     """A buffer whose shape is not known yet."""
+
+    __torch_function__ = disabled_torch_function
 
     cls_to_become = Tensor
 

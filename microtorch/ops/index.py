@@ -9,6 +9,7 @@ import numpy as np
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.table import arrays, op, unary, view
 from microtorch.kernels import index as K
+from microtorch.kernels.pointwise import view_as_complex
 from microtorch.kernels.shape import strided
 
 
@@ -210,9 +211,12 @@ region_embed = unary("region_embed", K.region_embed, x=lambda xp, g, geometry: x
 region_without = unary("region_without", K.region_without, x=lambda xp, g, geometry: xp.region_without(g, geometry))
 
 
-region_write = op("region_write", K.region_write, inputs="x value", grad_name="CopySlices",
+region_write = op("region_write", K.region_write, inputs="x value", grad_name="torch::autograd::CopySlices",
                   x=lambda xp, g, geometry: xp.region_without(g, geometry),
                   value=lambda xp, g, geometry: xp.region(g, geometry))  # fmt: skip
+# complex numbers of which a part was written, from the pairs of reals that they are
+region_write_pairs = unary("region_write_pairs", view_as_complex, grad_name="torch::autograd::CopySlices",
+                           x=lambda xp, g: xp.view_as_real(xp.contiguous(xp.conj(g))))  # fmt: skip
 # PyTorch hands x the gradient of what was written over, and none of the rest (as_strided_scatter_backward in
 # torch/csrc/autograd/FunctionsManual.cpp): we do as it does
 as_strided_scatter = op("as_strided_scatter", K.region_write, inputs="x value", grad_name="AsStridedScatterBackward0",

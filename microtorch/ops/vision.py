@@ -8,13 +8,14 @@ import numpy as np
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import pool as KP, vision as K
+from microtorch.kernels.strides import suggested_format
 
 
 def _opposite(pairs: K.Pairs) -> K.Pairs:
     return tuple((-a, -b) for a, b in pairs)
 
 
-constant_pad = unary("constant_pad", K.pad_constant, grad_name="ConstantPadNdBackward0",
+constant_pad = unary("constant_pad", suggested_format(K.pad_constant), grad_name="ConstantPadNdBackward0",
                      x=lambda xp, g, pairs: xp.constant_pad(g, _opposite(pairs), 0))  # fmt: skip
 take_axes = unary(
     "take_axes", K.take_axes, x=lambda xp, g, x_shape, sources: xp.take_axes_backward(g, x_shape, sources)
@@ -23,61 +24,62 @@ take_axes_backward = unary(
     "take_axes_backward", K.take_axes_backward, x=lambda xp, g, sources: xp.take_axes(g, sources)
 )
 
+_take, _map = suggested_format(K.take_axes), suggested_format(KP.map_axes)
 _taking: Any = {"x": lambda xp, g, x_shape, sources: xp.take_axes_backward(g, x_shape, sources)}
 pads = {
-    ("reflect", 1): unary("reflection_pad1d", K.take_axes, grad_name="ReflectionPad1DBackward0", **_taking),
-    ("reflect", 2): unary("reflection_pad2d", K.take_axes, grad_name="ReflectionPad2DBackward0", **_taking),
-    ("reflect", 3): unary("reflection_pad3d", K.take_axes, grad_name="ReflectionPad3DBackward0", **_taking),
-    ("replicate", 1): unary("replication_pad1d", K.take_axes, grad_name="ReplicationPad1DBackward0", **_taking),
-    ("replicate", 2): unary("replication_pad2d", K.take_axes, grad_name="ReplicationPad2DBackward0", **_taking),
-    ("replicate", 3): unary("replication_pad3d", K.take_axes, grad_name="ReplicationPad3DBackward0", **_taking),
+    ("reflect", 1): unary("reflection_pad1d", _take, grad_name="ReflectionPad1DBackward0", **_taking),
+    ("reflect", 2): unary("reflection_pad2d", _take, grad_name="ReflectionPad2DBackward0", **_taking),
+    ("reflect", 3): unary("reflection_pad3d", _take, grad_name="ReflectionPad3DBackward0", **_taking),
+    ("replicate", 1): unary("replication_pad1d", _take, grad_name="ReplicationPad1DBackward0", **_taking),
+    ("replicate", 2): unary("replication_pad2d", _take, grad_name="ReplicationPad2DBackward0", **_taking),
+    ("replicate", 3): unary("replication_pad3d", _take, grad_name="ReplicationPad3DBackward0", **_taking),
 }
 """The paddings that copy elements, by mode and number of dimensions."""
-circular_pad = unary("circular_pad", K.take_axes, grad_name="CopySlices", **_taking)
+circular_pad = unary("circular_pad", K.take_axes, grad_name="torch::autograd::CopySlices", **_taking)
 
 # resizing -------------------------------------------------------------------------------------------------------------
 _mapping: Any = {"x": lambda xp, g, maps: xp.map_axes_backward(g, maps)}
 resizing = {
-    ("nearest", 1): unary("upsample_nearest1d", K.take_axes, grad_name="UpsampleNearest1DBackward0", **_taking),
-    ("nearest", 2): unary("upsample_nearest2d", K.take_axes, grad_name="UpsampleNearest2DBackward0", **_taking),
-    ("nearest", 3): unary("upsample_nearest3d", K.take_axes, grad_name="UpsampleNearest3DBackward0", **_taking),
+    ("nearest", 1): unary("upsample_nearest1d", _take, grad_name="UpsampleNearest1DBackward0", **_taking),
+    ("nearest", 2): unary("upsample_nearest2d", _take, grad_name="UpsampleNearest2DBackward0", **_taking),
+    ("nearest", 3): unary("upsample_nearest3d", _take, grad_name="UpsampleNearest3DBackward0", **_taking),
     ("nearest-exact", 1): unary(
         "upsample_nearest_exact1d",
-        K.take_axes,
+        _take,
         grad_name="UpsampleNearestExact1DBackward0",
         **_taking,
     ),
     ("nearest-exact", 2): unary(
         "upsample_nearest_exact2d",
-        K.take_axes,
+        _take,
         grad_name="UpsampleNearestExact2DBackward0",
         **_taking,
     ),
     ("nearest-exact", 3): unary(
         "upsample_nearest_exact3d",
-        K.take_axes,
+        _take,
         grad_name="UpsampleNearestExact3DBackward0",
         **_taking,
     ),
-    ("linear", 1): unary("upsample_linear1d", KP.map_axes, grad_name="UpsampleLinear1DBackward0", **_mapping),
-    ("bilinear", 2): unary("upsample_bilinear2d", KP.map_axes, grad_name="UpsampleBilinear2DBackward0", **_mapping),
-    ("trilinear", 3): unary("upsample_trilinear3d", KP.map_axes, grad_name="UpsampleTrilinear3DBackward0", **_mapping),
-    ("bicubic", 2): unary("upsample_bicubic2d", KP.map_axes, grad_name="UpsampleBicubic2DBackward0", **_mapping),
+    ("linear", 1): unary("upsample_linear1d", _map, grad_name="UpsampleLinear1DBackward0", **_mapping),
+    ("bilinear", 2): unary("upsample_bilinear2d", _map, grad_name="UpsampleBilinear2DBackward0", **_mapping),
+    ("trilinear", 3): unary("upsample_trilinear3d", _map, grad_name="UpsampleTrilinear3DBackward0", **_mapping),
+    ("bicubic", 2): unary("upsample_bicubic2d", _map, grad_name="UpsampleBicubic2DBackward0", **_mapping),
     ("bilinear-aa", 2): unary(
         "upsample_bilinear2d_aa",
-        KP.map_axes,
+        _map,
         grad_name="UpsampleBilinear2DAaBackward0",
         **_mapping,
     ),
     ("bicubic-aa", 2): unary(
         "upsample_bicubic2d_aa",
-        KP.map_axes,
+        _map,
         grad_name="UpsampleBicubic2DAaBackward0",
         **_mapping,
     ),
     ("lanczos-aa", 2): unary(
         "upsample_lanczos2d_aa",
-        KP.map_axes,
+        _map,
         grad_name="UpsampleLanczos2DAaBackward0",
         **_mapping,
     ),
@@ -127,7 +129,7 @@ col2im = unary(
     grad_name="Col2ImBackward0",
     x=lambda xp, g, kernel, dilation, padding, stride: xp.im2col(g, kernel, dilation, padding, stride),
 )
-pixel_shuffle = unary("pixel_shuffle", K.pixel_shuffle, x=lambda xp, g, r: xp.pixel_unshuffle(g, r))
-pixel_unshuffle = unary("pixel_unshuffle", K.pixel_unshuffle, x=lambda xp, g, r: xp.pixel_shuffle(g, r))
-channel_shuffle = unary("channel_shuffle", K.channel_shuffle,
+pixel_shuffle = unary("pixel_shuffle", suggested_format(K.pixel_shuffle), x=lambda xp, g, r: xp.pixel_unshuffle(g, r))
+pixel_unshuffle = unary("pixel_unshuffle", suggested_format(K.pixel_unshuffle), x=lambda xp, g, r: xp.pixel_shuffle(g, r))
+channel_shuffle = unary("channel_shuffle", suggested_format(K.channel_shuffle),
                         x=lambda xp, g, x_shape, groups: xp.channel_shuffle(g, x_shape[1] // groups))  # fmt: skip

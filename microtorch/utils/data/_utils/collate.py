@@ -105,7 +105,7 @@ def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
 
 def collate_tensor_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
     """Tensors of one shape: stacked."""
-    arrays: list[Any] = [t._data if isinstance(t, Tensor) and t._node is None else None for t in batch]
+    arrays: list[Any] = [t._data if type(t) is Tensor and t._node is None else None for t in batch]
     first = arrays[0]
     if (
         first is None

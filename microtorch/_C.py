@@ -1,0 +1,43 @@
+"""The few names of PyTorch's C++ module that its documentation has programs use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch._overriding import (
+    DisableTorchFunction as DisableTorchFunction,
+    DisableTorchFunctionSubclass as DisableTorchFunctionSubclass,
+    disabled_torch_function as _disabled_torch_function_impl,
+    local as _local,
+)
+from microtorch._tensor import Tensor as TensorBase
+from microtorch.overrides import (
+    has_torch_function as _has_torch_function,
+    has_torch_function_unary as _has_torch_function_unary,
+    has_torch_function_variadic as _has_torch_function_variadic,
+)
+
+__all__ = [
+    "DisableTorchFunction",
+    "DisableTorchFunctionSubclass",
+    "TensorBase",
+    "_disabled_torch_function_impl",
+    "_has_torch_function",
+    "_has_torch_function_unary",
+    "_has_torch_function_variadic",
+]
+
+
+def _is_torch_function_enabled() -> bool:
+    """True unless it is switched off here for subclasses, or altogether."""
+    return _local.everything and _local.subclasses
+
+
+def _is_torch_function_mode_enabled() -> bool:
+    """True inside of a TorchFunctionMode."""
+    return bool(_local.modes)
+
+
+def __getattr__(name: str) -> Any:
+    raise _missing_name(__name__, name)
