@@ -6,8 +6,9 @@ are a PackedSequence. (x may also be (length, batch, features), and the result i
 depend on the step before (the product with the input weights, the gradients of all weights) is one big matrix product;
 the loop over time does the rest.
 
-`gates` are the values after their nonlinearities, as PyTorch orders their weights: i, f, g, o for the LSTM, r, z, n
-for the GRU.
+`gates` (gates, total, hidden) are the values after their nonlinearities, as PyTorch orders their weights: i, f, g, o
+for the LSTM, r, z, n for the GRU. Each gate is one block, so that what is done to it in a step is done to one run of
+memory. What lies between the two products of a step has a compiled twin: compiled/rnn.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from microtorch.kernels import twins
 
 Array = NDArray[Any]
 
@@ -49,17 +52,6 @@ def _rows(x: Any) -> Any:
     return x if x is None or x.ndim == 2 else x.reshape(x.shape[0] * x.shape[1], x.shape[2])
 
 
-def _activate(z: Array, scale: Array, shift: Array) -> None:
-    """Sigmoid where scale and shift are 1/2, tanh where they are 1 and 0, in place.
-
-    sigmoid(z) = tanh(z / 2) / 2 + 1 / 2.
-    """
-    z *= scale
-    np.tanh(z, out=z)
-    z *= scale
-    z += shift
-
-
 def _replaced(state: Array, new: Array) -> Array:
     """The state with its first rows replaced: the other sequences have ended, or not yet begun."""
     return new if len(new) == len(state) else np.concatenate([new, state[len(new) :]])
@@ -72,6 +64,33 @@ def _affine(x: Array, weight: Array, *biases: Array | None) -> Array:
     if given:
         result += given[0] if len(given) == 1 else given[0] + given[1]
     return result
+
+
+def _by_gate(weight: Array, gates: int) -> Array:
+    """W^T of each gate: (gates * hidden, features) as (gates, features, hidden)."""
+    return weight.reshape(gates, -1, weight.shape[1]).transpose(0, 2, 1)
+
+
+def _first_rows(product: Array, n: int) -> Array:
+    """The beginning of a buffer (gates, batch, hidden) as a whole one of n rows (gates, n, hidden)."""
+    gates, batch, size = product.shape
+    return product if n == batch else product.reshape(-1)[: gates * n * size].reshape(gates, n, size)
+
+
+def _previous(states: Array, initial: Array, order: list[tuple[slice, int]], k: int) -> Array:
+    """The states before the k-th step in the order of computation: those of the step before, where that has them."""
+    n = order[k][1]
+    if not k:
+        return initial[:n]
+    rows, m = order[k - 1]
+    if m >= n:
+        return states[rows.start : rows.start + n]
+    return np.concatenate([states[rows], initial[m:n]])
+
+
+def _compiled(work: int, *arrays: Array) -> Any:
+    """The twins for that many gates; they pay for fewer elements than others, as a step in NumPy has many calls."""
+    return twins.of("rnn") if 8 * work >= twins.least and twins.takes(*arrays) else None
 
 
 # plain: h' = tanh or relu of (W_ih x + b_ih + W_hh h + b_hh) ---------------------------------------------------------
@@ -111,25 +130,33 @@ def rnn_layer_backward(
             state += g_out[rows]
         np.multiply(state, slope[rows], out=gz[rows])
         np.matmul(gz[rows], w_hh, out=state)
-    previous = before(out, h, sizes, reverse) if needs[3] else None
-    return [_input_grad(needs, gz, w_ih, x), gh, *_weight_grads(needs[2:], gz, gz, x, previous)]
-
-
-def _input_grad(needs: Sequence[bool], gz: Array, w_ih: Array, x: Array) -> Any:
-    return np.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None
-
-
-def _weight_grads(needs: Sequence[bool], gz_x: Array, gz_h: Array, x: Array, previous: Any) -> list[Any]:
-    """The gradients of w_ih, w_hh, b_ih, b_hh, given those of the input's and the state's products."""
-    bias = gz_x.sum(0) if needs[2] or (needs[3] and gz_h is gz_x) else None
-    bias_h = bias if gz_h is gz_x else gz_h.sum(0) if needs[3] else None
+    bias = gz.sum(0) if needs[4] or needs[5] else None
     return [
-        gz_x.T @ _rows(x) if needs[0] else None,
-        gz_h.T @ previous if needs[1] else None,
-        bias if needs[2] else None,
-        # each leaf owns its gradient, so the second bias gets an array of its own
-        (bias_h.copy() if bias_h is bias and needs[2] else bias_h) if needs[3] else None,  # type: ignore[union-attr]
+        np.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
+        gh,
+        gz.T @ _rows(x) if needs[2] else None,
+        _recurrent_grad(gz, out, h, sizes, reverse) if needs[3] else None,
+        bias if needs[4] else None,
+        _own(bias, needs[4]) if needs[5] else None,
     ]
+
+
+def _recurrent_grad(gz: Array, out: Array, h: Array, sizes: Sequence[int], reverse: bool) -> Array:
+    """The gradient of w_hh: gz^T times the states before."""
+    if len(sizes) == 1:
+        return gz.T @ h
+    if not len(sizes) or sizes[0] != sizes[-1]:
+        return gz.T @ before(out, h, sizes, reverse)
+    n = sizes[0]
+    first, later, earlier = (gz[-n:], gz[:-n], out[n:]) if reverse else (gz[:n], gz[n:], out[:-n])
+    result = later.T @ earlier
+    result += first.T @ h
+    return result
+
+
+def _own(bias: Any, given: bool) -> Any:
+    """The gradient of the second bias: each leaf owns its gradient, so a copy if the first one has got the array."""
+    return bias.copy() if given else bias
 
 
 # LSTM: Hochreiter and Schmidhuber (1997), with forget gates; projections: https://arxiv.org/abs/1402.1128 ------------
@@ -140,29 +167,52 @@ def lstm_layer(
     reverse: bool,
 ) -> tuple[Array, Array, Array, Array, Array]:  # fmt: skip
     """All hidden states (total, P), the last ones (batch, P), the last cells (batch, H); and all gates and cells."""
-    size = c.shape[1]
-    gates = _affine(_rows(x), w_ih, b_ih, b_hh)
-    cells, out = np.empty((len(gates), size), x.dtype), np.empty((len(gates), h.shape[1]), x.dtype)
-    state, cell, weight = h, c, w_hh.T
-    product, scratch = np.empty((len(h), 4 * size), x.dtype), np.empty_like(c)
-    copies = len(h) if len(h) * size <= 1 << 14 else 1  # NumPy is faster with no broadcasting, if all is in the cache
-    scale = np.tile(np.repeat(np.array([0.5, 0.5, 1, 0.5], x.dtype), size), (copies, 1))
-    shift = np.tile(np.repeat(np.array([0.5, 0.5, 0, 0.5], x.dtype), size), (copies, 1))
+    batch, size = c.shape
+    gates = np.matmul(_rows(x), _by_gate(w_ih, 4))
+    if b_ih is not None:
+        gates += (b_ih + b_hh).reshape(4, 1, size)
+    cells, out = np.empty((gates.shape[1], size), x.dtype), np.empty((gates.shape[1], h.shape[1]), x.dtype)
+    state, cell, weight, product = h, np.ascontiguousarray(c), _by_gate(w_hh, 4), np.empty((4, batch, size), x.dtype)
+    step = (_compiled(gates.size, gates, cell) or _NUMPY).lstm_step
     for rows, n in steps(sizes, reverse):
-        z, new, t, hidden = gates[rows], cells[rows], scratch[:n], out[rows]
-        z += np.matmul(state[:n], weight, out=product[:n])
-        _activate(z, scale[:n], shift[:n])
-        i, f, candidate, o = (z[:, k * size : (k + 1) * size] for k in range(4))
-        np.multiply(f, cell[:n], out=new)
-        new += np.multiply(i, candidate, out=t)
-        np.tanh(new, out=t)
-        if w_hr is None:
-            np.multiply(o, t, out=hidden)
-        else:
-            t *= o
-            np.matmul(t, w_hr.T, out=hidden)
-        state, cell = _replaced(state, hidden), _replaced(cell, new)
+        p = _first_rows(product, n)
+        np.matmul(state[:n], weight, out=p)
+        hidden = out[rows] if w_hr is None else np.empty_like(cell[:n])
+        step(gates, p, cells, cell[:n], hidden, rows.start)
+        if w_hr is not None:
+            np.matmul(hidden, w_hr.T, out=out[rows])
+        state, cell = _replaced(state, out[rows]), _replaced(cell, cells[rows])
     return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), cell.copy(), gates, cells
+
+
+def lstm_step(gates: Array, product: Array, cells: Array, cell: Array, hidden: Array, start: int) -> None:
+    """The step at those rows: its gates, in place, from the input's part and the state's (which is overwritten); then
+    the new cells, and o tanh(c') into `hidden`. cell: the cells before."""
+    rows = slice(start, start + len(cell))
+    z, new = gates[:, rows], cells[rows]
+    scale, shift = _SCALES[z.dtype]
+    z += product
+    z *= scale  # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2
+    np.tanh(z, out=z)
+    z *= scale
+    z += shift
+    i, f, g, o = z
+    np.multiply(f, cell, out=new)
+    new += np.multiply(i, g, out=product[0])
+    np.tanh(new, out=hidden)
+    hidden *= o
+
+
+class _Scales(dict[Any, tuple[Array, Array]]):
+    """For each dtype the factors and shifts that make of tanh a sigmoid, for the gates i, f, o, and leave g alone."""
+
+    def __missing__(self, dtype: Any) -> tuple[Array, Array]:
+        column = np.array([0.5, 0.5, 1, 0.5]).reshape(4, 1, 1), np.array([0.5, 0.5, 0, 0.5]).reshape(4, 1, 1)
+        self[dtype] = column[0].astype(dtype), column[1].astype(dtype)
+        return self[dtype]
+
+
+_SCALES = _Scales()
 
 
 def lstm_layer_backward(
@@ -171,85 +221,65 @@ def lstm_layer_backward(
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, given those of the three results (None: zeros)."""
     g_out, g_last, g_cell = _rows(g[0]), g[1], g[2]
-    size, out = c.shape[1], _rows(out)
-    gz, previous_cells = np.empty_like(gates), before(cells, c, sizes, reverse)
-    gh = np.zeros_like(h) if g_last is None else g_last.copy()
-    gc = np.zeros_like(c) if g_cell is None else g_cell.copy()
+    (batch, size), out, order = c.shape, _rows(out), steps(sizes, reverse)
+    gz, scratch = np.empty((len(cells), 4 * size), x.dtype), np.empty((4, batch, size), x.dtype)
+    gh = np.zeros(h.shape, h.dtype) if g_last is None else g_last.copy("C")
+    gc = np.zeros(c.shape, c.dtype) if g_cell is None else g_cell.copy("C")
+    c = np.ascontiguousarray(c)
     g_out_projected = None if w_hr is None else np.empty_like(out)
-    hidden = None if w_hr is None else np.empty_like(cells)
-    scratch = np.empty_like(c)
-    for block in _blocks(steps(sizes, not reverse), gates[:1].nbytes):
-        part = slice(min(rows.start for rows, _ in block), max(rows.stop for rows, _ in block))
-        slopes, cell_slope, squashed = _lstm_slopes(gates[part], np.tanh(cells[part]), previous_cells[part])
-        if hidden is not None:
-            np.multiply(gates[part, 3 * size :], squashed, out=hidden[part])
-        for rows, n in block:
-            state, cell, t = gh[:n], gc[:n], scratch[:n]
-            local = slice(rows.start - part.start, rows.stop - part.start)
-            if g_out is not None:
-                state += g_out[rows]
-            g_hidden = state
-            if g_out_projected is not None:
-                g_out_projected[rows] = state
-                g_hidden = state @ w_hr
-            cell += np.multiply(g_hidden, cell_slope[local], out=t)
-            g_gates, slope = gz[rows].reshape(n, 4, size), slopes[local]
-            np.multiply(slope[:, :3], cell[:, None], out=g_gates[:, :3])
-            np.multiply(slope[:, 3], g_hidden, out=g_gates[:, 3])
-            cell *= gates[rows, size : 2 * size]
-            np.matmul(gz[rows], w_hh, out=state)
-    previous = before(out, h, sizes, reverse) if needs[4] else None
-    grads = [_input_grad(needs, gz, w_ih, x), gh, gc, *_weight_grads(needs[3:7], gz, gz, x, previous)]
-    return [*grads, g_out_projected.T @ hidden if g_out_projected is not None and needs[7] else None]
+    step = (_compiled(gates.size, gates, gh, gc) or _NUMPY).lstm_step_backward
+    for k in reversed(range(len(order))):
+        rows, n = order[k]
+        g_hidden = state = gh[:n]
+        if g_out is not None:
+            state += g_out[rows]
+        if g_out_projected is not None:
+            g_out_projected[rows] = state
+            g_hidden = state @ w_hr
+        step(gates, cells, _previous(cells, c, order, k), g_hidden, gc[:n], _first_rows(scratch, n), gz, rows.start)
+        np.matmul(gz[rows], w_hh, out=state)
+    bias = gz.sum(0) if needs[5] or needs[6] else None
+    projection = None
+    if g_out_projected is not None and needs[7]:
+        projection = g_out_projected.T @ (gates[3] * np.tanh(cells))
+    return [
+        np.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
+        gh,
+        gc,
+        gz.T @ _rows(x) if needs[3] else None,
+        _recurrent_grad(gz, out, h, sizes, reverse) if needs[4] else None,
+        bias if needs[5] else None,
+        _own(bias, needs[5]) if needs[6] else None,
+        projection,
+    ]
 
 
-def _lstm_slopes(gates: Array, squashed: Array, previous_cells: Array) -> tuple[Array, Array, Array]:
-    """By how much c' changes with each gate before its nonlinearity, and h' with o (rows, 4, H); and h' with c'."""
-    rows = len(gates)
-    z = gates.reshape(rows, 4, -1)
-    i, candidate, o = z[:, 0], z[:, 2], z[:, 3]
-    slopes = np.subtract(1, z)
+def lstm_step_backward(
+    gates: Array, cells: Array, previous: Array, g_hidden: Array, g_cell: Array, scratch: Array, gz: Array, start: int
+) -> None:
+    """The gradients of the gates before their nonlinearities into gz (total, 4 H), and of the cells before, from that
+    of the cells, in place. scratch: (4, n, H)."""
+    n, size = g_cell.shape
+    rows = slice(start, start + n)
+    z, result = gates[:, rows], gz[rows].reshape(n, 4, size).transpose(1, 0, 2)
+    i, f, g, o = z
+    t = np.tanh(cells[rows])
+    slopes = np.subtract(1, z, out=scratch)
     slopes *= z  # of a sigmoid s: s (1 - s)
-    slopes[:, 0] *= candidate
-    slopes[:, 1] *= previous_cells
-    slopes[:, 3] *= squashed
-    tanh_slope = slopes[:, 2]
-    np.multiply(candidate, candidate, out=tanh_slope)
-    np.subtract(1, tanh_slope, out=tanh_slope)
-    tanh_slope *= i
-    cell_slope = squashed * squashed
-    np.subtract(1, cell_slope, out=cell_slope)
-    cell_slope *= o
-    return slopes, cell_slope, squashed
-
-
-def _gru_slopes(gates: Array, previous: Array, inner: Array) -> Array:
-    """By how much h' changes with each of r, z, n before its nonlinearity (rows, 3, H)."""
-    z = gates.reshape(len(gates), 3, -1)
-    update, candidate = z[:, 1], z[:, 2]
-    slopes = np.subtract(1, z)
-    slopes *= z  # of a sigmoid s: s (1 - s)
-    slopes[:, 1] *= previous - candidate
-    tanh_slope = slopes[:, 2]
-    np.multiply(candidate, candidate, out=tanh_slope)
-    np.subtract(1, tanh_slope, out=tanh_slope)
-    tanh_slope *= 1 - update
-    slopes[:, 0] *= inner  # r reaches n through r (W_hn h + b_hn)
-    slopes[:, 0] *= tanh_slope
-    return slopes
-
-
-def _blocks(all_steps: list[tuple[slice, int]], row_bytes: int) -> list[list[tuple[slice, int]]]:
-    """The steps in runs whose rows fill about 128 KB, so that what is computed for a run at once stays in the cache."""
-    blocks: list[list[tuple[slice, int]]] = []
-    filled = 0
-    for step in all_steps:
-        if not blocks or filled + step[1] * row_bytes > 1 << 17:
-            blocks.append([])
-            filled = 0
-        blocks[-1].append(step)
-        filled += step[1] * row_bytes
-    return blocks
+    slopes[0] *= g
+    slopes[1] *= previous
+    slopes[3] *= t
+    np.multiply(g, g, out=slopes[2])
+    np.subtract(1, slopes[2], out=slopes[2])  # of a tanh t: 1 - t^2
+    slopes[2] *= i
+    t *= t
+    np.subtract(1, t, out=t)
+    t *= o
+    t *= g_hidden
+    g_cell += t
+    np.multiply(slopes[:3], g_cell, out=result[:3])
+    np.multiply(slopes[3], g_hidden, out=result[3])
+    g_cell *= f
 
 
 # GRU: Cho et al., https://arxiv.org/abs/1406.1078, the reset gate after the product as in cuDNN ----------------------
@@ -259,27 +289,44 @@ def gru_layer(
     x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, sizes: Sequence[int], reverse: bool
 ) -> tuple[Array, Array, Array, Array]:
     """All hidden states (total, H), the last ones (batch, H); all gates, and W_hn h + b_hn."""
-    size = h.shape[1]
-    gates = _affine(_rows(x), w_ih, b_ih)
-    out, inner = np.empty((len(gates), size), x.dtype), np.empty((len(gates), size), x.dtype)
-    state, weight, product = h, w_hh.T, np.empty((len(h), 3 * size), x.dtype)
-    half = x.dtype.type(0.5)
+    batch, size = h.shape
+    gates = np.matmul(_rows(x), _by_gate(w_ih, 3))
+    bias = np.zeros(h.shape, x.dtype)
+    if b_ih is not None:
+        gates += b_ih.reshape(3, 1, size)
+        gates[:2] += b_hh[: 2 * size].reshape(2, 1, size)
+        bias += b_hh[2 * size :]
+    out, inner = np.empty(gates.shape[1:], x.dtype), np.empty(gates.shape[1:], x.dtype)
+    state, weight, product = np.ascontiguousarray(h), _by_gate(w_hh, 3), np.empty((3, batch, size), x.dtype)
+    step = (_compiled(gates.size, gates, state) or _NUMPY).gru_step
     for rows, n in steps(sizes, reverse):
-        z, old, new = gates[rows], state[:n], out[rows]
-        p = np.matmul(old, weight, out=product[:n])
-        if b_hh is not None:
-            p += b_hh
-        both, candidate, update = z[:, : 2 * size], z[:, 2 * size :], z[:, size : 2 * size]
-        both += p[:, : 2 * size]
-        _activate(both, half, half)
-        inner[rows] = p[:, 2 * size :]
-        candidate += np.multiply(z[:, :size], p[:, 2 * size :], out=new)
-        np.tanh(candidate, out=candidate)
-        np.subtract(old, candidate, out=new)  # h' = n + z (h - n)
-        new *= update
-        new += candidate
-        state = _replaced(state, new)
-    return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), gates, inner
+        p = _first_rows(product, n)
+        np.matmul(state[:n], weight, out=p)
+        step(gates, p, inner, bias[:n], state[:n], out, rows.start)
+        state = _replaced(state, out[rows])
+    return out.reshape(*x.shape[:-1], size), state.copy(), gates, inner
+
+
+def gru_step(
+    gates: Array, product: Array, inner: Array, bias: Array, state: Array, out: Array, start: int
+) -> None:  # fmt: skip
+    """The step at those rows: its gates, in place, from the input's part and the state's; W_hn h + b_hn into `inner`;
+    and the new states into `out`. bias: b_hn for each row."""
+    rows = slice(start, start + len(state))
+    z, new, hidden = gates[:, rows], out[rows], inner[rows]
+    both, candidate = z[:2], z[2]
+    half = z.dtype.type(0.5)
+    both += product[:2]
+    both *= half  # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2
+    np.tanh(both, out=both)
+    both *= half
+    both += half
+    np.add(product[2], bias, out=hidden)
+    candidate += np.multiply(z[0], hidden, out=new)
+    np.tanh(candidate, out=candidate)
+    np.subtract(state, candidate, out=new)  # h' = n + z (h - n)
+    new *= z[1]
+    new += candidate
 
 
 def gru_layer_backward(
@@ -287,24 +334,65 @@ def gru_layer_backward(
     inner: Array, sizes: Sequence[int], reverse: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, w_ih, w_hh, b_ih, b_hh, given those of the two results (None: zeros)."""
-    g_out, g_last = _rows(g[0]), g[1]
-    size, out = h.shape[1], _rows(out)
-    gz_x, gz_h, previous = np.empty_like(gates), np.empty_like(gates), before(out, h, sizes, reverse)
-    gh = np.zeros_like(h) if g_last is None else g_last.copy()
-    product, kept = np.empty_like(h), np.empty_like(h)
-    for block in _blocks(steps(sizes, not reverse), gates[:1].nbytes):
-        part = slice(min(rows.start for rows, _ in block), max(rows.stop for rows, _ in block))
-        slopes = _gru_slopes(gates[part], previous[part], inner[part])
-        for rows, n in block:
-            state = gh[:n]
-            local = slice(rows.start - part.start, rows.stop - part.start)
-            if g_out is not None:
-                state += g_out[rows]
-            own = gz_h[rows]
-            np.multiply(slopes[local], state[:, None], out=gz_x[rows].reshape(n, 3, size))
-            own[:, : 2 * size] = gz_x[rows, : 2 * size]
-            np.multiply(gz_x[rows, 2 * size :], gates[rows, :size], out=own[:, 2 * size :])
-            np.multiply(state, gates[rows, size : 2 * size], out=kept[:n])
-            np.matmul(own, w_hh, out=product[:n])
-            np.add(kept[:n], product[:n], out=state)
-    return [_input_grad(needs, gz_x, w_ih, x), gh, *_weight_grads(needs[2:], gz_x, gz_h, x, previous)]
+    g_out, g_last, x_rows = _rows(g[0]), g[1], _rows(x)
+    (batch, size), out, order = h.shape, _rows(out), steps(sizes, reverse)
+    # of W_hh h + b_hh; it is also that of W_ih x + b_ih but for the candidate n, whose state's part r multiplies
+    gz, g_candidate = np.empty((len(out), 3 * size), x.dtype), np.empty_like(out)
+    gh = np.zeros(h.shape, h.dtype) if g_last is None else g_last.copy("C")
+    h, product, scratch = np.ascontiguousarray(h), np.empty_like(gh), np.empty((3, batch, size), x.dtype)
+    step = (_compiled(gates.size, gates, gh, h) or _NUMPY).gru_step_backward
+    for k in reversed(range(len(order))):
+        rows, n = order[k]
+        state = gh[:n]
+        if g_out is not None:
+            state += g_out[rows]
+        step(gates, inner, _previous(out, h, order, k), state, _first_rows(scratch, n), gz, g_candidate, rows.start)
+        state += np.matmul(gz[rows], w_hh, out=product[:n])
+    both = gz[:, : 2 * size]
+    g_x = g_w = g_b = g_bh = None
+    if needs[0]:
+        g_x = np.matmul(both, w_ih[: 2 * size])
+        g_x += np.matmul(g_candidate, w_ih[2 * size :])
+        g_x = g_x.reshape(x.shape)
+    if needs[2]:
+        g_w = np.empty((3 * size, x_rows.shape[1]), x.dtype)
+        np.matmul(both.T, x_rows, out=g_w[: 2 * size])
+        np.matmul(g_candidate.T, x_rows, out=g_w[2 * size :])
+    if needs[4] or needs[5]:
+        g_bh = gz.sum(0)
+        g_b = np.concatenate([g_bh[: 2 * size], g_candidate.sum(0)])
+    recurrent = _recurrent_grad(gz, out, h, sizes, reverse) if needs[3] else None
+    return [g_x, gh, g_w, recurrent, g_b if needs[4] else None, g_bh if needs[5] else None]
+
+
+def gru_step_backward(
+    gates: Array, inner: Array, previous: Array, g: Array, scratch: Array, gz: Array, g_candidate: Array, start: int
+) -> None:
+    """The gradients of W_hh h + b_hh into gz (total, 3 H), of the candidate before its tanh into `g_candidate`, and of
+    the state before by way of z h, from that of the state, in place. scratch: (3, n, H)."""
+    n, size = g.shape
+    rows = slice(start, start + n)
+    z, result, candidate = gates[:, rows], gz[rows].reshape(n, 3, size).transpose(1, 0, 2), g_candidate[rows]
+    reset, update, new = z
+    slopes = np.subtract(1, z, out=scratch)
+    np.multiply(slopes[1], g, out=candidate)  # h' = (1 - z) n + z h
+    np.multiply(slopes[:2], z[:2], out=slopes[:2])  # of a sigmoid s: s (1 - s)
+    np.multiply(new, new, out=slopes[2])
+    np.subtract(1, slopes[2], out=slopes[2])  # of a tanh t: 1 - t^2
+    candidate *= slopes[2]
+    np.subtract(previous, new, out=slopes[2])
+    slopes[1] *= slopes[2]
+    np.multiply(slopes[1], g, out=result[1])
+    slopes[0] *= inner[rows]
+    np.multiply(slopes[0], candidate, out=result[0])
+    np.multiply(candidate, reset, out=result[2])
+    g *= update
+
+
+class _NUMPY:
+    """The steps in NumPy, by the names of their compiled twins."""
+
+    lstm_step = staticmethod(lstm_step)
+    lstm_step_backward = staticmethod(lstm_step_backward)
+    gru_step = staticmethod(gru_step)
+    gru_step_backward = staticmethod(gru_step_backward)
