@@ -283,8 +283,8 @@ def test_make_dot_shows_what_is_saved() -> None:
     pytest.importorskip("graphviz")
     w = torch.ones(3, requires_grad=True)
     source = viz.make_dot(w.exp().sum(), show_attrs=True, show_saved=True).source
-    assert '[label="out\\n (3)" fillcolor="orange"]' in source
-    assert '"ExpBackward0\\n-------------------\\nout: [saved tensor]"' in source
+    assert '[label="result\\n (3)" fillcolor="orange"]' in source
+    assert '"ExpBackward0\\n----------------------\\nresult: [saved tensor]"' in source
     assert '[dir="none"]' in source
 
 

@@ -82,7 +82,8 @@ def installed(alias: str = "torch") -> bool:
 def install(alias: str = "torch", package: str = "microtorch") -> None:
     """Let `import torch` mean microtorch from now on. A second call changes nothing.
 
-    Modules of the real PyTorch that this process has already imported are put aside until `uninstall()`.
+    Modules of the real PyTorch that this process has already imported are put aside until `uninstall()`. Where torchviz
+    is not installed, `from torchviz import make_dot` gets microtorch.viz's.
 
     >>> import sys
     >>> install()
@@ -96,14 +97,18 @@ def install(alias: str = "torch", package: str = "microtorch") -> None:
     for name in [name for name in sys.modules if _ours(name, alias)]:
         _displaced[name] = sys.modules.pop(name)
     sys.meta_path.insert(0, AliasFinder(alias, package))
+    sys.meta_path.append(
+        AliasFinder("torchviz", f"{package}.viz.digraph")
+    )  # the last: one that is installed comes first
 
 
 def uninstall(alias: str = "torch") -> None:
     """Undo `install()`: `import torch` means what it meant before. Without an `install()` this does nothing."""
     if not installed(alias):
         return
-    sys.meta_path[:] = [f for f in sys.meta_path if not (isinstance(f, AliasFinder) and f.alias == alias)]
-    for name in [name for name in sys.modules if _ours(name, alias)]:
+    ours = (alias, "torchviz")
+    sys.meta_path[:] = [f for f in sys.meta_path if not (isinstance(f, AliasFinder) and f.alias in ours)]
+    for name in [name for name in sys.modules if _ours(name, alias) or name == "torchviz"]:
         del sys.modules[name]
     for name in [name for name in _displaced if _ours(name, alias)]:
         sys.modules[name] = _displaced.pop(name)

@@ -169,7 +169,7 @@ class _Reader:
                     if type(source).__base__ is Shown:
                         self.graph.nodes[place].scope = self.graph.nodes[number].scope
             self.todo[waiting:] = reversed(self.todo[waiting:])  # so that the first input is followed first
-            if self.show_attrs or self.show_saved:
+            if self.show_attrs or self.show_saved or (self.steps and hasattr(type(node), "saved_tensors")):
                 self.saved(node, number)
         self.constants()
         self.sort_scopes()
@@ -220,7 +220,9 @@ class _Reader:
             if node.name().endswith("AccumulateGrad"):
                 return self.leaf(node)
             kind: Any = "input" if isinstance(node, Input) else "op"
-            op, name = ("", node.label) if isinstance(node, Input) else (node.name(), self.names.get(id(node), ""))
+            op, name = node.name().removeprefix("torch::autograd::"), self.names.get(id(node), "")
+            if isinstance(node, Input):
+                op, name = "", node.label
             number = self.add(Node(0, kind, op=op, name=name, **_type(node)))
             self.remember(node, number)
             if isinstance(node, EngineNode):
@@ -358,14 +360,17 @@ class _Reader:
 
     def saved(self, node: Any, number: int) -> None:
         attrs = []
+        own_function = hasattr(type(node), "saved_tensors")
         for name, value in _saved_values(node):
+            name = _PYTORCHS.get(name, name) if self.steps else name
             tensors = {name: value} if _is_array(value) else {}
             if isinstance(value, (tuple, list)):
                 tensors = {f"{name}[{i}]": item for i, item in enumerate(value) if _is_array(item)}
             if tensors:
                 attrs.append((name, "[saved tensor]" if name in tensors else "[saved tensors]"))
-                for each, tensor in tensors.items() if self.show_saved else ():
-                    source = self.add(Node(0, "saved", name=each, **_type(tensor)))
+                for each, tensor in tensors.items() if self.show_saved or own_function else ():
+                    name = "" if self.steps and own_function else each
+                    source = self.add(Node(0, "saved", name=name, **_type(tensor)))
                     self.graph.edges.append(Edge(source, number, saved=True))
             else:
                 attrs.append((name, _short(str(value), self.max_attr_chars)))
@@ -380,6 +385,9 @@ class _Reader:
     def remember(self, thing: Any, number: int) -> None:
         self.keep.append(thing)
         self.ids[id(thing)] = number
+
+
+_PYTORCHS = {"x": "self", "y": "other", "out": "result", "x_shape": "self_sym_sizes"}  # what PyTorch calls them
 
 
 def _kept(items: Iterable[tuple[str, Any]]) -> Iterator[Saved]:

@@ -249,8 +249,8 @@ def compact(graph: Graph) -> Graph:
             continue
         for number in own:
             node = nodes[number]
-            name = graph.local_name(key) if scope.path else ""
-            name = f"{name}.{node.name}" if name and node.name else name or node.name
+            name = graph.local_name(key) if scope.path and scope.path != scope.class_name else ""
+            name = f"{name}: {node.name}" if name and node.name else name or node.name
             if scope.times > 1 and scope.last and scope.last != graph.local_name(key):
                 name = f"{name} {DOTS} {scope.last}"
             nodes[number] = replace(node, name=name, times=node.times * scope.times)
