@@ -17,7 +17,7 @@ import pytest
 import torch
 
 import microtorch
-from microtorch.kernels import optim as kernels
+from microtorch.kernels import optim as kernels, twins
 from tests.differential import difference
 
 ALL = [
@@ -574,8 +574,12 @@ def test_orthogonalized_singular_values_are_near_one() -> None:
         assert s.min() > 0.6 and s.max() < 1.3
 
 
-def test_large_and_small_parameters_are_updated_alike() -> None:
-    """The same numbers, gathered with others, alone, or in pieces, go the same way."""
+@pytest.mark.parametrize("which", ["numpy", "numba"])
+def test_large_and_small_parameters_are_updated_alike(which: str, monkeypatch: Any) -> None:
+    """The same numbers, gathered with others, alone, or in pieces, go the same way, to the bit."""
+    if which == "numba":
+        pytest.importorskip("numba")
+    monkeypatch.setattr(twins, "least", twins.NEVER if which == "numpy" else 0)
     rng = np.random.default_rng(0)
     start, grad = rng.standard_normal(20_000).astype("f4"), rng.standard_normal(20_000).astype("f4")
     for name in ALL:

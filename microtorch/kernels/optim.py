@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microtorch.kernels import twins
+from microtorch.kernels.bfloat16 import rounded
+
 Array = NDArray[Any]
 
 add, subtract, multiply, divide, sqrt = np.add, np.subtract, np.multiply, np.divide, np.sqrt
@@ -29,6 +32,19 @@ def direction(p: Array, g: Array, weight_decay: float, maximize: bool, s: Array,
     if weight_decay != 0:
         g = add(g, multiply(p, weight_decay, t), s)
     return g
+
+
+def _compiled(name: str, arrays: tuple[Array, ...], *numbers: Any) -> bool:
+    """Whether a compiled twin has made the update: on large arrays that it takes, with numbers in their dtype."""
+    p = arrays[0]
+    if type(p) is not np.ndarray or p.size < twins.least or not twins.takes(*arrays):
+        return False
+    fast = twins.of("optim")
+    if fast is None:
+        return False
+    number = p.dtype.type
+    getattr(fast, name)(*arrays, *[n if type(n) is bool else number(n) for n in numbers])
+    return True
 
 
 def lerp(a: Array, b: Array, weight: float, t: Array) -> None:
@@ -64,6 +80,14 @@ def sgd(
 
     buffer: the velocity, None without momentum. first: it has no value yet and becomes the gradient.
     """
+    sign = -1 if maximize else 1
+    if buffer is None:
+        if _compiled("sgd", (p, g), lr, weight_decay, sign):
+            return
+    elif _compiled(
+        "sgd_momentum", (p, g, buffer), lr, momentum, 1 - dampening, weight_decay, sign, bool(nesterov), bool(first)
+    ):
+        return
     g = direction(p, g, weight_decay, maximize, s, t)
     if buffer is not None:
         if first:
@@ -98,16 +122,22 @@ def adam(
 
     m, v: running means of the gradient and its square. step: counted from 1.
     """
-    if decoupled and weight_decay != 0:
-        multiply(p, float(1 - lr * weight_decay), p)
-        weight_decay = 0
+    step_size, correction = float(lr / (1 - beta1**step)), (1 - beta2**step) ** 0.5
+    shrink = float(1 - lr * weight_decay) if decoupled else 1.0
+    weight_decay = 0 if decoupled else weight_decay
+    if largest_v is None and _compiled(
+        "adam", (p, g, m, v), step_size, shrink, 1 - beta1, beta1, beta2, 1 - beta2, correction, eps, weight_decay,
+        -1 if maximize else 1,
+    ):  # fmt: skip
+        return
+    if shrink != 1:
+        multiply(p, shrink, p)
     g = direction(p, g, weight_decay, maximize, s, t)
     lerp(m, g, 1 - beta1, t)
     decay_square(v, g, beta2, t)
     if largest_v is not None:
         v = np.maximum(largest_v, v, out=largest_v)
-    step_size = float(lr / (1 - beta1**step))
-    divide(sqrt(v, t), (1 - beta2**step) ** 0.5, t)
+    divide(sqrt(v, t), correction, t)
     add(t, eps, t)
     add(p, divide(multiply(m, -step_size, s), t, s), p)
 
@@ -131,6 +161,11 @@ def rmsprop(
     """RMSprop (Hinton, lecture 6e of "Neural Networks for Machine Learning"); `mean`: centered (Graves 2013, equations
     38 to 45).
     """
+    sign = -1 if maximize else 1
+    if buffer is mean is None and _compiled(
+        "rmsprop", (p, g, square_mean), lr, alpha, 1 - alpha, eps, weight_decay, sign
+    ):
+        return
     g = direction(p, g, weight_decay, maximize, s, t)
     decay_square(square_mean, g, alpha, t)
     if mean is None:
@@ -164,10 +199,13 @@ def adagrad(
     """Adagrad (Duchi, Hazan and Singer 2011): each step divided by the root of the sum of all squared gradients so
     far.
     """
+    step_size = float(lr / (1 + (step - 1) * lr_decay))
+    if _compiled("adagrad", (p, g, total), step_size, eps, weight_decay, -1 if maximize else 1):
+        return
     g = direction(p, g, weight_decay, maximize, s, t)
     add(total, multiply(g, g, t), total)
     add(sqrt(total, t), eps, t)
-    add(p, divide(multiply(g, -float(lr / (1 + (step - 1) * lr_decay)), s), t, s), p)
+    add(p, divide(multiply(g, -step_size, s), t, s), p)
 
 
 def adadelta(
@@ -398,9 +436,7 @@ def adafactor(
 
 def to_bfloat16(x: Array) -> Array:
     """Each number rounded to the nearest with 8 significant bits (ties to even), as float32."""
-    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
-    rounded = (bits + (0x7FFF + (bits >> 16 & 1))) & np.uint32(0xFFFF0000)
-    return rounded.view(np.float32)
+    return rounded(x).wide()
 
 
 def orthogonalized(g: Array, coefficients: tuple[float, float, float], steps: int, eps: float) -> Array:

@@ -28,7 +28,7 @@ import numpy as np
 
 from microtorch.kernels import threads
 
-__all__ = ["MissingCompiler", "choose", "each", "elementwise", "of", "takes"]
+__all__ = ["MissingCompiler", "active", "choose", "each", "elementwise", "of", "takes"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,6 +77,11 @@ def of(family: str) -> Any:
         return None
     _families[family] = importlib.import_module(f"microtorch.kernels.compiled.{family}")
     return _families[family]
+
+
+def active() -> bool:
+    """Whether compiled twins are used for large arrays."""
+    return least < NEVER and _installed()
 
 
 def takes(*inputs: Any) -> bool:
@@ -167,6 +172,7 @@ def _by_pieces(kernel: Callable[..., Any], x: Any, rest: tuple[Any, ...]) -> Any
     return out
 
 
+@functools.cache
 def _installed() -> bool:
     return importlib.util.find_spec("numba") is not None
 
