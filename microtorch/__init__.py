@@ -91,6 +91,7 @@ from microtorch.functions.creation import (
     CharTensor as CharTensor,
     DoubleTensor as DoubleTensor,
     FloatTensor as FloatTensor,
+    BFloat16Tensor as BFloat16Tensor,
     HalfTensor as HalfTensor,
     IntTensor as IntTensor,
     LongTensor as LongTensor,

@@ -12,7 +12,6 @@ from __future__ import annotations
 import pickle
 import struct
 import sys
-import warnings
 from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from types import FunctionType
@@ -25,6 +24,7 @@ from microtorch import dtypes
 from microtorch._missing import torch_name
 from microtorch._tensor import Tensor
 from microtorch.autograd.state import Storage as Memory, wrap
+from microtorch.kernels.bfloat16 import BF16, BFloats
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter
 from microtorch.size import Size, device
@@ -37,19 +37,16 @@ Place = Callable[[Any, str], None]  # checks where a storage belongs
 _MODERN = {"__builtin__": "builtins", "copy_reg": "copyreg", "numpy.core.multiarray": "numpy._core.multiarray"}
 
 STORAGE_DTYPES: dict[str, Any] = {f"{d.type_name}Storage": d.numpy for d in dtypes.all_dtypes}
-WIDENED = {"BFloat16Storage": 2}  # read as float32
-"""Storages of dtypes that NumPy has not, with the bytes of an element."""
 UNSUPPORTED = {"QInt8Storage", "QUInt8Storage", "QInt32Storage", "QUInt4x2Storage", "QUInt2x4Storage",
                "Float8_e5m2Storage", "Float8_e4m3fnStorage", "ComplexHalfStorage"}  # fmt: skip
-_BFLOAT16 = getattr(dtypes, "bfloat16", None)
 DTYPES: dict[str, Any] = {f"torch.{d.name}": d for d in dtypes.all_dtypes}
 
 
 class Storage:
     """A record of the file: raw bytes, and the dtype they are of (None: whatever a tensor takes them for)."""
 
-    def __init__(self, raw: Array, dtype: Any, widened: bool = False) -> None:
-        self.raw, self.dtype, self.widened = raw, dtype, widened
+    def __init__(self, raw: Array, dtype: Any) -> None:
+        self.raw, self.dtype = raw, dtype
 
 
 class Name:
@@ -92,17 +89,19 @@ def _tensor_on(storage: Storage, dtype: Any, offset: Any, size: Any, stride: Any
     if len(size) != len(stride):
         raise Error(f"a tensor with {len(size)} sizes and {len(stride)} strides")
     step = dtype.itemsize
+    kind = np.dtype(np.uint16) if dtype is BF16 else dtype
     try:
         steps = tuple([s * step for s in stride])
-        array: Any = np.ndarray(size, dtype, storage.raw, offset * step, steps)
+        array: Any = np.ndarray(size, kind, storage.raw, offset * step, steps)
     except (TypeError, ValueError, OverflowError) as error:
         raise Error(
             f"a tensor of size {list(size)}, strides {list(stride)} and offset {offset} does not fit in its storage of "
             f"{len(storage.raw) // step} elements"
         ) from error
-    t = wrap(array)
+    held: Any = BFloats(array) if dtype is BF16 else array
+    t = wrap(held)
     if array.nbytes != len(storage.raw):
-        t._storage = Memory(storage.raw.view(dtype))  # that of the tensor alone, though others lie in the same memory
+        t._storage = Memory(storage.raw.view(kind))  # that of the tensor alone, though others lie in the same memory
     if requires_grad:
         t.requires_grad_(True)
     return t
@@ -129,6 +128,8 @@ def tensor_with_state(function: Any, kind: Any, args: Any, state: Any) -> Tensor
     t: Tensor = _REBUILDERS[function.name](*args)
     if isinstance(kind, Name) and kind.name == "torch.nn.parameter.Parameter":
         t = parameter(t, t.requires_grad)
+    elif isinstance(kind, type) and issubclass(kind, Tensor):
+        t = t.as_subclass(kind)
     _set_attributes(t, state)
     return t
 
@@ -488,8 +489,6 @@ class Reader:
             self.push(Name(full, builder))
         elif full in DTYPES:
             self.push(DTYPES[full])
-        elif full == "torch.bfloat16":
-            self.push(dtypes.float32)  # as its numbers are read
         elif full.startswith("torch.") and full.endswith("Storage"):
             self.push(Name(full, refused("storages of very old files")))
         elif full in self.allowed:
@@ -614,8 +613,8 @@ class Reader:
 
     def _make_storage(self, kind: str, key: str, count: int) -> Storage:
         dtype = STORAGE_DTYPES.get(kind)
-        size = WIDENED.get(kind, 1 if dtype is None else dtype.itemsize)
-        if dtype is None and kind not in WIDENED and kind != "UntypedStorage":
+        size = 1 if dtype is None else dtype.itemsize
+        if dtype is None and kind != "UntypedStorage":
             if kind in UNSUPPORTED:
                 raise NotImplementedError(f"microtorch.load does not read a {kind}")
             raise Error(f"{kind!r:.80} is no kind of storage")
@@ -623,18 +622,10 @@ class Reader:
         if len(raw) < count * size:
             raise Error(f"the file is damaged: storage {key!r:.80} has {len(raw)} bytes, not {count * size}")
         raw = raw[: count * size]
-        if kind in WIDENED:
-            return self._widened(raw)
         if self.swap and dtype is not None and size > 1:
             part = dtype.itemsize // 2 if dtype.kind == "c" else dtype.itemsize
             raw = raw.view(f"u{part}").byteswap().view(np.uint8)
         return Storage(raw, dtype)
-
-    def _widened(self, raw: Array) -> Storage:
-        """bfloat16 numbers as float32: they are its upper halves."""
-        halves = raw.view(">u2" if (sys.byteorder == "big") != self.swap else "<u2")
-        warnings.warn("microtorch has no bfloat16: its tensors are loaded as float32", stacklevel=4)
-        return Storage((halves.astype(np.uint32) << 16).view(np.uint8), dtypes.F32, widened=True)
 
     def protocol(self) -> None:
         n = self.number("B")

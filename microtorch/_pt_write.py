@@ -29,6 +29,7 @@ from microtorch import dtypes
 from microtorch._missing import torch_name
 from microtorch._tensor import Tensor
 from microtorch.autograd.state import whole_storage
+from microtorch.kernels.bfloat16 import address, bits_of
 from microtorch.nn.parameter import Parameter
 from microtorch.size import Size, device
 
@@ -82,6 +83,7 @@ class Storages:
         for t in tensors:
             for a in (t._data,) if t._storage is None else (t._data, whole_storage(t)):
                 if a.size:
+                    a = bits_of(a)
                     extents.append((*_extent(a), a))
         extents.sort(key=lambda e: e[:2])
         self.merged: list[tuple[int, int, Array]] = []
@@ -97,18 +99,18 @@ class Storages:
 
     def place(self, a: Array) -> tuple[Storage, int, tuple[int, ...]]:
         """An array's storage, its offset there and its strides, in elements."""
-        size = a.itemsize
+        size, dtype, a = a.itemsize, a.dtype, bits_of(a)
         if a.size:
-            at = a.__array_interface__["data"][0]
+            at = address(a)
             i = bisect_right(self.starts, at) - 1
             low, high, whole = self.merged[i]
             storage = self.made.get(i)
             if storage is None:
                 raw = _memory(whole, low, high)
                 if raw is not None:
-                    storage = self.made[i] = Storage(low, raw, a.dtype)
+                    storage = self.made[i] = Storage(low, raw, dtype)
             if storage is not None and (at - low) % size == 0 and all(s % size == 0 for s in a.strides):
-                if storage.dtype != a.dtype:
+                if storage.dtype != dtype:
                     raise RuntimeError(
                         "Cannot save multiple tensors or storages that view the same data as different types"
                     )
@@ -118,7 +120,7 @@ class Storages:
         for n in reversed(a.shape):
             strides.append(step)
             step *= max(n, 1)
-        storage = Storage(0, a.reshape(-1).view(np.uint8) if a.size else np.empty(0, np.uint8), a.dtype)
+        storage = Storage(0, a.reshape(-1).view(np.uint8) if a.size else np.empty(0, np.uint8), dtype)
         return self._numbered(storage), 0, tuple(reversed(strides))
 
     def _numbered(self, storage: Storage) -> Storage:
@@ -330,8 +332,9 @@ class Writer:
                 reduced = Reduced(_REBUILD_PARAMETER_WITH_STATE, (plain, t.requires_grad, hooks, attributes))
             else:
                 reduced = Reduced(_REBUILD_PARAMETER, (plain, t.requires_grad, hooks))
-        elif attributes:
-            reduced = Reduced(_REBUILD_WITH_STATE, (plain.function, Global("torch", "Tensor"), plain.args, attributes))
+        elif attributes or "_printed" not in vars(type(t)):  # (a class of the user's)
+            kind = Global("torch", "Tensor") if "_printed" in vars(type(t)) else type(t)
+            reduced = Reduced(_REBUILD_WITH_STATE, (plain.function, kind, plain.args, attributes))
         else:
             reduced = plain
         self.save_reduced(reduced, t)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.kernels.bfloat16 import BF16
+
 
 class dtype:
     """The element type of a tensor; it prints as PyTorch prints it.
@@ -34,9 +36,9 @@ class dtype:
         if numpy is None:  # a dtype by name only
             self.is_complex, self.is_signed = "complex" in name, True
             self.is_floating_point = "float" in name
-            self.itemsize = {"bfloat16": 2, "complex32": 4, "qint32": 4}.get(name, 1)
+            self.itemsize = {"complex32": 4, "qint32": 4}.get(name, 1)
             return
-        self.numpy = np.dtype(numpy)
+        self.numpy = numpy if numpy is BF16 else np.dtype(numpy)
         kind = self.numpy.kind
         self.is_floating_point, self.is_complex, self.is_signed = kind == "f", kind == "c", kind not in "bu"
         self.itemsize = self.numpy.itemsize
@@ -66,10 +68,13 @@ class dtype:
 
     def to_complex(self) -> dtype:
         """complex64 for float32, complex128 for float64, itself for complex ones."""
-        return {"float32": complex64, "float64": complex128, "float16": complex64}.get(self.name, self)
+        return {"float32": complex64, "float64": complex128, "float16": complex64, "bfloat16": complex64}.get(
+            self.name, self
+        )
 
 
 float16 = half = dtype("float16", np.float16, "Half")
+bfloat16 = dtype("bfloat16", BF16, "BFloat16")
 float32 = dtype("float32", np.float32, "Float")
 float64 = double = dtype("float64", np.float64, "Double")
 complex64 = cfloat = dtype("complex64", np.complex64, "ComplexFloat")
@@ -84,14 +89,14 @@ uint32 = dtype("uint32", np.uint32, "UInt32")
 uint64 = dtype("uint64", np.uint64, "UInt64")
 bool_ = dtype("bool", np.bool_, "Bool")
 
-bfloat16 = dtype("bfloat16", None, "BFloat16")  # these are names that programs mention: NumPy lacks them
+# names that programs mention: there are no such tensors
 complex32 = chalf = dtype("complex32", None, "ComplexHalf")
 float8_e4m3fn = dtype("float8_e4m3fn", None, "Float8_e4m3fn")
 float8_e5m2 = dtype("float8_e5m2", None, "Float8_e5m2")
 qint8, quint8 = dtype("qint8", None, "QInt8"), dtype("quint8", None, "QUInt8")
 qint32 = dtype("qint32", None, "QInt32")
 
-all_dtypes = (float16, float32, float64, complex64, complex128, uint8, int8, int16, int32, int64,
+all_dtypes = (float16, bfloat16, float32, float64, complex64, complex128, uint8, int8, int16, int32, int64,
               uint16, uint32, uint64, bool_)  # fmt: skip
 of: dict[Any, dtype] = {d.numpy: d for d in all_dtypes}
 
@@ -155,6 +160,9 @@ def _join(a: Any, b: Any) -> Any:
         )
     low, high = sorted((a, b), key=lambda d: _RANK[d.kind])
     if _RANK[low.kind] == _RANK[high.kind] or (high.kind == "c" and low.kind == "f"):
+        if low is BF16 or high is BF16:
+            other = low if high is BF16 else high
+            return F32 if other == F16 else other
         if high == C64 and low == F16:
             return C64
         return np.promote_types(low, high)
@@ -191,7 +199,7 @@ def promoted(a: Any, a_is_0d: bool, b: Any, b_is_0d: bool) -> Any:
             many, one = (b, a) if a_is_0d else (a, b)
             found = many if _RANK[one.kind] <= _RANK[many.kind] else _join(many, one)
             if one.kind == "c" and many.kind == "f":
-                found = {F16: np.dtype("c8"), F32: C64, F64: C128}[many]
+                found = {F16: C64, BF16: C64, F32: C64, F64: C128}[many]
         _cache[key] = found
     return found
 
@@ -202,7 +210,7 @@ def promoted_with_number(a: Any, number: Any) -> Any:
     if kind == "c":
         return a
     if isinstance(number, complex):
-        return {F64: C128, F32: C64, F16: C64}.get(a, default.complex)
+        return {F64: C128, F32: C64, F16: C64, BF16: C64}.get(a, default.complex)
     if kind == "f":
         return a
     if isinstance(number, bool):
@@ -213,7 +221,8 @@ def promoted_with_number(a: Any, number: Any) -> Any:
 
 
 _C_NAMES = {"bool": "bool", "float32": "float", "float64": "double", "float16": "c10::Half",
-            "complex64": "c10::complex<float>", "complex128": "c10::complex<double>"}  # fmt: skip
+            "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>",
+            "complex128": "c10::complex<double>"}  # fmt: skip
 
 
 def fill_number(number: Any, dtype: Any) -> Any:
@@ -229,8 +238,6 @@ def fill_number(number: Any, dtype: Any) -> Any:
                 raise _overflow(dtype)
             number = number.real
         least = info.min if kind == "i" or not isinstance(number, int) else -info.max
-        if kind == "u" and isinstance(number, float) and -1 < number < 0:
-            least = -1
         if number != number or not least <= number <= info.max:
             raise _overflow(dtype)
         return np.array(int(number)).astype(dtype)[()]

@@ -19,6 +19,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.creation import array_from
 from microtorch.kernels.batched import Batched, WritesUnbatched, level_of
+from microtorch.kernels.bfloat16 import cast
 from microtorch.kernels.index import put_into
 from microtorch.ops import index as I, pointwise as P, shape as S
 
@@ -157,7 +158,7 @@ def _fills(x: Any, key: Any, advanced: tuple[Any, ...]) -> bool:
 def _fill_into(target: Any, value: Any) -> None:
     if type(value) is Batched and value.level > level_of(target):
         raise WritesUnbatched
-    target[...] = value if value.dtype == target.dtype else value.astype(target.dtype)
+    target[...] = value if value.dtype == target.dtype else cast(value, target.dtype)
 
 
 def _put_into(target: Any, value: Any, key: Any, accumulate: bool) -> None:

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from microtorch.kernels.bfloat16 import BFloats
+
 __all__ = [
     "format_number",
     "format_parameter",
@@ -311,8 +313,8 @@ def format_tensor(
     >>> print(format_tensor(np.float32([0.5]), dtype_name="bfloat16"))
     tensor([0.5000], dtype=torch.bfloat16)
     """
-    array = np.asarray(array)
     dtype = dtype_name or array.dtype.name
+    array = array.wide() if isinstance(array, BFloats) else np.asarray(array)
     meta, empty = device == "meta", not array.size
     prefix = class_name + "("
     if contents is None:

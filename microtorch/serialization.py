@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microtorch._missing import missing_name as _missing_name, torch_name
-from microtorch._pt_read import BUILDERS, DTYPES, STORAGE_DTYPES, WIDENED, Reader, Storage
+from microtorch._pt_read import BUILDERS, DTYPES, STORAGE_DTYPES, Reader, Storage
 from microtorch._pt_write import LOCAL_HEADER, write_file
 from microtorch.size import device
 
@@ -379,7 +379,7 @@ def _load_old(file: IO[bytes], beginning: bytes, place: Callable[[Any, str], Non
             "file is damaged, or was not written by torch.save."
         )
     data = file.read()
-    sizes = {name: dtype.itemsize for name, dtype in STORAGE_DTYPES.items()} | WIDENED
+    sizes = {name: dtype.itemsize for name, dtype in STORAGE_DTYPES.items()}
     at = 0
 
     def part(read: Callable[[str], Array]) -> Reader:
@@ -414,7 +414,7 @@ def _load_old(file: IO[bytes], beginning: bytes, place: Callable[[Any, str], Non
             found[key] = sizes[kind]
             if count * sizes[kind] > len(data):
                 raise pickle.UnpicklingError("the file is damaged: a storage is longer than the file")
-            dtype = STORAGE_DTYPES.get(kind, np.dtype("f4"))
+            dtype = STORAGE_DTYPES[kind]
             return Storage(np.zeros(count * dtype.itemsize, np.uint8), dtype)
 
     first = Sizes(data, no_storage, place, _allowed_by_name(), trusted, False)

@@ -232,15 +232,20 @@ def test_numpy_arrays_want_weights_only_false() -> None:
                 assert k in ("n", "b") or getattr(got[k], "dtype", 0) == getattr(v, "dtype", 0)
 
 
-def test_bfloat16_is_widened() -> None:
+@pytest.mark.parametrize("new", [True, False])
+def test_bfloat16(new: bool) -> None:
     x = torch.randn(100).to(torch.bfloat16)
-    with pytest.warns(UserWarning, match="no bfloat16"):
-        got = microtorch.load(written(torch, {"x": x, "y": x[3:5], "d": torch.bfloat16}))
-    assert (
-        got["x"].dtype is microtorch.float32
-        and np.array_equal(got["x"].numpy(), x.float().numpy())
-        and np.array_equal(got["y"].numpy(), x[3:5].float().numpy())
-    )
+    obj = {"x": x, "y": x[3:5], "t": x.view(10, 10).t(), "d": torch.bfloat16, "none": x[:0]}
+    got = microtorch.load(written(torch, obj, _use_new_zipfile_serialization=new))
+    back = torch.load(written(microtorch, got))
+    assert got["d"] is microtorch.bfloat16 and back["d"] is torch.bfloat16
+    for name in ("x", "y", "t", "none"):
+        assert got[name].dtype is microtorch.bfloat16 and got[name].stride() == obj[name].stride()
+        assert np.array_equal(got[name].float().numpy(), obj[name].float().numpy())
+        assert torch.equal(back[name], obj[name])
+    got["x"][3] = 7
+    back["x"][3] = 7
+    assert got["y"][0] == 7 and back["y"][0] == 7  # they share memory, as they did
 
 
 def test_what_is_lacking_is_named() -> None:

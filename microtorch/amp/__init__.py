@@ -1,7 +1,7 @@
 """Mixed precision, as in `torch.amp`: `autocast` and `GradScaler`.
 
-A GPU's lower precisions are not here: `autocast("cuda")` and `GradScaler("cuda")` warn and do nothing, as in a PyTorch
-built for the CPU. The CPU's own autocast would compute in bfloat16, which NumPy lacks: it raises NotImplementedError.
+On the CPU autocast computes in bfloat16 or float16 as PyTorch does. A GPU is not here: `autocast("cuda")` and
+`GradScaler("cuda")` warn and do nothing, as in a PyTorch built for the CPU.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def _vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) 
         values = list(node.unpack(False)) if node.op.saved_names else []
 
         def formula(g: Any, values: list[Any]) -> list[Any]:
-            grads = list(_run(node, g, edges, values))
+            grads = list(formulas(node, g, edges, values))
             return [x if x is None or isinstance(x, (np.ndarray, np.generic)) else x.whole() for x in grads]
 
         grads: list[Any] = K.one_by_one(formula, g, values)
@@ -150,8 +150,8 @@ def _vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) 
         return grads
 
 
-def _run(node: OpNode, g: Any, edges: Sequence[Node | None], values: list[Any]) -> Sequence[Any]:
-    """The formulas of a node on plain arrays."""
+def formulas(node: OpNode, g: Any, edges: Sequence[Node | None], values: Sequence[Any]) -> Sequence[Any]:
+    """The gradients of a node's inputs, by its formulas on plain arrays."""
     op = node.op
     if op.joint is not None:
         return op.joint(plain, g, edges, values)

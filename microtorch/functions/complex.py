@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from microtorch.functions.arguments import need_tensor, takes_out, write_out
 from microtorch.functions.pointwise import broadcasting, one, type_name
+from microtorch.kernels import bfloat16
 from microtorch.ops import pointwise as P, shape as S
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _from_reals(name: str, entry: Any, arguments: tuple[str, str], a: Any, b: An
     """A complex tensor from two real ones of the same dtype."""
     need_tensor(name, a, arguments[0])
     need_tensor(name, b, arguments[1], 2)
-    if a._data.dtype.kind != "f" or b._data.dtype.kind != "f":
+    if a._data.dtype.kind != "f" or b._data.dtype.kind != "f" or bfloat16.BF16 in (a._data.dtype, b._data.dtype):
         raise RuntimeError(
             f"Expected both inputs to be Half, Float or Double tensors but got {type_name(a)} and {type_name(b)}"
         )
@@ -138,5 +139,5 @@ def is_neg(input: Any) -> bool:
 
 
 def is_floating_point(input: Any) -> bool:
-    """True for float16, float32 and float64."""
+    """True for float16, bfloat16, float32 and float64."""
     return input._data.dtype.kind == "f"

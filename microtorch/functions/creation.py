@@ -12,7 +12,7 @@ from microtorch.autograd.modes import mode
 from microtorch.autograd.node import require_grad, written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import bad_call, need_tensor, number_of, size_of
-from microtorch.kernels import shape as K
+from microtorch.kernels import bfloat16 as B, shape as K
 from microtorch.size import require_cpu, require_strided
 from microtorch.storage import UntypedStorage
 
@@ -63,14 +63,14 @@ def array_from(data: Any, dtype: Any = None, name: str = "tensor") -> Any:
     if kind in _NUMBERS:
         return _stored(np.array(data, object if kind is int else None), kind is float, {kind}, want)
     if isinstance(data, TensorBase):
-        return np.array(data._data, want or data._data.dtype)
+        return B.cast(data._data, want or data._data.dtype)
     if isinstance(data, (np.ndarray, np.generic)):
         if isinstance(data, np.ndarray):
             check_numpy(data)
         elif data.dtype not in dtypes.of:
             raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
         with np.errstate(all="ignore"):
-            return np.array(data, want or data.dtype)
+            return B.cast(np.asarray(data), want or data.dtype)
     if not _is_sequence(data):
         if isinstance(data, (str, bytes)):
             raise TypeError(f"new(): invalid data type '{kind.__name__}'")
@@ -83,7 +83,7 @@ def array_from(data: Any, dtype: Any = None, name: str = "tensor") -> Any:
         data, kinds = _taken_apart(data)
     shape = _sizes(data)
     if 0 in shape:
-        return np.zeros(shape, want or dtypes.default.float)
+        return B.zeros(shape, want or dtypes.default.float)
     try:
         found = np.array(data)
     except (ValueError, OverflowError):
@@ -177,7 +177,7 @@ def _stored(found: Any, is_float: bool, kinds: set[Any], want: Any) -> Any:
     """An array of plain numbers in the dtype that their types give, or in the one wanted."""
     if want is None:
         if is_float:
-            return found.astype(dtypes.default.float)
+            return B.cast(found, dtypes.default.float)
         want = dtypes.BOOL
         for kind in kinds:
             want = dtypes._join(want, _dtype_of_kind(kind))
@@ -198,7 +198,7 @@ def _stored(found: Any, is_float: bool, kinds: set[Any], want: Any) -> Any:
         if found.dtype.kind == "O" and want.kind == "u" and low < 0:
             found = found.astype(np.int64)
     with np.errstate(all="ignore"):
-        return found.astype(want)
+        return B.cast(found, want)
 
 
 def _dtype_of_kind(kind: Any) -> Any:
@@ -353,6 +353,8 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
             f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
             f"({step})"
         )
+    if want is B.BF16:
+        return finish(B.BFloats(np.frombuffer(memory, np.uint16, count, offset)), requires_grad)
     return finish(np.frombuffer(memory, want, count, offset), requires_grad)
 
 
@@ -404,10 +406,10 @@ def filled_later(name: str, given: tuple[Any, ...], dtype: Any, layout: Any, dev
         require_cpu(device)
     want = dtype_argument(name, dtype)
     if out is None:
-        return wrap(np.empty(shape, want or dtypes.default.float))
+        return wrap(B.empty(shape, want or dtypes.default.float))
     check_out(name, out, want)
     if out._data.shape != shape:
-        out._data = np.empty(shape, out._data.dtype)
+        out._data = B.empty(shape, out._data.dtype)
     written(out)
     return out
 
@@ -446,9 +448,9 @@ def _constant(name: str, fill: Callable[..., Any], number: Any) -> Callable[...,
     return call
 
 
-zeros = _constant("zeros", np.zeros, 0)
+zeros = _constant("zeros", B.zeros, 0)
 zeros.__doc__ = "A tensor of zeros; the size as numbers or one sequence."
-ones = _constant("ones", np.ones, 1)
+ones = _constant("ones", B.ones, 1)
 ones.__doc__ = "A tensor of ones; the size as numbers or one sequence."
 
 
@@ -469,7 +471,7 @@ def empty(
     if out is not None:
         return finish(filled_later("empty", (shape,), dtype, layout, device, out), requires_grad)
     require_strided(layout)
-    data = np.zeros(shape, dtype_argument("empty", dtype) or dtypes.default.float)
+    data = B.zeros(shape, dtype_argument("empty", dtype) or dtypes.default.float)
     return finish(in_format(data, memory_format), requires_grad, device)
 
 
@@ -486,7 +488,7 @@ def in_format(data: Any, memory_format: Any) -> Any:
     if last is None:
         rank = 4 if memory_format is size.channels_last else 5
         raise RuntimeError(f"required rank {rank} tensor to use {memory_format.name} format")
-    return np.zeros([data.shape[i] for i in last], data.dtype).transpose(np.argsort(last))
+    return B.zeros([data.shape[i] for i in last], data.dtype).transpose(np.argsort(last))
 
 
 def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -517,7 +519,7 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
     if sorted(order) != list(range(len(shape))):
         raise RuntimeError("Duplicate dim not allowed")
     want = dtype_argument("empty_permuted", dtype) or dtypes.default.float
-    return finish(np.zeros([shape[i] for i in order], want).transpose(np.argsort(order)), requires_grad, device)
+    return finish(B.zeros([shape[i] for i in order], want).transpose(np.argsort(order)), requires_grad, device)
 
 
 def number_argument(name: str, value: Any, argument: str = "fill_value", position: int = 2) -> Any:
@@ -535,7 +537,7 @@ def number_argument(name: str, value: Any, argument: str = "fill_value", positio
 
 def filled(number: Any, dtype: Any, shape: tuple[int, ...]) -> Any:
     """An array filled with one Python number."""
-    return np.full(shape, dtypes.fill_number(number_argument("full", number), dtype), dtype)
+    return B.full(shape, dtypes.fill_number(number_argument("full", number), dtype), dtype)
 
 
 def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -552,7 +554,7 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
         out._data[...] = dtypes.fill_number(number, out._data.dtype)
         return finish(out, requires_grad)
     want = dtype_argument("full", dtype) or _dtype_of_kind(type(number))
-    return finish(np.full(shape, dtypes.fill_number(number, want), want), requires_grad, device)
+    return finish(B.full(shape, dtypes.fill_number(number, want), want), requires_grad, device)
 
 
 def like(name: str, input: Any, dtype: Any, layout: Any, device: Any, memory_format: Any) -> Tensor:
@@ -567,7 +569,7 @@ def like(name: str, input: Any, dtype: Any, layout: Any, device: Any, memory_for
     want = data.dtype if dtype is None else dtype_argument(name, dtype)
     if memory_format is None or memory_format is size.preserve_format:
         return wrap(K.empty_like(data, want))
-    return wrap(in_format(np.empty(data.shape, want), memory_format))
+    return wrap(in_format(B.empty(data.shape, want), memory_format))
 
 
 def zeros_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,
@@ -653,12 +655,12 @@ def new_array(args: tuple[Any, ...], dtype: Any, device: Any, named: dict[str, A
     if named:
         raise bad_call("new", args, named, _NEW)
     if not args:
-        return np.zeros((0,), dtype)
+        return B.zeros((0,), dtype)
     first = args[0]
     if isinstance(first, size.Size) or len(args) > 1:
         shape = size_of(args, "new")
         check_sizes(shape)
-        return np.zeros(shape, dtype)
+        return B.zeros(shape, dtype)
     if isinstance(first, TensorBase):
         if strict and first._data.dtype != dtype:
             wanted, got = (_OPTIONS.format(_TYPES[dtypes.of[d].name]) for d in (dtype, first._data.dtype))
@@ -667,7 +669,7 @@ def new_array(args: tuple[Any, ...], dtype: Any, device: Any, named: dict[str, A
     if not isinstance(first, (bool, np.bool_, np.ndarray)) and hasattr(first, "__index__"):
         shape = (int(first),)
         check_sizes(shape)
-        return np.zeros(shape, dtype)
+        return B.zeros(shape, dtype)
     if isinstance(first, str):
         raise TypeError("new(): invalid data type 'str'")
     if not _is_sequence(first):
@@ -705,6 +707,7 @@ FloatTensor, DoubleTensor, HalfTensor = (
     _tensor_type(dtypes.float64),
     _tensor_type(dtypes.float16),
 )
+BFloat16Tensor = _tensor_type(dtypes.bfloat16)
 LongTensor, IntTensor, ShortTensor = _tensor_type(dtypes.int64), _tensor_type(dtypes.int32), _tensor_type(dtypes.int16)
 CharTensor, ByteTensor, BoolTensor = _tensor_type(dtypes.int8), _tensor_type(dtypes.uint8), _tensor_type(dtypes.bool_)
 

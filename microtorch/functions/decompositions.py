@@ -34,7 +34,7 @@ def need_floats(name: str, t: Any, kernel: str = "") -> None:
     kind = t._data.dtype
     if kind.kind not in "fc":
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {type_name(t)}")
-    if kind == dtypes.F16:
+    if kind.itemsize == 2:
         if kernel:
             raise unsupported(kernel, kind)
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {type_name(t)}")

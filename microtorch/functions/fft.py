@@ -39,8 +39,8 @@ def _scale(norm: str | None, n: int, forward: bool) -> float:
 def _ready(input: Any, real: str = "") -> Any:
     """The input as floats or complex numbers; real: the function that takes no complex ones."""
     need_tensor(real or "fft", input)
-    if input._data.dtype == dtypes.F16:
-        raise RuntimeError("Unsupported dtype Half")
+    if input._data.dtype.kind == "f" and input._data.itemsize == 2:
+        raise RuntimeError(f"Unsupported dtype {type_name(input)}")
     if real and input._data.dtype.kind == "c":
         what = "a real-valued input tensor" if real.endswith(("n", "2")) else "a real input tensor"
         raise RuntimeError(f"{real} expects {what}, but got {type_name(input)}")

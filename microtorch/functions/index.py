@@ -13,6 +13,8 @@ from microtorch.autograd.state import TensorBase, storage_bytes, storage_of, wra
 from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out
 from microtorch.functions.shape import as_strided, need_matrix
 from microtorch.kernels import index as K
+from microtorch.kernels.bfloat16 import cast
+from microtorch.kernels.shape import Geometry
 from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
@@ -165,7 +167,7 @@ def _scattered(name: str, x: Any, dim: int, index: Any, src: Any, value: Any, re
             raise NotImplementedError(
                 "the derivative for 'scatter' with reduce= is not implemented (use scatter_reduce)"
             )
-        brought = src if src is not None else wrap(np.full(index._data.shape, value).astype(x._data.dtype))
+        brought = src if src is not None else wrap(cast(np.full(index._data.shape, value), x._data.dtype))
         result = I.scatter_reduce(x, index, brought, axis, "sum" if reduce == "add" else "prod", True)
     elif src is not None:
         if in_place:
@@ -764,5 +766,5 @@ def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_off
             "requiring a storage "
             f"size of {needed} are out of bounds for storage of size {storage_bytes(input)}"
         )
-    geometry = (input._data.shape, input._data.strides, shape, tuple(s * item for s in steps), offset * item)
+    geometry = Geometry(input._data.shape, input._data.strides, shape, tuple([s * item for s in steps]), offset * item)
     return I.as_strided_scatter(input, src, geometry)

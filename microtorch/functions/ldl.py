@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from microtorch import dtypes, return_types
+from microtorch import return_types
 from microtorch.functions.arguments import need_tensor, takes_out
 from microtorch.functions.decompositions import need_matrix, need_square
 from microtorch.functions.pointwise import type_name
@@ -20,7 +20,7 @@ def _checked(name: str, A: Any) -> None:
     need_square(name, A)
     if A._data.dtype.kind not in "fc":
         raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {type_name(A)}")
-    if A._data.dtype == dtypes.F16:
+    if A._data.itemsize == 2:
         raise unsupported("ldl_factor_kernel_cpu", A._data.dtype)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from microtorch.autograd.state import TensorBase
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.relayout import resize_as_
+from microtorch.kernels.bfloat16 import cast
 from microtorch.ops import index as I
 
 if TYPE_CHECKING:
@@ -45,4 +46,4 @@ def fill(input: Any, value: Any) -> Tensor:
     need_tensor("fill", input)
     if isinstance(value, TensorBase):
         return I.fill_by(input, value)
-    return I.fill(input, np.asarray(value).astype(input._data.dtype)[()])
+    return I.fill(input, cast(np.asarray(value), input._data.dtype)[()])

@@ -17,6 +17,7 @@ from microtorch.functions.index import index_select
 from microtorch.functions.join import stack
 from microtorch.functions.shape import expand, flip, reshape, unsqueeze
 from microtorch.kernels import ranges as K
+from microtorch.kernels.bfloat16 import cast, empty
 from microtorch.ops import pointwise as P
 from microtorch.size import require_cpu
 
@@ -127,7 +128,7 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dt
         t._data[...] = (start + np.arange(n) * step).astype(want)
     else:
         wide: Any = np.float64 if want.itemsize > 2 else np.float32
-        t._data[...] = (wide(start) + np.arange(n).astype(wide) * wide(step)).astype(want)
+        t._data[...] = cast(wide(start) + np.arange(n).astype(wide) * wide(step), want)
     return finish(t, requires_grad)
 
 
@@ -313,7 +314,7 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Tens
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return wrap(np.empty((0,), input._data.dtype))
+        return wrap(empty((0,), input._data.dtype))
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     n = input._data.size
     chosen = np.fromiter(itertools.chain.from_iterable(choose(list(np.arange(n).tolist()), r)), np.int64).reshape(-1, r)

@@ -12,6 +12,8 @@ import numpy as np
 
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.shape import cat, stack, transpose, unbind
+from microtorch.kernels.bfloat16 import zeros
+from microtorch.kernels.shape import empty_like
 from microtorch.ops import pointwise as P, rnn as R
 from microtorch.random import default_generator
 
@@ -35,7 +37,7 @@ def _arguments(args: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _dropped(x: Any, p: float) -> Any:
     """Dropout of a layer's output (see functional.dropout)."""
-    noise = np.zeros((), x._data.dtype) if p == 1 else np.empty_like(x._data)
+    noise = zeros((), x._data.dtype) if p == 1 else empty_like(x._data, x._data.dtype)
     if p != 1:
         default_generator.stream.fill(noise, "dropout", p)
     return P.mul(x, wrap(noise))

@@ -14,6 +14,7 @@ from microtorch.functions.arguments import axis_of, need_tensor, takes_out, writ
 from microtorch.functions.pointwise import refuse_kinds, type_name
 from microtorch.functions.reduce import nonempty
 from microtorch.kernels import sorting as K
+from microtorch.kernels.bfloat16 import BF16, computed
 from microtorch.ops import index as I, pointwise as P, shape as S, sorting as O
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
         order = tuple(i for i in range(ndim) if i != axis)
         rows = S.permute(input, (*order, axis))
         shape = tuple(1 if i == axis else n for i, n in enumerate(input._data.shape))
-    ordered = O.sort(rows, rows._data.ndim - 1, False)[0]
+    ordered = O.sort(rows if rows._data.flags.c_contiguous else P.contiguous(rows), rows._data.ndim - 1, False)[0]
     data = ordered._data
     n = data.shape[-1]
     with_nan = np.isnan(data)
@@ -276,7 +277,7 @@ def searchsorted(
             )
         if sorter._data.size and (sorter._data.min() < 0 or sorter._data.max() >= edges.shape[-1]):
             raise RuntimeError("torch.searchsorted(): sorter index out of range")
-    found = K.searchsorted(edges, values, _side(right, side), None if sorter is None else sorter._data)
+    found = computed(K.searchsorted, edges, values, _side(right, side), None if sorter is None else sorter._data)
     return wrap(np.asarray(found, np.int32 if out_int32 else np.int64))
 
 
@@ -361,6 +362,8 @@ def bincount(input: Any, weights: Any = None, minlength: int = 0) -> Tensor:
 
 def _range(name: str, x: Any, low: Any, high: Any) -> tuple[Any, Any]:
     """The range of a histogram: that of the data if none is given, widened if it is one point."""
+    if x.dtype is BF16:
+        x = x.wide()
     if low > high:
         raise RuntimeError(f"{name}: max must be larger than min")
     if low == high and x.size:
@@ -382,7 +385,7 @@ def histc(input: Any, bins: int = 100, min: Any = 0, max: Any = 0) -> Tensor:
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = _range("torch.histc", x, min, max)
-    return wrap(K.histc(x, bins, low, high))
+    return wrap(computed(K.histc, x, bins, low, high))
 
 
 def histogram(

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from microtorch.kernels.bfloat16 import BFloats, NoRule, widened
+
 Array = Any  # ndarray or Batched
 
 
@@ -54,7 +56,7 @@ def check_random() -> None:
         raise NotBatchable("random numbers that differ by example")
 
 
-class NotBatchable(RuntimeError):
+class NotBatchable(NoRule):
     """No rule does this to all examples at once."""
 
 
@@ -475,17 +477,19 @@ def _joined(results: Sequence[Any], level: int) -> Any:
 
 def as_array(result: Any) -> Any:
     """A kernel's result as an array."""
-    return result if type(result) is Batched else np.asarray(result)
+    kind = type(result)
+    return result if kind is Batched or kind is BFloats else np.asarray(result)
 
 
 def one_by_one(kernel: Callable[..., Any], *args: Any) -> Any:
     """`kernel(*args)`, each example on its own; also for kernels of which no rule knows anything.
 
-    Call it while the exception is handled that the kernel raised: without a Batched among args it is raised again.
+    Call it while the exception is handled that the kernel raised: without a Batched (or bfloat16) among args it is
+    raised again.
     """
     level = max([_any_batched(a) for a in args], default=0)
     if not level:
-        raise
+        return widened(kernel, args)
     size = max([_batch_of(a, level) for a in args], default=0)
     if not size:
         raise NotBatchable("an empty batch")

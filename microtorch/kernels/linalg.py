@@ -13,7 +13,8 @@ from microtorch.kernels.bfloat16 import BF16, Widen
 from microtorch.kernels.pointwise import unsupported
 
 _C_NAMES = {
-    "Float": "float", "Double": "double", "Half": "c10::Half", "Long": "long int", "Int": "int", "Short": "short int",
+    "Float": "float", "Double": "double", "Half": "c10::Half",
+    "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int", "Short": "short int",
     "Byte": "unsigned char", "Char": "signed char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
     "ComplexDouble": "c10::complex<double>",
 }  # fmt: skip

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from microtorch.kernels import random_checks as checks, random_samplers as samplers
+from microtorch.kernels.bfloat16 import empty, ones
 from microtorch.kernels.random_basic import BasicStream, store
 from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64
 from microtorch.kernels.random_libm import fma64, libm, libm_as_float32
@@ -81,7 +82,7 @@ class Stream(BasicStream):
         axes = sorted(range(array.ndim), key=lambda axis: -array.strides[axis])
         in_memory_order = array.transpose(axes)
         dense = in_memory_order.flags.c_contiguous
-        flat = in_memory_order.reshape(-1) if dense else np.empty(array.size, array.dtype)
+        flat = in_memory_order.reshape(-1) if dense else empty(array.size, array.dtype)
         if kind == "normal":
             self._normal_scattered(flat, *args)
         elif kind == "bernoulli_array":
@@ -99,7 +100,7 @@ class Stream(BasicStream):
         >>> Stream(0).exponential((2,), dtype=np.float64).round(6).tolist()
         [3.508326, 1.230385]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._exponential(out.reshape(-1), lambd)
         return out
 
@@ -109,7 +110,7 @@ class Stream(BasicStream):
         >>> Stream(0).cauchy((2,), dtype=np.float64).round(4).tolist()
         [10.5977, 0.7648]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._cauchy(out.reshape(-1), median, sigma)
         return out
 
@@ -119,7 +120,7 @@ class Stream(BasicStream):
         >>> Stream(0).geometric((4,), 0.2).tolist()
         [1.0, 2.0, 4.0, 1.0]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._geometric(out.reshape(-1), p)
         return out
 
@@ -129,7 +130,7 @@ class Stream(BasicStream):
         >>> Stream(0).log_normal((2,), 0.0, 1.0, np.float64).round(4).tolist()
         [4.6692, 0.7457]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._log_normal(out.reshape(-1), mean, std)
         return out
 
@@ -223,7 +224,7 @@ class Stream(BasicStream):
         """
         checks.require_single_or_double("rrelu_with_noise_out_cpu", x.dtype)
         low, high = float(x.dtype.type(lower)), float(x.dtype.type(upper))
-        noise = np.ones(x.shape, x.dtype)
+        noise = ones(x.shape, x.dtype)
         negative = x <= 0
         noise[negative] = self.uniform64(int(negative.sum())) * (high - low) + low
         return noise
@@ -323,6 +324,6 @@ _FILLS: dict[str, Callable[..., None]] = {
 
 
 def _stored(values: list[Any], shape: tuple[int, ...], dtype: Any) -> Array:
-    out = np.empty(shape, dtype)
+    out = empty(shape, dtype)
     store(out.reshape(-1), np.array(values, np.float64))
     return out

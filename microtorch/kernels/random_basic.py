@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from microtorch.kernels import random_checks as checks
+from microtorch.kernels.bfloat16 import empty
 from microtorch.kernels.random_boxmuller import box_muller32, box_muller64
 from microtorch.kernels.random_engine import BLOCK, F32, F64, Engine
 from microtorch.kernels.random_libm import fma64, fma64_as_float32, libm
@@ -42,7 +43,7 @@ class BasicStream(Engine):
         >>> BasicStream(1).uniform((2,), -1, 1).tolist()
         [0.5152631998062134, -0.44137823581695557]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._uniform(out.reshape(-1), low, high)
         return out
 
@@ -54,7 +55,7 @@ class BasicStream(Engine):
         >>> BasicStream(0).normal((2,)).tolist()
         [1.5409960746765137, -0.293428897857666]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._normal(out.reshape(-1), mean, std)
         return out
 
@@ -197,7 +198,7 @@ class BasicStream(Engine):
         >>> BasicStream(0).randint((5,), 0, 10).tolist()
         [4, 9, 3, 0, 3]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._randint(out.reshape(-1), low, high)
         return out
 
@@ -207,7 +208,7 @@ class BasicStream(Engine):
         >>> BasicStream(0).random((3,), np.uint8).tolist()
         [172, 47, 117]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._random(out.reshape(-1))
         return out
 
@@ -264,7 +265,7 @@ class BasicStream(Engine):
         >>> BasicStream(0).bernoulli((6,), 0.5).tolist()
         [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._bernoulli(out.reshape(-1), p)
         return out
 
@@ -284,7 +285,7 @@ class BasicStream(Engine):
         >>> BasicStream(0).dropout_mask((6,), 0.2).tolist()
         [0.0, 1.25, 1.25, 0.0, 1.25, 1.25]
         """
-        out = np.empty(shape, dtype)
+        out = empty(shape, dtype)
         self._dropout(out.reshape(-1), p)
         return out
 

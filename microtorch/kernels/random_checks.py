@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.bfloat16 import BF16, cast
+
 Dtype = np.dtype[Any]
 
 # NumPy's name: PyTorch's name, the C++ name in messages about bounds
@@ -29,21 +31,19 @@ _NAMES = {
 }
 
 # floating dtype: bits of the significand, largest number. Keys are dtypes, since the name of a dtype is slow to get.
+_BFLOAT16 = (8, 3.3895313892515355e38)
 _FLOATS = {
     np.dtype(np.float16): (11, 65504.0),
+    BF16: _BFLOAT16,
     np.dtype(np.float32): (24, 3.4028234663852886e38),
     np.dtype(np.float64): (53, 1.7976931348623157e308),
 }
-_BFLOAT16 = (8, 3.3895313892515355e38)
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 
 def _digits_and_limit(dtype: Dtype) -> tuple[int, float] | None:
     """(bits of the significand, largest number) of a real floating dtype, None for another."""
-    found = _FLOATS.get(dtype)
-    if found is None and dtype.kind == "V" and dtype.name == "bfloat16":  # a type of its own, which NumPy calls void
-        return _BFLOAT16
-    return found
+    return _FLOATS.get(dtype)
 
 
 def is_floating(dtype: Dtype) -> bool:
@@ -198,7 +198,7 @@ def _held(value: int, dtype: Dtype) -> int | None:
     """value as the dtype holds it; None where it is beyond the range."""
     if abs(value) > _limit(dtype):
         return None
-    held = int(np.array(value, np.int64).astype(np.float64 if dtype.itemsize == 8 else np.float32).astype(dtype))
+    held = int(cast(np.array(value, np.int64).astype(np.float64 if dtype.itemsize == 8 else np.float32), dtype))
     return held if held <= _INT64_MAX else _INT64_MIN  # the C cast of what int64 cannot hold
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.bfloat16 import cast, empty
 from microtorch.kernels.random_libm import fma64
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -30,7 +31,7 @@ def arange(start: Any, step: Any, n: int, dtype: Any) -> Any:
         return _by_vectors((start + step * i).astype(dtype), 8, lambda k, base: base + k * step)
     wide = np.float32(start) + np.float32(step) * i.astype(np.float32)
     return _by_vectors(
-        wide.astype(dtype), 16, lambda k, base: base.astype(np.float32) + np.float32(k) * np.float32(step)
+        cast(wide, dtype), 16, lambda k, base: base.astype(np.float32) + np.float32(k) * np.float32(step)
     )
 
 
@@ -47,10 +48,10 @@ def _by_vectors(out: Any, width: int, later: Any) -> Any:
 def linspace(start: Any, end: Any, n: int, dtype: Any) -> Any:
     """n numbers from start to end, both included."""
     if n < 2:
-        return np.array([start] * n).astype(dtype)
+        return cast(np.array([start] * n), dtype)
     if dtype.kind == "c":
         part = np.float32 if dtype.itemsize == 8 else np.float64
-        out = np.empty(n, dtype)
+        out = empty(n, dtype)
         out.real, out.imag = (
             linspace(a, b, n, np.dtype(part)) for a, b in ((start.real, end.real), (start.imag, end.imag))
         )
@@ -62,11 +63,11 @@ def linspace(start: Any, end: Any, n: int, dtype: Any) -> Any:
         kind = dtype.type
         with np.errstate(all="ignore"):
             low, high = kind(start), kind(end)
-            step = float((high - low) / kind(n - 1))
+            step = float(kind((high - low) / kind(n - 1)))
         low, high = float(low), float(high)
     i = np.arange(n, dtype=np.float64)
     half = n // 2
-    out = np.empty(n, dtype)
+    out = empty(n, dtype)
     with np.errstate(all="ignore"):
         if dtype == F64:
             out[:half] = fma64(i[:half], step, low)
@@ -83,7 +84,7 @@ def logspace(start: Any, end: Any, n: int, base: float, dtype: Any) -> Any:
         return np.power(base, linspace(start, end, n, dtype)).astype(dtype)
     if n == 1:
         with np.errstate(all="ignore"):
-            return np.array([_pow(base, start)]).astype(dtype)
+            return cast(np.array([_pow(base, start)]), dtype)
     low: Any
     high: Any
     step: Any
@@ -103,7 +104,7 @@ def logspace(start: Any, end: Any, n: int, base: float, dtype: Any) -> Any:
     exponents[half:] = high - step * (one - i[half:])
     powers = np.array([_pow(base, e) for e in exponents.tolist()])
     with np.errstate(all="ignore"):
-        return (powers.astype(np.float32) if dtype.itemsize == 2 and dtype.kind == "f" else powers).astype(dtype)
+        return cast(powers.astype(np.float32) if dtype.itemsize == 2 and dtype.kind == "f" else powers, dtype)
 
 
 def _pow(base: float, exponent: float) -> float:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from microtorch.kernels import bfloat16
 from microtorch.kernels.batched import Batched, as_array
+from microtorch.kernels.bfloat16 import BF16, BFloats
 from microtorch.kernels.reduce import sum as total
 
 
@@ -15,50 +18,64 @@ def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     """Sum over the axes along which `shape` was broadcast to x's."""
     if x.shape == shape:
         return x
+    if not shape:
+        return total(x, None)
     extra = x.ndim - len(shape)
-    axes = tuple(range(extra)) + tuple(i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1)
+    axes = [*range(extra), *[i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1]]
     if axes:
-        x = total(x, axes, True)
-    return x.reshape(shape)
+        x = total(x, tuple(axes), True)
+    return x.reshape(shape) if extra else x
 
 
 def like_memory(base_shape: tuple[int, ...], base_strides: tuple[int, ...], dtype: Any) -> tuple[Any, Any]:
     """Zeros with the same shape and strides: (the flat memory, the array over it)."""
     itemsize = dtype.itemsize
     size = 1 + sum((n - 1) * s for n, s in zip(base_shape, base_strides)) // itemsize if 0 not in base_shape else 0
-    flat = np.zeros(size, dtype)
+    flat = bfloat16.zeros(size, dtype)
+    if dtype is BF16:
+        return flat, strided(flat, base_shape, base_strides, 0)
     return flat, np.ndarray(base_shape, dtype, flat, 0, base_strides)
 
 
-def dense_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
-    """The axes from outermost to innermost in memory; broadcast ones (stride 0) stay where they are.
+def dense_order(shape: tuple[int, ...], *strides: Sequence[int]) -> list[int]:
+    """The axes from outermost to innermost in memory, by the strides of one or more arrays of this shape: the first
+    that is not 0 for either of two axes decides between them.
 
-    PyTorch's rule for outputs that keep their input's order (infer_dense_strides in aten/src/ATen/ExpandUtils.cpp).
+    PyTorch's rule (infer_dense_strides in aten/src/ATen/ExpandUtils.cpp; reorder_dimensions in TensorIterator.cpp).
     """
     order = list(range(len(shape)))[::-1]  # from innermost on
     for i in range(1, len(order)):
         at = i
         for before in range(i - 1, -1, -1):
-            a, b = order[before], order[at]
-            if strides[a] == 0 or strides[b] == 0:
-                continue
-            if strides[a] < strides[b] or (strides[a] == strides[b] and shape[a] <= shape[b]):
-                if strides[a] < strides[b]:
-                    break
-                continue
-            order[before], order[at] = b, a
-            at = before
+            compared = _outer(shape, strides, order[before], order[at])
+            if compared < 0:
+                break
+            if compared > 0:
+                order[before], order[at] = order[at], order[before]
+                at = before
     return order[::-1]
+
+
+def _outer(shape: tuple[int, ...], strides: Sequence[Sequence[int]], i: int, j: int) -> int:
+    """1 if axis i lies outside axis j in memory, -1 if inside, 0 if nothing tells."""
+    for s in strides:
+        if s[i] == 0 or s[j] == 0:
+            continue
+        if s[i] != s[j]:
+            return 1 if s[i] > s[j] else -1
+        if shape[i] > shape[j]:
+            return 1
+    return 0
 
 
 def empty_like(x: Any, dtype: Any) -> Any:
     """An uninitialised array of x's shape and order in memory."""
     if x.flags.c_contiguous or x.ndim < 2:
-        return np.empty(x.shape, dtype)
+        return bfloat16.empty(x.shape, dtype)
     if 0 not in x.strides:
-        return np.empty_like(x, dtype)
+        return np.empty_like(x, dtype) if dtype is not BF16 else BFloats(np.empty_like(bfloat16.bits_of(x), np.uint16))
     order = dense_order(x.shape, x.strides)
-    return np.empty([x.shape[i] for i in order], dtype).transpose(np.argsort(order))
+    return bfloat16.empty([x.shape[i] for i in order], dtype).transpose(np.argsort(order))
 
 
 def in_memory_order(kernel: Any) -> Any:
@@ -74,23 +91,12 @@ def in_memory_order(kernel: Any) -> Any:
     return call
 
 
-def contiguous(kernel: Any) -> Any:
-    """A kernel whose result lies in memory in C order, as PyTorch's reductions' does, however its input lies."""
-
-    @functools.wraps(kernel)
-    def call(*args: Any) -> Any:
-        out = kernel(*args)
-        return out if type(out) is not np.ndarray or out.flags.c_contiguous else out.copy()
-
-    return call
-
-
 def astype(x: Any, dtype: Any) -> Any:
     """A copy in another dtype, in x's order in memory (of a broadcast array NumPy would make another)."""
     if 0 not in x.strides or x.ndim < 2:
-        return x.astype(dtype)
+        return x.astype(dtype) if dtype is not BF16 else bfloat16.cast(x, dtype)
     out = empty_like(x, dtype)
-    out[...] = x
+    np.copyto(out, x, casting="unsafe")
     return out
 
 
@@ -105,7 +111,7 @@ def clone(x: Any) -> Any:
 
 def copy_with_gaps(x: Any) -> Any:
     """A copy of x with the very strides of x, unless elements share memory (PyTorch's clone_preserve_strides)."""
-    if x.flags.c_contiguous or 0 in x.strides or not x.size:
+    if x.flags.c_contiguous or not x.size or any(s == 0 and n > 1 for s, n in zip(x.strides, x.shape)):
         return clone(x)
     size = sum((n - 1) * s for n, s in zip(x.shape, x.strides)) // x.itemsize + 1
     out = strided(np.empty(size, x.dtype), x.shape, x.strides, 0)
@@ -124,13 +130,16 @@ def spread(x: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdim
     """Undo a reduction: x broadcast back to `shape` along the reduced axes (a read-only view)."""
     if type(x) is not np.ndarray:
         x = as_array(x)
-    if x.size == 1 and type(x) is not Batched:
+    if x.size == 1 and type(x) is np.ndarray:
         return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
     if not keepdims and axis is not None:
         kept = list(shape)
         for i in axis:
             kept[i] = 1
         x = x.reshape(kept)
+    if type(x) is np.ndarray and x.flags.c_contiguous and 0 not in shape:  # as np.broadcast_to, 1 us sooner
+        strides = [s if m == n else 0 for m, n, s in zip(x.shape, shape, x.strides)]
+        return np.ndarray(shape, x.dtype, x, 0, strides)
     return np.broadcast_to(x, shape)
 
 
@@ -178,9 +187,24 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
                 f"{i}.  "
                 f"Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
-    if x.flags.c_contiguous and type(x) is not Batched:
+    if x.flags.c_contiguous and type(x) is np.ndarray:
         return np.ndarray(full, x.dtype, x, 0, strides)
     return strided(x, tuple(full), tuple(strides), 0)
+
+
+class Geometry(NamedTuple):
+    """Where a view lies in its base, in bytes: (base's shape and strides, the view's, the way to its first element)."""
+
+    base_shape: tuple[int, ...]
+    base_strides: tuple[int, ...]
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+
+    def in_float32(self) -> Geometry:
+        """The same for elements of twice the size: what holds for bfloat16, for float32."""
+        twice = (tuple([2 * s for s in steps]) for steps in (self.base_strides, self.strides))
+        return Geometry(self.base_shape, next(twice), self.shape, next(twice), 2 * self.offset)
 
 
 def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: int, dtype: Any = None) -> Any:
@@ -188,6 +212,11 @@ def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: in
     if type(x) is Batched:
         whole = strided(x.full, (x.batch, *shape), (x.full.strides[0], *strides), offset, dtype)
         return Batched(whole, x.level, x)
+    if type(x) is BFloats:
+        whole = strided(x.bits, shape, strides, offset, None if dtype is BF16 else dtype)
+        return BFloats(whole, x if x.base is None else x.base) if dtype is None or dtype is BF16 else whole
+    if dtype is BF16:
+        return BFloats(strided(x, shape, strides, offset, np.dtype(np.uint16)), x)
     interface = dict(x.__array_interface__)
     address, read_only = interface["data"]
     interface.update(data=(address + offset, read_only), shape=shape, strides=strides)
@@ -198,6 +227,10 @@ def strided(x: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset: in
 
 def reinterpreted(x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     """A view of the bytes of x as another dtype; only the last dimension may differ."""
+    if type(x) is BFloats:
+        return reinterpreted(x.bits, shape, dtype)
+    if dtype is BF16:
+        return BFloats(reinterpreted(x, shape, np.dtype(np.uint16)), x)
     interface = {
         **x.__array_interface__,
         "typestr": dtype.str,
@@ -206,6 +239,11 @@ def reinterpreted(x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     }
     interface["descr"] = [("", dtype.str)]
     return np.asarray(_Memory(interface, x))
+
+
+def retyped(x: Any, dtype: Any) -> Any:
+    """A view of the bytes of x as another dtype of the same size."""
+    return BFloats(x.view(np.uint16)) if dtype is BF16 and type(x) is not BFloats else x.view(dtype)
 
 
 class _Memory:
@@ -223,7 +261,7 @@ def _type_name(x: Any) -> str:
 # fmt: off
 _TYPE_NAMES = {"float32": "Float", "float64": "Double", "float16": "Half", "int64": "Long", "int32": "Int",
                "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool",
-               "complex64": "ComplexFloat", "complex128": "ComplexDouble"}
+               "complex64": "ComplexFloat", "complex128": "ComplexDouble", "bfloat16": "BFloat16"}
 # fmt: on
 
 

@@ -231,6 +231,10 @@ class UninitializedTensorMixin:
         """As float64."""
         return self.to(dtypes.float64)
 
+    def bfloat16(self) -> Any:
+        """As bfloat16."""
+        return self.to(dtypes.bfloat16)
+
     def half(self) -> Any:
         """As float16."""
         return self.to(dtypes.float16)

@@ -10,6 +10,7 @@ from microtorch._tensor import Tensor
 from microtorch.autograd.node import written
 from microtorch.autograd.state import wrap
 from microtorch.kernels import optim as kernels
+from microtorch.kernels.bfloat16 import finfo, zeros
 from microtorch.optim.optimizer import (
     Closure,
     Optimizer,
@@ -87,8 +88,8 @@ class Adafactor(Optimizer):
             shape, dtype = p._data.shape, p._data.dtype
             state["step"] = step_tensor(0.0)
             if len(shape) > 1:
-                state["row_var"] = wrap(np.zeros((*shape[:-1], 1), dtype))
-                state["col_var"] = wrap(np.zeros((*shape[:-2], 1, shape[-1]), dtype))
+                state["row_var"] = wrap(zeros((*shape[:-1], 1), dtype))
+                state["col_var"] = wrap(zeros((*shape[:-2], 1, shape[-1]), dtype))
             else:
                 state["variance"] = zeros_like(p)
         return state
@@ -102,7 +103,7 @@ class Adafactor(Optimizer):
                 eps1, eps2 = group["eps"]
                 for p, state in zip(params, [self._state_of(p) for p in params]):
                     if eps1 is None:
-                        eps1 = float(np.finfo(p._data.dtype).eps)
+                        eps1 = float(finfo(p._data.dtype).eps)
                     step = state["step"]._data
                     step += 1
                     kernels.adafactor(

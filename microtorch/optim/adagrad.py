@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from microtorch._tensor import Tensor
 from microtorch.autograd.state import wrap
 from microtorch.kernels import optim as kernels
+from microtorch.kernels.bfloat16 import full
 from microtorch.optim.blocks import Block
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number, step_tensor
 
@@ -71,7 +70,7 @@ class Adagrad(KernelOptimizer):
     def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         start = self.defaults["initial_accumulator_value"]
         value = complex(start, start) if p.is_complex() else start
-        return {"step": step_tensor(0.0, group), "sum": wrap(np.full(p._data.shape, value, p._data.dtype))}
+        return {"step": step_tensor(0.0, group), "sum": wrap(full(p._data.shape, value, p._data.dtype))}
 
     def share_memory(self) -> None:
         """Do nothing: processes get copies of the state here."""

@@ -12,6 +12,7 @@ from microtorch._tensor import Tensor
 from microtorch.autograd.modes import enable_grad
 from microtorch.autograd.node import written
 from microtorch.autograd.state import wrap
+from microtorch.kernels.bfloat16 import zeros
 from microtorch.optim.optimizer import Optimizer, ParamsT, check_lr, number
 
 Array = NDArray[Any]
@@ -72,7 +73,7 @@ class LBFGS(Optimizer):
         """All gradients as one vector, complex ones as pairs of numbers; zeros where there is none."""
         parts = []
         for p in self.param_groups[0]["params"]:
-            part = np.zeros(p._data.size, p._data.dtype) if p._grad is None else p._grad._data.reshape(-1)
+            part = zeros(p._data.size, p._data.dtype) if p._grad is None else p._grad._data.reshape(-1)
             parts.append(part.view(part.real.dtype) if part.dtype.kind == "c" else part)
         return np.concatenate(parts)
 

@@ -20,6 +20,9 @@ from microtorch._tensor import Tensor
 from microtorch.autograd.modes import enable_grad
 from microtorch.autograd.node import RemovableHandle
 from microtorch.autograd.state import wrap
+from microtorch.kernels import threads
+from microtorch.kernels.bfloat16 import zeros
+from microtorch.kernels.quiet import quiet
 from microtorch.optim.blocks import Block, Plan
 from microtorch.optim.recorded import RecordedBlock
 
@@ -446,12 +449,19 @@ class KernelOptimizer(Optimizer):
             n = len(params)
             plan = Plan(params, states or [{}] * n, names, self.scalars, fresh or [False] * n)
             self._plans[key] = plan
-        for block in plan.advance(lambda scalars: self.count(group, scalars)):
+        shares = plan.advance(lambda scalars: self.count(group, scalars))
+        if len(shares) == 1:
+            self._update_all(group, shares[0])
+        else:
+            threads.run([quiet(functools.partial(self._update_all, group, share)) for share in shares])
+        plan.done()
+
+    def _update_all(self, group: dict[str, Any], blocks: list[Block]) -> None:
+        for block in blocks:
             p_flat, g_flat = block.load()
             self.update(group, block, p_flat, g_flat)
             block.store()
             block.fresh = False
-        plan.done()
 
 
 def loss_of(closure: Closure) -> Any:
@@ -534,4 +544,4 @@ def step_tensor(value: float, group: dict[str, Any] | None = None) -> Tensor:
 
 def zeros_like(p: Tensor) -> Tensor:
     """Zeros for the state of a parameter, outside of the graph."""
-    return wrap(np.zeros(p._data.shape, p._data.dtype))
+    return wrap(zeros(p._data.shape, p._data.dtype))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import numpy as np
-
 from microtorch._tensor import Tensor
 from microtorch.autograd.state import wrap
 from microtorch.kernels import optim as kernels
+from microtorch.kernels.bfloat16 import full
 from microtorch.optim.blocks import Block
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, step_tensor, zeros_like
 
@@ -60,7 +59,7 @@ class Rprop(KernelOptimizer):
 
     def new_state(self, group: dict[str, Any], p: Tensor) -> dict[str, Any]:
         lr = float(number(group["lr"]))
-        size = np.full(p._data.shape, complex(lr, lr) if p.is_complex() else lr, p._data.dtype)
+        size = full(p._data.shape, complex(lr, lr) if p.is_complex() else lr, p._data.dtype)
         return {"step": step_tensor(0.0), "prev": zeros_like(p), "step_size": wrap(size)}
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:

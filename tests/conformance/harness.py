@@ -30,6 +30,7 @@ MODES = (
     "float32",
     "float64",
     "float16",
+    "bfloat16",
     "int64",
     "int32",
     "uint8",
@@ -174,7 +175,8 @@ def to_micro(value: Any, memo: dict[int, Any]) -> Any:
             if value.layout is not torch.strided or value.is_quantized or value.ndim > 64:
                 raise Unsupported(f"layout {value.layout}, or more dimensions than NumPy has")
             try:
-                array = value.detach().resolve_conj().resolve_neg().numpy()
+                plain = value.detach().resolve_conj().resolve_neg()
+                array = (plain.view(torch.int16) if plain.dtype == torch.bfloat16 else plain).numpy()
             except TypeError as error:
                 raise Unsupported(str(error)) from None
             if value.numel() > 1 and 0 in array.strides:  # expanded: so is the copy
@@ -189,6 +191,8 @@ def to_micro(value: Any, memo: dict[int, Any]) -> Any:
             else:
                 array = array.copy("K")
             found = microtorch.from_numpy(array)
+            if value.dtype == torch.bfloat16:
+                found = found.view(microtorch.bfloat16)
             if value.requires_grad:
                 found.requires_grad_()
             memo[id(value)] = found
@@ -251,6 +255,8 @@ def tensors_in(value: Any, kind: type) -> list[Any]:
 
 
 def as_torch(t: Any) -> torch.Tensor:
+    if str(t.dtype) == "torch.bfloat16":
+        return torch.from_numpy(np.array(t.detach().float().numpy())).bfloat16()
     return torch.from_numpy(np.array(t.detach().numpy()))
 
 
@@ -281,7 +287,7 @@ def close(want: Any, got: Any, truth: Any) -> str:
 def compare(want: Any, got: Any, what: str = "value", values: bool = True, truth: Any = None) -> None:
     """Raise Differs unless microtorch's result is torch's."""
     if isinstance(want, torch.Tensor):
-        if want.dtype in (torch.complex32, torch.bfloat16):
+        if want.dtype == torch.complex32:
             raise Unsupported(f"dtype {want.dtype}")
         if not isinstance(got, microtorch.Tensor):
             raise Differs(f"{what}: {type(got).__name__} instead of a Tensor")
@@ -404,7 +410,7 @@ def compare_gradients(want: list[list[Any]], got_out: Any, inputs: list[Any], va
             compare(w, g, f"grad2[{i}]", values, None if truth is None else truth[3][i])
 
 
-WIDER = {torch.float16: torch.float64, torch.float32: torch.float64, torch.complex64: torch.complex128}
+WIDER = {torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64, torch.complex64: torch.complex128}
 
 
 def widened(value: Any, memo: dict[int, Any]) -> Any:

@@ -12,6 +12,7 @@ from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, write_out
 from microtorch.functions.softmax import softmax_along
+from microtorch.kernels.bfloat16 import cast, finfo, ones
 from microtorch.nn.functional.checks import floating, not_implemented
 from microtorch.ops import activation as A, norm as N, pointwise as P, softmax as S
 from microtorch.random import default_generator
@@ -115,10 +116,10 @@ def rrelu(
     if not training:
         return (_rrelu_mean_ if inplace else A.rrelu_mean)(input, (lower + upper) / 2)
     x = input._data
-    noise = np.ones(x.shape, x.dtype)
+    noise = ones(x.shape, x.dtype)
     negative = np.flatnonzero(x.reshape(-1) <= 0)
     draws = default_generator.stream.uniform((negative.size,), dtype=np.float64)
-    low, high = (float(np.asarray(v).astype(x.dtype)) for v in (lower, upper))
+    low, high = (float(cast(np.asarray(v), x.dtype)) for v in (lower, upper))
     noise.reshape(-1)[negative] = draws * (high - low) + low
     return (_rrelu_ if inplace else A.rrelu)(input, wrap(noise))
 
@@ -292,7 +293,7 @@ def softshrink(input: Any, lambd: float = 0.5) -> Tensor:
     floating("softshrink_check", input)
     if not lambd >= 0:
         raise RuntimeError(
-            f"lambda must be in range [0, {np.finfo(input._data.dtype).max:g}] for input dtype "
+            f"lambda must be in range [0, {finfo(input._data.dtype).max:g}] for input dtype "
             f"{of[input._data.dtype].type_name}, but found {lambd:g}"
         )
     return A.softshrink(input, lambd)

@@ -13,6 +13,7 @@ from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.shape import cat
+from microtorch.kernels.bfloat16 import cast, empty
 from microtorch.nn.functional.activation import softmax
 from microtorch.nn.functional.convolution import linear
 from microtorch.nn.functional.noise import dropout
@@ -78,7 +79,7 @@ def scaled_dot_product_attention(
     noise = None
     if dropout_p > 0:
         lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2])
-        noise = wrap(np.empty((*lead, q.shape[-2], k.shape[-2]), q.dtype))
+        noise = wrap(empty((*lead, q.shape[-2], k.shape[-2]), q.dtype))
         if dropout_p == 1:
             noise._data[...] = 0
         else:
@@ -87,7 +88,12 @@ def scaled_dot_product_attention(
     fits = fits and q.shape[:2] == k.shape[:2] == v.shape[:2] and (attn_mask is None or attn_mask._node is None)
     if is_causal and attn_mask is not None and not fits:
         raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
-    return (A.flash_attention if fits else A.attention)(query, key, value, attn_mask, noise, scale, is_causal)
+    if fits:
+        return A.flash_attention(query, key, value, attn_mask, noise, scale, is_causal)
+    if query._node is not None or key._node is not None:  # PyTorch then saves the scaled ones: both may be written
+        root = math.sqrt(abs(scale))
+        query, key, scale = P.mul(query, root if scale >= 0 else -root), P.mul(key, root), 1.0
+    return A.attention(query, key, value, attn_mask, noise, scale, is_causal)
 
 
 def _repeat_heads(t: Any, heads: int) -> Any:
@@ -262,7 +268,7 @@ def multi_head_attention_forward(
     k = static_k if static_k is not None else k.reshape(k.shape[0], batch * num_heads, head).transpose(0, 1)
     v = static_v if static_v is not None else v.reshape(v.shape[0], batch * num_heads, head).transpose(0, 1)
     if add_zero_attn:
-        zeros = wrap(np.zeros((batch * num_heads, 1, head), dtype))
+        zeros = wrap(cast(np.zeros((batch * num_heads, 1, head), np.float32), dtype))
         k, v = cat([k, zeros], 1), cat([v, zeros], 1)
         attn_mask = None if attn_mask is None else pad(attn_mask, (0, 1))
         key_padding_mask = None if key_padding_mask is None else pad(key_padding_mask, (0, 1))

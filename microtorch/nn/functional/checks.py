@@ -9,6 +9,7 @@ import numpy as np
 
 from microtorch import dtypes
 from microtorch.autograd.table import broadcast_error
+from microtorch.kernels.bfloat16 import BF16
 from microtorch.ops import pointwise as P, reduce as R, shape as S
 
 if TYPE_CHECKING:
@@ -85,17 +86,17 @@ def reduced(losses: Any, reduction: str) -> Tensor:
     return R.sum_all(losses, None, False) if reduction == "sum" else losses
 
 
-_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
+_HALVES, _SINGLE = (np.dtype(np.float16), BF16), np.dtype(np.float32)
 
 
 def single(t: Any) -> Any:
     """A half precision tensor in single precision, for computations of several steps; all else as it is."""
-    return P.cast(t, _SINGLE) if t is not None and t._data.dtype == _HALF else t
+    return P.cast(t, _SINGLE) if t is not None and t._data.dtype in _HALVES else t
 
 
 def as_half(t: Any, dtype: Any) -> Any:
     """The tensor in half precision if that is the dtype asked for, else as it is."""
-    return P.cast(t, _HALF) if dtype == _HALF else t
+    return P.cast(t, dtype) if dtype in _HALVES else t
 
 
 def broadcast(*inputs: Any) -> tuple[Any, ...]:

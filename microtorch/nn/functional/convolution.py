@@ -11,6 +11,7 @@ import numpy as np
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor, numpy_dtype
+from microtorch.kernels.bfloat16 import BF16
 from microtorch.kernels.linalg import c_name
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.ops import conv as C, linalg as L, pointwise as P, shape as S, vision as V
@@ -132,7 +133,7 @@ def grouped_mm(mat_a: Any, mat_b: Any, *, offs: Any = None, bias: Any = None, ou
 def _check_groups(a: Any, b: Any, offs: Any, bias: Any, out_dtype: Any) -> None:
     """PyTorch's errors for what `grouped_mm` does not take."""
     for word, m in (("mat_a", a), ("mat_b", b)):
-        if m.dtype not in (np.float32, np.float16):
+        if m.dtype not in (np.float32, np.float16, BF16):
             raise RuntimeError(
                 f"Expected {word} to be Float32, BFloat16 or Float16 matrix, got {of[m.dtype].type_name}"
             )

@@ -11,6 +11,7 @@ from microtorch.autograd.state import wrap
 from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import axis_of, need_tensor
+from microtorch.kernels import bfloat16
 from microtorch.nn.functional.checks import broadcast, reduced, reduction_of
 from microtorch.ops import index as I, norm as N, pointwise as P, reduce as R
 
@@ -87,7 +88,7 @@ def cosine_embedding_loss(
     product = R.sum(P.mul(input1, input2), (axis,), False)
     squares = [P.add(R.sum(P.mul(x, x), (axis,), False), 1e-12) for x in (input1, input2)]
     cos = P.div(product, P.sqrt(P.mul(*squares)))
-    zeros = wrap(np.zeros((), cos._data.dtype))
+    zeros = wrap(bfloat16.zeros((), cos._data.dtype))
     if cos._data.shape != t.shape and t.ndim:
         raise broadcast_error(t, cos._data, RuntimeError("shapes differ"))
     alike = P.where(t == 1, P.sub(1, cos), zeros)
@@ -127,7 +128,7 @@ def hinge_embedding_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     input, target = broadcast(input, target)
     t = target._data
-    zeros = wrap(np.zeros((), input._data.dtype))
+    zeros = wrap(bfloat16.zeros((), input._data.dtype))
     margins = P.clamp_min(P.sub(margin, input), 0, None)
     losses = P.add(P.where(t != 1, margins, zeros), P.where(t != -1, input, zeros))
     return reduced(losses, reduction)

@@ -13,6 +13,8 @@ from microtorch.autograd.state import wrap
 from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.pointwise import same_dtype
+from microtorch.kernels import bfloat16
+from microtorch.kernels.bfloat16 import cast, zeros
 from microtorch.nn.functional.checks import (
     REDUCTIONS,
     as_half,
@@ -179,7 +181,7 @@ def poisson_nll_loss(
     if full:
         stirling = P.add(P.sub(P.mul(target, P.log(target)), target), P.mul(P.log(P.mul(target, 2 * math.pi)), 0.5))
         small = target._data <= 1
-        losses = P.add(losses, P.where(small, wrap(np.zeros((), stirling._data.dtype)), stirling))
+        losses = P.add(losses, P.where(small, wrap(zeros((), stirling._data.dtype)), stirling))
     return reduced(losses, reduction)
 
 
@@ -194,7 +196,7 @@ def gaussian_nll_loss(
     if isinstance(var, (int, float)):
         if var < 0:
             raise ValueError("var has negative entry/entries")
-        var = wrap(np.full(x.shape, var, x.dtype))
+        var = wrap(bfloat16.full(x.shape, var, x.dtype))
     elif (var._data < 0).any():
         raise ValueError("var has negative entry/entries")
     if var._data.shape != x.shape:
@@ -410,13 +412,13 @@ def _smoothed(input: Any, target: Any, weight: Any, ignore_index: int, reduction
     smooth = P.neg(R.sum(scored, (axis,), False))
     ignored = target == ignore_index
     if np.any(ignored):
-        smooth = P.where(ignored, wrap(np.zeros((), x.dtype)), smooth)
+        smooth = P.where(ignored, wrap(zeros((), x.dtype)), smooth)
     if reduction == "mean":
         if weight is None:
             count: Any = np.asarray(np.size(ignored) - np.count_nonzero(ignored))
         else:
             count = np.asarray(np.where(ignored, 0, weight[np.where(ignored, 0, target)]).sum())
-        smooth = P.div(R.sum_all(smooth, None, False), wrap(count.astype(x.dtype)))
+        smooth = P.div(R.sum_all(smooth, None, False), wrap(cast(count, x.dtype)))
     elif reduction == "sum":
         smooth = R.sum_all(smooth, None, False)
     return P.add(P.mul(nll, 1 - smoothing), P.mul(smooth, smoothing / x.shape[axis]))
@@ -658,7 +660,7 @@ def ctc_loss(
     t = np.where(np.arange(t.shape[1]) < sizes[:, None], t, blank)
     losses = L.ctc_loss(log_probs, t, steps, sizes, blank, zero_infinity)
     if zero_infinity:
-        losses = P.where(np.isinf(losses._data), wrap(np.zeros((), x.dtype)), losses)
+        losses = P.where(np.isinf(losses._data), wrap(zeros((), x.dtype)), losses)
     if mode == "mean":
         return R.mean_all(P.div(losses, wrap(np.maximum(sizes, 1).astype(x.dtype))), None, False)
     if mode == "none":

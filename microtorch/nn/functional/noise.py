@@ -12,6 +12,7 @@ from microtorch.autograd.inplace import in_place
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
+from microtorch.kernels.bfloat16 import BF16, empty, rounded, zeros
 from microtorch.kernels.shape import empty_like
 from microtorch.ops import pointwise as P, shape as S
 from microtorch.random import default_generator
@@ -33,14 +34,14 @@ def _noise_like(x: Any, shape: tuple[int, ...] | None) -> Any:
     """Memory for the noise: like x with its strides, or of `shape`."""
     if x.dtype.kind not in "fc":
         raise RuntimeError(f"result type Float can't be cast to the desired output type {of[x.dtype].type_name}")
-    return empty_like(x, x.dtype) if shape is None else np.empty(shape, x.dtype)
+    return empty_like(x, x.dtype) if shape is None else empty(shape, x.dtype)
 
 
 def _apply(input: Any, p: float, inplace: bool, shape: tuple[int, ...] | None = None) -> Tensor:
     """input times noise that is 0 with probability p, else 1 / (1 - p)."""
     x = input._data
     if p == 1:
-        noise = np.zeros((), x.dtype)
+        noise = zeros((), x.dtype)
     else:
         noise = _noise_like(x, shape)
         default_generator.stream.fill(noise, "dropout", p)
@@ -158,12 +159,16 @@ def _alpha(input: Any, p: float, training: bool, inplace: bool, feature: bool) -
     if not training or p == 0 or x.size == 0:
         return input
     if p == 1:
-        return (_mul_ if inplace else P.mul)(input, wrap(np.zeros((), x.dtype)))
+        return (_mul_ if inplace else P.mul)(input, wrap(zeros((), x.dtype)))
     kept = _noise_like(x, _feature_shape(x) if feature else None)
     default_generator.stream.fill(kept, "bernoulli", 1 - p)
+    if x.dtype is BF16:
+        kept = kept.wide()
     a = 1.0 / math.sqrt((_ALPHA * _ALPHA * p + 1) * (1 - p))
     shift = (kept - 1) * (_ALPHA * a) + _ALPHA * a * p
     kept *= a
+    if x.dtype is BF16:
+        kept, shift = rounded(kept), rounded(shift)
     if inplace:
         return _add_(_mul_(input, wrap(kept)), wrap(shift))
     return P.add(P.mul(input, wrap(kept)), wrap(shift))

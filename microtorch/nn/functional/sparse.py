@@ -12,6 +12,7 @@ from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.kernels import embedding as K
+from microtorch.kernels.bfloat16 import cast, computed
 from microtorch.ops import embedding as E, index as I, shape as S
 
 if TYPE_CHECKING:
@@ -182,10 +183,10 @@ def embedding_bag(
         index, bag = index[kept], bag[kept]
         scale = None if scale is None else I.index_select(scale, kept, 0)
     if mode == "max":
-        return E.bag_max(weight, K.bag_largest(table, index, bag, starts.size))
+        return E.bag_max(weight, computed(K.bag_largest, table, index, bag, starts.size))
     if mode == "mean":
         sizes = np.bincount(bag, minlength=starts.size)
-        scale = wrap((1 / sizes[bag]).astype(table.dtype))
+        scale = wrap(cast(1 / sizes[bag], table.dtype))
     return E.bag_sum(weight, scale, index, bag, starts.size, scale_grad_by_freq)
 
 

@@ -254,7 +254,7 @@ def _resize(input: Any, out: list[int], scales: Any, mode: str, align_corners: b
         if antialias:
             raise not_implemented("compute_index_ranges_weights", input)
         raise not_implemented(f"upsample_{mode}{len(out)}d_channels_last", input)
-    dtype = np.dtype(np.float64) if fixed else np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
+    dtype = np.dtype(np.float64) if fixed else np.dtype(np.float32) if x.itemsize == 2 else x.dtype
     maps = []
     for n, o, s in zip(x.shape[2:], out, scales):
         if antialias:

@@ -12,6 +12,7 @@ import numpy as np
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.kernels.bfloat16 import BF16, BFloats, rounded
 
 __all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 
@@ -34,7 +35,8 @@ def get_total_norm(
     if not arrays:
         return wrap(np.zeros((), np.float32))
     norms = np.stack([_norm(a, float(norm_type)) for a in arrays])
-    total = wrap(np.asarray(_norm(norms, float(norm_type))))
+    norm = np.asarray(_norm(norms, float(norm_type)))
+    total: Any = wrap(norm if any(a.dtype is not BF16 for a in arrays) else rounded(norm))  # type: ignore[arg-type]
     if error_if_nonfinite and not np.isfinite(total._data):
         raise RuntimeError(
             f"The total norm of order {float(norm_type)} for gradients from `parameters` is non-finite, so it cannot "
@@ -47,6 +49,8 @@ def get_total_norm(
 
 def _norm(a: Any, p: float) -> Any:
     """The p-norm of an array's elements, in its dtype."""
+    if type(a) is BFloats:
+        return BF16.type(_norm(a.wide(), p))
     flat = a.reshape(-1)
     with np.errstate(all="ignore"):
         if p == 2:
@@ -64,10 +68,15 @@ def _norm(a: Any, p: float) -> Any:
 @no_grad()
 def clip_grads_with_norm_(parameters: Any, max_norm: float, total_norm: Any, foreach: bool | None = None) -> None:
     """Multiply the gradients by max_norm / (total_norm + 1e-6), if that is less than 1."""
-    factor = np.minimum(float(max_norm) / (total_norm._data + 1e-6), 1.0)
+    total = total_norm._data
+    if total.dtype is BF16:
+        factor = np.minimum(BF16.type(max_norm / BF16.type(total.wide() + 1e-6)), 1.0)
+    else:
+        factor = np.minimum(float(max_norm) / (total + 1e-6), 1.0)
     for p in _as_list(parameters):
         if p.grad is not None:
-            np.multiply(p.grad._data, factor.astype(p.grad._data.dtype), out=p.grad._data)
+            g = p.grad._data
+            np.multiply(g, factor.astype(np.float32 if g.dtype is BF16 else g.dtype), out=g)
             written(p.grad)
 
 

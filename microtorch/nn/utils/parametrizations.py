@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Any
 
-import numpy as np
-
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.state import TensorBase
 from microtorch.functions import decompositions as linalg
@@ -14,6 +12,7 @@ from microtorch.functions.compare import allclose
 from microtorch.functions.creation import eye, zeros_like
 from microtorch.functions.random import randn
 from microtorch.functions.shape import cat
+from microtorch.kernels.bfloat16 import finfo
 from microtorch.nn import functional as F
 from microtorch.nn.modules.module import Module
 from microtorch.nn.utils import parametrize
@@ -143,7 +142,7 @@ class _OrthMaps(Enum):
 
 def _is_orthogonal(q: Any) -> bool:
     n, k = q.size(-2), q.size(-1)
-    tolerance = 10.0 * n * float(np.finfo(q._data.dtype).eps)
+    tolerance = 10.0 * n * float(finfo(q._data.dtype).eps)
     return bool(allclose(q.mT.conj() @ q, eye(k, dtype=q.dtype), atol=tolerance))
 
 

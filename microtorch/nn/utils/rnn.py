@@ -82,6 +82,10 @@ class PackedSequence(_Fields):
         """The data as float32."""
         return self.to(dtype=dtypes.float32)
 
+    def bfloat16(self) -> Self:
+        """The data as bfloat16."""
+        return self.to(dtype=dtypes.bfloat16)
+
     def half(self) -> Self:
         """The data as float16."""
         return self.to(dtype=dtypes.float16)
