@@ -308,7 +308,7 @@ class OpNode(Node):
                         if op.arithmetic and not value.ndim:  # as NumPy's scalar: formulas compute five times faster
                             value = value[()]
                     elif type(value) is float or type(value) is int:
-                        if self.shape:
+                        if op.arithmetic and self.shape:  # of other entries it may be an axis
                             value = operand(value, g)
                     elif type(value) is Packed:
                         value = value.unpack()
