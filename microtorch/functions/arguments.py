@@ -162,7 +162,9 @@ _EXPECTED = "Expected out tensor to have dtype {0}, but got {1} instead"
 _FOUND = "Found dtype {3} but expected {2}"
 _EXACT = {
     **dict.fromkeys("max min argmax argmin aminmax cummax cummin median nanmedian mode".split(), _EXPECTED),
-    **dict.fromkeys("sort msort topk kthvalue norm isin".split(), _EXPECTED),
+    **dict.fromkeys("sort msort topk kthvalue norm isin mm bmm addmm addbmm baddbmm".split(), _EXPECTED),
+    **dict.fromkeys(("dot", "vdot"), "result dtype {3} does not match input dtype {2}"),
+    **dict.fromkeys(("mv", "addmv"), "addmv input tensors must have the same dtype, but got {3}, {2}, and {2}"),
     **dict.fromkeys("clamp clamp_min clamp_max round floor ceil trunc bitwise_not".split(), _FOUND),
     **dict.fromkeys(
         ("amax", "amin"),
@@ -193,17 +195,18 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
     call = f"{name}(): " if name else ""
     if not isinstance(out, TensorBase):
         raise TypeError(f"{call}argument 'out' must be Tensor, not {type_text(out)}")
-    if out._node is not None or result._node is not None:
-        if mode.enabled:
-            raise RuntimeError(
-                f"{call}functions with out=... arguments don't support automatic differentiation, but one of the "
-                "arguments requires grad."
-            )
+    if mode.enabled and any(isinstance(t, TensorBase) and t._node is not None for t in (out, result, *inputs)):
+        raise RuntimeError(
+            f"{call}functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        )
     for a in inputs:
         if isinstance(a, TensorBase):
             if a is out and name == "kthvalue":
                 raise RuntimeError(SHARED_MEMORY)
             check_overlap(out, a)
+    if name == "matmul":  # one of these
+        name = "dot" if not result._data.ndim else "mv" if [a._data.ndim for a in inputs] == [2, 1] else "mm"
     if name in _EXACT and result._data.dtype != out._data.dtype:
         kinds = [dtypes.of[t._data.dtype] for t in (result, out)]
         raise RuntimeError(

@@ -75,21 +75,14 @@ def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Ten
         except ValueError:
             pass  # sizes that differ: the errors are below
     parts = _one_dtype(_list_of_tensors("cat", tensors))
-    first = next((p._data.ndim for p in parts if p._data.shape != (0,)), 1)
-    if first:
-        axis_of(dim, first)  # raises
-    ndim = max([p._data.ndim for p in parts])
-    for i, p in enumerate(parts):
-        if p._data.ndim != ndim:
-            if p._data.ndim == 0:
-                raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
-            if p._data.shape != (0,):
-                first = next(q._data.ndim for q in parts if q._data.shape != (0,))
-                raise RuntimeError(f"Tensors must have same number of dimensions: got {first} and {p._data.ndim}")
-            # an empty vector goes with anything
-    if ndim == 0:
-        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
-    axis = axis_of(dim, ndim)
+    dims = [p._data.ndim for p in parts]
+    if 0 in dims:
+        raise RuntimeError(f"zero-dimensional tensor (at position {dims.index(0)}) cannot be concatenated")
+    dims = [p._data.ndim for p in parts if p._data.shape != (0,)] or [1]  # an empty vector goes with anything
+    axis = axis_of(dim, dims[0])
+    for ndim in dims:
+        if ndim != dims[0]:
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {dims[0]} and {ndim}")
     try:
         result = S.cat(parts, axis)
     except ValueError:
@@ -119,13 +112,14 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
     parts = _one_dtype(_list_of_tensors("stack", tensors))
     first = parts[0]._data.shape
+    axis = axis_of(dim, len(first) + 1)
     for i, p in enumerate(parts):
         if p._data.shape != first:
             raise RuntimeError(
                 f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and "
                 f"{list(p._data.shape)} at entry {i}"
             )
-    result = S.stack(parts, axis_of(dim, len(first) + 1))
+    result = S.stack(parts, axis)
     return result if out is None else write_out(out, result)
 
 

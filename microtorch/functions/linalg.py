@@ -265,10 +265,10 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
         raise RuntimeError("both inputs should have same dtype")
     for i, j in zip(dims_a, dims_b):
         one, other = a._data.shape[i], b._data.shape[j]
-        if one == 1 and other != 1:  # broadcast: so the other is summed
-            b = P.cast(R.sum(b, (axis_of(j, n),), True), b._data.dtype)
-        elif other == 1 and one != 1:
+        if other == 1:  # broadcast: so the first is summed (by PyTorch also if it is as short)
             a = P.cast(R.sum(a, (axis_of(i, m),), True), a._data.dtype)
+        elif one == 1:
+            b = P.cast(R.sum(b, (axis_of(j, n),), True), b._data.dtype)
         elif one != other:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i} and second has "

@@ -469,7 +469,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
                         f"{p._data.shape[d]}"
                     )
         input = S.cat(parts, axis)
-    for _ in range(n):
+    for _ in range(builtins.min(n, input._data.shape[axis])):
         input = R.diff(input, axis)
     return input
 

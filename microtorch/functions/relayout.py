@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch.autograd.inplace import Invalid, _move, check_writable
+from microtorch.autograd.inplace import Invalid, check_writable
 from microtorch.autograd.modes import check_update, mode
 from microtorch.autograd.node import Leaf, OpNode, written
 from microtorch.autograd.state import Storage, TensorBase, resize, storage_of, wrap
@@ -32,7 +32,7 @@ def _relaid(self: Any, entry: Callable[..., Any], *constants: Any) -> Tensor:
     if node is not None and mode.enabled:
         new = OpNode(op, (node,), op.plan_all(op.collect((wrap(before), *constants), (data,), ())), data)
         new.storage = self._storage
-        _move(self, new)
+        self._node = new  # a retained gradient stays that of the shape before, as in PyTorch
     elif type(node) is Leaf:
         node.shape = data.shape
     return self

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.shape import clone, copy_with_gaps, empty_like
+from microtorch.kernels.strides import in_c_order, in_order, picked_order
 
 # a basic key: numbers, slices, None, ... -----------------------------------------------------------------------------
 
@@ -55,17 +56,21 @@ def places(x: Any) -> Any:
 
 
 def pick(x: Any, key: tuple[Any, ...]) -> Any:
-    """x[key], contiguous (NumPy would leave the result of x[:, rows] in another order)."""
+    """x[key], in the order in memory that PyTorch gives it (C order but for arrays of another order)."""
     at = -1
     for i, k in enumerate(key):
         if isinstance(k, np.ndarray):
             if at >= 0 or k.dtype.kind == "b":
+                out = x[key]
                 break
             at = i
     else:
-        return np.take(x, key[at], at)
-    out = x[key]
-    return out if out.flags.c_contiguous else np.ascontiguousarray(out)
+        out = np.take(x, key[at], at)
+    if in_c_order(x) and all(k.flags.c_contiguous for k in key if isinstance(k, np.ndarray)):
+        return out if out.flags.c_contiguous else np.ascontiguousarray(out)
+    if type(x) is not np.ndarray or out.ndim < 2 or not out.size:
+        return out
+    return in_order(out, picked_order(x, key, out.shape))
 
 
 def put(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> Any:

@@ -346,6 +346,8 @@ def smaller(x: Any, bound: Any) -> Any:
 def share(g: Any, x: Any, y: Any) -> Any:
     """g where x is the larger, half of it where both are equal, 0 where y is (NaN being neither)."""
     g = np.broadcast_to(g, np.broadcast_shapes(g.shape, x.shape, y.shape))
+    if x.dtype != y.dtype:  # they were compared in the result's
+        x, y = x.astype(g.dtype), y.astype(g.dtype)
     out = kept(g, ~np.less(x, y))
     equal = np.broadcast_to(np.equal(x, y), out.shape)
     if equal.any():

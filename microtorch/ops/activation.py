@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import functools
+from functools import partial
 from typing import Any
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import activation as K
+from microtorch.kernels.strides import c_order, input_order
 from microtorch.ops import pointwise as P
+
+
+def _in_one_pass(kernel: Any, formula: Any) -> Any:
+    """The formula, but of plain arrays by the kernel that computes it with all its parts at once."""
+
+    @functools.wraps(formula)
+    def either(xp: Any, *values: Any) -> Any:
+        return formula(xp, *values) if xp.recorded else kernel(*values)
+
+    return either
+
 
 # pieces of formulas: linear in g, and between their corners constant in x --------------------------------------------
 _flat = lambda xp, g: g * 0
@@ -24,10 +38,10 @@ leaky_relu_backward = op(
 # rectifiers -----------------------------------------------------------------------------------------------------------
 
 
-def _leaky_relu(name: str, grad_name: str) -> Any:
+def _leaky_relu(name: str, grad_name: str, kernel: Any = K.leaky_relu) -> Any:
     return unary(
         name,
-        K.leaky_relu,
+        kernel,
         x=lambda xp, g, x, negative_slope: xp.leaky_relu_backward(g, x, negative_slope),
         grad_name=grad_name,
     )
@@ -35,12 +49,12 @@ def _leaky_relu(name: str, grad_name: str) -> Any:
 
 leaky_relu = _leaky_relu("leaky_relu", "LeakyReluBackward0")
 leaky_relu_in_place = _leaky_relu("leaky_relu_in_place", "LeakyReluBackward1")  # PyTorch prints another name then
-rrelu_mean = _leaky_relu("rrelu_mean", "RreluWithNoiseBackward0")
+rrelu_mean = _leaky_relu("rrelu_mean", "RreluWithNoiseBackward0", c_order(K.leaky_relu))
 rrelu_mean_in_place = _leaky_relu("rrelu_mean_in_place", "RreluWithNoiseBackward1")
 prelu = op("prelu", K.prelu, inputs="x weight", grad_name="PreluKernelBackward0",
            x=lambda xp, g, x, weight: xp.where(x > 0, g, g * weight),
            weight=lambda xp, g, x: xp.where(x > 0, g * 0, g * x))  # fmt: skip
-rrelu = op("rrelu", K.rrelu, inputs="x noise", grad_name="RreluWithNoiseBackward0",
+rrelu = op("rrelu", c_order(K.rrelu), inputs="x noise", grad_name="RreluWithNoiseBackward0",
            x=lambda xp, g, noise: g * noise)  # fmt: skip
 rrelu_in_place = op("rrelu_in_place", K.rrelu, inputs="x noise", grad_name="RreluWithNoiseBackward1",
                     x=lambda xp, g, noise: g * noise)  # fmt: skip
@@ -50,24 +64,30 @@ threshold_in_place = unary("threshold_in_place", K.threshold, grad_name="Thresho
 hardtanh = unary("hardtanh", K.hardtanh, x=lambda xp, g, x, low, high: xp.between(g, x, low, high))
 hardsigmoid = unary("hardsigmoid", K.hardsigmoid, x=lambda xp, g, x: xp.between(g * K.ONE_SIXTH, x, -3, 3))
 hardswish_slope = unary("hardswish_slope", K.hardswish_slope, x=lambda xp, g, x: xp.between(g / 3, x, -3, 3))
-hardswish = unary("hardswish", K.hardswish, x=lambda xp, g, x: g * xp.hardswish_slope(x))
+hardswish = unary(
+    "hardswish", K.hardswish, x=_in_one_pass(K.hardswish_backward, lambda xp, g, x: g * xp.hardswish_slope(x))
+)
 hardshrink = unary("hardshrink", K.hardshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
 softshrink = unary("softshrink", K.softshrink, x=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
 
 # smooth ones ---------------------------------------------------------------------------------------------------------
 log_sigmoid = unary(
     "log_sigmoid",
-    K.log_sigmoid,
-    x=lambda xp, g, x: g * xp.sigmoid(-x),
+    c_order(K.log_sigmoid),
+    x=_in_one_pass(K.log_sigmoid_backward, lambda xp, g, x: g * xp.sigmoid(-x)),
     grad_name="LogSigmoidBackward0",
 )
 softplus = unary(
     "softplus",
     K.softplus,
-    x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)),
+    x=_in_one_pass(
+        K.softplus_backward,
+        lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)),
+    ),
 )
 
 
+@partial(_in_one_pass, K.elu_backward)
 def _elu_x(xp: Any, g: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     left = g * (alpha * scale * input_scale) * xp.exp(xp.clamp(x, None, 0) * input_scale)
     return xp.where(x > 0, g * scale, left)
@@ -79,11 +99,13 @@ elu_in_place = unary("elu_in_place", K.elu, x=_elu_x, grad_name="EluBackward1")
 celu_in_place = unary("celu_in_place", K.elu, x=_elu_x, grad_name="CeluBackward1")
 
 
+@partial(_in_one_pass, K.silu_backward)
 def _silu_x(xp: Any, g: Any, x: Any) -> Any:
     s = xp.sigmoid(x)
     return g * (s * (1 + x * (1 - s)))
 
 
+@partial(_in_one_pass, K.mish_backward)
 def _mish_x(xp: Any, g: Any, x: Any) -> Any:
     """With t = tanh(softplus(x)): t + x (1 - t^2) sigmoid(x)."""
     t = xp.softplus_tanh(x)
@@ -96,10 +118,19 @@ mish = unary("mish", K.mish, x=_mish_x)
 
 normal_pdf = unary("normal_pdf", K.normal_pdf, x=lambda xp, g, x, out: -g * (x * out))
 normal_cdf = unary("normal_cdf", K.normal_cdf, x=lambda xp, g, x: g * xp.normal_pdf(x))
-gelu = op("gelu", K.gelu, inputs="x", residuals=["cdf"], again=lambda xp, x: xp.normal_cdf(x),
-          joint=lambda xp, g, needs, x, cdf: [g * (cdf + x * xp.normal_pdf(x))])  # fmt: skip
 
 
+def _gelu_x(xp: Any, g: Any, needs: Any, x: Any, cdf: Any) -> list[Any]:
+    """The distribution function and x times its derivative, the density."""
+    return [g * (cdf + x * xp.normal_pdf(x)) if xp.recorded else K.gelu_backward(g, x, cdf)]
+
+
+gelu = op(
+    "gelu", input_order(K.gelu), inputs="x", residuals=["cdf"], joint=_gelu_x, again=lambda xp, x: xp.normal_cdf(x)
+)
+
+
+@partial(_in_one_pass, K.gelu_tanh_backward)
 def _gelu_tanh_x(xp: Any, g: Any, x: Any) -> Any:
     """With u = sqrt(2 / pi) (x + c x^3), t = tanh(u): (1 + t + x (1 - t^2) u') / 2."""
     square = x * x

@@ -17,6 +17,7 @@ import numpy as np
 from microtorch.autograd.state import wrap
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import decompositions as K, ldl as LDL
+from microtorch.kernels.strides import c_order
 from microtorch.ops.pointwise import constant
 
 # pieces of formulas --------------------------------------------------------------------------------------------------
@@ -185,7 +186,7 @@ def _det_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
     return conj(xp, xp.solve(adjoint(xp, x), diagonal, True, False))
 
 
-det = unary("det", lambda x: np.linalg.det(x), x=_det_x, grad_name="LinalgDetBackward0")
+det = unary("det", c_order(lambda x: np.linalg.det(x)), x=_det_x, grad_name="LinalgDetBackward0")
 
 
 def _slogdet_x(xp: Any, g: Any, x: Any, out0: Any) -> Any:
@@ -207,7 +208,7 @@ def _slogdet_x(xp: Any, g: Any, x: Any, out0: Any) -> Any:
     return conj(xp, xp.solve(adjoint(xp, x), diagonal, True, False))
 
 
-slogdet = op("slogdet", K.slogdet, inputs="x", outputs=2, x=_slogdet_x, grad_name="LinalgSlogdetBackward0")
+slogdet = op("slogdet", c_order(K.slogdet, 2), inputs="x", outputs=2, x=_slogdet_x, grad_name="LinalgSlogdetBackward0")
 
 # Cholesky, LU, QR ----------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from microtorch.autograd.table import Call, op, unary
 from microtorch.kernels import batch_norm as KB, norm as K, reduce as KR
+from microtorch.kernels.strides import c_order, suggested_format
 from microtorch.ops.reduce import _norm_x
 
 
@@ -45,6 +46,25 @@ def _layer_norm_again(xp: Any, x: Any, shape: Any, eps: float) -> tuple[Any, Any
 layer_norm = op("layer_norm", K.layer_norm, inputs="x weight bias", joint=_layer_norm, residuals=["mean", "rstd"],
                 again=_layer_norm_again, grad_name="NativeLayerNormBackward0")  # fmt: skip
 
+# rms norm ------------------------------------------------------------------------------------------------------------
+
+
+def _inner(x: Any, shape: Any) -> tuple[int, ...]:
+    return tuple(range(len(x.shape) - len(shape), len(x.shape)))
+
+
+def _rms_norm(xp: Any, g: Any, needs: Any, x: Any, weight: Any, shape: Any, rstd: Any) -> list[Any]:
+    """With h = x rstd and u = g weight: (u - h mean(u h)) rstd."""
+    if not xp.recorded:
+        return K.rms_norm_backward(g, needs, x, weight, shape, rstd)
+    h, u = x * rstd, g if weight is None else g * weight
+    return [(u - h * xp.mean(u * h, _inner(x, shape), True)) * rstd, xp.sum_to(g * h, shape)]
+
+
+rms_norm = op("rms_norm", K.rms_norm, inputs="x weight", joint=_rms_norm, residuals=["rstd"], grad_name="MulBackward0",
+              again=lambda xp, x, shape, eps:
+                  xp.rsqrt(xp.mean(x * x, _inner(x, shape), True) + eps))  # fmt: skip
+
 # group norm ----------------------------------------------------------------------------------------------------------
 
 
@@ -71,8 +91,8 @@ def _group_norm_again(xp: Any, x: Any, groups: int, eps: float) -> tuple[Any, An
     return _statistics(xp, xp.reshape(x, _grouped(x, groups)), (1,), eps)
 
 
-group_norm = op("group_norm", KB.group_norm, inputs="x weight bias", joint=_group_norm, residuals=["mean", "rstd"],
-                again=_group_norm_again, grad_name="NativeGroupNormBackward0")  # fmt: skip
+group_norm = op("group_norm", suggested_format(KB.group_norm), inputs="x weight bias", joint=_group_norm,
+                residuals=["mean", "rstd"], again=_group_norm_again, grad_name="NativeGroupNormBackward0")  # fmt: skip
 
 # batch norm ----------------------------------------------------------------------------------------------------------
 
@@ -106,8 +126,9 @@ def _batch_norm_again(
     return xp.reshape(running_mean, by_channel), xp.rsqrt(xp.reshape(running_var, by_channel) + eps)
 
 
-batch_norm = op("batch_norm", KB.batch_norm, inputs="x weight bias running_mean running_var", joint=_batch_norm,
-                residuals=["mean", "rstd"], again=_batch_norm_again, grad_name="NativeBatchNormBackward0")  # fmt: skip
+batch_norm = op("batch_norm", suggested_format(KB.batch_norm), inputs="x weight bias running_mean running_var",
+                joint=_batch_norm, residuals=["mean", "rstd"], again=_batch_norm_again,
+                grad_name="NativeBatchNormBackward0")  # fmt: skip
 
 
 # the same with the statistics as further results --------------------------------------
@@ -156,7 +177,7 @@ def _native_batch_norm(
 
 
 def _native(name: str, inputs: str, kernel: Any, shape: Any, joint: Any, again: Any, grad_name: str) -> Call:
-    return op(name, _shown(kernel, shape), inputs=inputs, outputs=3, joint=joint, again=again,
+    return op(name, suggested_format(_shown(kernel, shape)), inputs=inputs, outputs=3, joint=joint, again=again,
               residuals=["mean", "rstd"], grad_name=grad_name)  # fmt: skip
 
 
@@ -176,11 +197,11 @@ native_batch_norm = _native(
 
 
 # distances: vector_norm under the names that PyTorch prints -----------------------------------------------------------
-p_norm = unary("p_norm", KR.vector_norm, x=_norm_x, grad_name="NormBackward1")
+p_norm = unary("p_norm", c_order(KR.vector_norm), x=_norm_x, grad_name="NormBackward1")
 
 
 def _pdist_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: bool) -> Any:
     return x * 0 if ord == 0 else _norm_x(xp, g, x, out, ord, axis, keepdims)
 
 
-pdist = unary("pdist", KR.vector_norm, x=_pdist_x, grad_name="PdistBackward0")
+pdist = unary("pdist", c_order(KR.vector_norm), x=_pdist_x, grad_name="PdistBackward0")

@@ -15,7 +15,8 @@ import numpy as np
 
 from microtorch.autograd.table import arrays, binary, locally_constant, op, tensors, unary, view
 from microtorch.kernels import pointwise as K, select
-from microtorch.kernels.shape import clone as copied, contiguous as contiguous_result
+from microtorch.kernels.shape import clone as copied
+from microtorch.kernels.strides import c_order, input_order
 
 arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
 tensors.is_complex = lambda x: x._data.dtype.kind == "c"  # type: ignore[attr-defined]
@@ -154,7 +155,7 @@ def _number_pow(xp: Any, g: Any, x: Any, out: Any, base: Any) -> Any:
     return g * (out * (math.log(base) if base > 0 else math.nan))
 
 
-number_pow = unary("number_pow", contiguous_result(lambda x, base: K.number_power(x, base)), x=_number_pow,
+number_pow = unary("number_pow", c_order(lambda x, base: K.number_power(x, base)), x=_number_pow,
                    grad_name="PowBackward2")  # fmt: skip
 
 # exponentials and roots ----------------------------------------------------------------------------------------------
@@ -284,6 +285,12 @@ def _sgn_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
 sgn = unary("sgn", K.sgn, x=_sgn_x)
 abs = unary("abs", K.absolute, x=lambda xp, g, x: g * xp.conj(xp.sgn(x)) if xp.is_complex(x) else g * xp.sign(x))
 
+
+def _at_least(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """x >= y, compared in the result's dtype, as the forward pass did."""
+    return _as_kind(xp, x, g) >= _as_kind(xp, y, g)
+
+
 # extremes, rounding, replacing ----------------------------------------------------------------------------------------
 share = op(
     "share", K.share, inputs="g x y", g=lambda xp, g, x, y: xp.share(g, x, y), x=locally_constant, y=locally_constant
@@ -295,11 +302,11 @@ minimum = binary(
     "minimum", np.minimum, x=lambda xp, g, x, y: xp.share(g, y, x), y=lambda xp, g, x, y: xp.share(g, x, y)
 )
 fmax = binary("fmax", K.refusing_both("c", "fmax_cpu", lambda x, y: np.fmax(y, x)),  # (of 0 and -0 the first)
-              x=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), g, 0),
-              y=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), 0, g))  # fmt: skip
+              x=lambda xp, g, x, y: xp.where(_at_least(xp, g, x, y) | xp.isnan(y), g, 0),
+              y=lambda xp, g, x, y: xp.where(_at_least(xp, g, x, y) | xp.isnan(y), 0, g))  # fmt: skip
 fmin = binary("fmin", K.refusing_both("c", "fmin_cpu", lambda x, y: np.fmin(y, x)),
-              x=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), g, 0),
-              y=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), 0, g))  # fmt: skip
+              x=lambda xp, g, x, y: xp.where(_at_least(xp, g, y, x) | xp.isnan(y), g, 0),
+              y=lambda xp, g, x, y: xp.where(_at_least(xp, g, y, x) | xp.isnan(y), 0, g))  # fmt: skip
 
 
 def _inside(xp: Any, x: Any, low: Any, high: Any) -> Any:
@@ -329,15 +336,15 @@ clamp_min_tensor = binary(
     "clamp_min_tensor",
     K.refusing_both("c", "maximum_cpu", np.maximum),
     grad_name="ClampMinBackward1",
-    x=lambda xp, g, x, y: xp.where(x >= y, g, 0),
-    y=lambda xp, g, x, y: xp.where(x < y, g, 0),
+    x=lambda xp, g, x, y: xp.where(_at_least(xp, g, x, y), g, 0),
+    y=lambda xp, g, x, y: xp.where(_as_kind(xp, x, g) < _as_kind(xp, y, g), g, 0),
 )
 clamp_max_tensor = binary(
     "clamp_max_tensor",
     K.refusing_both("c", "minimum_cpu", np.minimum),
     grad_name="ClampMaxBackward1",
-    x=lambda xp, g, x, y: xp.where(x <= y, g, 0),
-    y=lambda xp, g, x, y: xp.where(x > y, g, 0),
+    x=lambda xp, g, x, y: xp.where(_at_least(xp, g, y, x), g, 0),
+    y=lambda xp, g, x, y: xp.where(_as_kind(xp, x, g) > _as_kind(xp, y, g), g, 0),
 )
 where = op("where", select.where, inputs="condition x y",
            x=lambda xp, g, condition: xp.where(condition, g, 0),
@@ -406,5 +413,5 @@ isinf = unary("isinf", np.isinf)
 isfinite = unary("isfinite", np.isfinite)
 isposinf = unary("isposinf", K.infinite("isposinf", math.inf))
 isneginf = unary("isneginf", K.infinite("isneginf", -math.inf))
-isreal = unary("isreal", np.isreal)
+isreal = unary("isreal", input_order(np.isreal))
 signbit = unary("signbit", K.signbit)

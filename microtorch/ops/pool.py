@@ -7,6 +7,7 @@ from typing import Any
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import pool as K, reduce as KR
+from microtorch.kernels.strides import image_format, suggested_format
 
 # maxima: the tap of each window's largest element is kept, one byte each ---------------------------------------------
 max_pool_backward = unary("max_pool_backward", K.max_pool_backward,
@@ -23,10 +24,11 @@ def _max_pool_x(xp: Any, g: Any, x_shape: Any, tap: Any, kernel: Any, stride: An
 
 def _max_pool(name: str, grad_name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The entries for one number of dimensions: values alone, and with their places."""
-    values = op(name, K.max_pool, inputs="x", residuals=["tap"], grad_name=grad_name, x=_max_pool_x)
+    lay = image_format if name == "max_pool1d" else suggested_format
+    values = op(name, lay(K.max_pool), inputs="x", residuals=["tap"], grad_name=grad_name, x=_max_pool_x)
     both = op(
         f"{name}_with_indices",
-        K.max_pool_with_indices,
+        lay(K.max_pool_with_indices, 2),
         inputs="x",
         outputs=2,
         residuals=["tap"],
@@ -46,8 +48,9 @@ put_flat = unary("put_flat", K.put_flat, x=lambda xp, g, index: xp.take_flat(g, 
 
 
 def _adaptive_max_pool(name: str, grad_name: str) -> Callable[..., Any]:
-    return op(name, lambda x, out: (lambda v, i: (v, i, i))(*K.adaptive_max_pool(x, out)), inputs="x", outputs=2,
-              residuals=["places"], grad_name=grad_name,
+    lay = image_format if name == "adaptive_max_pool1d" else suggested_format
+    return op(name, lay(lambda x, out: (lambda v, i: (v, i, i))(*K.adaptive_max_pool(x, out)), 2), inputs="x",
+              outputs=2, residuals=["places"], grad_name=grad_name,
               x=lambda xp, g, x_shape, places: xp.put_flat(g, x_shape, places))  # fmt: skip
 
 
@@ -71,7 +74,7 @@ adaptive_max_pool3d = _adaptive_max_pool("adaptive_max_pool3d", "AdaptiveMaxPool
 
 
 def _unpool(name: str, grad_name: str) -> Callable[..., Any]:
-    return unary(name, K.unpool, x=lambda xp, g, index: xp.take_flat(g, index), grad_name=grad_name)
+    return unary(name, suggested_format(K.unpool), x=lambda xp, g, index: xp.take_flat(g, index), grad_name=grad_name)
 
 
 max_unpool1d = _unpool("max_unpool1d", "SqueezeBackward1")
@@ -91,7 +94,7 @@ avg_pool_backward = unary(
 def _avg_pool(name: str, grad_name: str) -> Callable[..., Any]:
     return unary(
         name,
-        K.avg_pool,
+        (image_format if name == "avg_pool1d" else suggested_format)(K.avg_pool),
         grad_name=grad_name,
         x=lambda xp, g, x_shape, kernel, stride, padding, ceil_mode, count_padding, override: xp.avg_pool_backward(
             g, x_shape, kernel, stride, padding, ceil_mode, count_padding, override
@@ -109,7 +112,8 @@ map_axes = unary("map_axes", K.map_axes, x=lambda xp, g, maps: xp.map_axes_backw
 
 
 def _mapping(name: str, grad_name: str) -> Callable[..., Any]:
-    return unary(name, K.map_axes, x=lambda xp, g, maps: xp.map_axes_backward(g, maps), grad_name=grad_name)
+    lay = image_format if name == "adaptive_avg_pool1d" else suggested_format
+    return unary(name, lay(K.map_axes), x=lambda xp, g, maps: xp.map_axes_backward(g, maps), grad_name=grad_name)
 
 
 adaptive_avg_pool1d = _mapping("adaptive_avg_pool1d", "SqueezeBackward1")
@@ -118,7 +122,8 @@ adaptive_avg_pool3d = _mapping("adaptive_avg_pool3d", "AdaptiveAvgPool3DBackward
 
 
 def _mean_of_axes(name: str, grad_name: str) -> Callable[..., Any]:
-    return unary(name, KR.mean, grad_name=grad_name,
+    lay = image_format if name == "mean_of_axis" else suggested_format
+    return unary(name, lay(KR.mean), grad_name=grad_name,
                  x=lambda xp, g, x_shape, axis, keepdims:
                      xp.spread(g / KR.count(x_shape, axis), x_shape, axis, keepdims))  # fmt: skip
 

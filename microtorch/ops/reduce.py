@@ -33,8 +33,11 @@ def _sum_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
 
 
 def _mean_x(xp: Any, g: Any, x_shape: Any, axis: Any, keepdims: bool) -> Any:
-    n = K.count(x_shape, axis)
-    return xp.spread(g / n if n else g * math.nan, x_shape, axis, keepdims)
+    """Recorded, the division comes last: a gradient that a program gets can then be written in place."""
+    n = K.count(x_shape, axis) or math.nan
+    if xp.recorded:
+        return xp.over_number(xp.spread(g, x_shape, axis, keepdims), n)
+    return xp.spread(g / n, x_shape, axis, keepdims)
 
 
 sum = unary("sum", c_order(K.sum), x=_sum_x, grad_name="SumBackward1")
@@ -53,7 +56,7 @@ mean = unary("mean", c_order(K.mean), x=_mean_x, grad_name="MeanBackward1")
 mean_all = unary(
     "mean_all",
     K.mean,
-    x=lambda xp, g, x_shape: xp.spread(g / (math.prod(x_shape) or math.nan), x_shape, None, True),
+    x=lambda xp, g, x_shape: _mean_x(xp, g, x_shape, None, True),
     grad_name="MeanBackward0",
 )
 count_nonzero = unary("count_nonzero", c_order(K.count_nonzero))

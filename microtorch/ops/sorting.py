@@ -6,6 +6,7 @@ from typing import Any
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import sorting as K
+from microtorch.kernels.strides import c_order, input_order
 from microtorch.ops.pointwise import constant, not_implemented
 from microtorch.ops.reduce import _extreme_of_all, _taken_x
 
@@ -19,7 +20,7 @@ def _moved_x(xp: Any, g: Any, x_shape: Any, axis: int, out1: Any) -> Any:
     return xp.put_along(g, x_shape, axis, constant(out1))
 
 
-sort = op("sort", lambda x, axis, descending: K.sort(x, axis, descending), inputs="x", outputs=2, x=_moved_x)
+sort = op("sort", input_order(K.sort, 2), inputs="x", outputs=2, x=_moved_x)
 topk = op(
     "topk",
     lambda x, k, axis, largest, in_order: K.topk(x, k, axis, largest, in_order),
@@ -27,17 +28,17 @@ topk = op(
     outputs=2,
     x=_moved_x,
 )
-argsort = unary("argsort", K.argsort)
-kthvalue = op("kthvalue", K.kthvalue, inputs="x", outputs=2, x=_taken_x)
-median = op("median", lambda x, axis, keepdims: K.median(x, axis, keepdims, False), inputs="x", outputs=2,
+argsort = unary("argsort", input_order(K.argsort))
+kthvalue = op("kthvalue", c_order(K.kthvalue, 2), inputs="x", outputs=2, x=_taken_x)
+median = op("median", c_order(lambda x, axis, keepdims: K.median(x, axis, keepdims, False), 2), inputs="x", outputs=2,
             grad_name="MedianBackward1", x=_taken_x)  # fmt: skip
-nanmedian = op("nanmedian", lambda x, axis, keepdims: K.median(x, axis, keepdims, True), inputs="x", outputs=2,
-               grad_name="NanmedianBackward1", x=_taken_x)  # fmt: skip
+nanmedian = op("nanmedian", c_order(lambda x, axis, keepdims: K.median(x, axis, keepdims, True), 2), inputs="x",
+               outputs=2, grad_name="NanmedianBackward1", x=_taken_x)  # fmt: skip
 median_all = unary("median_all", lambda x: K.median_all(x, False), x=_extreme_of_all, grad_name="MedianBackward0")
 nanmedian_all = unary(
     "nanmedian_all", lambda x: K.median_all(x, True), x=_extreme_of_all, grad_name="NanmedianBackward0"
 )
-mode = op("mode", K.mode, inputs="x", outputs=2, x=_taken_x)
+mode = op("mode", c_order(K.mode, 2), inputs="x", outputs=2, x=_taken_x)
 unique = op("unique", K.unique, inputs="x", outputs=3, grad_name="Unique2Backward0", x=not_implemented("_unique2"))
 unique_dim = op("unique_dim", lambda x, axis: K.unique(x, axis), inputs="x", outputs=3, x=not_implemented("unique_dim"))
 unique_consecutive = op(

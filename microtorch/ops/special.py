@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from microtorch.autograd.state import wrap
 from microtorch.autograd.table import binary, op, unary
 from microtorch.kernels import bessel as B, gamma as G, special as K
+from microtorch.kernels.bfloat16 import finfo
 from microtorch.kernels.pointwise import refusing
 from microtorch.kernels.shape import in_memory_order
+from microtorch.kernels.strides import input_order
 from microtorch.ops.pointwise import constant, not_implemented
 
 
@@ -65,7 +65,9 @@ def _mvlgamma_x(xp: Any, g: Any, x: Any, p: int) -> Any:
 
 mvlgamma = unary("mvlgamma", G.mvlgamma, x=_mvlgamma_x)
 digamma = unary("digamma", of_reals(G.digamma, "digamma"), to_float=True, x=lambda xp, g, x: g * xp.polygamma(x, 1))
-polygamma = unary("polygamma", G.polygamma, to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1))
+polygamma = unary(
+    "polygamma", input_order(G.polygamma), to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1)
+)
 zeta = binary(
     "zeta", G.zeta, to_float=True, grad_name="SpecialZetaBackward0", y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y))
 )
@@ -105,7 +107,7 @@ def _i1e_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
 
 
 def _eps(x: Any) -> float:
-    return float(np.finfo(constant(x).dtype).eps)
+    return float(finfo(constant(x).dtype).eps)
 
 
 i1 = unary("i1", of_reals(B.i1, "i1_cpu"), to_float=True, grad_name="SpecialI1Backward0", x=_i1_x)

@@ -130,6 +130,8 @@ col2im = unary(
     x=lambda xp, g, kernel, dilation, padding, stride: xp.im2col(g, kernel, dilation, padding, stride),
 )
 pixel_shuffle = unary("pixel_shuffle", suggested_format(K.pixel_shuffle), x=lambda xp, g, r: xp.pixel_unshuffle(g, r))
-pixel_unshuffle = unary("pixel_unshuffle", suggested_format(K.pixel_unshuffle), x=lambda xp, g, r: xp.pixel_shuffle(g, r))
+pixel_unshuffle = unary(
+    "pixel_unshuffle", suggested_format(K.pixel_unshuffle), x=lambda xp, g, r: xp.pixel_shuffle(g, r)
+)
 channel_shuffle = unary("channel_shuffle", suggested_format(K.channel_shuffle),
                         x=lambda xp, g, x_shape, groups: xp.channel_shuffle(g, x_shape[1] // groups))  # fmt: skip

@@ -168,6 +168,10 @@ class Grammar:
                 parts.append("...")
         return ", ".join(parts)
 
+    def distinct(self, x: str) -> bool:
+        """True if no two elements are equal: which of equal ones topk takes, PyTorch leaves open."""
+        return len(self.world[x].detach().unique()) == self.world[x].numel()
+
     def literal(self, shape: tuple[int, ...], dtype: str) -> str:
         """A new tensor written out."""
         rng, n = self.rng, math.prod(shape)
@@ -266,6 +270,7 @@ class Grammar:
             elif name in ("cummax", "cummin"):
                 made = f"torch.{name}({x}, {axis}){self.one(['[0]', '.values', '.indices'])}"
             elif name in ("sort", "median"):
+                x = f"{x}.clone()" if 0 in self.world[x].stride() else x  # PyTorch's median reads beyond stretched ones
                 made = (
                     f"torch.{name}({x}, {axis})[0]" if self.chance(0.7) else f"{x}.{name}()" + "[0]" * (name == "sort")
                 )
@@ -287,9 +292,10 @@ class Grammar:
                 made = f"{x}.{name}({axis}{keep})" if self.chance(0.7) else f"{x}.{name}()"
         else:
             made = self.one([
+                f"torch.topk({x}, {self.one([1, 1, 2])}, {axis}).values" if self.distinct(x) else f"torch.softmax({x}, {axis})",
                 f"torch.softmax({x}, {axis})", f"{x}.log_softmax({axis})", f"torch.count_nonzero({x}, {axis})", f"torch.count_nonzero({x})",
-                f"torch.topk({x}, {self.one([1, 1, 2])}, {axis}).values", f"torch.aminmax({x}).min", f"torch.aminmax({x}, dim={axis}{keep}).max",
-                f"torch.std_mean({x}, {axis})[1]", f"torch.var_mean({x}, {axis})[0]", f"torch.kthvalue({x}, 1, {axis}).values", f"{x}.diff(dim={axis})",
+                f"torch.aminmax({x}).min", f"torch.aminmax({x}, dim={axis}{keep}).max",
+                f"torch.std_mean({x}, {axis})[1]", f"torch.var_mean({x}, {axis})[0]", f"torch.kthvalue({x}, 1, {axis}).values" if self.distinct(x) else f"{x}.diff(dim={axis})", f"{x}.diff(dim={axis})",
                 f"torch.cumulative_trapezoid({x}, dim={axis})", f"{x}.detach().unique()",
                 f"torch.bincount({x}.reshape(-1))", f"torch.trace({x})", f"torch.renorm({x}, 2, {axis}, 1.0)",
                 f"torch.quantile({x}, 0.5, {axis})", f"torch.softmax({x}, {axis}, dtype=torch.float64)", f"torch.nanmedian({x})",
@@ -434,7 +440,7 @@ class Grammar:
             f"{x}.scatter{end}({axis}, {where}, {self.number(x)})", f"{x}.scatter_add{end}({axis}, {where}, {source})",
             f"{x}.index_add{end}({axis}, {index}, {source}{self.one(['', ', alpha=2'])})", f"{x}.index_copy{end}({axis}, {index}, {source})",
             f"{x}.index_fill{end}({axis}, {index}, {self.number(x)})", f"{x}.masked_fill{end}({mask}, {self.number(x)})", f"{x}.masked_fill{end}({mask}, torch.tensor({self.number(x)}))",
-            f"{x}.masked_scatter{end}({mask}, {self.literal((64,), self.dtype(x)) if math.prod(shape) <= 64 else x})",
+            f"{x}.masked_scatter{end}({mask}, {self.literal((64,), self.dtype(x)) if math.prod(shape) <= 64 else f'{x}.clone()'})",
             f"{x}.scatter_reduce{end}({axis}, {where}, {source}, '{reduce}'{include})", f"{x}.index_reduce{end}({axis}, {index}, {source}, '{reduce if reduce != 'sum' else 'amax'}'{include})",
             f"{x}.index_put{end}(({self.indices((2,), shape[0])},), {self.literal((), self.dtype(x))}, accumulate=True)" if shape and shape[0] else f"{x}.masked_fill{end}({mask}, 1)",
         ]))  # fmt: skip

@@ -13,6 +13,8 @@ from microtorch.autograd.state import wrap
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.shape import select
 from microtorch.kernels.batched import level_of
+from microtorch.kernels.bfloat16 import computed
+from microtorch.kernels.strides import channels_last
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.nn.functional.pooling import mean_over_channels
 from microtorch.ops import norm as N, pointwise as P, reduce as R, shape as S
@@ -85,8 +87,12 @@ def rms_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, ep
     ndim = input._data.ndim
     axes = tuple(range(ndim - len(shape), ndim))
     if eps is None:
-        eps = float(np.finfo(np.float32 if input._data.dtype == np.float16 else input._data.dtype).eps)
-    wide = P.cast(input, np.dtype(np.float32)) if input._data.dtype == np.float16 else input
+        eps = float(np.finfo(np.float32 if input._data.itemsize == 2 else input._data.dtype).eps)
+    if not input._data.flags.c_contiguous and not channels_last(input._data):
+        input = P.contiguous(input)
+    if input._data.flags.c_contiguous and input._data.dtype in (np.float32, np.float64):
+        return N.rms_norm(input, weight, shape, eps)
+    wide = P.cast(input, np.dtype(np.float32)) if input._data.itemsize == 2 else input
     out = P.mul(wide, P.rsqrt(P.add(R.mean(P.square(wide), axes, True), eps)))
     if wide is not input:
         out = P.cast(out, input._data.dtype)
@@ -216,7 +222,7 @@ def normalized_by_instance(
     if use_input_stats:
         for running, values in ((running_mean, mean), (running_var, var)):
             if values is not None:
-                running._data[...] = values._data.reshape(n, c).mean(0)
+                running._data[...] = computed(np.mean, values._data.reshape(n, c), 0)
                 written(running)
     return S.reshape(out, x.shape)
 

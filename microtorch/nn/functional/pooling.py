@@ -206,9 +206,12 @@ def _max_pool(
     if x.dtype.kind not in "fiu" or (count == 1 and x.dtype.kind != "f"):
         raise not_implemented("max_pool1d_impl" if count == 1 else name, input)
     entry = _MAX[count][bool(return_indices)]
-    if x.ndim == count + 2:
-        return entry(input, *windows, ceil_mode)
-    return _batched(input, count, lambda t: entry(t, *windows, ceil_mode))
+    if x.ndim != count + 2:
+        return _batched(input, count, lambda t: entry(t, *windows, ceil_mode))
+    result = entry(input, *windows, ceil_mode)
+    if count == 1 and not return_indices and result._node is None and not result._data.flags.c_contiguous:
+        return P.contiguous(result)  # PyTorch takes another way where nothing is recorded
+    return result
 
 
 def max_pool1d(
