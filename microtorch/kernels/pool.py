@@ -7,10 +7,13 @@ instead of kh * kw. A *tap* is one place of the window; taps are numbered row by
 from __future__ import annotations
 
 import functools
+import itertools
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from microtorch.kernels import threads, twins
 
 Ints = tuple[int, ...]
 
@@ -52,6 +55,10 @@ def _taps(x: Any, axis: int, out: int, kernel: int, stride: int, dilation: int) 
 def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> tuple[Any, Any]:
     """The largest element of each window, and the number of its tap (the first of equal ones; NaN is largest)."""
     out = output_size(x.shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
+    if (fast := _compiled(x, kernel)) is not None:
+        geometry = _planes(x.shape[-len(kernel) :], kernel, stride, padding, dilation, out)
+        if geometry.filled:
+            return _max_pool_compiled(fast, x, geometry, out)
     wide = _padded(x, out, kernel, stride, padding, dilation, _lowest(x.dtype))
     best, code = _max_taps(wide, out, kernel, stride, dilation, False)
     if x.dtype.kind == "f" and best.size and np.isnan(np.maximum.reduce(best, None)):
@@ -59,6 +66,55 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
     if any(padding) and best.size and not np.minimum.reduce(best, None) > _lowest(x.dtype):  # or NaN
         code = _inside(code, kernel, stride, padding, dilation)
     return (best.copy() if best.base is not None or best is x else best), code
+
+
+class _Planes(NamedTuple):
+    """Windows in two dimensions (one gets a first one of size 1), as compiled twins take them."""
+
+    size: Ints
+    kernel: Ints
+    stride: Ints
+    padding: Ints
+    dilation: Ints
+    out: Ints
+    filled: bool  # each window has an element
+    pieces: Any  # rows of windows that begin alike: the first one, how many, the first tap inside and the end
+
+
+@functools.lru_cache(maxsize=256)
+def _planes(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints) -> _Planes:
+    wide = [(f,) * (2 - len(v)) + tuple(v) for v, f in zip((size, kernel, stride, padding, dilation, out), _FILLING)]
+    filled = all(any(0 <= i * s - p + t * d < n for t in range(k)) for n, k, s, p, d, o in zip(*wide) for i in range(o))
+    pieces = []
+    n, k, s, p, d, o = (v[0] for v in wide)
+    inside = [[t for t in range(k) if 0 <= m * s - p + t * d < n] for m in range(o)]
+    for taps, rows in itertools.groupby(range(o), key=lambda m: inside[m]):
+        lines = list(rows)
+        pieces.append((lines[0], len(lines), taps[0] if taps else 0, taps[-1] + 1 if taps else 0))
+    return _Planes(*wide, filled, np.array(pieces))
+
+
+_FILLING = (1, 1, 1, 0, 1, 1)
+
+
+def _compiled(x: Any, kernel: Ints) -> Any:
+    """The compiled twins, if they take this: up to two dimensions of float32 or float64, up to 256 taps."""
+    if x.size < twins.least or not x.size or x.dtype.char not in "fd" or len(kernel) > 2 or math.prod(kernel) > 256:
+        return None
+    return twins.of("pool")
+
+
+def _max_pool_compiled(fast: Any, x: Any, windows: _Planes, out: Ints) -> tuple[Any, Any]:
+    shape = (*x.shape[: x.ndim - len(out)], *out)
+    best, code = np.empty(shape, x.dtype), np.empty(shape, np.uint8)
+    planes = np.arange(math.prod(shape[: -len(out)]))
+    flat, values, taps = np.ascontiguousarray(x).reshape(-1), best.reshape(-1), code.reshape(-1)
+
+    def work(part: Any) -> None:
+        fast.max_pool(part, flat, *windows[:6], windows.pieces, values, taps)
+
+    threads.split(work, len(planes), planes)
+    return best, code
 
 
 def _inside(code: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
@@ -118,6 +174,20 @@ def _largest(values: list[Any], codes: list[Any] | None, base: int, code_type: A
 
 def max_pool_backward(g: Any, shape: Ints, tap: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
     """Zeros of `shape` with g added where the windows' largest elements are."""
+    if g.size and tap.dtype == np.uint8 and (fast := _compiled(g, kernel)) is not None:
+        size, out = shape[-len(kernel) :], np.empty(shape, g.dtype)
+        windows = _planes(size, kernel, stride, padding, dilation, g.shape[-len(kernel) :])
+        offsets = _geometry(windows.out, windows.size, *windows[1:5])[1]
+        planes = np.arange(math.prod(shape[: -len(kernel)]))
+        flat, code, to = np.ascontiguousarray(g).reshape(-1), np.ascontiguousarray(tap).reshape(-1), out.reshape(-1)
+
+        def work(part: Any) -> None:
+            fast.max_pool_backward(
+                part, flat, windows.size, windows.stride, windows.padding, windows.out, code, offsets, to
+            )  # fmt: skip
+
+        threads.split(work, len(planes), planes)
+        return out
     index = places(tap, shape[-len(kernel) :], kernel, stride, padding, dilation)
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation))  # windows do not overlap
     return put_flat(g, shape, index, apart)

@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba.core import types
 
 from microtorch.kernels.compiled.vectors import (
+    Edged,
     Loop,
     first_lanes,
     instructions,
@@ -18,38 +19,12 @@ from microtorch.kernels.compiled.vectors import (
     multiply_add,
     number,
     pointer_to,
-    shuffled,
     splat,
     store_spread,
     vector_of,
 )
 
 __all__ = ["slide", "slide_dots"]
-
-
-class _Edged:
-    """Elements row[column + lane * step] of a row of some width, zero where that is outside; step is 1 or 2."""
-
-    def __init__(self, builder: Any, column: Any, step: int, width: Any, vector: Any, bits: int) -> None:
-        self.builder, self.vector, self.bits = builder, vector, bits
-        size, short = vector.count, ir.IntType(32)
-        ramp = ir.Constant(ir.VectorType(short, size), list(range(size)))
-        bound = splat(builder, builder.trunc(width, short), ramp.type)
-        self.columns = [builder.add(column, number(half * size)) for half in range(step)]
-        self.masks = []
-        for at in self.columns:
-            places = builder.add(ramp, splat(builder, builder.trunc(at, short), ramp.type))
-            self.masks.append(builder.icmp_unsigned("<", places, bound))  # unsigned: what is negative is large
-
-    def load(self, row: Any) -> Any:
-        builder = self.builder
-        parts = [
-            masked_load(builder, builder.gep(row, [at]), mask, self.vector, self.bits)
-            for at, mask in zip(self.columns, self.masks)
-        ]
-        if len(parts) == 1:
-            return parts[0]
-        return shuffled(builder, parts[0], parts[1], list(range(0, 2 * self.vector.count, 2)))
 
 
 @instructions
@@ -84,10 +59,10 @@ def slide(
         at = builder.mul(loop.at, number(vector.count))
         start = builder.add(first, builder.mul(at, number(stride)))
 
-        def edged(t: Any) -> _Edged:
-            return _Edged(builder, builder.add(start, builder.mul(t, between)), stride, limit, vector, bits)
+        def edged(t: Any) -> Edged:
+            return Edged(builder, builder.add(start, builder.mul(t, between)), stride, limit, vector, bits)
 
-        def added_tap(element: _Edged, row: Any, factor_row: Any, t: Any, total: Any) -> Any:
+        def added_tap(element: Edged, row: Any, factor_row: Any, t: Any, total: Any) -> Any:
             factor = builder.load(builder.gep(factor_row, [builder.mul(t, w_along)]))
             return multiply_add(builder, element.load(row), splat(builder, factor, vector), total)
 
@@ -149,7 +124,7 @@ def slide_dots(
         mask = first_lanes(builder, builder.sub(length, at), vector)
         start = builder.add(first, builder.mul(at, number(stride)))
         columns_at = [builder.add(start, builder.mul(number(t), between)) for t in range(taps)]
-        elements = [_Edged(builder, c, stride, limit, vector, bits) for c in columns_at]
+        elements = [Edged(builder, c, stride, limit, vector, bits) for c in columns_at]
         down = Loop(builder, n_rows, along.values)
         place = builder.add(builder.mul(down.at, g_down), at)
         held = masked_load(builder, builder.gep(left, [place]), mask, vector, bits)

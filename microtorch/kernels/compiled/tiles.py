@@ -29,7 +29,7 @@ from microtorch.kernels.compiled.vectors import (
     vector_of,
 )
 
-__all__ = ["dots", "give", "poke", "products", "take"]
+__all__ = ["dots", "give", "peek", "poke", "products", "take"]
 
 
 @instructions
@@ -222,8 +222,18 @@ def give(
 
 
 @instructions
+def peek(typing: Any, array: Any, at: Any) -> tuple[Any, Callable[..., Any]]:
+    """array[at] for an index that is known to be one: no negative ones, so that loops of it are vectorised."""
+
+    def build(context: Any, builder: Any, _: Any, args: Any) -> Any:
+        return builder.load(pointer_to(context, builder, array, *args))
+
+    return array.dtype(array, types.intp), build
+
+
+@instructions
 def poke(typing: Any, array: Any, at: Any, value: Any) -> tuple[Any, Callable[..., Any]]:
-    """array[at] = value for an index that is known to be one: no negative ones, so that loops of it are vectorised."""
+    """array[at] = value, as `peek`."""
 
     def build(context: Any, builder: Any, _: Any, args: Any) -> Any:
         builder.store(args[2], pointer_to(context, builder, array, *args[:2]))

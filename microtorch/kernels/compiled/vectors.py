@@ -118,7 +118,9 @@ def masked_store(builder: Any, value: Any, pointer: Any, mask: Any, bits: int) -
     vector, short = value.type, ir.IntType(32)
     pointer = builder.bitcast(pointer, vector.as_pointer())
     kind = ir.FunctionType(ir.VoidType(), [vector, pointer.type, short, mask.type])
-    store = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.v{vector.count}f{bits}.p0")
+    letter = "i" if isinstance(vector.element, ir.IntType) else "f"
+    name = f"llvm.masked.store.v{vector.count}{letter}{bits}.p0"
+    store = cgutils.get_or_insert_function(builder.module, kind, name)
     builder.call(store, [value, pointer, ir.Constant(short, bits // 8), mask])
 
 
@@ -135,3 +137,33 @@ def store_spread(builder: Any, value: Any, pointer: Any, left: Any, bits: int) -
         spread = shuffled(builder, value, value, [(half + lane) // 2 for lane in range(size)])
         reach = first_lanes(builder, builder.sub(builder.mul(left, number(2)), number(half)), value.type)
         masked_store(builder, spread, builder.gep(pointer, [number(half)]), builder.and_(reach, even), bits)
+
+
+class Edged:
+    """Elements row[column + lane * step] of a row of some width, zero where that is outside; step is 1 or 2."""
+
+    def __init__(self, builder: Any, column: Any, step: int, width: Any, vector: Any, bits: int) -> None:
+        self.builder, self.vector, self.bits = builder, vector, bits
+        size, short = vector.count, ir.IntType(32)
+        ramp = ir.Constant(ir.VectorType(short, size), list(range(size)))
+        bound = splat(builder, builder.trunc(width, short), ramp.type)
+        self.columns = [builder.add(column, number(half * size)) for half in range(step)]
+        places = builder.add(
+            builder.mul(ramp, ir.Constant(ramp.type, [step] * size)),
+            splat(builder, builder.trunc(column, short), ramp.type),
+        )
+        self.inside = builder.icmp_unsigned("<", places, bound)  # which lanes are; unsigned: what is negative is large
+        self.masks = []
+        for at in self.columns:
+            places = builder.add(ramp, splat(builder, builder.trunc(at, short), ramp.type))
+            self.masks.append(builder.icmp_unsigned("<", places, bound))
+
+    def load(self, row: Any) -> Any:
+        builder = self.builder
+        parts = [
+            masked_load(builder, builder.gep(row, [at]), mask, self.vector, self.bits)
+            for at, mask in zip(self.columns, self.masks)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return shuffled(builder, parts[0], parts[1], list(range(0, 2 * self.vector.count, 2)))
