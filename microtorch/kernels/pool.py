@@ -91,7 +91,7 @@ def _planes(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Int
     for taps, rows in itertools.groupby(range(o), key=lambda m: inside[m]):
         lines = list(rows)
         pieces.append((lines[0], len(lines), taps[0] if taps else 0, taps[-1] + 1 if taps else 0))
-    return _Planes(*wide, filled, np.array(pieces))
+    return _Planes._make([*wide, filled, np.array(pieces)])
 
 
 _FILLING = (1, 1, 1, 0, 1, 1)
