@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from microtorch.kernels import random_checks as checks
+from microtorch.kernels import random_checks as checks, twins
 from microtorch.kernels.bfloat16 import empty
 from microtorch.kernels.random_boxmuller import box_muller32, box_muller64
 from microtorch.kernels.random_engine import BLOCK, F32, F64, Engine
@@ -232,6 +232,11 @@ class BasicStream(Engine):
             values: Array
             if count < _WIDE_RANGE:
                 words = self.words32(part.size)
+                if (fast := twins.at_hand("random", part.size)) is not None:
+                    values = np.empty(part.size, np.int64)
+                    fast.remainders(words, np.int64(count), np.int64(first), values)
+                    store(part, values)
+                    continue
                 words %= np.uint32(count)
                 values = words.astype(np.int64)
             else:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microtorch.kernels import twins
 from microtorch.kernels.random_libm import fma64, libm
 
 Array = NDArray[Any]
@@ -105,6 +106,10 @@ def box_muller32(bits: NDArray[np.int32], mean: float, std: float, out: NDArray[
     >>> out[0, 1].item(), out[0, 9].item()
     (-0.3319249153137207, -0.13748781383037567)
     """
+    if (fast := twins.at_hand("random", bits.size)) is not None:
+        scale_only = mean == 0.0 and (std == 0.0 or std > _TINY)
+        fast.normals(bits.reshape(-1), np.float32(mean), np.float32(std), scale_only, out.reshape(-1))
+        return
     pairs = bits.size // 2
     work = _idle.pop(pairs, None) or Scratch(pairs)  # one at a time has it: pop is atomic
     _transform(bits, mean, std, out, work)

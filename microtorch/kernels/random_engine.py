@@ -8,14 +8,18 @@ Reference: Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998), htt
 
 from __future__ import annotations
 
+import ctypes
 import operator
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from microtorch.kernels import twins
 
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056
@@ -44,11 +48,12 @@ class Engine:
     [2357136044, 2546248239, 3071714933]
     """
 
-    __slots__ = ("_bits", "_legacy", "_seed", "_untouched", "_cached_normal", "_cached_float")
+    __slots__ = ("_bits", "_legacy", "_seed", "_untouched", "_cached_normal", "_cached_float", "_memory")
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
         self._bits = np.random.MT19937(0)
         self._legacy = np.random.RandomState(self._bits)
+        self._memory: NDArray[np.uint32] | None = None
         self.seed(seed)
 
     # ---- seed and state ----
@@ -120,6 +125,8 @@ class Engine:
     def words32(self, n: int) -> NDArray[np.uint32]:
         """The next n words of 32 bits."""
         self._untouched &= n == 0
+        if (fast := twins.at_hand("random", n)) is not None:
+            return self._compiled_words(fast, n)
         if n < 4096:  # below this the smaller cost of one call wins over the smaller cost of one word
             return self._bits.random_raw(n).astype(np.uint32)
         return self._legacy.randint(0, 1 << 32, n, np.uint32)
@@ -127,12 +134,28 @@ class Engine:
     def words64(self, n: int) -> NDArray[np.uint64]:
         """n words of 64 bits, each made of two: the first is the high half."""
         self._untouched &= n == 0
+        if (fast := twins.at_hand("random", n)) is not None:
+            both = self._compiled_words(fast, 2 * n).view(np.uint64)
+            if sys.byteorder == "little":  # the first word is the high half
+                low = both << _HALF_WORD
+                both >>= _HALF_WORD
+                both |= low
+            return both
         if n >= 800:
             return self._legacy.randint(0, 1 << 64, n, np.uint64)
         pairs = self._bits.random_raw(2 * n)
         words = np.left_shift(pairs[::2], _HALF_WORD)
         words |= pairs[1::2]
         return words
+
+    def _compiled_words(self, fast: Any, n: int) -> NDArray[np.uint32]:
+        if self._memory is None:  # NumPy's state, a C structure: uint32_t key[624]; int pos
+            state = (ctypes.c_uint32 * (_WORDS + 1)).from_address(self._bits.ctypes.state_address)
+            self._memory = np.ctypeslib.as_array(state)
+        out = np.empty(n, np.uint32)
+        with self._bits.lock:
+            fast.words(self._memory, out)
+        return out
 
     def skip(self, n: int) -> None:
         """Draw n words of 32 bits and forget them."""

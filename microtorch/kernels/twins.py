@@ -28,7 +28,7 @@ import numpy as np
 
 from microtorch.kernels import threads
 
-__all__ = ["MissingCompiler", "active", "choose", "each", "elementwise", "of", "takes"]
+__all__ = ["MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "of", "takes"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,6 +82,14 @@ def of(family: str) -> Any:
 def active() -> bool:
     """Whether compiled twins are used for large arrays."""
     return least < NEVER and _installed()
+
+
+def at_hand(family: str, n: int) -> Any:
+    """The module of that family for n elements: from `least` on, and from a few already if it has been used before, so
+    that the import of numba costs no more than it gains. Else None."""
+    if n >= least:
+        return of(family)
+    return _families.get(family) if 64 * n >= least else None
 
 
 def takes(*inputs: Any) -> bool:

@@ -2,9 +2,9 @@
 
 NumPy's calls cost about the same for 1 and for 1,000 numbers, so small parameters (biases, small layers) are gathered
 into one flat block, updated together and scattered back; a large parameter is updated piece by piece, each piece small
-enough that it and its state stay in the processor's cache through the update. The optimizer's state (`exp_avg` and the
-like) is
-laid out to match: the state tensors of gathered parameters are views of one array.
+enough that it and its state stay in the processor's cache through the update, and the threads share the pieces. The
+optimizer's state (`exp_avg` and the like) is laid out to match: the state tensors of gathered parameters are views of
+one array.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from numpy.typing import NDArray
 
 from microtorch._tensor import Tensor
 from microtorch.autograd.node import written
+from microtorch.kernels import threads, twins
+from microtorch.kernels.bfloat16 import empty
 
 Array = NDArray[Any]
 State = dict[str, Any]
 
 PIECE = 65536  # elements of a block of a large parameter: with its state and scratch 1.5 MB, in the cache
+COMPILED_PIECE = 4 * PIECE  # in one pass nothing needs to stay in the cache: fewer calls
+LARGE = 1 << 18  # elements in pieces from which the threads share them
 SMALL = 8192  # parameters up to this size are gathered
 
 _data = attrgetter("_data")
@@ -93,6 +97,7 @@ class Plan:
     ) -> None:
         self.names, self.scalars = names, scalars
         self.blocks: list[Block] = []
+        self.shares: list[list[Block]] = []  # of the threads: the first is followed by all gathered blocks
         # The scalars, each an array with a number for each parameter, and the blocks of those parameters.
         self.counters: list[tuple[list[Array], list[Block]]] = []
         together: dict[Hashable, list[tuple[Tensor, State]]] = {}
@@ -106,6 +111,7 @@ class Plan:
                 values = tuple([state[n].item() for n in scalars])
                 key = (a.dtype, values, new, tuple([isinstance(state.get(n), Tensor) for n in names]))
                 together.setdefault(key, []).append((p, state))
+        self._share_pieces()
         for (_, _, new, _), members in together.items():  # type: ignore[misc]
             self._gather([p for p, _ in members], [s for _, s in members], new)
         self.params = list(params)
@@ -124,13 +130,27 @@ class Plan:
             and all(_uniform(a.tolist()) for arrays, _ in self.counters for a in arrays)
         )
 
-    def advance(self, count: Callable[[list[Array]], Any]) -> list[Block]:
-        """Let `count` change the scalars for one step, and return the blocks to update."""
+    def _share_pieces(self) -> None:
+        """Give each thread an equal share of the pieces so far, one after the other, and scratch memory for them."""
+        large = sum(b.p.size for b in self.blocks) >= LARGE
+        for first, last in threads.shares(len(self.blocks), 1 if large else len(self.blocks)):
+            share = self.blocks[first:last]
+            kept: dict[Any, list[Array]] = {}
+            for block in share:
+                kind = block.p.dtype
+                if kind not in kept:
+                    longest = max(b.p.size for b in share if b.p.dtype == kind)
+                    kept[kind] = [empty(longest, kind) for _ in range(3)]
+                block.scratch = [t[: block.p.size] for t in kept[kind]]
+            self.shares.append(share)
+
+    def advance(self, count: Callable[[list[Array]], Any]) -> list[list[Block]]:
+        """Let `count` change the scalars for one step, and return the blocks to update, a list for each thread."""
         for scalars, blocks in self.counters:
             counted = count(scalars)
             for block in blocks:
                 block.count = counted
-        return self.blocks
+        return self.shares
 
     def done(self) -> None:
         """Note that the parameters were written: what graphs have saved of them is stale."""
@@ -142,11 +162,10 @@ class Plan:
         flat = _flat(p._data)
         arrays = [_contiguous(state.get(n)) for n in self.names]
         mine: list[Block] = []
-        scratch = [np.empty(min(PIECE, flat.size), flat.dtype) for _ in range(3)]
-        for start in range(0, flat.size, PIECE):
-            place = slice(start, min(start + PIECE, flat.size))
-            n = place.stop - start
-            block = Block([p], [], [None if a is None else a[place] for a in arrays], [t[:n] for t in scratch])
+        size = COMPILED_PIECE if twins.active() else PIECE
+        for start in range(0, flat.size, size):
+            place = slice(start, min(start + size, flat.size))
+            block = Block([p], [], [None if a is None else a[place] for a in arrays], [])
             block.slice, block.p, block.fresh = place, flat[place], fresh
             mine.append(block)
         self.blocks += mine
@@ -163,7 +182,7 @@ class Plan:
             tensors: list[Any] = [s.get(name) for s in states]
             if not isinstance(tensors[0], Tensor):
                 return None
-            flat = np.empty(ends[-1], dtype)
+            flat = empty(ends[-1], dtype)
             for t, like, start, end in zip(tensors, shapes, ends, ends[1:]):
                 view = _shaped(flat[start:end], like)
                 view[...] = t._data
@@ -171,13 +190,14 @@ class Plan:
             return flat
 
         state = [joined(name, dtype, arrays, ends) for name in self.names]
-        block = Block(params, arrays, state, [np.empty(n, dtype) for _ in range(3)])
-        block.p, block.g = np.empty(n, dtype), np.empty(n, dtype)
+        block = Block(params, arrays, state, [empty(n, dtype) for _ in range(3)])
+        block.p, block.g = empty(n, dtype), empty(n, dtype)
         block.pieces = [_shaped(block.p[start:end], a) for a, start, end in zip(arrays, ends, ends[1:])]
         if all(a.flags.c_contiguous for a in arrays):
             block.flats = [_flat(a) for a in arrays]
         block.fresh = fresh
         self.blocks.append(block)
+        self.shares[0].append(block)
         if self.scalars:
             scalars: list[Any] = []
             for name in self.scalars:

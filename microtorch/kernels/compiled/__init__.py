@@ -39,6 +39,11 @@ def jit_sums(function: F) -> F:
     return _compiled(function, {"contract", "reassoc"})
 
 
+def jit_exact(function: F) -> F:
+    """As `jit`, but each operation is rounded by itself, as written: for results that are to agree bit for bit."""
+    return _compiled(function, set())
+
+
 def _compiled(function: F, freedoms: set[str]) -> F:
     made: Any = numba.njit(nogil=True, error_model="numpy", fastmath=freedoms)(function)
     try:

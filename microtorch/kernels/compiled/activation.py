@@ -1,6 +1,5 @@
 """Activations and what they send back, each in one pass. Flat arrays in, the last argument written."""
 
-# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import math

@@ -11,7 +11,6 @@ log: x = 2^k m with sqrt(1/2) <= m < sqrt(2), then log m by a polynomial of m - 
 s = (m - 1) / (m + 1) (float64, K. C. Ng's in fdlibm's e_log.c).
 """
 
-# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import math

@@ -1,6 +1,5 @@
 """Layer norm and RMS norm of rows (rows, columns), forward and backward, a row at a time."""
 
-# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import math

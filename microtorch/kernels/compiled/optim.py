@@ -4,7 +4,6 @@ Numbers have the arrays' dtype. `sign` is -1 to maximize; a `weight_decay` of 0 
 parameter would make NaN; so do the other flags.
 """
 
-# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 import math

@@ -3,7 +3,6 @@
 Sums may be taken in another order than written (`jit_sums`): in several partial sums, which is also more exact.
 """
 
-# mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
 from microtorch.kernels.compiled import jit_scalar, jit_sums
