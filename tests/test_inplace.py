@@ -218,6 +218,28 @@ x=torch.arange(6.).reshape(2,3)\n(x.expand(2,2,3).square().view(-1),x.bool().exp
 x=torch.arange(12.).reshape(3,4).T\n(x.sum(0,keepdim=True),x.cumsum(0),x.roll(1,0),x.scatter(0,torch.zeros(1,3,dtype=torch.int64),1.),x.erf().stride())
 x=torch.zeros(7,3)\n(x.fill_diagonal_(1,wrap=True),torch.zeros(2,2,2).fill_diagonal_(2))
 x=torch.ones(3,requires_grad=True);y=x*2;x.requires_grad_(False);y.sum().backward()\nx.grad
+x = torch.arange(6.).reshape(2, 3).requires_grad_(); v = x * x; l = torch.nn.functional.cross_entropy(v, torch.tensor([0, 1])); v.fill_(2.); l.backward()\nx.grad
+x = torch.arange(6.).reshape(2, 3).requires_grad_(); v = x * x; l = torch.nn.functional.cross_entropy(v, torch.tensor([0, 1]), reduction='none'); v[::1] = 2.; l.sum().backward()\nx.grad
+x = torch.arange(6.).reshape(1, 2, 3).requires_grad_(); v = x * x; l = torch.nn.functional.cross_entropy(v, torch.tensor([[0, 1, 1]])); v.mul_(2.); l.backward()\nx.grad
+x = torch.arange(12.).reshape(1, 4, 3).requires_grad_(); v = x * x / 100; l = torch.nn.functional.scaled_dot_product_attention(v, v, x * 2); v.fill_(2.); l.sum().backward()\nx.grad
+x = torch.ones(1, 1, requires_grad=True); y = x.exp(); z = torch.tensordot(y, x, 2); y.zero_(); z.backward()\nx.grad
+x = torch.ones(2, 3, requires_grad=True); y = x * 2; y.retain_grad(); z = y.sum(); y.t_(); (z + y.sum()).backward()\n(y.grad, y.retains_grad)
+x = torch.ones(2, 1, requires_grad=True); y = x * 2; y.retain_grad(); y.squeeze_(); (3 * y.sum()).backward()\ny.grad
+x = torch.ones(2, 3, requires_grad=True); y = x.mean(1, keepdim=True); g, = torch.autograd.grad((y * y).sum(), x, create_graph=True); g.mul_(3); g.sum().backward()\nx.grad, g.stride()
+x = torch.tensor(-0.21, dtype=torch.float64, requires_grad=True); y = torch.tensor([-0.21, 1., -1.], dtype=torch.float16, requires_grad=True); torch.maximum(x, y).sum().backward()\nx.grad, y.grad
+x = torch.tensor(-0.21, dtype=torch.float64, requires_grad=True); y = torch.tensor([-0.21, 1., -1.], dtype=torch.float16, requires_grad=True); y.clamp(min=x).sum().backward()\nx.grad, y.grad
+x = torch.zeros(0, requires_grad=True); y = x.diff(); z = x.diff(n=2)\n(y is x, z is x)
+x = torch.ones(3, requires_grad=True)\ntorch.sum(x, 0, out=torch.tensor(1))
+o = torch.ones(1)\ntorch.mm(torch.ones(2, 2).long(), torch.ones(2, 2).long(), out=o)
+o = torch.ones(1)\ntorch.dot(torch.ones(2).long(), torch.ones(2).long(), out=o)
+o = torch.ones(1)\ntorch.matmul(torch.ones(2, 2).long(), torch.ones(2).long(), out=o)
+x = torch.zeros(2, dtype=torch.uint8)\nx.fill_(-0.13)
+x = torch.zeros(2, dtype=torch.uint8)\nx[torch.tensor([True, False])] = torch.tensor(-0.13)
+torch.cat([torch.ones(2), torch.tensor(1.)], 2)
+torch.cat([torch.ones(2, 3), torch.ones(2, 4, 1)], 0)
+torch.stack([torch.ones(2, 3), torch.ones(2)], 4)
+x = torch.arange(12).reshape(2, 3, 2); y = x[::1, 1].unsqueeze(0)\ntorch.diagonal_scatter(y, y.diagonal() * 2)
+x = torch.tensor(1., dtype=torch.float64, requires_grad=True); torch.nn.functional.gelu(x).backward()\nx.grad
 """
 
 

@@ -202,7 +202,7 @@ def gelu_backward(g: Any, x: Any, cdf: Any) -> Any:
 
 @twins.elementwise("", pieces=True)
 def _gelu_backward(g: Any, x: Any, cdf: Any) -> Any:
-    slope = normal_pdf(x)
+    slope = np.asarray(normal_pdf(x))  # of a 0-d array a number
     slope *= x
     slope += cdf
     return np.multiply(slope, g, out=slope) if g.shape == slope.shape else g * slope

@@ -1,0 +1,80 @@
+"""How results lie in memory: the strides of what operations make of tensors that lie in many ways, as PyTorch's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differential import difference
+
+SOURCES = {
+    "C order": "t",
+    "channels last": "t.contiguous(memory_format=torch.channels_last)",
+    "rows turned": "t.transpose(2, 3).clone()",
+    "batch inside": "t.permute(1, 0, 2, 3)",
+    "expanded": "t[:1].expand(2, 4, 4, 6)",
+    "every second": "t[:, ::2]",
+    "cut from channels last": "t.contiguous(memory_format=torch.channels_last)[:, :, 1:]",
+    "backwards": "t.permute(3, 2, 1, 0).clone()",
+    "one channel": "t[:, :1].contiguous(memory_format=torch.channels_last)",
+    "three dimensions": "t[0].transpose(1, 2)",
+    "seen from behind": "t.permute(0, 3, 1, 2)",
+}
+OPERATIONS = """
+F.max_pool2d(x, 2) | F.max_pool2d(x, 2, return_indices=True)[1] | F.avg_pool2d(x, 2) | F.adaptive_avg_pool2d(x, 1) | F.adaptive_avg_pool2d(x, 2)
+F.adaptive_max_pool2d(x, 2) | F.lp_pool2d(x, 2, 2) | F.batch_norm(x, None, None, training=True) | F.group_norm(x, 1) | F.instance_norm(x)
+F.layer_norm(x, x.shape[-1:]) | F.interpolate(x, scale_factor=2) | F.interpolate(x, scale_factor=2, mode='bilinear')
+F.conv2d(x, torch.ones(3, x.shape[1], 2, 2)) | F.conv2d(x, torch.ones(3, x.shape[1], 1, 1)) | F.conv_transpose2d(x, torch.ones(x.shape[1], 3, 2, 2))
+F.conv2d(x, torch.ones(x.shape[1], 1, 2, 2), groups=x.shape[1]) | F.pad(x, (1, 1)) | F.pad(x, (1, 1, 1, 1), mode='reflect')
+F.pad(x, (1, 1, 1, 1), mode='replicate') | F.pad(x, (1, 1, 1, 1), mode='circular') | F.pixel_shuffle(x, 2) | F.pixel_unshuffle(x, 2)
+F.channel_shuffle(x, 2) | F.unfold(x, 2) | F.rrelu(x) | F.gelu(x) | F.gelu(x, approximate='tanh') | F.logsigmoid(x) | F.silu(x) | F.mish(x) | F.elu(x)
+F.softplus(x) | F.hardswish(x) | F.prelu(x, torch.tensor([.2])) | F.softmax(x, 1) | F.log_softmax(x, 1) | F.glu(x, 1) | F.pairwise_distance(x, x)
+F.linear(x, torch.ones(3, x.shape[-1])) | x @ x.mT | x @ x[0, 0, 0] | torch.cdist(x, x) | torch.einsum('abcd->dcba', x)
+torch.sort(x, 1)[0] | torch.sort(x, 1)[1] | torch.argsort(x, 1) | torch.topk(x, 1, 1)[0] | x.median(1)[0] | x.mode(1)[0] | x.kthvalue(1, 1)[0]
+x.quantile(.5, 1) | torch.std_mean(x, 1)[0] | torch.var_mean(x, 1)[1] | x.aminmax(dim=1)[0] | torch.count_nonzero(x, 1) | x.sum(1) | x.logsumexp(1)
+torch.cumsum(x, 1) | torch.cummax(x, 1)[1] | torch.cat([x, x], 1) | torch.stack([x, x], 1) | torch.stack([x, x], x.ndim) | torch.stack([x, x])
+torch.hstack([x, x]) | torch.dstack([x, x]) | x.flip(1) | x.roll(1, 1) | x.roll(1) | x.rot90() | x.repeat(2, 1, 1, 1) | x.repeat_interleave(2, 1)
+x[:, [0]] | x[[0]] | x[..., [0, 1]] | x[:, [0], [0]] | x[[0, 0], :, [0, 1]] | x[x > 0] | x.index_select(1, torch.tensor([0])) | torch.diff(x)
+x.gather(1, torch.zeros(x.shape, dtype=torch.int64)) | x.masked_fill(x > 1, 0) | x.index_fill(1, torch.tensor([0]), 2) | x.isreal() | x.isnan()
+(x > 0).square() | (x > 0).exp() | x % 2 | torch.fmod(x, 2) | torch.polygamma(1, x + 1) | torch.complex(x, x) | torch.polar(x, x) | x.double() | x.clone()
+torch.linalg.vector_norm(x, dim=1) | torch.linalg.det(x[..., :2, :2]) | torch.slogdet(x[..., :2, :2] + 9 * torch.eye(2))[1]
+torch.select_scatter(x, x[0], 0, 0) | torch.diagonal_scatter(x, x.diagonal())
+"""
+ROWS = [e.strip() for line in OPERATIONS.strip().splitlines() for e in line.split(" | ")]
+THIN = """
+F.max_pool1d(x, 2, 1) | F.max_pool1d(x.clone().requires_grad_(), 2, 1) | F.avg_pool1d(x, 2, 1) | F.adaptive_avg_pool1d(x, 2)
+F.adaptive_avg_pool1d(x, 1) | F.adaptive_max_pool1d(x, 2) | F.lp_pool1d(x, 2, 2, 1) | F.conv1d(x, torch.ones(4, 2, 2)) | F.rms_norm(x, (3,))
+F.interpolate(x, scale_factor=2) | F.batch_norm(x, None, None, training=True) | F.max_pool1d(x, 2, 1, return_indices=True)[1]
+"""
+THIN_ROWS = [e.strip() for line in THIN.strip().splitlines() for e in line.split(" | ")]
+
+
+def same_strides(code: str, operation: str) -> str | None:
+    """How the strides of the dimensions longer than 1 differ (the others say nothing)."""
+    relevant = "[s for s, n in zip(r.stride(), r.shape) if n != 1]"
+    return difference(f"F = torch.nn.functional\n{code}\nr = {operation}\n{relevant}", message=False)
+
+
+@pytest.mark.parametrize("operation", ROWS)
+def test_layout(operation: str) -> None:
+    for name, source in SOURCES.items():
+        found = same_strides(f"t = torch.arange(2 * 4 * 4 * 6.).reshape(2, 4, 4, 6) / 50\nx = {source}", operation)
+        assert found is None, f"{name}: {found}"
+
+
+@pytest.mark.parametrize("operation", THIN_ROWS)
+def test_images_of_height_one(operation: str) -> None:
+    assert same_strides("x = torch.arange(12.).reshape(2, 3, 2).transpose(1, 2)", operation) is None
+
+
+KEYS = """
+[0, 1] | :, [0, 1] | ..., [0, 1] | [0, 1], :, [1, 0] | [[0], [1]] | :, [[0, 1], [1, 0]] | torch.tensor([[0, 1], [1, 1]]).T | :, torch.tensor([[0, 1], [1, 1]]).T
+None, [0, 1] | 0, :, [0, 1] | torch.tensor([True, False]), :, 1 | :, torch.tensor([True, True]), [0, 1] | [0, 1], None, :, [1, 1]
+"""
+
+
+@pytest.mark.parametrize("key", [e.strip() for line in KEYS.strip().splitlines() for e in line.split(" | ")])
+@pytest.mark.parametrize("order", ["0, 1, 2", "0, 2, 1", "1, 0, 2", "1, 2, 0", "2, 0, 1", "2, 1, 0"])
+def test_indexed(key: str, order: str) -> None:
+    for source in (f"permute({order})", f"permute({order})[:1].expand(2, 2, 2)"):
+        found = difference(f"torch.arange(8).reshape(2, 2, 2).{source}[{key}]")
+        assert found is None, found
