@@ -20,6 +20,7 @@ Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 3 << 17  # of an item's planes
 _LINE = 4096  # places of an item along all its rows
+_PART = 1 << 19  # products from which a part is worth a thread
 
 
 def _three(values: Ints, filling: int) -> Ints:
@@ -214,7 +215,9 @@ def _convolve(
             planes.plane, planes.shape, plan.first, step, plan.offsets, plan.phases, out_step, memory, y,
         )  # fmt: skip
 
-    threads.split(work, len(plan.items), plan.items)
+    threads.split(
+        work, len(plan.items), plan.items, least=-(-_PART * len(plan.items) // (out.size * plan.offsets.size))
+    )
 
 
 def conv_weight(
@@ -247,7 +250,7 @@ def conv_weight(
         sums.append((items[0, 0], items[0, 2], out))
 
     items = plan.groups_of_images
-    threads.split(work, len(items), items)
+    threads.split(work, len(items), items, least=-(-_PART * len(items) // (g.size * taps)))
     sums.sort(key=lambda s: s[:2])
     total = sums[0][2]
     for _, _, more in sums[1:]:
@@ -325,7 +328,7 @@ def _slide(
             math.prod(out_size), in_step, out_step, pieces,
         )  # fmt: skip
 
-    threads.split(work, len(planes), planes)
+    threads.split(work, len(planes), planes, least=-(-_PART * len(planes) // (out.size * math.prod(kernel))))
     return out
 
 
@@ -342,5 +345,5 @@ def _slide_weight(fast: Any, g: Any, x: Any, w_shape: Ints, stride: Ints, paddin
             items, n, channels, len(out) // channels, g, g_size, x, size, kernel, step, first, between, flat
         )  # fmt: skip
 
-    threads.split(work, channels, _counting(channels))
+    threads.split(work, channels, _counting(channels), least=-(-_PART * channels // (g.size * math.prod(kernel))))
     return out

@@ -113,7 +113,7 @@ def _max_pool_compiled(fast: Any, x: Any, windows: _Planes, out: Ints) -> tuple[
     def work(part: Any) -> None:
         fast.max_pool(part, flat, *windows[:6], windows.pieces, values, taps)
 
-    threads.split(work, len(planes), planes)
+    threads.split(work, len(planes), planes, least=-(-twins.PART * len(planes) // x.size))
     return best, code
 
 
@@ -186,7 +186,7 @@ def max_pool_backward(g: Any, shape: Ints, tap: Any, kernel: Ints, stride: Ints,
                 part, flat, windows.size, windows.stride, windows.padding, windows.out, code, offsets, to
             )  # fmt: skip
 
-        threads.split(work, len(planes), planes)
+        threads.split(work, len(planes), planes, least=-(-twins.PART * len(planes) // out.size))
         return out
     index = places(tap, shape[-len(kernel) :], kernel, stride, padding, dilation)
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation))  # windows do not overlap
@@ -270,6 +270,12 @@ def unpool(x: Any, index: Any, size: Ints) -> Any:
 def adaptive_windows(size: int, out: int) -> list[tuple[int, int]]:
     """First and end of each of `out` windows that cover `size` elements."""
     return [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+
+
+def adaptive_max_pool_kept(x: Any, out: Ints) -> tuple[Any, Any, Any]:
+    """`adaptive_max_pool`, with the places once more, for the backward pass."""
+    best, places = adaptive_max_pool(x, out)
+    return best, places, places
 
 
 def adaptive_max_pool(x: Any, out: Ints) -> tuple[Any, Any]:
