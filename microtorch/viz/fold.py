@@ -10,7 +10,7 @@ from typing import Any
 
 from microtorch.viz.graph import Edge, Graph, Node, Scope, Step
 
-_WORTH = 6  # how many nodes folding must spare
+_WORTH = 5  # how many operations folding must spare
 _TRIES = 12  # periods that are tried at each place
 _SHARED = 4  # what more items than that use is there for all: its distance means nothing
 
@@ -250,10 +250,13 @@ def _sources(graph: Graph) -> dict[int, list[Edge]]:
     return into
 
 
-def _signs(graph: Graph, items: list[_Item], into: dict[int, list[Edge]]) -> list[int]:
-    """A number for each item: equal for items that compute the same from what stands equally far before them."""
+def _signs(graph: Graph, items: list[_Item], into: dict[int, list[Edge]]) -> tuple[list[int], list[int]]:
+    """A number for each item: equal for items that compute the same from what stands equally far before them.
+
+    And a second one: equal for items that compute the same, whatever from.
+    """
     if len(items) < 2:
-        return list(range(len(items)))
+        return list(range(len(items))), list(range(len(items)))
     where = {number: i for i, item in enumerate(items) for number in item.nodes}
     users: dict[int, set[int]] = defaultdict(set)
     for i, item in enumerate(items):
@@ -261,10 +264,12 @@ def _signs(graph: Graph, items: list[_Item], into: dict[int, list[Edge]]) -> lis
             for edge in into[number]:
                 users[edge.source].add(i)
     numbers: dict[Any, int] = {}
-    signs = []
+    signs: list[int] = []
+    loose: list[int] = []
     for i, item in enumerate(items):
         inner = {number: n for n, number in enumerate(item.nodes)}
         sign: list[Any] = [None if item.key is None else graph.scopes[item.key].class_name]
+        roughly = list(sign)
         for number in item.nodes:
             node = graph.nodes[number]
             refs: list[Any] = []
@@ -278,18 +283,25 @@ def _signs(graph: Graph, items: list[_Item], into: dict[int, list[Edge]]) -> lis
                     refs.append((where[edge.source] - i, edge.index))
                 else:
                     refs.append("far")
-            sign.append((node.op, node.entry, node.shape, node.in_place, tuple(refs)))
+            what = (node.op, node.entry, node.shape, node.in_place)
+            sign.append((*what, tuple(refs)))
+            roughly.append((*what, tuple(inner.get(edge.source) for edge in into[number])))
         signs.append(numbers.setdefault(tuple(sign), len(numbers)))
-    return signs
+        loose.append(numbers.setdefault(("roughly", *roughly), len(numbers)))
+    return signs, loose
 
 
-def _runs(signs: list[int], weights: list[int]) -> Iterable[tuple[int, int, int]]:
-    """Runs of equal stretches: (start, length of a stretch, how many)."""
+def _runs(both: tuple[list[int], list[int]], weights: list[int]) -> Iterable[tuple[int, int, int]]:
+    """Runs of equal stretches: (start, length of a stretch, how many).
+
+    The first stretch may compute from something else, such as the state that a loop begins with.
+    """
+    signs, loose = both
     places: dict[int, list[int]] = defaultdict(list)
     for i, sign in enumerate(signs):
         places[sign].append(i)
     after = {i: n for own in places.values() for n, i in enumerate(own)}
-    i = 0
+    i = end = 0
     while i < len(signs):
         best = (0, 0, 0)  # covered, -period, count
         own = places[signs[i]]
@@ -302,8 +314,16 @@ def _runs(signs: list[int], weights: list[int]) -> Iterable[tuple[int, int, int]
             if count > 1 and sum(weights[i:j]) * (count - 1) >= _WORTH:
                 best = max(best, (period * count, -period, count))
         if best[0]:
-            yield i, -best[1], best[2]
-        i += best[0] or 1
+            start, period, stop = i, -best[1], i + best[0]
+            while stop < len(signs) and signs[stop] == signs[stop - period]:
+                stop += 1
+            while start > max(end, i - period) and loose[start - 1] == loose[start - 1 + period]:
+                start -= 1
+            count = (stop - start) // period
+            yield start, period, count
+            i = end = start + count * period
+        else:
+            i += 1
 
 
 def _match(

@@ -153,7 +153,7 @@ function findColumns(members, up, down, widths, count) {
     const rows = upwards ? members.slice().reverse() : members, neighbours = upwards ? down : up;
     for (const side of [1, -1]) {
       const ordered = side === 1 ? rows : rows.map(row => row.slice().reverse());
-      const { root, offset } = align(ordered, neighbours, crossed, !upwards, widths.length, place);
+      const { root, offset } = align(ordered, neighbours, crossed, !upwards, widths.length, count, place);
       if (side === -1) offset.forEach((value, i) => { offset[i] = -value; });
       const x = compact(ordered, root, offset, widths, count);
       four.push(side === 1 ? x : x.map(value => -value));
@@ -201,12 +201,13 @@ function crossedLanes(members, up, count, place) {
 }
 
 // Blocks of members that stand above each other: for each the first of its block, and how far right of it.
-function align(rows, neighbours, crossed, downwards, count, before) {
-  const root = Array.from({ length: count }, (_, i) => i), offset = new Array(count).fill(0);
+function align(rows, neighbours, crossed, downwards, size, count, before) {
+  const root = Array.from({ length: size }, (_, i) => i), offset = new Array(size).fill(0);
   for (const row of rows) {
     let taken = -1;
     for (const i of row) {
-      const near = neighbours[i].slice().sort((a, b) => before[a[0]] - before[b[0]]);
+      let near = i >= count ? neighbours[i].filter(([j]) => j >= count) : [];
+      if (!near.length) near = neighbours[i].slice().sort((a, b) => before[a[0]] - before[b[0]]);
       const end = near.length ? Math.floor(near.length / 2) + 1 : 0;
       for (const [j, s] of near.slice(Math.max(0, Math.floor((near.length - 1) / 2)), end)) {
         const pair = downwards ? j + " " + i : i + " " + j;
@@ -260,8 +261,10 @@ function findLines(boxes, edges, starts, ends, rows, laneOf, x, tops, heights) {
     const line = [[box.x + start, box.y + box.height / 2], [box.x + start, tops[row] + heights[row]]];
     const own = laneOf.get(source + " " + start);
     for (let r = row + 1; r < rows[target]; r++) {
-      const lane = own.mine[r - row - 1];
-      line.push([x[lane], tops[r]], [x[lane], tops[r] + heights[r]]);
+      const at = x[own.mine[r - row - 1]];
+      if (line[line.length - 1][0] !== at) line.push([at, tops[r]]); // else it goes straight on
+      else if (line[line.length - 2][0] === at) line.pop();
+      line.push([at, tops[r] + heights[r]]);
     }
     arriving[target].push(n);
     return line;

@@ -139,7 +139,10 @@ def _members(
         lanes[key] = list(range(count, count + len(passed)))
         count += len(passed)
         if count - len(rows) > _MOST_LANES:
-            raise ValueError("the graph has too many long arrows for the built-in layout")
+            raise ValueError(
+                "the graph has too many long arrows for the built-in layout: fold repeated blocks (fold=True), or draw "
+                "modules as single boxes (depth=1)"
+            )
         for lane, row_passed in zip(lanes[key], passed):
             members[row_passed].append(lane)
     return members, lanes
@@ -233,7 +236,7 @@ def _columns(
     for neighbours, rows in ((up, members), (down, members[::-1])):
         for side in (1, -1):  # from the left, from the right
             ordered = rows if side == 1 else [row[::-1] for row in rows]
-            root, offset = _aligned(ordered, neighbours, shift, crossed, neighbours is up, len(widths))
+            root, offset = _aligned(ordered, neighbours, shift, crossed, neighbours is up, len(widths), count)
             if side == -1:
                 offset = [-value for value in offset]
             x = _compacted(ordered, root, offset, widths, count)
@@ -280,18 +283,21 @@ def _aligned(
     shift: dict[tuple[int, int], float],
     crossed: set[tuple[int, int]],
     downwards: bool,
+    size: int,
     count: int,
 ) -> tuple[list[int], list[float]]:
     """Blocks of members that stand above each other: for each member the first of its block, and how far right of it.
 
-    Every row may look back at the one before it; a member joins the block of its middle neighbour there.
+    Every row may look back at the one before it; a member joins the block of its middle neighbour there, a lane that
+    of the lane that it continues.
     """
-    root, offset = list(range(count)), [0.0] * count
+    root, offset = list(range(size)), [0.0] * size
     before: dict[int, int] = {}
     for row in rows:
         taken = -1
         for i in row:
-            near = sorted(neighbours[i], key=before.__getitem__)
+            near = [j for j in neighbours[i] if j >= count] if i >= count else []
+            near = near or sorted(neighbours[i], key=before.__getitem__)
             for j in near[(len(near) - 1) // 2 : len(near) // 2 + 1] if near else ():
                 pair = (j, i) if downwards else (i, j)
                 if root[i] == i and taken < before[j] and pair not in crossed:
@@ -364,13 +370,16 @@ def _lines(
     """The points of each edge: down from its box, through the lanes of the rows that it passes, to its end."""
     lines: list[list[Point]] = []
     arriving: list[list[int]] = [[] for _ in boxes]
+    trunks: dict[tuple[int, float], tuple[list[Point], list[int]]] = {}
     for number, (source, target) in enumerate(edges):
         box, row, start = boxes[source], rows[source], starts[number]
-        line = [(box.x + start, box.y + box.height / 2), (box.x + start, tops[row] + heights[row])]
-        passed = lanes.get((source, start), [])[: rows[target] - row - 1]
-        for r, lane in enumerate(passed, row + 1):
-            line += [(x[lane], tops[r]), (x[lane], tops[r] + heights[r])]
-        lines.append(line)
+        mine = lanes.get((source, start), [])
+        if (source, start) not in trunks:
+            trunks[source, start] = _trunk((box.x + start, box.y + box.height / 2), row, mine, x, tops, heights)
+        points, counts = trunks[source, start]
+        passed = rows[target] - row - 1
+        end = (x[mine[passed - 1]] if passed else box.x + start, tops[row + passed] + heights[row + passed])
+        lines.append([*points[: counts[passed]], end])
         arriving[target].append(number)
     for target, numbers in enumerate(arriving):  # spread the ends over the box's top, in the order that they come from
         box = boxes[target]
@@ -380,3 +389,16 @@ def _lines(
             end = box.x + ((n - (len(numbers) - 1) / 2) * step if own is None else own)
             lines[number] += [(end, tops[rows[target]]), (end, box.y - box.height / 2)]
     return lines
+
+
+def _trunk(
+    start: Point, row: int, mine: list[int], x: list[float], tops: list[float], heights: list[float]
+) -> tuple[list[Point], list[int]]:
+    """What all lines from one place share: the points where they bend, and how many those are after so many lanes."""
+    points, counts, at = [start], [1], start[0]
+    for r, lane in enumerate(mine, row + 1):
+        if x[lane] != at:
+            points += [(at, tops[r - 1] + heights[r - 1]), (x[lane], tops[r])]
+            at = x[lane]
+        counts.append(len(points))
+    return points, counts
