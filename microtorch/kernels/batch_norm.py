@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,16 +15,19 @@ from microtorch.kernels.norm import standardize, standardize_backward
 from microtorch.kernels.pointwise import quiet
 
 _add: Any = np.add.reduce
+_BLOCK = 1 << 17  # elements that passes of NumPy's take at a time
 
 
 def _by_channel(v: Any, x: Any) -> Any:
-    """A vector over channels, to be broadcast over x (N, C, ...)."""
+    """A vector over channels, to be broadcast over arrays with as many dimensions as x (N, C, ...)."""
     return v.reshape((-1,) + (1,) * (x.ndim - 2))
 
 
 def _images(*arrays: Any) -> list[Any]:
-    """Arrays (N, C, ...) as C-contiguous (N, C, places)."""
-    return [np.ascontiguousarray(a).reshape(*a.shape[:2], -1) for a in arrays]
+    """Arrays (N, C, ...) as C-contiguous (N, C, places); (N, C) as they are."""
+    return [
+        np.ascontiguousarray(a).reshape(*a.shape[:2], *([math.prod(a.shape[2:])] if a.ndim > 2 else [])) for a in arrays
+    ]
 
 
 def _compiled(x: Any, places: int, *others: Any) -> Any:
@@ -42,8 +46,9 @@ def _vector(v: Any, x: Any, value: float) -> Any:
 
 def _by_channels(twin: Any, x: Any, *rest: Any) -> None:
     """Calls `twin(channels, *rest)` for parts of the channels."""
-    least = -(-twins.PART * x.shape[1] // x.size)
-    threads.split(lambda channels: twin(channels, *rest), x.shape[1], np.arange(x.shape[1]), least=least)
+    least = -(-twins.PART * x.shape[1] // max(x.size, 1))
+    if x.shape[1]:
+        threads.split(lambda channels: twin(channels, *rest), x.shape[1], np.arange(x.shape[1]), least=least)
 
 
 @keeping_statistics
@@ -109,17 +114,75 @@ def reciprocal_deviation(var: Any, eps: float) -> Any:
     return 1 / np.sqrt(var + eps)
 
 
-def _channel_sums(x: Any) -> Any:
+def _sums(x: Any) -> Any:
     """Sums over samples and places."""
-    return _add(x, 0) if x.ndim == 2 else _add(_add(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), 2), 0)
+    return _add(x, 0) if x.ndim == 2 else _add(_add(x, 2), 0)
 
 
-def _channel_dots(x: Any, y: Any) -> Any:
+def _dots(x: Any, y: Any) -> Any:
     """Sums of products over samples and places."""
-    if x.ndim == 2:
-        return _add(x * y, 0)
-    wide = (*x.shape[:2], math.prod(x.shape[2:]))
-    return _add(np.vecdot(x.reshape(wide), y.reshape(wide)), 0)
+    return _add(x * y, 0) if x.ndim == 2 else _add(np.vecdot(x, y), 0)
+
+
+def _in_cache(channels: Any, x: Any) -> Iterator[slice]:
+    """Channels, a few at a time: what one pass over them reads, the next finds in the processor's cache."""
+    step = max(_BLOCK * x.shape[1] // max(x.size, 1), 1)
+    for c in range(int(channels[0]), int(channels[-1]) + 1, step):
+        yield slice(c, min(c + step, int(channels[-1]) + 1))
+
+
+# the NumPy twins of `compiled.batch_norm`
+
+
+@quiet
+def _batch_norm(
+    channels: Any, x: Any, weight: Any, bias: Any, eps: float, out: Any, mean: Any, var: Any, rstd: Any
+) -> None:  # fmt: skip
+    """Standardize some channels by their own statistics, which are written, too."""
+    n = x.size // x.shape[1]
+    for c in _in_cache(channels, x):
+        to = out[:, c]
+        mean[c] = np.divide(_sums(x[:, c]), n)
+        np.subtract(x[:, c], _by_channel(mean[c], x), out=to)
+        var[c] = np.divide(_dots(to, to), n)
+        rstd[c] = reciprocal_deviation(var[c], eps)
+        to *= _by_channel(rstd[c] * weight[c], x)
+        if bias.any():
+            to += _by_channel(bias[c], x)
+
+
+@quiet
+def _affine(channels: Any, x: Any, scale: Any, shift: Any, out: Any) -> None:
+    """x * scale + shift for some channels."""
+    for c in _in_cache(channels, x):
+        to = out[:, c]
+        np.multiply(x[:, c], _by_channel(scale[c], x), out=to)
+        to += _by_channel(shift[c], x)
+
+
+@quiet
+def _batch_norm_backward(
+    channels: Any, training: bool, wanted: bool, g: Any, x: Any, scale: Any, mean: Any, rstd: Any, out: Any, along: Any,
+    total: Any,
+) -> None:  # fmt: skip
+    """For some channels: sum(g h), h the standardized x, into along, sum(g) into total, and if that is wanted the
+    gradient of x, scale (g - mean(g) - h mean(g h)), without the means if not training, into out."""
+    n = max(x.size // x.shape[1], 1)
+    for c in _in_cache(channels, x):
+        up = g[:, c]
+        total[c] = _sums(up)
+        along[c] = (_dots(up, x[:, c]) - mean[c] * total[c]) * rstd[c]
+        if not wanted:
+            continue
+        to, factor = out[:, c], scale[c]
+        if training:
+            slope = along[c] * rstd[c] / n
+            np.multiply(x[:, c], _by_channel(-slope, x), out=to)
+            to += up
+            to += _by_channel(slope * mean[c] - total[c] / n, x)
+            to *= _by_channel(factor, x)
+        else:
+            np.multiply(up, _by_channel(factor, x), out=to)
 
 
 @quiet
@@ -138,33 +201,17 @@ def batch_norm(
         out, mean, rstd = batch_norm(wide, weight, bias, running_mean, running_var, training, momentum, eps)
         return out.astype(np.float16), mean, rstd
     fast = _compiled(x, 8, weight, bias, running_mean, running_var) if x.size else None
-    out, rstd = np.empty(x.shape, x.dtype), None
+    out: Any = np.empty(x.shape, x.dtype)
+    wide, to = _images(x, out)
     if not training:
         rstd = reciprocal_deviation(running_var, eps)
         scale = rstd if weight is None else rstd * weight
         shift = -running_mean * scale if bias is None else bias - running_mean * scale
-        if fast is not None:
-            wide, to = _images(x, out)
-            _by_channels(fast.affine, x, wide, scale, shift, to)
-        else:
-            np.multiply(x, _by_channel(scale, x), out=out)
-            out += _by_channel(shift, x)
+        _by_channels(_affine if fast is None else fast.affine, x, wide, scale, shift, to)
         return out, None, None
-    if fast is not None:
-        mean, var, rstd = np.empty((3, x.shape[1]), x.dtype)
-        wide, to = _images(x, out)
-        _by_channels(
-            fast.batch_norm, x, wide, _vector(weight, x, 1), _vector(bias, x, 0), eps, to, mean, var, rstd
-        )  # fmt: skip
-    else:
-        n = x.size // x.shape[1] if x.size else 0
-        mean = np.divide(_channel_sums(x), n)
-        np.subtract(x, _by_channel(mean, x), out=out)
-        var = np.divide(_channel_dots(out, out), n)
-        rstd = reciprocal_deviation(var, eps)
-        out *= _by_channel(rstd if weight is None else rstd * weight, x)
-        if bias is not None:
-            out += _by_channel(bias, x)
+    mean, var, rstd = np.empty((3, x.shape[1]), x.dtype)
+    scale, shift = _vector(weight, x, 1), _vector(bias, x, 0)
+    _by_channels(_batch_norm if fast is None else fast.batch_norm, x, wide, scale, shift, eps, to, mean, var, rstd)
     n = x.size // x.shape[1] if x.size else 0
     if running_mean is not None and n:
         running_mean *= 1 - momentum
@@ -178,29 +225,12 @@ def batch_norm(
 @in_single
 def batch_norm_backward(g: Any, needs: Any, x: Any, weight: Any, training: bool, mean: Any, rstd: Any) -> list[Any]:
     """The gradients of x, weight and bias."""
-    if x.size and (fast := _compiled(x, 8, g, weight, mean, rstd)) is not None:
-        wide, up = _images(x, g)
-        gx: Any = np.empty(x.shape if needs[0] else (len(x), 0, 1), x.dtype)
-        along, total = np.empty((2, x.shape[1]), x.dtype)
-        scale = np.ascontiguousarray(rstd if weight is None else rstd * weight)
-        _by_channels(
-            fast.batch_norm_backward, x, training, bool(needs[0]), up, wide, scale, mean, rstd,
-            gx.reshape(wide.shape if needs[0] else gx.shape), along, total,
-        )  # fmt: skip
-        return [gx if needs[0] else None, along if needs[1] else None, total if needs[2] else None]
-    total = _channel_sums(g) if training or needs[2] else None
-    along = None  # sum(g (x - mean))
-    if training or needs[1]:
-        along = _channel_dots(g, x) - mean * (total if total is not None else _channel_sums(g))
-    gx = None
-    if needs[0]:
-        scale = rstd if weight is None else rstd * weight
-        if training:  # scale (g - mean(g) - (x - mean) rstd^2 mean(g (x - mean)))
-            n = x.size // x.shape[1]
-            slope = along * (rstd * rstd / n)
-            gx = x * _by_channel(-slope * scale, x)
-            gx += g * _by_channel(scale, x)
-            gx += _by_channel((slope * mean - total / n) * scale, x)
-        else:
-            gx = g * _by_channel(scale, x)
-    return [gx, along * rstd if needs[1] else None, total if needs[2] else None]
+    fast = _compiled(x, 8, g, weight, mean, rstd) if x.size else None
+    twin = _batch_norm_backward if fast is None else fast.batch_norm_backward
+    wide, up = _images(x, g)
+    gx: Any = np.empty(x.shape if needs[0] else 0, x.dtype)
+    along, total = np.empty((2, x.shape[1]), x.dtype)
+    scale = np.ascontiguousarray(rstd if weight is None else rstd * weight)
+    to = gx.reshape(wide.shape if needs[0] else (0,) * wide.ndim)
+    _by_channels(twin, x, training, bool(needs[0]), up, wide, scale, mean, rstd, to, along, total)
+    return [gx if needs[0] else None, along if needs[1] else None, total if needs[2] else None]
