@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.autograd.modes import mode
 from microtorch.autograd.node import Node, OpNode, next_number
-from microtorch.autograd.state import TensorBase
+from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import Namespace, arrays as plain, tensors, unary
-from microtorch.kernels import batched as K, batched_rules as batched_rules
+from microtorch.kernels import batched as K, batched_kernels as batched_kernels, batched_rules as batched_rules
 from microtorch.kernels.batched import Batched, used as used
 
 
@@ -132,22 +133,41 @@ def vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -
 
 
 def _vjp(node: Node, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
-    """`node.vjp`, also where a formula's own arithmetic has no rule for batches: it then runs for each example."""
+    """`node.vjp`, also where a formula's own arithmetic has no rule for batches.
+
+    It then runs in its other world, of entries that have rules; if that cannot be done either, for each example.
+    """
     if not isinstance(node, OpNode) or xp.recorded:
         return node.vjp(xp, g, edges, keep)
     saved = node.saved
     try:
         return node.vjp(xp, g, edges, keep)
     except Exception:
+        try:
+            grads = _of_entries(node, g, edges)
+            node.saved = saved if keep or not node.op.saves_tensors else None
+            return grads
+        except Exception:
+            node.saved = saved
         values = list(node.unpack(False)) if node.op.saved_names else []
 
         def formula(g: Any, values: list[Any]) -> list[Any]:
             grads = list(formulas(node, g, edges, values))
             return [x if x is None or isinstance(x, (np.ndarray, np.generic)) else x.whole() for x in grads]
 
-        grads: list[Any] = K.one_by_one(formula, g, values)
+        grads = K.one_by_one(formula, g, values)
         node.saved = saved if keep or not node.op.saves_tensors else None
         return grads
+
+
+def _of_entries(node: OpNode, g: Any, edges: Sequence[Node | None]) -> list[Any]:
+    """The formulas of a node on Tensors, without recording them."""
+    before, mode.enabled = mode.enabled, False
+    try:
+        given = [None if x is None else wrap(x) for x in g] if isinstance(g, list) else wrap(K.as_array(g))
+        return [None if r is None else r._data for r in node.vjp(tensors, given, edges, True)]
+    finally:
+        mode.enabled = before
 
 
 def formulas(node: OpNode, g: Any, edges: Sequence[Node | None], values: Sequence[Any]) -> Sequence[Any]:

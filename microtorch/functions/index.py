@@ -13,6 +13,7 @@ from microtorch.autograd.state import TensorBase, storage_bytes, storage_of, wra
 from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out
 from microtorch.functions.shape import as_strided, need_matrix
 from microtorch.kernels import index as K
+from microtorch.kernels.batched import everything
 from microtorch.kernels.bfloat16 import cast
 from microtorch.kernels.shape import Geometry
 from microtorch.ops import index as I, pointwise as P, shape as S
@@ -31,6 +32,7 @@ def _index_of(name: str, index: Any, position: int = 3) -> Any:
 
 
 def _in_range(data: Any, axis: int, n: int) -> None:
+    data = everything(data)
     if data.size and (data.min() < 0 or data.max() >= n):
         bad = int(data[(data < 0) | (data >= n)].flat[0])
         raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {n}")
@@ -109,7 +111,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
     )
     x = S.expand(input, (*shape[:axis], a[axis], *shape[axis:]))
     data = indices._data
-    if data.size and data.min() < 0:
+    if data.size and everything(data).min() < 0:
         indices = wrap(np.where(data < 0, data + a[axis], data))
     return gather(x, axis, S.expand(indices, (*shape[:axis], b[axis], *shape[axis:])), out=out)
 
@@ -263,7 +265,7 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor
     if input._data.ndim == 0 and data.size != 1:
         raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {data.size} value(s)")
     x, index = _as_vector(input), _as_vector(index)
-    n = x._data.shape[axis]
+    n, data = x._data.shape[axis], everything(data)
     if data.size and (data.min() < 0 or data.max() >= n):
         if x._data.ndim > 1 and (
             axis == 1 or not x._data.size
@@ -304,7 +306,7 @@ def _slices(family: str, x: Any, dim: int, index: Any, source: Any) -> tuple[Any
         _check_slices(family, list(x._data.shape), list(source._data.shape), axis, data.size)
         source = _as_vector(source)
     x, index = _as_vector(x), _as_vector(index)
-    n = x._data.shape[axis]
+    n, data = x._data.shape[axis], everything(data)
     bad = data[(data < (-n if family == "index_fill" else 0)) | (data >= n)] if data.size else data
     if bad.size:
         text = f"index {bad.flat[0]} is out of bounds for dimension {axis} with size {n}"

@@ -469,7 +469,7 @@ def _joined(results: Sequence[Any], level: int) -> Any:
     if any(isinstance(r, (np.ndarray, np.generic)) for r in results):
         if any(r.shape != first.shape for r in results):
             raise NotBatchable("results whose shape depends on the example")
-        return Batched(np.stack([r if type(r) is Batched else np.asarray(r) for r in results]), level)
+        return Batched(np.stack([as_array(r) for r in results]), level)
     if all(r is first or (type(r) is type(first) and r == first) for r in results):
         return first
     raise NotBatchable("results that are no arrays")
@@ -481,8 +481,28 @@ def as_array(result: Any) -> Any:
     return result if kind is Batched or kind is BFloats else np.asarray(result)
 
 
+kernel_rules: dict[tuple[str, str], Callable[..., Any]] = {}
+"""For kernels of ours that have one, by module and name, a rule that does all examples at once (batched_kernels.py)."""
+
+
+def _rule_of(kernel: Any) -> Callable[..., Any] | None:
+    """A kernel's rule: its own, or that of the kernel which it wraps."""
+    while True:
+        found = kernel_rules.get((getattr(kernel, "__module__", ""), getattr(kernel, "__qualname__", "")))
+        if found is not None or not hasattr(kernel, "__wrapped__"):
+            return found
+        kernel = kernel.__wrapped__
+
+
+def everything(x: Any) -> Any:
+    """The array of all examples' values, for checks that each example's values must pass."""
+    while type(x) is Batched:
+        x = x.full
+    return x
+
+
 def one_by_one(kernel: Callable[..., Any], *args: Any) -> Any:
-    """`kernel(*args)`, each example on its own; also for kernels of which no rule knows anything.
+    """`kernel(*args)`, by its rule for all examples at once; if it has none, each example on its own.
 
     Call it while the exception is handled that the kernel raised: without a Batched (or bfloat16) among args it is
     raised again.
@@ -497,6 +517,12 @@ def one_by_one(kernel: Callable[..., Any], *args: Any) -> Any:
         raise
     if any(hasattr(a, "get_state") for a in args):
         raise NotBatchable("random numbers that depend on the example")
+    rule = _rule_of(kernel)
+    if rule is not None:
+        try:
+            return rule(kernel, level, size, *args)
+        except NotBatchable:
+            pass
     results = []
     for i in range(size):
         values = [_example(a, level, i) for a in args]

@@ -49,7 +49,7 @@ put_flat = unary("put_flat", K.put_flat, x=lambda xp, g, index: xp.take_flat(g, 
 
 def _adaptive_max_pool(name: str, grad_name: str) -> Callable[..., Any]:
     lay = image_format if name == "adaptive_max_pool1d" else suggested_format
-    return op(name, lay(lambda x, out: (lambda v, i: (v, i, i))(*K.adaptive_max_pool(x, out)), 2), inputs="x",
+    return op(name, lay(K.adaptive_max_pool_kept, 2), inputs="x",
               outputs=2, residuals=["places"], grad_name=grad_name,
               x=lambda xp, g, x_shape, places: xp.put_flat(g, x_shape, places))  # fmt: skip
 

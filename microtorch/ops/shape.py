@@ -133,7 +133,7 @@ repeat = unary(
 )
 repeat_each = unary(
     "repeat_each",
-    lambda x, times, axis: np.ascontiguousarray(np.repeat(x, times, axis)),
+    K.repeat_each,
     grad_name="ViewBackward0",
     x=lambda xp, g, x_shape, times, axis: xp.sum(
         xp.reshape(g, (*x_shape[: axis + 1], times, *x_shape[axis + 1 :])), (axis + 1,), False
@@ -146,5 +146,5 @@ roll_flat = unary(
     grad_name="RollBackward0",
     x=lambda xp, g, shift: xp.roll_flat(g, -shift),
 )
-tril = unary("tril", lambda x, k: np.ascontiguousarray(np.tril(x, k)), x=lambda xp, g, k: xp.tril(g, k))
-triu = unary("triu", lambda x, k: np.ascontiguousarray(np.triu(x, k)), x=lambda xp, g, k: xp.triu(g, k))
+tril = unary("tril", K.tril, x=lambda xp, g, k: xp.tril(g, k))
+triu = unary("triu", K.triu, x=lambda xp, g, k: xp.triu(g, k))

@@ -14,6 +14,7 @@ from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.pointwise import same_dtype
 from microtorch.kernels import bfloat16
+from microtorch.kernels.batched import as_array, everything
 from microtorch.kernels.bfloat16 import cast, zeros
 from microtorch.nn.functional.checks import (
     REDUCTIONS,
@@ -411,11 +412,11 @@ def _smoothed(input: Any, target: Any, weight: Any, ignore_index: int, reduction
         scored = P.mul(log_p, wrap(weight.reshape((-1,) + (1,) * (x.ndim - axis - 1))))
     smooth = P.neg(R.sum(scored, (axis,), False))
     ignored = target == ignore_index
-    if np.any(ignored):
+    if np.any(everything(ignored)):
         smooth = P.where(ignored, wrap(zeros((), x.dtype)), smooth)
     if reduction == "mean":
         if weight is None:
-            count: Any = np.asarray(np.size(ignored) - np.count_nonzero(ignored))
+            count: Any = as_array(np.size(ignored) - np.count_nonzero(ignored))
         else:
             count = np.asarray(np.where(ignored, 0, weight[np.where(ignored, 0, target)]).sum())
         smooth = P.div(R.sum_all(smooth, None, False), wrap(cast(count, x.dtype)))

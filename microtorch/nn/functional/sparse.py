@@ -12,6 +12,7 @@ from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.kernels import embedding as K
+from microtorch.kernels.batched import everything, value_of
 from microtorch.kernels.bfloat16 import cast, computed
 from microtorch.ops import embedding as E, index as I, shape as S
 
@@ -92,6 +93,10 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return E.one_hot(tensor, num_classes)
+    if num_classes == -1:
+        message = "When vmap-ing torch.nn.functional.one_hot, please provide an explicit positive num_classes argument."
+        index = value_of(index, message)
+    index = everything(index)
     if index.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
     if num_classes == -1:
