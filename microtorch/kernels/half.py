@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.shape import astype
+
 _HALF = np.dtype(np.float16)
 
 
 def _single(a: Any) -> Any:
-    return a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype == _HALF else a
+    return astype(a, np.float32) if isinstance(a, np.ndarray) and a.dtype == _HALF else a
 
 
 def _half(a: Any) -> Any:

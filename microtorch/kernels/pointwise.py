@@ -86,8 +86,8 @@ def in_float32(kernel: Any) -> Any:
     def call(x: Any, *rest: Any) -> Any:
         if x.dtype.char != "e":
             return kernel(x, *rest)
-        wide = [r.astype(np.float32) if isinstance(r, np.ndarray) and r.dtype == np.float16 else r for r in rest]
-        return kernel(x.astype(np.float32), *wide).astype(np.float16)
+        wide = [astype(r, np.float32) if isinstance(r, np.ndarray) and r.dtype == np.float16 else r for r in rest]
+        return kernel(astype(x, np.float32), *wide).astype(np.float16)
 
     return call
 
@@ -110,7 +110,7 @@ def power(x: Any, y: Any) -> Any:
     """x ** y. Small whole exponents as products: NumPy's float power leaves the fast path for negative bases."""
     if not isinstance(y, np.ndarray) and isinstance(x, np.ndarray) and x.dtype.kind in "fc":
         if x.dtype == np.float16 and y not in (2, 1):  # one rounding
-            wide = x.astype(np.float32)
+            wide = astype(x, np.float32)
             if y == 0.5:  # here no square root: of -0 it is 0, of -inf inf
                 wide = np.where(np.isneginf(wide), -wide, wide + 0)
             return np.power(wide, np.float32(y)).astype(np.float16)
@@ -551,7 +551,7 @@ def angle(x: Any) -> Any:
     """The argument of a complex number; pi for negative numbers, else 0."""
     if x.dtype.kind == "c":
         return np.arctan2(x.imag, x.real)
-    x = x if x.dtype.kind == "f" else x.astype(np.float32)
+    x = x if x.dtype.kind == "f" else astype(x, np.float32)
     return np.where(np.isnan(x), x, np.where(x < 0, np.asarray(math.pi, x.dtype), np.zeros((), x.dtype)))
 
 

@@ -22,10 +22,10 @@ HUGE = 1e3
 """Results beyond this, or not finite, are mostly thrown away: differences of rounding would be all that is seen."""
 ELEMENTWISE = re.compile(
     rf"[\w)] ({'|'.join(map(re.escape, OPERATORS))}) [\w(-]|\.({'|'.join(BINARY)})\("
-    r"|einsum\('\w+,|where\(|\.cl(amp|ip)\(|lerp\(|addc(mul|div)\(|_loss\(|_cross_entropy|kl_div\(|(normalize|similarity)\(|autograd\.grad"
+    r"|einsum\('\w+,|where\(|\.cl(amp|ip)\(|lerp\(|addc(mul|div)\(|_loss\(|_cross_entropy|kl_div\(|(normalize|similarity)\("
 )
 """Lines that compute each element from those of several tensors in the same place (or a tensor and its own sums)."""
-SEVERAL = re.compile(r"normalize\(|autograd\.grad|torch\.tensor\(\[|torch\.full\(")
+SEVERAL = re.compile(r"normalize\(|torch\.tensor\(\[|torch\.full\(")
 """Of these, lines that do so though they name one variable only."""
 ULPS = {"float16": 2e-3, "float32": 4e-6, "float64": 1e-12, "complex64": 4e-6, "complex128": 1e-12}
 
@@ -207,8 +207,10 @@ class Run:
         """
         made_of = set(re.findall(r"\bv\d+\b", line)) - {new}
         tensors = [t for t in map(self.theirs.get, made_of) if isinstance(t, torch.Tensor)]
-        if made_of & self.as_it_comes or (
-            ELEMENTWISE.search(line)
+        if (
+            made_of & self.as_it_comes
+            or "autograd.grad" in line  # a formula is several operations
+            or ELEMENTWISE.search(line)
             and any(not t.is_contiguous() for t in tensors)
             and (len(made_of) > 1 or SEVERAL.search(line))
         ):
