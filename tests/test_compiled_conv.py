@@ -32,6 +32,7 @@ def twin(request: pytest.FixtureRequest) -> Iterator[str]:
 def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Kernels split their work, however little it is and whatever the machine has."""
     monkeypatch.setattr(conv_planes, "_PART", 1)
+    monkeypatch.setattr(K, "_PART", 1)
     monkeypatch.setattr(twins, "PART", 1)
     before = threads.count()
     threads.set_count(2)

@@ -198,8 +198,8 @@ def batch_norm(
     if x.dtype == np.float16:
         weight, bias = (None if v is None else v.astype(np.float32) for v in (weight, bias))
         wide = x.astype(np.float32)
-        out, mean, rstd = batch_norm(wide, weight, bias, running_mean, running_var, training, momentum, eps)
-        return out.astype(np.float16), mean, rstd
+        single, mean, rstd = batch_norm(wide, weight, bias, running_mean, running_var, training, momentum, eps)
+        return single.astype(np.float16), mean, rstd
     fast = _compiled(x, 8, weight, bias, running_mean, running_var) if x.size else None
     out: Any = np.empty(x.shape, x.dtype)
     wide, to = _images(x, out)

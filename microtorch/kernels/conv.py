@@ -20,18 +20,19 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from microtorch.kernels import conv_planes, twins
+from microtorch.kernels import conv_planes, threads, twins
 from microtorch.kernels.half import in_single
 from microtorch.kernels.scratch import scratch
 
 Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 1 << 22  # of the unfolded matrix and the product
+_PART = 1 << 21  # products from which a part is worth a thread
 _ROW, _MULTIPLY, _COPY = (
     6.0,
     0.022,
@@ -94,11 +95,20 @@ class _Plan:
         waste = math.prod(self.phase_size[1:]) / math.prod(self.out[1:]) - 1
         return self.out[-1] * waste * (_COPY + _MULTIPLY * o) < _ROW * (1 - o / self.k)
 
-    def blocks(self) -> Iterator[tuple[int, int, int, int]]:
-        """(first image, end, first row, end) of each block."""
-        for i in range(0, self.n, self.images):
+    def blocks(self, first: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+        """(first image, end, first row, end) of each block of some images."""
+        for i in range(first, end, self.images):
             for r in range(0, self.out[0], self.rows):
-                yield i, min(i + self.images, self.n), r, min(r + self.rows, self.out[0])
+                yield i, min(i + self.images, end), r, min(r + self.rows, self.out[0])
+
+    def share(self, part: Callable[[int, int], None]) -> None:
+        """Call `part(first, end)` for shares of the images, side by side; each multiplies matrices by itself."""
+        shares = threads.shares(self.n, -(-_PART // max(self.o * math.prod(self.out) * self.k, 1)))
+        if len(shares) == 1:
+            part(0, self.n)
+            return
+        with threads.with_serial_blas():
+            threads.run([functools.partial(part, *share) for share in shares])
 
     # phases -----------------------------------------------------------------------------------------------------------
 
@@ -293,22 +303,26 @@ def conv(
     w = np.ascontiguousarray(w.swapaxes(1, 2)).swapaxes(1, 2)
     shift = None if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
     whole = out.reshape(plan.n, groups, plan.o // groups, -1)
-    parts: list[Any] = []
-    for i, j, r, e in plan.blocks():
-        if r == 0:
-            parts = plan.split(x[i:j], parts)
-        if plan.by_image:
-            cols = plan.unfold(parts, r, e, ones=bias is not None)
-            np.matmul(w, cols, out=whole[i:j, :, :, r * plan.row : e * plan.row])
-            continue
-        cols = plan.unfold(parts, r, e)
-        y = scratch("y", plan.o * cols.shape[2], x.dtype).reshape(groups, plan.o // groups, cols.shape[2])
-        np.matmul(w, cols, out=y)
-        target = out[i:j, :, r:e]
-        if shift is None:
-            target[...] = plan.placed(y, r, e)
-        else:
-            np.add(plan.placed(y, r, e), shift, out=target)
+
+    def part(first: int, end: int) -> None:
+        parts: list[Any] = []
+        for i, j, r, e in plan.blocks(first, end):
+            if r == 0:
+                parts = plan.split(x[i:j], parts)
+            if plan.by_image:
+                cols = plan.unfold(parts, r, e, ones=bias is not None)
+                np.matmul(w, cols, out=whole[i:j, :, :, r * plan.row : e * plan.row])
+                continue
+            cols = plan.unfold(parts, r, e)
+            y = scratch("y", plan.o * cols.shape[2], x.dtype).reshape(groups, plan.o // groups, cols.shape[2])
+            np.matmul(w, cols, out=y)
+            target = out[i:j, :, r:e]
+            if shift is None:
+                target[...] = plan.placed(y, r, e)
+            else:
+                np.add(plan.placed(y, r, e), shift, out=target)
+
+    plan.share(part)
     return out
 
 
@@ -340,17 +354,21 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
         return conv(g, _turned(weight, groups), None, stride, pads, dilation, groups, x_shape[2:])
     w = plan.matrix_of(weight).swapaxes(1, 2)
     out = np.zeros(x_shape, g.dtype) if plan.direct else np.empty(x_shape, g.dtype)
-    parts: list[Any] = []
-    for i, j, r, e in plan.blocks():
-        if r == 0:
-            parts = [out[i:j]] if plan.direct else plan.empty_phases(j - i, g.dtype)
-        matrix = _gradient_matrix(plan, g, i, j, r, e)
-        shape = (*matrix.shape[:-2], plan.k, matrix.shape[-1])
-        cols = scratch("cols", math.prod(shape), g.dtype).reshape(shape)
-        np.matmul(w, matrix, out=cols)
-        plan.fold(cols, parts, r, e)
-        if e == plan.out[0] and not plan.direct:
-            plan.join(parts, out[i:j])
+
+    def part(first: int, end: int) -> None:
+        parts: list[Any] = []
+        for i, j, r, e in plan.blocks(first, end):
+            if r == 0:
+                parts = [out[i:j]] if plan.direct else plan.empty_phases(j - i, g.dtype)
+            matrix = _gradient_matrix(plan, g, i, j, r, e)
+            shape = (*matrix.shape[:-2], plan.k, matrix.shape[-1])
+            cols = scratch("cols", math.prod(shape), g.dtype).reshape(shape)
+            np.matmul(w, matrix, out=cols)
+            plan.fold(cols, parts, r, e)
+            if e == plan.out[0] and not plan.direct:
+                plan.join(parts, out[i:j])
+
+    plan.share(part)
     return out
 
 
@@ -371,21 +389,31 @@ def _turned(weight: Any, groups: int) -> Any:
 def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
     """The gradient of weight, given g, that of the result; linear in g and in x."""
     plan = _plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:])
-    out = np.zeros((groups, plan.o // groups, plan.k), g.dtype)
-    if out.size == 0 or g.size == 0:
+    shape = (groups, plan.o // groups, plan.k)
+    if 0 in shape or g.size == 0:
         return np.zeros(w_shape, g.dtype)
     if (fast := _compiled(g, x, g.size * plan.k)) is not None:
         return conv_planes.conv_weight(fast, g, x, w_shape, stride, padding, dilation, groups)
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
-    parts: list[Any] = []
-    for i, j, r, e in plan.blocks():
-        if r == 0:
-            parts = plan.split(x[i:j], parts)
-        matrix = _gradient_matrix(plan, g, i, j, r, e)
-        cols = plan.unfold(parts, r, e)
-        part = np.matmul(matrix, cols.swapaxes(-1, -2))
-        out += part.sum(0) if plan.by_image else part
+    sums: dict[int, Any] = {}
+
+    def part(first: int, end: int) -> None:
+        parts: list[Any] = []
+        total = np.zeros(shape, g.dtype)
+        for i, j, r, e in plan.blocks(first, end):
+            if r == 0:
+                parts = plan.split(x[i:j], parts)
+            matrix = _gradient_matrix(plan, g, i, j, r, e)
+            cols = plan.unfold(parts, r, e)
+            product = np.matmul(matrix, cols.swapaxes(-1, -2))
+            total += product.sum(0) if plan.by_image else product
+        sums[first] = total
+
+    plan.share(part)
+    out = sums.pop(0)
+    for first in sorted(sums):
+        out += sums[first]
     return plan.weight_of(out, w_shape)
 
 
