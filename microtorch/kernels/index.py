@@ -5,10 +5,13 @@ None of them writes into its inputs, but those whose name ends in `_into`, which
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import threads, twins
 from microtorch.kernels.shape import clone, copy_with_gaps, empty_like
 from microtorch.kernels.strides import in_c_order, in_order, picked_order
 
@@ -106,6 +109,13 @@ def add_rows(out: Any, rows: Any, g: Any) -> Any:
     if flat.size < 8 or out.ndim == 1:
         np.add.at(out, flat, values)
         return out
+    if values.size >= twins.least and twins.takes(out, values) and (fast := twins.of("index")) is not None:
+        flat, width = np.ascontiguousarray(flat, np.int64), out.size // out.shape[0]
+        if fast.within(flat, len(out)):
+            table, values = out.reshape(-1, width), values.reshape(-1, width)
+            columns = threads.shares(width, max(16, twins.PART // flat.size))
+            threads.run([partial(fast.add_rows, table, flat, values, a, b) for a, b in columns])
+            return out
     flat = np.where(flat < 0, flat + out.shape[0], flat)
     if out.flags.c_contiguous and values.dtype == out.dtype:  # np.add.at is fast for flat places, slow for rows
         width = out.size // out.shape[0]
@@ -146,6 +156,30 @@ def _places(index: Any, shape: tuple[int, ...], axis: int) -> Any:
     return at if offset is None else at + offset
 
 
+def _compiled(name: str, x: Any, index: Any, other: Any, axis: int) -> bool:
+    """Whether the compiled twin of that name has done it: for an index of x's shape but for the axis, if all are
+    within. (If not, NumPy's way follows, which finds the place again and says so.)"""
+    if type(x) is not np.ndarray or index.size < twins.least or not x.ndim or not twins.takes(x, other):
+        return False
+    axis %= x.ndim
+    if index.shape != x.shape[:axis] + index.shape[axis : axis + 1] + x.shape[axis + 1 :] or not index.size:
+        return False
+    if index.dtype != np.int64 or not index.flags.c_contiguous or other.shape != index.shape:
+        return False
+    fast = twins.of("index")
+    if fast is None:
+        return False
+    outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
+    done: list[bool] = []
+
+    def part(*arrays: Any) -> None:
+        done.append(getattr(fast, name)(*arrays))
+
+    cut = [a.reshape(outer, a.shape[axis], inner) for a in (x, index, other)]
+    threads.split(part, outer, *cut, least=-(-twins.PART * outer // index.size))
+    return all(done)
+
+
 def _flat(x: Any, index: Any) -> bool:
     """Whether `_places` can be used."""
     return type(x) is np.ndarray and type(index) is np.ndarray and x.flags.c_contiguous and index.size > 0
@@ -158,6 +192,10 @@ def _first(index: Any) -> tuple[slice, ...]:
 
 def gather(x: Any, index: Any, axis: int) -> Any:
     """out[i][j] = x[index[i][j]][j] for axis 0."""
+    if x.size and index.size >= twins.least:
+        out = np.empty(index.shape, x.dtype)
+        if _compiled("gather", x, index, out, axis):
+            return out
     if _flat(x, index):
         return x.reshape(-1).take(_places(index, x.shape, axis))
     return x[along(index, axis)]
@@ -166,6 +204,8 @@ def gather(x: Any, index: Any, axis: int) -> Any:
 def gather_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> Any:
     """Zeros of `shape` with g added where `gather` took it from."""
     out = np.zeros(shape, g.dtype)
+    if _compiled("scatter_add", out, index, g, axis):
+        return out
     if index.size and index.shape[axis] == 1:  # no place is named twice
         out[along(index, axis)] = g
     elif _flat(g, index):
@@ -185,6 +225,8 @@ def scatter(x: Any, index: Any, src: Any, axis: int) -> Any:
 def scatter_into(x: Any, index: Any, src: Any, axis: int) -> None:
     """`scatter`, in place."""
     value = src[_first(index)] if isinstance(src, np.ndarray) and src.ndim else src
+    if isinstance(value, np.ndarray) and _compiled("scatter", x, index, value, axis):
+        return
     if _flat(x, index):
         x.reshape(-1)[_places(index, x.shape, axis)] = value
     else:
@@ -201,6 +243,8 @@ def scatter_add(x: Any, index: Any, src: Any, axis: int) -> Any:
 def scatter_add_into(x: Any, index: Any, src: Any, axis: int) -> None:
     """`scatter_add`, in place."""
     value = src[_first(index)]
+    if _compiled("scatter_add", x, index, value, axis):
+        return
     if _flat(x, index) and type(value) is np.ndarray:
         np.add.at(x.reshape(-1), _places(index, x.shape, axis).reshape(-1), value.reshape(-1))
     else:
