@@ -11,7 +11,20 @@ pytest.importorskip("safetensors")
 pytest.importorskip("torch")
 
 ROOT = Path(__file__).resolve().parents[1]
-DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64", "uint16", "bfloat16"]
+DTYPES = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    "complex64",
+    "uint16",
+    "bfloat16",
+]
 
 WRITE = f"""
 import sys, torch

@@ -13,7 +13,16 @@ torch.manual_seed(0)
 x = torch.randn(3, 4).to(torch.bfloat16)
 print(x, x.dtype, x.element_size(), x.type(), x.is_floating_point())
 print(x + x, x * 2.5, x @ x.T, x.sum(), x.softmax(-1), x.sort(), x == x.clone(), sep="\n")
-for other in (torch.ones(4), torch.ones(4).half(), torch.ones(4).double(), torch.arange(4), torch.tensor(2.0), 1, 1.5, 1j):
+for other in (
+    torch.ones(4),
+    torch.ones(4).half(),
+    torch.ones(4).double(),
+    torch.arange(4),
+    torch.tensor(2.0),
+    1,
+    1.5,
+    1j,
+):
     print((x + other).dtype, end=" ")
 print()
 print(x.float(), x.int(), x.tolist()[0], x[0, 0].item(), x.view(torch.int16), sep="\n")
@@ -59,10 +68,31 @@ print("autocast")
 a, w = torch.randn(4, 6), torch.randn(6, 3, requires_grad=True)
 with torch.autocast("cpu"):
     p = a @ w
-    print(p.dtype, p.grad_fn.name(), torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled(), torch.get_autocast_dtype("cpu"))
-    print(F.mse_loss(p, torch.zeros(4, 3)).dtype, F.cross_entropy(p, torch.tensor([0, 1, 2, 0])).dtype, torch.cat([a.bfloat16(), a]).dtype)
-    print((p + a[:, :3]).dtype, p.softmax(-1).dtype, torch.relu(p).dtype, torch.einsum("ij,jk->ik", a, w).dtype, torch.mv(a, a[0]).dtype)
-    print((a.double() @ w.double()).dtype, torch.addmm(torch.zeros(3), a, w).dtype, torch.bmm(a[None], w[None]).dtype, p.prod().dtype)
+    print(
+        p.dtype,
+        p.grad_fn.name(),
+        torch.is_autocast_enabled("cpu"),
+        torch.is_autocast_enabled(),
+        torch.get_autocast_dtype("cpu"),
+    )
+    print(
+        F.mse_loss(p, torch.zeros(4, 3)).dtype,
+        F.cross_entropy(p, torch.tensor([0, 1, 2, 0])).dtype,
+        torch.cat([a.bfloat16(), a]).dtype,
+    )
+    print(
+        (p + a[:, :3]).dtype,
+        p.softmax(-1).dtype,
+        torch.relu(p).dtype,
+        torch.einsum("ij,jk->ik", a, w).dtype,
+        torch.mv(a, a[0]).dtype,
+    )
+    print(
+        (a.double() @ w.double()).dtype,
+        torch.addmm(torch.zeros(3), a, w).dtype,
+        torch.bmm(a[None], w[None]).dtype,
+        p.prod().dtype,
+    )
     with torch.autocast("cpu", enabled=False):
         print((a @ w).dtype)
     with torch.autocast("cpu", dtype=torch.float16):
@@ -94,7 +124,13 @@ for step in range(4):
     print(step, scores.dtype, loss.dtype, f"{loss.item():.1f}", net.out.weight.grad.dtype, net.conv.weight.dtype)
 z = torch.randn(2, 5, 8)
 with torch.autocast("cpu"):
-    for module in (nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.LSTM(8, 5), nn.GRU(8, 5), nn.GRUCell(8, 3), nn.RNN(8, 3)):
+    for module in (
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+        nn.LSTM(8, 5),
+        nn.GRU(8, 5),
+        nn.GRUCell(8, 3),
+        nn.RNN(8, 3),
+    ):
         result = module(z[0] if isinstance(module, nn.GRUCell) else z)
         result = result[0] if isinstance(result, tuple) else result
         print(type(module).__name__, result.dtype, result.requires_grad)
