@@ -158,7 +158,7 @@ def _places(index: Any, shape: tuple[int, ...], axis: int) -> Any:
 
 def _compiled(name: str, x: Any, index: Any, other: Any, axis: int) -> bool:
     """Whether the compiled twin of that name has done it: for an index of x's shape but for the axis, if all are
-    within. (If not, NumPy's way follows, which finds the place again and says so.)"""
+    within. (If not, NumPy's way follows, which says so.)"""
     if type(x) is not np.ndarray or index.size < twins.least or not x.ndim or not twins.takes(x, other):
         return False
     axis %= x.ndim
@@ -170,14 +170,11 @@ def _compiled(name: str, x: Any, index: Any, other: Any, axis: int) -> bool:
     if fast is None:
         return False
     outer, inner = math.prod(x.shape[:axis]), math.prod(x.shape[axis + 1 :])
-    done: list[bool] = []
-
-    def part(*arrays: Any) -> None:
-        done.append(getattr(fast, name)(*arrays))
-
+    if not fast.within(index.reshape(-1), x.shape[axis]):
+        return False
     cut = [a.reshape(outer, a.shape[axis], inner) for a in (x, index, other)]
-    threads.split(part, outer, *cut, least=-(-twins.PART * outer // index.size))
-    return all(done)
+    threads.split(getattr(fast, name), outer, *cut, least=-(-twins.PART * outer // index.size))
+    return True
 
 
 def _flat(x: Any, index: Any) -> bool:

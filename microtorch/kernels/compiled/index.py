@@ -1,54 +1,12 @@
 """Picking, writing and adding by index, in one pass, without tables of places.
 
-x (outer, n, inner), index and the rest (outer, m, inner): the axis of the index is the middle one. Each returns whether
-all indices are within -n .. n-1 (all that come before one that is not may have been written).
+x (outer, n, inner), index and the rest (outer, m, inner): the axis of the index is the middle one. The indices are
+`within`; those below 0 count from the end.
 """
 
 from __future__ import annotations
 
 from microtorch.kernels.compiled import jit
-
-
-@jit
-def gather(x, index, out):
-    n = x.shape[1]
-    for o in range(x.shape[0]):
-        source, places, to = x[o], index[o], out[o]
-        for k in range(places.shape[0]):
-            for i in range(places.shape[1]):
-                place = places[k, i]
-                if place < -n or place >= n:
-                    return False
-                to[k, i] = source[place + n if place < 0 else place, i]
-    return True
-
-
-@jit
-def scatter(x, index, source):
-    n = x.shape[1]
-    for o in range(x.shape[0]):
-        to, places, values = x[o], index[o], source[o]
-        for k in range(places.shape[0]):
-            for i in range(places.shape[1]):
-                place = places[k, i]
-                if place < -n or place >= n:
-                    return False
-                to[place + n if place < 0 else place, i] = values[k, i]
-    return True
-
-
-@jit
-def scatter_add(x, index, source):
-    n = x.shape[1]
-    for o in range(x.shape[0]):
-        to, places, values = x[o], index[o], source[o]
-        for k in range(places.shape[0]):
-            for i in range(places.shape[1]):
-                place = places[k, i]
-                if place < -n or place >= n:
-                    return False
-                to[place + n if place < 0 else place, i] += values[k, i]
-    return True
 
 
 @jit
@@ -61,8 +19,59 @@ def within(index, n):
 
 
 @jit
+def gather(x, index, out):
+    n, inner = x.shape[1], x.shape[2]
+    for o in range(x.shape[0]):
+        source, places, to = x[o], index[o], out[o]
+        if inner == 1:
+            flat, at, other = source.reshape(-1), places.reshape(-1), to.reshape(-1)
+            for k in range(at.size):
+                place = at[k]
+                other[k] = flat[place + n if place < 0 else place]
+        else:
+            for k in range(places.shape[0]):
+                for i in range(inner):
+                    place = places[k, i]
+                    to[k, i] = source[place + n if place < 0 else place, i]
+
+
+@jit
+def scatter(x, index, values):
+    n, inner = x.shape[1], x.shape[2]
+    for o in range(x.shape[0]):
+        to, places, source = x[o], index[o], values[o]
+        if inner == 1:
+            flat, at, other = to.reshape(-1), places.reshape(-1), source.reshape(-1)
+            for k in range(at.size):
+                place = at[k]
+                flat[place + n if place < 0 else place] = other[k]
+        else:
+            for k in range(places.shape[0]):
+                for i in range(inner):
+                    place = places[k, i]
+                    to[place + n if place < 0 else place, i] = source[k, i]
+
+
+@jit
+def scatter_add(x, index, values):
+    n, inner = x.shape[1], x.shape[2]
+    for o in range(x.shape[0]):
+        to, places, source = x[o], index[o], values[o]
+        if inner == 1:
+            flat, at, other = to.reshape(-1), places.reshape(-1), source.reshape(-1)
+            for k in range(at.size):
+                place = at[k]
+                flat[place + n if place < 0 else place] += other[k]
+        else:
+            for k in range(places.shape[0]):
+                for i in range(inner):
+                    place = places[k, i]
+                    to[place + n if place < 0 else place, i] += source[k, i]
+
+
+@jit
 def add_rows(out, rows, values, start, stop):
-    """Add values[i] to out[rows[i]], in columns from start to stop; the rows are `within`."""
+    """Add values[i] to out[rows[i]], in columns from start to stop."""
     n = out.shape[0]
     for i in range(rows.size):
         place = rows[i]
