@@ -1,64 +1,312 @@
-"""Scaled dot-product attention (Vaswani et al., 2017): softmax(q k^T scale + mask) v, over the last two dimensions."""
+"""Scaled dot-product attention (Vaswani et al., 2017): softmax(q k^T scale + mask) v, over the last two dimensions.
+
+The scores of all queries with all keys are never there at once: they are made for some heads or some queries at a time,
+as many as stay in the processor's cache, and used up. What is kept of them for the backward pass is the logarithm of
+the sum of each row, by which it makes the weights again: Dao et al., https://arxiv.org/abs/2205.14135. Where queries
+see earlier keys only, what lies above the diagonal is not computed but within a block. Where there are few scores in
+all, their weights are kept.
+"""
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pointwise import quiet
-from microtorch.kernels.softmax import softmax_backward
+from microtorch.kernels.scratch import scratch
+
+BLOCK = 1 << 17
+"""Scores at a time: two such blocks are in use in the backward pass."""
+SHARED = 1 << 16
+"""Scores from which on several threads are worth their start."""
+QUERIES = 64
+"""The least number of queries that are cut off a longer row of them."""
 
 _add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
 
 
+@quiet
 def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> Any:
     """softmax(q k^T scale + mask) along the keys; a query that may see no key gets zeros.
 
     mask: None, True where a key may be seen, or added numbers. causal: query i sees the keys up to i only.
     """
-    with np.errstate(all="ignore"):
-        root = q.dtype.type(math.sqrt(abs(scale)))  # of both, as PyTorch: smaller products
-        scores = np.matmul(q * (root if scale >= 0 else -root), (k * root).swapaxes(-1, -2))
-        if causal:
-            seen = np.tri(q.shape[-2], k.shape[-2], dtype=bool)
-            if mask is None:
-                mask = seen
-            else:
-                mask = mask & seen if mask.dtype.kind == "b" else np.where(seen, mask, mask.dtype.type(-np.inf))
+    left, right = _roots(q, scale)
+    scores = np.matmul(q * left, (k * right).swapaxes(-1, -2))
+    if mask is not None:
+        hide, mask = _bound(mask, scores.dtype)
+        scores = hide(scores, mask)
+    length, sources = scores.shape[-2:]
+    if scores.size:
+        rows, masked = scores.reshape(-1, sources), causal or mask is not None
+        sums = np.empty(len(rows), scores.dtype)
+        _steps(scores).softmax_rows(rows, sums, masked, 0, length if causal else 0)
+    return scores
+
+
+def _steps(scores: Any) -> Any:
+    """The passes over scores: compiled or NumPy's."""
+    return twins.of("attention") or _NUMPY if 4 * scores.size >= twins.least and twins.takes(scores) else _NUMPY
+
+
+def _bound(mask: Any, dtype: Any) -> tuple[Any, Any]:
+    """How a mask acts on scores: the operation and its second operand."""
+    if mask.dtype.kind != "b":
+        return np.add, mask
+    return np.fmin, np.where(mask, dtype.type(np.inf), dtype.type(-np.inf))  # (the least of NaN and -inf: -inf)
+
+
+def _roots(q: Any, scale: float) -> tuple[Any, Any]:
+    """What queries and keys are multiplied by: the root of the scale, as PyTorch does it, for smaller products."""
+    root = q.dtype.type(math.sqrt(abs(scale)))
+    return root if scale >= 0 else -root, root
+
+
+def softmax_rows(scores: Any, sums: Any, masked: bool, first: int, queries: int) -> None:
+    """Softmax of each row, in place; log(sum(exp)) of each into `sums`.
+
+    masked: a row may be -inf throughout. It becomes zeros, and its sum inf, by which `weights` makes zeros again.
+    queries: if not 0, as many rows each are queries of which the i-th sees first + i + 1 keys, and gets zeros for more.
+    """
+    _hide(scores, first, queries)
+    top = _max(scores, -1, None, None, True)
+    if masked:
+        top[top == -np.inf] = 0
+    scores -= top
+    np.exp(scores, out=scores)
+    total = _add(scores, -1, None, None, True)
+    if masked:
+        total[total == 0] = np.inf
+    scores /= total
+    np.add(np.log(total), top, out=sums[:, None])
+
+
+def weights(scores: Any, sums: Any, first: int, queries: int) -> None:
+    """The softmax that `softmax_rows` made, again, in place of the same scores."""
+    _hide(scores, first, queries)
+    scores -= sums[:, None]
+    np.exp(scores, out=scores)
+
+
+def _hide(scores: Any, first: int, queries: int) -> None:
+    """-inf for the keys that a query does not see."""
+    if queries:
+        corner = scores.reshape(-1, queries, scores.shape[1])[:, :, first:]
+        np.fmin(corner, _bounds(queries, corner.shape[2], scores.dtype), out=corner)  # (of NaN and -inf: -inf)
+
+
+@functools.lru_cache(16)
+def _bounds(queries: int, keys: int, dtype: Any) -> Any:
+    return np.where(np.tri(queries, keys, dtype=bool), dtype.type(np.inf), dtype.type(-np.inf))
+
+
+def slopes(p: Any, g: Any) -> None:
+    """The gradients of scores from those of their softmax p, in place of g: p (g - sum(p g))."""
+    g -= np.vecdot(p, g)[:, None]
+    g *= p
+
+
+class _NUMPY:
+    """The passes over scores in NumPy, by the names of their compiled twins."""
+
+    softmax_rows = staticmethod(softmax_rows)
+    weights = staticmethod(weights)
+    slopes = staticmethod(slopes)
+
+
+class _Problem:
+    """One attention: its arrays with two leading axes, the batch's and the heads', and how its scores are cut.
+
+    A piece is (batch, heads, runs of queries): all queries of some heads, or of one head in several runs.
+    """
+
+    def __init__(self, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> None:
+        self.lead, self.length, self.sources = q.shape[:-2], q.shape[-2], k.shape[-2]
+        if not self.lead == k.shape[:-2] == v.shape[:-2]:
+            self.lead = np.broadcast_shapes(self.lead, k.shape[:-2], v.shape[:-2])
+        self.shape = (*self.lead, self.length, self.sources)
         if mask is not None:
-            if mask.dtype.kind == "b":
-                scores = np.where(mask, scores, scores.dtype.type(-np.inf))
-            else:
-                scores = scores + mask
-        if scores.size == 0:
-            return scores
-        top = _max(scores, -1, None, None, True)
-        if mask is not None:
-            top = np.where(top == -np.inf, 0, top).astype(scores.dtype)
-        scores -= top
-        np.exp(scores, out=scores)
-        total = _add(scores, -1, None, None, True)
-        if mask is not None:
-            total[total == 0] = 1
-        scores /= total
-        return scores
+            self.shape = np.broadcast_shapes(self.shape, mask.shape)
+            self.lead = self.shape[:-2]
+            self.hide, mask = _bound(mask, q.dtype)
+        self.q, self.k, self.v = (self.split(a, (*self.lead, *a.shape[-2:])) for a in (q, k, v))
+        self.mask, self.noise = (None if a is None else self.split(a, self.shape) for a in (mask, noise))
+        self.causal, self.masked = causal, causal or mask is not None
+        self.left, self.right = _roots(q, scale)
+        self.dtype = q.dtype
+
+    def split(self, a: Any, shape: tuple[int, ...]) -> Any:
+        """A view of that shape with four axes; a copy if more than two leading ones cannot be joined."""
+        if a.shape != shape:
+            a = np.broadcast_to(a, shape)
+        if a.ndim <= 4:
+            return a if a.ndim == 4 else a[(None,) * (4 - a.ndim)]
+        return a.reshape(-1, *a.shape[-3:])
+
+    def pieces(self) -> Iterator[tuple[slice, slice, list[slice]]]:
+        """All pieces."""
+        batch, heads = self.q.shape[:2]
+        one = self.length * self.sources
+        if one > BLOCK:
+            count = max(1, min(one // BLOCK, self.length // QUERIES))
+            edges = [self.length * i // count for i in range(count + 1)]
+            runs = [slice(a, b) for a, b in itertools.pairwise(edges)]
+            for i in range(batch):
+                for j in range(heads):
+                    yield slice(i, i + 1), slice(j, j + 1), runs
+            return
+        whole = [slice(0, self.length)]
+        some = max(1, BLOCK // max(one, 1))
+        if some < heads:
+            for i in range(batch):
+                for j in range(0, heads, some):
+                    yield slice(i, i + 1), slice(j, j + some), whole
+            return
+        for i in range(0, batch, some // heads):
+            yield slice(i, i + some // heads), slice(0, heads), whole
+
+    def run(self, work: Callable[[Any, Any, list[slice]], None]) -> None:
+        """Do all pieces, on several threads if there are enough."""
+        pieces = list(self.pieces())
+        count = min(threads.count(), len(pieces)) if math.prod(self.shape) > SHARED else 1
+        if count == 1:
+            for piece in pieces:
+                work(*piece)
+            return
+
+        def part(start: int) -> Callable[[], None]:
+            def do() -> None:
+                with np.errstate(all="ignore"):  # (a thread has its own)
+                    for piece in pieces[start::count]:
+                        work(*piece)
+
+            return do
+
+        with threads.with_serial_blas():
+            threads.run([part(i) for i in range(count)])
+
+    def scores(self, q: Any, k: Any, at: tuple[Any, Any, slice], use: str) -> Any:
+        """The scores of the queries `at` (which q holds) with the keys k that they see, in scratch memory."""
+        shape = (*q.shape[:-1], k.shape[-2])
+        result = scratch(use, math.prod(shape), self.dtype).reshape(shape)
+        np.matmul(q, k.swapaxes(-1, -2), out=result)
+        if self.mask is not None:
+            self.hide(result, self.mask[at][..., : shape[-1]], out=result)
+        return result
+
+    def seen(self, rows: slice) -> tuple[int, int, int]:
+        """How many keys those queries may see; and the arguments `first` and `queries` of `softmax_rows`."""
+        if not self.causal:
+            return self.sources, 0, 0
+        return min(rows.stop, self.sources), rows.start, rows.stop - rows.start
+
+
+def _attended(out: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> Any:
+    """The result, in `out`; and either the weights before dropout or the logarithms of their rows' sums."""
+    if out.size * k.shape[-2] <= BLOCK * v.shape[-1] or not k.shape[-2]:
+        p = attention_weights(q, k, mask, scale, causal)
+        np.matmul(p if noise is None else p * noise, v, out=out)
+        return out, p, None
+    problem = _Problem(q, k, v, mask, noise, scale, causal)
+    sums = np.zeros((*problem.q.shape[:2], problem.length), problem.dtype)
+    result = problem.split(out, out.shape)
+
+    def work(batch: slice, heads: slice, runs: list[slice]) -> None:
+        k, v = problem.k[batch, heads] * problem.right, problem.v[batch, heads]
+        for rows in runs:
+            at, (seen, *corner) = (batch, heads, rows), problem.seen(rows)
+            scores = problem.scores(problem.q[at] * problem.left, k[:, :, :seen], at, "scores")
+            flat, masked = scores.reshape(-1, seen), problem.masked
+            _steps(scores).softmax_rows(flat, sums[at].reshape(-1), masked, *corner)
+            if problem.noise is not None:
+                scores *= problem.noise[at][..., :seen]
+            np.matmul(scores, v[:, :, :seen], out=result[at])
+
+    problem.run(work)
+    return out, None, sums
 
 
 @keeping_statistics
 @quiet
-def attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> tuple[Any, Any]:
-    """The result, and the weights before dropout; noise: what dropout multiplies them by, or None."""
-    p = attention_weights(q, k, mask, scale, causal)
-    return np.matmul(p if noise is None else p * noise, v), p
+def attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> Any:
+    """The result; and either the weights before dropout or the logarithms of their rows' sums.
+
+    noise: what dropout multiplies the weights by, or None.
+    """
+    lead = q.shape[:-2]
+    if mask is not None or not lead == k.shape[:-2] == v.shape[:-2]:
+        lead = np.broadcast_shapes(lead, k.shape[:-2], v.shape[:-2], () if mask is None else mask.shape[:-2])
+    out = np.empty((*lead, q.shape[-2], v.shape[-1]), q.dtype)
+    return _attended(out, q, k, v, mask, noise, scale, causal)
+
+
+@keeping_statistics
+@quiet
+def flash_attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> Any:
+    """As `attention`, of four-dimensional arrays; the result's axes are in q's order, as PyTorch's."""
+    out = np.empty_like(q)
+    return _attended(out, q, k, v, mask, noise, scale, causal)
 
 
 @in_single
-def attention_backward(g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any) -> list[Any]:
-    """The gradients of q, k, v and mask."""
+@quiet
+def attention_backward(
+    g: Any, needs: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool, p: Any, sums: Any
+) -> list[Any]:  # fmt: skip
+    """The gradients of q, k, v and mask, by the weights p or the logarithms of their rows' sums."""
+    if p is not None:
+        return _backward_by_weights(g, needs, q, k, v, noise, scale, p)
+    problem = _Problem(q, k, v, mask, noise, scale, causal)
+    up, sums = problem.split(g, g.shape), sums.reshape(*problem.q.shape[:2], problem.length)
+    scored = needs[0] or needs[1] or needs[3]
+    shapes = [(*problem.lead, *a.shape[-2:]) for a in (q, k, v)]
+    gq, gk, gv = (
+        None if not need else np.empty_like(a) if a.shape == shape and a.ndim < 5 else np.empty(shape, a.dtype)
+        for need, a, shape in zip(needs, (q, k, v), shapes)
+    )
+    gmask = np.zeros(problem.shape, q.dtype) if needs[3] else None
+    to_q, to_k, to_v, to_mask = (None if a is None else problem.split(a, a.shape) for a in (gq, gk, gv, gmask))
+
+    def work(batch: slice, heads: slice, runs: list[slice]) -> None:
+        k, v = problem.k[batch, heads] * problem.right, problem.v[batch, heads]
+        for i, rows in enumerate(reversed(runs)):  # those that see most keys first: they write, the others add
+            at, (seen, *corner) = (batch, heads, rows), problem.seen(rows)
+            q, g = problem.q[at] * problem.left, up[at]
+            p = problem.scores(q, k[:, :, :seen], at, "scores")
+            _steps(p).weights(p.reshape(-1, seen), sums[at].reshape(-1), *corner)
+            dropped = p if problem.noise is None else p * problem.noise[at][..., :seen]
+            if to_v is not None:
+                _put(to_v[batch, heads], dropped, g, not i)
+            if not scored:
+                continue
+            gp = scratch("slopes", p.size, p.dtype).reshape(p.shape)
+            np.matmul(g, v[:, :, :seen].swapaxes(-1, -2), out=gp)
+            if problem.noise is not None:
+                gp *= problem.noise[at][..., :seen]
+            _steps(p).slopes(p.reshape(-1, seen), gp.reshape(-1, seen))
+            if to_mask is not None:
+                to_mask[at][..., :seen] = gp
+            if to_q is not None:
+                np.matmul(gp, k[:, :, :seen], out=to_q[at])
+                to_q[at] *= problem.left
+            if to_k is not None:
+                q *= problem.right
+                _put(to_k[batch, heads], gp, q, not i)
+
+    problem.run(work)
+    return [gq, gk, gv, gmask, None]
+
+
+def _backward_by_weights(g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any) -> list[Any]:
+    """The gradients of q, k, v and mask, all scores at once."""
     dropped = p if noise is None else p * noise
     gv = np.matmul(dropped.swapaxes(-1, -2), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
@@ -66,10 +314,20 @@ def attention_backward(g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, s
     gp = np.matmul(g, v.swapaxes(-1, -2))
     if noise is not None:
         gp *= noise
-    scores = softmax_backward(gp, p, p.ndim - 1)
-    gq = np.matmul(scores, k) if needs[0] else None
-    gk = np.matmul(scores.swapaxes(-1, -2), q) if needs[1] else None
+    _steps(p).slopes(p.reshape(-1, p.shape[-1]), gp.reshape(-1, p.shape[-1]))
+    gq = np.matmul(gp, k) if needs[0] else None
+    gk = np.matmul(gp.swapaxes(-1, -2), q) if needs[1] else None
     for part in (gq, gk):
         if part is not None:
             part *= part.dtype.type(scale)
-    return [gq, gk, gv, scores if needs[3] else None, None]
+    return [gq, gk, gv, gp if needs[3] else None, None]
+
+
+def _put(to: Any, scores: Any, rows: Any, first: bool) -> None:
+    """Add scores^T rows to the gradients of the keys that were seen; if it is the first, write them."""
+    seen = scores.shape[-1]
+    if not first:
+        to[:, :, :seen] += np.matmul(scores.swapaxes(-1, -2), rows)
+        return
+    np.matmul(scores.swapaxes(-1, -2), rows, out=to[:, :, :seen])
+    to[:, :, seen:] = 0

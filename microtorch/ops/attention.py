@@ -1,4 +1,4 @@
-"""Scaled dot-product attention as one entry: what is kept for the backward pass are the weights."""
+"""Scaled dot-product attention as one entry. The kernel keeps what its backward pass needs: kernels/attention.py."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from microtorch.autograd.table import op
 from microtorch.kernels import attention as K
 
 
-def _attention(xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any) -> list[Any]:
-    """With d = (g v^T) noise, the gradient of the weights: of the scores it is p (d - sum(d p))."""
+def _attention(
+    xp: Any, g: Any, needs: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool, p: Any,
+    sums: Any,
+) -> list[Any]:  # fmt: skip
+    """With d = (g v^T) noise, the gradient of the weights p: of the scores it is p (d - sum(d p))."""
     if not xp.recorded:
-        return K.attention_backward(g, needs, q, k, v, noise, scale, p)
+        return K.attention_backward(g, needs, q, k, v, mask, noise, scale, causal, p, sums)
+    p = xp.attention_weights(q, k, mask, scale, causal)
     dropped = p if noise is None else p * noise
     d = xp.matmul(g, xp.transpose(v, -1, -2))
     if noise is not None:
@@ -35,11 +39,15 @@ def _weights_backward(xp: Any, g: Any, needs: Any, q: Any, k: Any, out: Any, sca
     ]
 
 
+def _no_residuals(xp: Any) -> tuple[None, None]:
+    """Where the backward pass is recorded, its formula computes the weights as Tensors."""
+    return None, None
+
+
 attention_weights = op("attention_weights", K.attention_weights, inputs="q k mask", joint=_weights_backward,
                        grad_name="SoftmaxBackward0")  # fmt: skip
-attention = op("attention", K.attention, inputs="q k v mask noise", joint=_attention, residuals=["p"],
-               again=lambda xp, q, k, mask, scale, causal: xp.attention_weights(q, k, mask, scale, causal),
-               grad_name="UnsafeViewBackward0")  # fmt: skip
-flash_attention = op("flash_attention", K.attention, inputs="q k v mask noise", joint=_attention, residuals=["p"],
-                     again=lambda xp, q, k, mask, scale, causal: xp.attention_weights(q, k, mask, scale, causal),
+attention = op("attention", K.attention, inputs="q k v mask noise", joint=_attention, residuals=["p", "sums"],
+               again=_no_residuals, grad_name="UnsafeViewBackward0")  # fmt: skip
+flash_attention = op("flash_attention", K.flash_attention, inputs="q k v mask noise", joint=_attention,
+                     residuals=["p", "sums"], again=_no_residuals,
                      grad_name="ScaledDotProductFlashAttentionForCpuBackward0")  # fmt: skip

@@ -108,9 +108,11 @@ def _check_mask(q: Any, k: Any, mask: Any) -> None:
     """Raise PyTorch's error for a mask that does not broadcast with the scores."""
     scores = (*np.broadcast_shapes(q.shape[:-2], k.shape[:-2]), q.shape[-2], k.shape[-2])
     try:
-        np.broadcast_shapes(scores, mask.shape)
+        shape = np.broadcast_shapes(scores, mask.shape)
     except ValueError as error:
         raise broadcast_error(np.broadcast_to(np.zeros((), bool), scores), mask, error) from None
+    if shape != scores:
+        raise RuntimeError(f"output with shape {list(scores)} doesn't match the broadcast shape {list(shape)}")
 
 
 def _misfit(q: Any, k: Any, v: Any) -> None:
