@@ -291,13 +291,13 @@ def test_graph_draws_the_first_backward(
     picture = "step" + suffix
     done = run("--graph", picture, "script.py")
     assert (done.stdout, done.returncode) == ("trained\n", 5)
-    assert done.stderr == f"microtorch: graph of the first backward() written to {picture} (7 nodes)\n"
+    assert done.stderr == f"microtorch: graph of the first backward() written to {picture} (8 nodes)\n"
     text = (tmp_path / picture).read_text()
     for word in ("weight", "shift", "loss", "Exp", "Sum", "Mul", "Add", "(3, 2)"):
         assert word in text
     if suffix == ".svg":
         ET.fromstring(text)
-        assert text.count('class="node"') == 7
+        assert text.count('class="node"') == 8
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 

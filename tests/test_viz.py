@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import random
+import re
 import stat
 import subprocess
 import sys
@@ -405,7 +407,7 @@ def test_svg_by_our_own_code(tmp_path: Path, no_programs: None) -> None:
     path = viz.render((x * x).sum(), str(tmp_path / "x.svg"), params={"x": x})
     svg = path.read_text()
     assert boxes(svg) == {
-        "n0": ["output", "()", "data 6"],
+        "n0": ["output", "data 6"],
         "n1": ["Sum", "()"],
         "n2": ["Mul", "(2, 3)"],
         "n3": ["x", "(2, 3)"],
@@ -508,3 +510,38 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyt
     plain = tmp_path / "plain"
     plain.touch()
     assert path.stat().st_mode == plain.stat().st_mode
+
+
+# Documentation
+
+DOCS = Path(torch.__file__).parents[1] / "docs"
+
+
+def test_the_programs_in_the_documentation_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("graphviz")
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / "viz.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 7
+    for block in blocks:
+        exec(compile(block, "viz.md", "exec"), names)
+    assert {path.name for path in tmp_path.iterdir()} == {"model.svg", "neuron.svg", "gradients.svg", "d.svg", "g.svg"}
+
+
+def test_the_pictures_in_the_documentation_are_those_that_are_drawn(tmp_path: Path) -> None:
+    """The numbers in them aside, which depend on the machine in the last digit."""
+    spec = importlib.util.spec_from_file_location("generate_pictures", DOCS / "generate_pictures.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.main(tmp_path)
+    shown = set(re.findall(r"\(pictures/(\S+)\)", (DOCS / "viz.md").read_text()))
+    drawn = {path.name: path for path in tmp_path.iterdir()}
+    assert set(drawn) == shown == {path.name for path in (DOCS / "pictures").glob("*.svg")}
+    for name, path in drawn.items():
+        mine, kept = boxes(path.read_text()), boxes((DOCS / "pictures" / name).read_text())
+        without_numbers = [
+            {key: [line for line in lines if not re.match("data|grad", line)] for key, lines in found.items()}
+            for found in (mine, kept)
+        ]
+        assert without_numbers[0] == without_numbers[1], name

@@ -103,6 +103,25 @@ def test_inputs_are_nodes() -> None:
     assert not scale.requires_grad and scale.grad_fn is None
 
 
+def test_data_that_has_a_name_is_shown_where_it_is_used() -> None:
+    w = torch.ones(3, 2, requires_grad=True)
+    data = torch.arange(24.0).reshape(8, 3)
+    batch, target, unused = data[2:6], torch.ones(4, 2), torch.ones(3)
+    loss = nn.functional.mse_loss(batch @ w, target)
+    names = {"batch": batch, "target": target, "unused": unused, "w": w}
+    g = viz.graph(loss, params=names)
+    uses = {(g.nodes[e.source].name, g.nodes[e.target].label) for e in g.edges if e.constant}
+    assert uses == {("batch", "Mm"), ("target", "MseLoss")}
+    g = viz.graph(loss, params={"data": data})  # an operation keeps a part of it
+    assert [(node.name, node.shape) for node in g.nodes if node.kind == "input"] == [("data", (8, 3))]
+    two = torch.randint(0, 5, (2, 4))
+    rows = torch.ones(5, 2, requires_grad=True)
+    y = nn.functional.embedding(two[0], rows) * nn.functional.embedding(two[1], rows)
+    g = viz.graph(y, params={"first": two[0], "second": two[1]})
+    order = [g.nodes[e.source].name for n in g.forward_order() for e in g.edges if e.target == n and e.constant]
+    assert order == ["first", "second"]
+
+
 def test_an_input_may_be_written_in_place() -> None:
     class Writes(nn.Module):
         def forward(self, x: Any) -> Any:
@@ -450,7 +469,12 @@ def test_what_cannot_be_drawn_says_why() -> None:
         viz.graph(torch.ones(1, requires_grad=True), {"x": 1})
     frozen = nn.Linear(2, 2).requires_grad_(False)
     g = viz.graph(frozen, torch.ones(1, 2))  # its input is followed instead
-    assert [node.kind for node in g.nodes] == ["output", "op", "input"]
+    assert [(node.kind, node.name) for node in g.nodes] == [
+        ("output", "output"),
+        ("op", ""),
+        ("input", "input"),
+        ("input", "weight"),
+    ]
 
     class Nothing(nn.Module):
         def forward(self, x: Any) -> Any:

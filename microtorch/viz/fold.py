@@ -10,6 +10,7 @@ from typing import Any
 
 from microtorch.viz.graph import Edge, Graph, Node, Scope, Step
 
+DOTS = "\N{HORIZONTAL ELLIPSIS}"
 _WORTH = 5  # how many operations folding must spare
 _TRIES = 12  # periods that are tried at each place
 _SHARED = 4  # what more items than that use is there for all: its distance means nothing
@@ -136,6 +137,7 @@ def fold_repeats(graph: Graph) -> Graph:
     into = _sources(graph)
     same: dict[int, int] = {}  # a node to the one of the block before it that stands for it
     times: dict[int, int] = {}
+    lasts: dict[int, str] = {}
     scopes = dict(graph.scopes)
     home: dict[int, str] = {}  # nodes of a run of several items: the call that is made up for the run
     adopted: dict[str, str] = {}  # calls, the same
@@ -150,6 +152,9 @@ def fold_repeats(graph: Graph) -> Graph:
                 scopes[own] = replace(scopes[own], times=count, last=graph.local_name(last))
             elif period == 1:
                 times[first[0].nodes[0]] = count
+                last_name = graph.nodes[items[start + count - 1].nodes[0]].name
+                if last_name and last_name != graph.nodes[first[0].nodes[0]].name:
+                    lasts[first[0].nodes[0]] = last_name
             else:
                 made = f"{key}~{start}"
                 scopes[made] = Scope(made, "", "", key if key in graph.scopes else None, times=count)
@@ -160,7 +165,11 @@ def fold_repeats(graph: Graph) -> Graph:
                         adopted[item.key] = made
     if not same:
         return graph
-    return _folded(graph, same, times, scopes, home, adopted)
+    small = _folded(graph, same, times, scopes, home, adopted)
+    for number, last_name in lasts.items():
+        node = small.nodes[next(n.id for n in small.nodes if n.order == graph.nodes[number].order)]
+        node.name = f"{node.name} {DOTS} {last_name}"
+    return small
 
 
 def grouped(graph: Graph) -> Graph:

@@ -1,7 +1,7 @@
 // The layered layout of layout.py and nested.py, line by line: the same input gets the same places (tested).
 "use strict";
 
-const GAP_X = 18, GAP_Y = 34, LANE = 6, GAP_LANES = 10, SWEEPS = 8, PAD = 12, HEAD = 22;
+const GAP_X = 18, GAP_Y = 34, GAP_PORTS = 12, LANE = 6, GAP_LANES = 10, SWEEPS = 8, PAD = 12, HEAD = 22;
 
 // Places for boxes of the given [width, height] joined by edges [from, to], which point down.
 function layout(sizes, edges, starts, ends, first) {
@@ -13,7 +13,9 @@ function layout(sizes, edges, starts, ends, first) {
   const x = findColumns(members, up, down, widths, sizes.length);
   const heights = members.map(row => row.reduce((most, i) => i < sizes.length ? Math.max(most, sizes[i][1]) : most, 0));
   const tops = [0];
-  for (const height of heights) tops.push(tops[tops.length - 1] + height + GAP_Y);
+  heights.forEach((height, row) => { // a row of ports alone needs no room
+    tops.push(tops[row] + height + (!height || heights[row + 1] === 0 ? GAP_PORTS : GAP_Y));
+  });
   const ledTo = new Set(edges.map(edge => edge[1]));
   const boxes = sizes.map(([width, height], i) => { // what nothing leads to stands near to what it leads to
     const spare = heights[rows[i]] - height;
@@ -22,7 +24,7 @@ function layout(sizes, edges, starts, ends, first) {
   const lines = findLines(boxes, edges, starts, ends, rows, laneOf, x, tops, heights);
   let right = 0;
   for (const row of members) for (const i of row) right = Math.max(right, x[i] + widths[i] / 2);
-  return { boxes, lines, width: right, height: members.length ? tops[tops.length - 1] - GAP_Y : 0 };
+  return { boxes, lines, width: right, height: members.length ? tops[heights.length - 1] + heights[heights.length - 1] : 0 };
 }
 
 // The row of each box, counted from the top: as low as it can be above everything that it leads to.

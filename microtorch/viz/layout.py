@@ -14,6 +14,7 @@ from itertools import pairwise
 Point = tuple[float, float]
 
 _GAP_X, _GAP_Y = 18.0, 34.0  # between boxes of a row, and between rows
+_GAP_PORTS = 12.0  # to a row that has no boxes, only ends of lines
 _LANE, _GAP_LANES = 6.0, 10.0  # the width of an arrow that passes a row, and the gap between two
 _SWEEPS = 8
 _MOST_LANES = 200_000
@@ -68,8 +69,9 @@ def layout(
     x = _columns(members, up, down, shift, widths, len(sizes))
     heights = [max((sizes[i][1] for i in row if i < len(sizes)), default=0.0) for row in members]
     tops = [0.0]
-    for height in heights:
-        tops.append(tops[-1] + height + _GAP_Y)
+    for row, height in enumerate(heights):
+        ports = not height or (row + 1 < len(heights) and not heights[row + 1])  # a row of ports alone needs no room
+        tops.append(tops[-1] + height + (_GAP_PORTS if ports else _GAP_Y))
     led_to = {target for _, target in edges}
     boxes = []
     for i, (w, h) in enumerate(sizes):  # what nothing leads to stands near to what it leads to
@@ -77,7 +79,7 @@ def layout(
         boxes.append(Box(x[i], tops[rows[i]] + h / 2 + (spare / 2 if i in led_to else spare), w, h))
     lines = _lines(boxes, edges, starts, ends, rows, lanes, x, tops, heights)
     right = max((x[i] + widths[i] / 2 for row in members for i in row), default=0.0)
-    return Layout(boxes, lines, right, tops[-1] - _GAP_Y if members else 0.0)
+    return Layout(boxes, lines, right, tops[len(heights) - 1] + heights[-1] if members else 0.0)
 
 
 def lanes_needed(count: int, edges: Sequence[tuple[int, int]]) -> int:
@@ -386,8 +388,8 @@ def _lines(
         step = min(12.0, box.width / (len(numbers) + 1))
         for n, number in enumerate(sorted(numbers, key=lambda number: lines[number][-1][0])):
             own = ends[number]
-            end = box.x + ((n - (len(numbers) - 1) / 2) * step if own is None else own)
-            lines[number] += [(end, tops[rows[target]]), (end, box.y - box.height / 2)]
+            across = box.x + ((n - (len(numbers) - 1) / 2) * step if own is None else own)
+            lines[number] += [(across, tops[rows[target]]), (across, box.y - box.height / 2)]
     return lines
 
 
@@ -395,7 +397,8 @@ def _trunk(
     start: Point, row: int, mine: list[int], x: list[float], tops: list[float], heights: list[float]
 ) -> tuple[list[Point], list[int]]:
     """What all lines from one place share: the points where they bend, and how many those are after so many lanes."""
-    points, counts, at = [start], [1], start[0]
+    points, counts = [start], [1]
+    at = start[0]
     for r, lane in enumerate(mine, row + 1):
         if x[lane] != at:
             points += [(at, tops[r - 1] + heights[r - 1]), (x[lane], tops[r])]

@@ -84,7 +84,8 @@ def graph(
     if backward:
         _run_backward([tensor for _, tensor in named])
     reader = _Reader(_named_params(params), show_attrs, show_saved, max_attr_chars, steps)
-    reader.given, reader.bases = given, bases
+    reader.given[:0] = given
+    reader.bases = bases
     found = reader.read(named)
     found.title = title
     return found
@@ -155,6 +156,8 @@ class _Reader:
             if maker is not None:
                 self.keep.append(maker)
                 self.names.setdefault(id(maker), name)
+            elif isinstance(tensor, TensorBase) and not tensor._node and tensor._data.size > 1 and not steps:
+                self.given.append(Input(tensor._data, name))
 
     def read(self, outputs: list[tuple[str, Any]]) -> Graph:
         for name, tensor in outputs:
@@ -315,20 +318,31 @@ class _Reader:
                 node.grad = passed.incoming
 
     def constants(self) -> None:
-        """The model's inputs that have no gradient (indices, say): joined to the operations that keep them."""
-        waiting = {id(_owner(node.data)): node for node in self.given if id(node) not in self.ids}
+        """Tensors without a gradient that have a name (data, indices): joined to the operations that keep them.
+
+        They are known by their memory, since an operation may keep a view of one.
+        """
+        waiting = [node for node in self.given if id(node) not in self.ids]
         if not waiting:
             return
+        starts = {_address(node.data): node for node in reversed(waiting)}
+        owners: dict[int, list[Input]] = {}
+        for node in waiting:
+            owners.setdefault(id(_owner(node.data)), []).append(node)
         for thing in list(self.keep):
-            if isinstance(thing, OpNode) and thing.saved is not None:
-                target = self.ids[id(thing)]
-                for value in thing.saved:
-                    data = getattr(value, "_data", value)
-                    node = waiting.get(id(_owner(data))) if isinstance(data, np.ndarray) else None
-                    if node is not None:
-                        edge = Edge(self.number(node), target, constant=True, position=len(thing.edges))
-                        if edge not in self.graph.edges[-4:]:
-                            self.graph.edges.append(edge)
+            if not isinstance(thing, OpNode) or thing.saved is None:
+                continue
+            for value in thing.saved:
+                data = getattr(value, "_data", value)
+                if not isinstance(data, np.ndarray) or getattr(value, "_node", None) is not None:
+                    continue
+                same = owners.get(id(_owner(data)), [])
+                found = starts.get(_address(data)) or (same[0] if len(same) == 1 else None)
+                if found is not None:
+                    target = self.ids[id(thing)]
+                    edge = Edge(self.number(found), target, constant=True, position=len(thing.edges))
+                    if edge not in self.graph.edges[-4:]:
+                        self.graph.edges.append(edge)
 
     def sort_scopes(self) -> None:
         """Put the module calls in the order in which they were made, each after the one around it."""
@@ -399,6 +413,10 @@ def _kept(items: Iterable[tuple[str, Any]]) -> Iterator[Saved]:
         if _is_array(data):
             shape = tuple(int(n) for n in data.shape)
             yield Saved(name, shape, _dtype_name(data.dtype), int(getattr(data, "nbytes", 0)))
+
+
+def _address(array: Any) -> tuple[int, int]:
+    return array.__array_interface__["data"][0], array.size
 
 
 def _owner(array: Any) -> Any:

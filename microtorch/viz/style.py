@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from microtorch.viz.graph import Edge, Graph, Kind, Node, Scope
 
 _LONGEST = 60  # characters of a line
+_DETAIL = 48  # characters of a module's settings: longer ones are left out
 TIMES, DOTS = "\N{MULTIPLICATION SIGN}", "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -96,21 +97,23 @@ def values_text(node: Node) -> str:
 
 def _lines(node: Node) -> list[str]:
     times = f" {TIMES}{node.times}" if node.times > 1 else ""
+    values = values_text(node)
+    shape = "" if values and node.shape == () else shape_text(node)  # a number needs no shape
     if node.kind in ("op", "module"):
         marks = " (in place)" if node.in_place else ""
-        lines = [f"{node.label}{marks}{times}", f"{printable(node.name)} {shape_text(node)}".strip()]
+        lines = [f"{node.label}{marks}{times}", f"{printable(node.name)} {shape}".strip()]
         if node.kind == "module" and node.count > 1:
             lines.append(f"{node.count} operations")
         if node.numbers:
             lines.append(f"{count_text(node.numbers)} parameters")
     else:
         named = node.name or node.kind not in ("leaf", "base")
-        lines = [printable(node.label) + times if named else "", shape_text(node)]
-    values = values_text(node)
+        lines = [printable(node.label) + times if named else "", shape]
     lines += [values] if values else []
-    return [line for line in lines if line] + [
-        printable(f"{name}: {value}" if name else value) for name, value in node.attrs
-    ]
+    for name, value in node.attrs:
+        if name or len(value) <= _DETAIL:
+            lines.append(printable(f"{name}: {value}" if name else value))
+    return [line for line in lines if line]
 
 
 def _torchviz_lines(node: Node) -> list[str]:

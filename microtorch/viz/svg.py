@@ -63,13 +63,18 @@ def to_svg(graph: Graph, style: Style = MICROTORCH, gradients: bool = False) -> 
             f'<g class="cluster"><title>{escape(group.label)}</title>'
             f'<rect x="{box.x - box.width / 2:.1f}" y="{box.y - box.height / 2:.1f}" width="{box.width:.1f}" '
             f'height="{box.height:.1f}" rx="7" fill="{FRAMES[min(group.depth, len(FRAMES) - 1)]}" stroke="#b9b3cf"/>'
-            f'<text x="{box.x - box.width / 2 + 8:.1f}" y="{box.y - box.height / 2 + 14:.1f}" '
-            f'font-size="{_FRAME_FONT}" fill="#5b4f86">{escape(group.label)}</text></g>\n'
+            "</g>\n"
         )
     for edge, line in zip(graph.edges, placed.lines):
         out.append(
             f'<g class="edge"><title>n{edge.source}-&gt;n{edge.target}</title>'
             f'<path d="{_path(line)}" fill="none" {_stroke(edge, style)}/></g>\n'
+        )
+    for group, box in zip(frames(graph)[0], placed.frames):  # above the lines, that it can be read
+        out.append(
+            f'<text class="name" x="{box.x - box.width / 2 + 8:.1f}" y="{box.y - box.height / 2 + 14:.1f}" '
+            f'font-size="{_FRAME_FONT}" fill="#5b4f86" stroke="{FRAMES[min(group.depth, len(FRAMES) - 1)]}" '
+            f'stroke-width="3" paint-order="stroke">{escape(group.label)}</text>\n'
         )
     for node, look, box in zip(graph.nodes, looks(graph, style, gradients), placed.boxes):
         first = box.y - (len(look.lines) - 1) * LINE / 2 + FONT * 0.35
