@@ -107,6 +107,12 @@ def _products(args: Any) -> Any:
     return state.dtype.numpy if len(args) > 2 else None
 
 
+def _padding(args: Any) -> Any:
+    """For pad: reflections (of up to two dimensions) and replications are in float32."""
+    pads = len(args[1]) if len(args) > 1 and isinstance(args[1], (tuple, list)) else 0
+    return dtypes.F32 if "replicate" in args or ("reflect" in args and pads < 6) else None
+
+
 def _inner(args: Any) -> Any:
     """For inner: of vectors it is a sum of products, of more dimensions a matrix product."""
     return state.dtype.numpy if max(a._data.ndim for a in args if isinstance(a, TensorBase)) > 1 else None
@@ -167,7 +173,8 @@ def _take(function: Any, policy: Callable[[Any], Any]) -> None:
 def install() -> None:
     """See to it that the functions in the lists cast."""
     places = (microtorch, microtorch.Tensor, microtorch.nn.functional, microtorch.linalg, microtorch.fft)
-    policies = ((LOWER, _lower), (FLOAT32, _float32), (WIDEST, _widest), ("einsum", _products), ("inner", _inner))
+    policies = ((LOWER, _lower), (FLOAT32, _float32), (WIDEST, _widest), ("einsum", _products), ("inner", _inner),
+                ("pad", _padding))  # fmt: skip
     for names, policy in policies:
         for name in names.split():
             for place in places:

@@ -13,6 +13,7 @@ from microtorch.autograd.source import Linearized, Transform, gradients, starts
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.func.batching import vmap
 from microtorch.func.trees import treespec_pprint
+from microtorch.kernels.bfloat16 import zeros
 from microtorch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
 Argnums = int | tuple[int, ...]
@@ -192,8 +193,8 @@ def _units(likes: Sequence[Any]) -> list[Any]:
     units, start = [], 0
     for t in likes:
         n = t._data.size
-        unit = np.zeros((total, n), t._data.dtype)
-        unit[start : start + n] = np.eye(n, dtype=t._data.dtype)
+        unit = zeros((total, n), t._data.dtype)
+        unit[start : start + n] = np.eye(n, dtype=np.float32)
         units.append(wrap(unit.reshape(total, *t._data.shape)))
         start += n
     return units
