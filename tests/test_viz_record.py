@@ -358,7 +358,12 @@ def test_saved_tensors_that_hooks_packed() -> None:
 
 
 def test_stats() -> None:
-    assert Stats.of(np.zeros((0, 3))) == Stats(0, 0.0) or np.isnan(Stats.of(np.zeros(0)).mean)
+    nothing = Stats.of(np.zeros((0, 3)))
+    assert (nothing.size, nothing.norm, nothing.value) == (0, 0.0, None)
+    many = np.random.default_rng(0).normal(size=200_000).astype(np.float32).reshape(2, 100_000).T
+    found = Stats.of(many)
+    expected = (np.linalg.norm(many.astype(float)), many.astype(float).mean(), many.min(), many.max())
+    assert (found.norm, found.mean, found.low, found.high) == pytest.approx(expected)
     assert Stats.of(np.array([3 + 4j, 0])).norm == 5.0
     assert Stats.of(np.array(1 + 2j)).value == 1 + 2j
     assert Stats.of(np.array([True, False])).norm == 1.0
@@ -420,6 +425,43 @@ def test_two_backward_passes_are_two() -> None:
     first, second = viz.graph(d_loss), viz.graph(g_loss)
     assert len(first.steps) <= 2 and len(second.steps) == 4
     assert [n.grad.value for n in second.nodes if n.kind == "leaf"] == [20.0, 15.0]  # type: ignore[union-attr]
+
+
+def test_a_backward_inside_a_backward() -> None:
+    """A checkpoint computes its part again, and runs a backward pass of its own."""
+    from microtorch.utils.checkpoint import checkpoint
+
+    net = nn.Sequential(nn.Linear(3, 3), nn.Tanh())
+    w = torch.ones(3, requires_grad=True)
+    with viz.recording(net=net):
+        loss = (checkpoint(net, w * torch.ones(2, 3), use_reentrant=True) * 2).sum()
+        loss.backward()
+    assert w.grad is not None and net[0].weight.grad is not None
+    g = viz.graph(loss, params={"w": w})
+    assert [step.node for step in g.steps] == g.backward_order()
+    assert by_name(g, "w").grad == Stats.of(w.grad.numpy())
+
+
+def test_transforms_work_while_recording() -> None:
+    def f(x: Any) -> Any:
+        return (x.sin() * x).sum()
+
+    x = torch.arange(6.0).reshape(2, 3)
+    work = [
+        lambda: torch.func.grad(f)(x),
+        lambda: torch.func.vmap(torch.func.grad(f))(x),
+        lambda: torch.func.hessian(f)(x[0]),
+        lambda: torch.func.jvp(f, (x,), (x,))[1],
+        lambda: torch.autograd.functional.jacobian(lambda x: x.sin(), x),
+        lambda: torch.autograd.grad(
+            (y := x.clone().requires_grad_()).sin(), y, torch.ones(5, 2, 3), is_grads_batched=True
+        )[0],
+    ]
+    plain = [function() for function in work]
+    with viz.recording():
+        recorded = [function() for function in work]
+    for a, b in zip(plain, recorded, strict=True):
+        assert torch.equal(a, b)
 
 
 def test_a_backward_of_a_backward() -> None:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+_PART = 1 << 16  # elements
+
 FREED = "[freed]"  # stands for what an operation kept until a backward freed it
 
 Kind = Literal["op", "leaf", "input", "output", "saved", "module", "base"]
@@ -49,10 +51,14 @@ class Stats:
             return Stats(1, float(abs(one)), number, real, real, real)
         if not a.size:
             return Stats(0, 0.0)
-        flat = np.abs(a) if a.dtype.kind == "c" else a.reshape(-1)
+        flat = (np.abs(a) if a.dtype.kind == "c" else a).reshape(-1)
         with np.errstate(all="ignore"):
-            norm = float(np.linalg.norm(flat.reshape(-1).astype(np.float64, copy=False)))
-            return Stats(a.size, norm, None, float(flat.mean()), float(flat.min()), float(flat.max()))
+            squares = total = 0.0
+            for start in range(0, flat.size, _PART):  # in float64, without a copy of it all
+                part = flat[start : start + _PART].astype(np.float64)
+                squares += float(part @ part)
+                total += float(part.sum())
+            return Stats(a.size, math.sqrt(squares), None, total / a.size, float(flat.min()), float(flat.max()))
 
     @property
     def text(self) -> str:

@@ -308,8 +308,9 @@ class _Reader:
             self.passes.append((passed, number))
 
     def read_steps(self) -> None:
-        """The steps of the newest backward pass that went through this graph."""
-        latest = max((p.number for p, _ in self.passes), default=0)
+        """The steps of the newest backward pass that went through this graph (leaves may have been in others since)."""
+        through = [p.number for p, n in self.passes if self.graph.nodes[n].kind == "op"]
+        latest = max(through or [p.number for p, _ in self.passes], default=0)
         own = sorted(((p, n) for p, n in self.passes if p.number == latest), key=lambda pair: pair[0].step)
         for passed, number in own:
             self.graph.steps.append(Step(number, passed.incoming, passed.outgoing))

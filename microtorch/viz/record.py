@@ -147,7 +147,8 @@ class recording:
 
     def _backward_begins(self, roots: Sequence[Any]) -> None:
         """Watch every node of the pass: hooks that return nothing change nothing."""
-        self._stop_watching()
+        if not _inside_a_pass(sys._getframe(1)):
+            self._stop_watching()
         order, leaves = engine.topological_order([root._node for root in roots])
         number, step = _passes(), itertools.count().__next__
         for node in dict.fromkeys([*order, *leaves]):
@@ -167,12 +168,21 @@ class recording:
         self.watching, self.bare = [], []
 
 
+def _inside_a_pass(frame: FrameType | None) -> bool:
+    """True if a backward pass runs already: a Function's backward, or a checkpoint, runs another one."""
+    while frame is not None:
+        if frame.f_code is engine.run.__code__:
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _empty(hooks: Hooks) -> bool:
     return not (hooks.tensor or hooks.pre or hooks.post or hooks.after or hooks.retain)
 
 
 def _stats(t: Any) -> Stats | None:
-    return None if t is None else Stats.of(t._data)
+    return Stats.of(t._data) if t is not None and type(t._data) is np.ndarray else None  # (vmap has others)
 
 
 def _at_node(ref: weakref.ref[Node], number: int, step: Callable[[], int]) -> Callable[..., None]:
