@@ -218,7 +218,7 @@ from microtorch.functions.windows import (
     hann_window as hann_window,
     kaiser_window as kaiser_window,
 )
-from microtorch.functions.lowrank import pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
+from microtorch.functions.lowrank import lobpcg as lobpcg, pca_lowrank as pca_lowrank, svd_lowrank as svd_lowrank
 from microtorch.functions.norms import frobenius_norm as frobenius_norm, norm as norm, nuclear_norm as nuclear_norm
 from microtorch.functions.pointwise import (
     abs as abs,

@@ -177,3 +177,41 @@ def test_addbmm_takes_on_the_shape_of_the_result():
     code = "a = torch.ones(1, requires_grad=True)\nx = a.clone()\nx.addbmm_(torch.ones(2, 3, 4), torch.ones(2, 4, 5))\nx.sum().backward()\n"
     found = difference(code + "x.shape, x, a.grad", strides=False)
     assert found is None, found
+
+
+LOBPCG = """
+torch.lobpcg(A, k=2)
+torch.lobpcg(A, k=3, largest=False)
+torch.lobpcg(A, X=torch.ones(20, 2, dtype=A.dtype).tril(), tol=1e-9)
+torch.lobpcg(A, k=2, n=4, method="basic")
+torch.lobpcg(torch.stack([A, A + B]), k=2)
+torch.lobpcg(A, k=2, B=B)
+torch.lobpcg(A, iK=torch.linalg.inv(A), largest=False)
+torch.lobpcg(A[:6, :6], k=3)
+torch.lobpcg(A[:5])
+"""
+
+
+@pytest.mark.parametrize("code", LOBPCG.strip().split("\n"))
+def test_lobpcg(code):
+    before = (
+        "torch.manual_seed(1); A = torch.randn(20, 20, dtype=torch.float64); A = A @ A.mT + torch.eye(20, dtype=A.dtype); "
+        "B = torch.diag(torch.arange(1.0, 21, dtype=A.dtype))\n"
+    )
+    found = f"[t.abs().round(decimals=5) for t in {code}]"
+    assert difference(before + found) is None
+
+
+def test_gradients_of_lobpcg():
+    found = []
+    for lib in (torch, microtorch):
+        lib.manual_seed(0)
+        a = lib.randn(12, 12, dtype=lib.float64).requires_grad_()
+        start, weights = lib.randn(12, 2, dtype=lib.float64), lib.randn(12, 2, dtype=lib.float64)
+        e, v = lib.lobpcg(a @ a.mT, X=start, tol=1e-12)
+        found.append(lib.autograd.grad(e.exp().log1p().sum() + ((v * weights).sum(0) ** 2).sum(), a)[0].numpy())
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-6, atol=1e-8)
+    with pytest.raises(ValueError, match="B != I"):
+        microtorch.lobpcg(a @ a.mT, k=2, B=microtorch.eye(12, dtype=a.dtype))
+    with pytest.raises(NotImplementedError, match="tracker"):
+        microtorch.lobpcg(a, tracker=print)

@@ -35,7 +35,7 @@ ELSEWHERE: dict[str, str] = {
     "number_remainder": "tests/test_edges.py",
 }
 ELSEWHERE |= dict.fromkeys(
-    "copy fill_by region_write unsqueezed roll_flat t_in_place squeeze_in_place "
+    "copy fill_by region_write region_write_pairs unsqueezed roll_flat t_in_place squeeze_in_place "
     "squeeze_several_in_place unsqueeze_in_place as_strided_in_place uniform normal random_between random_below random_any "
     "bernoulli_fill bernoulli_fill_by exponential cauchy geometric log_normal normal_by_std poisson".split(),
     "tests/test_inplace.py",

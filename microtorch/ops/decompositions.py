@@ -17,6 +17,7 @@ import numpy as np
 from microtorch.autograd.state import wrap
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import decompositions as K, ldl as LDL
+from microtorch.kernels.lobpcg import lobpcg as lobpcg_kernel
 from microtorch.kernels.strides import c_order
 from microtorch.ops.pointwise import constant
 
@@ -399,6 +400,29 @@ def _eigh_x(xp: Any, g: Any, out0: Any, out1: Any) -> Any:
 
 
 eigh = op("eigh", K.eigh, inputs="x", outputs=2, x=_eigh_x, grad_name="LinalgEighBackward0")
+
+
+def _lobpcg_x(xp: Any, g: Any, x: Any, k: int, largest: bool, out0: Any, out1: Any) -> Any:
+    """As eigh's, for k of the eigenvectors: the others, which their change needs, are computed here."""
+    g_l, g_v = g
+    total = None
+    if g_v is not None:
+        values, vectors = xp.eigh(x, False)
+        size = x.shape[-1]
+        own = np.eye(size, dtype=bool)[:, ::-1][:, :k] if largest else np.eye(size, dtype=bool)[:, :k]  # of all
+        gaps = xp.unsqueeze(out0, -2) - xp.unsqueeze(values, -1)
+        scaled = xp.where(
+            own, xp.zeros_like(gaps), xp.matmul(adjoint(xp, vectors), g_v) / xp.where(own, gaps + 1, gaps)
+        )
+        total = xp.matmul(xp.matmul(vectors, scaled), adjoint(xp, out1))
+    if g_l is not None:
+        along = xp.matmul(out1 * xp.unsqueeze(g_l, -2), adjoint(xp, out1))
+        total = along if total is None else total + along
+    return total
+
+
+lobpcg = op("lobpcg", lobpcg_kernel, inputs="x start b preconditioner", outputs=2, x=_lobpcg_x,
+            grad_name="LOBPCGAutogradFunctionBackward")  # fmt: skip
 
 
 def _eig_x(xp: Any, g: Any, out0: Any, out1: Any) -> Any:
