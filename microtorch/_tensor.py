@@ -337,12 +337,13 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf in `.grad`, too."""
-        if self._node is None:
+        node = self._node if self._base is None else node_after_writes(self)
+        if node is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if source.transforming():
             raise RuntimeError(_IN_TRANSFORM.format("retain_grad()", ""))
-        if type(self._node) is not Leaf:
-            self._node._hooks().retain = weakref.ref(self)
+        if type(node) is not Leaf:
+            node._hooks().retain = weakref.ref(self)
             self.__dict__["_retains_grad"] = True  # also when an in-place write has given it another node
 
     @property
@@ -352,9 +353,10 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> RemovableHandle:
         """Call `hook(grad)` when the gradient is computed; what it returns, if not None, replaces it."""
-        if self._node is None:
+        node = self._node if self._base is None else node_after_writes(self)
+        if node is None:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-        return self._node._add(self._node._hooks().tensor, hook)
+        return node._add(node._hooks().tensor, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
         """Call `hook(tensor)` after the gradient was added to `.grad`; only on leaves."""

@@ -110,6 +110,8 @@ def setitem(x: Any, key: Any, value: Any) -> None:
             dtypes.fill_number(value._data.item(), x._data.dtype)  # raises
             value = P.cast(value, x._data.dtype)
     elif advanced is not None and value._data.dtype != x._data.dtype:
+        if basic is not None:
+            _sliced(x, basic, key)  # raises for a number out of bounds
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "

@@ -239,6 +239,10 @@ torch.cat([torch.ones(2), torch.tensor(1.)], 2)
 torch.cat([torch.ones(2, 3), torch.ones(2, 4, 1)], 0)
 torch.stack([torch.ones(2, 3), torch.ones(2)], 4)
 x = torch.arange(12).reshape(2, 3, 2); y = x[::1, 1].unsqueeze(0)\ntorch.diagonal_scatter(y, y.diagonal() * 2)
+x = torch.ones(3, requires_grad=True); v = x[..., :]; w = v * 2; torch.set_grad_enabled(False); v.fill_(-1); torch.set_grad_enabled(True); v.retain_grad(); (w.sum() + 3 * v.sum()).backward()\n(v.grad, x.grad)
+v = torch.tensor([-2, 3, 1]); x = torch.ones(1, requires_grad=True); torch.set_grad_enabled(False); w = v[1:]; torch.set_grad_enabled(True); w.copy_(x)\n(v, w)
+v = torch.tensor([-2, 3, 1]); w = v.unbind()[0]; w.copy_(torch.tensor(2., requires_grad=True))\n(v, w)
+v = torch.zeros(2, 3, 3).bool(); v[torch.tensor([1]), 3] = torch.tensor(1.)\nv
 x = torch.tensor(1., dtype=torch.float64, requires_grad=True); torch.nn.functional.gelu(x).backward()\nx.grad
 """
 

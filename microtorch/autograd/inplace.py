@@ -71,7 +71,7 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
         if base is None:
             if type(node) is Leaf:
                 raise RuntimeError(_LEAF)
-        elif recorded or node is not None or base._node is not None:
+        elif (recorded and x._data.dtype.kind in "fc") or node is not None or base._node is not None:
             made = getattr(x, "_made", None)
             if made is not None:
                 raise RuntimeError(_made_error(x, made, "is being modified inplace."))

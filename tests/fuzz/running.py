@@ -48,6 +48,7 @@ class Run:
         self.names: list[str] = []  # of the tensors
         self.lines: list[str] = []
         self.as_it_comes: set[str] = set()  # tensors whose layout is not compared (note_layout)
+        self.singular = False  # the deviation of equal elements: whether it rounds to 0 decides its gradient
         self.scale = 1.0  # the largest value so far
         for library in (torch, microtorch):
             library.set_grad_enabled(True)
@@ -86,9 +87,6 @@ class Run:
             target = re.match(r"v\d+", line)
             if "a leaf Variable" in str(theirs) and ours is None and target and self.theirs[target.group()]._is_view():
                 return None, False  # PyTorch takes a view whose base was written for the leaf that it was
-            multiple = "returns multiple views" in str(theirs or ours) and (theirs is None or ours is None)
-            if multiple and not kinds[0].startswith("float"):
-                return None, False  # gradients of integers are not recorded here
             empty = any(not self.theirs[n].numel() for n in re.findall(r"\bv\d+\b", line) if n in self.names)
             if empty and (theirs is None) != (ours is None):
                 return None, False  # of nothing, either refuses more
@@ -179,6 +177,8 @@ class Run:
             and a.storage_offset() != b.storage_offset()
         ):
             return f"storage_offset {a.storage_offset()}, microtorch {b.storage_offset()}"
+        if "autograd.grad" in self.lines[-1] and any(self.theirs[n].dtype is torch.float16 for n in self.names):
+            return None  # what overflows on the way back in half precision depends on the order of its products
         x, y = numpy(a), b._data
         if x.dtype.kind not in "fc":
             return None if np.array_equal(x, y) else f"values {x.tolist()}, microtorch {y.tolist()}"
@@ -193,6 +193,8 @@ class Run:
             same = bool(np.allclose(x_, y_, tolerance * 4, tolerance * self.scale, equal_nan=True))
         else:
             same = bool(np.allclose(x, y, tolerance * 4, tolerance * self.scale, equal_nan=True))
+        if "std" in self.lines[-1] and ((x == 0) != (y == 0)).any():
+            self.singular = True
         if not same:
             return f"values {x.tolist()}, microtorch {y.tolist()}"
         if y.flags.writeable and 0 not in y.strides:
@@ -220,6 +222,8 @@ class Run:
 
     def gradients(self, seed: int) -> str | None:
         """Backward from all tensors, each with random weights; compare what the leaves got."""
+        if self.singular:
+            return None
         lines = backward_lines(self.names, seed)
         theirs = self.theirs
         errors: list[Exception | None] = [None, None]
@@ -321,8 +325,6 @@ def excused(theirs: Exception | None, ours: Exception | None, backward: bool = F
         return True  # derivatives that PyTorch does not have
     if "inplace version of" in text or "Can't detach views" in str(ours):
         return True
-    if theirs is not None and ours is not None and "Index put requires" in text + str(ours):
-        return True
     if theirs is not None and ours is not None and ("bool" in text.lower() or "bool" in str(ours).lower()):
         return True  # which of two errors comes first
     if ours is None and backward and "bool tensor" in text:
@@ -379,7 +381,7 @@ def program(seed: int, views: bool = False, strict: bool = False) -> tuple[list[
             found, kept = run.step(line, picky)
             if not kept:
                 if found is None and not re.match(r"v\d+ = ", line):
-                    break
+                    return lines, None  # a write that one or both refused may have begun
                 continue
             lines.append(line)
             grammar.count += 1
