@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from functools import cache
 from html import escape
 from importlib import resources
@@ -20,7 +21,7 @@ from microtorch.viz.graph import Graph, Kind, Node, Scope, Stats, Step
 from microtorch.viz.style import MICROTORCH, compact, count_text, frame_label, looks, printable, shape_text
 
 _MEANING: dict[Kind, str] = {
-    "input": "input", "leaf": "leaf tensor", "op": "operation", "output": "output", "saved": "saved tensor",
+    "input": "input", "leaf": "leaf", "op": "operation", "output": "output", "saved": "saved tensor",
 }  # fmt: skip
 
 _HELP = """
@@ -103,9 +104,10 @@ def _legend(graph: Graph) -> str:
     for kind, meaning in _MEANING.items():
         if count := graph.count(kind):
             colours = f"background:var(--{kind});border-color:var(--{kind}-edge)"
-            keys.append(f'<span class="key"><i style="{colours}"></i>{count} {meaning}{"s" * (count != 1)}</span>')
-    numbers = sum(prod(node.shape) for node in graph.nodes if node.kind == "leaf" and node.shape is not None)
-    keys.append(f'<span class="key">{count_text(numbers)} numbers in leaves</span>')
+            numbers = sum(prod(node.shape or ()) for node in graph.nodes if node.kind == kind)
+            title = f' title="{count_text(numbers)} numbers"' if kind == "leaf" else ""
+            text = f"{count} {_plural(meaning, count)}"
+            keys.append(f'<span class="key"{title}><i style="{colours}"></i>{text}</span>')
     return "".join(keys)
 
 
@@ -116,7 +118,8 @@ def page_data(graph: Graph) -> dict[str, Any]:
     keys = [key for key, scope in graph.scopes.items() if scope.path or scope.times > 1]
     number = {key: i for i, key in enumerate(keys)}
     steps = graph.steps or [Step(n) for n in graph.backward_order()]
-    shown = looks(graph, MICROTORCH)
+    # gradients are shown as they arrive
+    shown = looks(replace(graph, nodes=[replace(node, grad=None) for node in graph.nodes]), MICROTORCH)
     own: dict[str, int] = {}
     for node in graph.nodes:
         if node.kind == "leaf":
@@ -178,3 +181,7 @@ def _stats(stats: Stats | None) -> dict[str, Any] | None:
 
 def _number(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else "leaves" if word == "leaf" else f"{word}s"

@@ -213,7 +213,7 @@ function boxElement(box) {
   make("rect", { x: box.x - box.width / 2, y: box.y - box.height / 2, width: box.width, height: box.height, rx: 5 }, g);
   const first = box.y - (box.lines.length - 1) * LINE / 2 + 4;
   box.lines.forEach((line, i) => make("text", { x: box.x, y: first + i * LINE }, g, (box.scope && !i ? "▸ " : "") + line));
-  make("text", { class: "grad", x: box.x + box.width / 2 + 4, y: box.y + 4 }, g);
+  make("text", { class: "grad", x: box.x + box.width / 2, y: box.y + box.height / 2 + 13 }, g);
   return g;
 }
 
@@ -232,6 +232,7 @@ function mark() {
     if (label.textContent !== text) label.textContent = text;
     const rect = element.firstChild, shade = state.heat ? heatOf(box) : "";
     if (rect.style.fill !== shade) rect.style.fill = shade;
+    element.classList.toggle("heated", shade !== "");
   }
 }
 
