@@ -69,9 +69,12 @@ from microtorch.dtypes import (
 from microtorch.functions.copies import (
     alias_copy as alias_copy,
     as_strided_copy as as_strided_copy,
+    detach_copy as detach_copy,
     diagonal_copy as diagonal_copy,
     expand_copy as expand_copy,
     permute_copy as permute_copy,
+    select_copy as select_copy,
+    slice_copy as slice_copy,
     split_copy as split_copy,
     split_with_sizes_copy as split_with_sizes_copy,
     squeeze_copy as squeeze_copy,
@@ -83,6 +86,8 @@ from microtorch.functions.copies import (
     unsafe_split as unsafe_split,
     unsafe_split_with_sizes as unsafe_split_with_sizes,
     unsqueeze_copy as unsqueeze_copy,
+    view_as_complex_copy as view_as_complex_copy,
+    view_as_real_copy as view_as_real_copy,
     view_copy as view_copy,
 )
 from microtorch.functions.creation import (
@@ -615,6 +620,13 @@ newaxis = None
 from microtorch.functions.softmax import log_softmax as log_softmax, softmax as softmax
 
 if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for (see _lazy.py)
+    from microtorch._removed import (
+        eig as eig,
+        lstsq as lstsq,
+        matrix_rank as matrix_rank,
+        solve as solve,
+        symeig as symeig,
+    )
     from microtorch import (
         _C as _C,
         __config__ as __config__,
@@ -662,11 +674,19 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
     )
     from microtorch._names import (
         compiled_with_cxx11_abi as compiled_with_cxx11_abi,
+        cond as cond,
         get_device as get_device,
         get_device_module as get_device_module,
         is_distributed as is_distributed,
         is_inference as is_inference,
         is_vulkan_available as is_vulkan_available,
+        sym_float as sym_float,
+        sym_int as sym_int,
+        sym_ite as sym_ite,
+        sym_max as sym_max,
+        sym_min as sym_min,
+        sym_not as sym_not,
+        sym_sum as sym_sum,
         typename as typename,
     )
     from microtorch._settings import (

@@ -19,8 +19,9 @@ MODULES = frozenset(
 """Modules that are attributes of `torch` under their own names."""
 
 _FROM = {
-    "microtorch._names": """compiled_with_cxx11_abi get_device get_device_module is_distributed is_inference
-        is_vulkan_available typename""",
+    "microtorch._names": """compiled_with_cxx11_abi cond get_device get_device_module is_distributed is_inference
+        is_vulkan_available sym_float sym_int sym_ite sym_max sym_min sym_not sym_sum typename""",
+    "microtorch._removed": "eig lstsq matrix_rank solve symeig",
     "microtorch._settings": """are_deterministic_algorithms_enabled get_deterministic_debug_mode
         get_float32_matmul_precision get_num_interop_threads get_num_threads
         is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled set_deterministic_debug_mode

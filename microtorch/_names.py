@@ -63,3 +63,54 @@ def get_device_module(device: Any = None) -> Any:
     if kind not in ("cpu", "cuda", "mps", "xpu", "mtia"):
         raise RuntimeError(f"Invalid device '{kind}', device module does not exist")
     return importlib.import_module(f"microtorch.{kind}")
+
+
+# numbers that PyTorch's compiler may not know yet: here they are always known ----------------------------------------
+
+
+def sym_int(a: Any) -> int:
+    """The number cut to an integer, toward zero."""
+    return int(a)
+
+
+def sym_float(a: Any) -> float:
+    """The number as a float."""
+    return float(a)
+
+
+def sym_not(a: Any) -> bool:
+    """The contrary."""
+    return not a
+
+
+def sym_max(a: Any, b: Any) -> Any:
+    """The larger number; a float if one of them is."""
+    largest = max(a, b)
+    return float(largest) if float in (type(a), type(b)) else largest
+
+
+def sym_min(a: Any, b: Any) -> Any:
+    """The smaller number; a float if one of them is."""
+    smallest = min(a, b)
+    return float(smallest) if float in (type(a), type(b)) else smallest
+
+
+def sym_ite(b: Any, t: Any, f: Any) -> Any:
+    """t if b, else f."""
+    assert isinstance(b, bool) and type(t) is type(f)
+    return t if b else f
+
+
+def sym_sum(args: Any) -> Any:
+    """The sum of some numbers."""
+    return sum(args)
+
+
+def cond(pred: Any, true_fn: Any, false_fn: Any, operands: Any = ()) -> Any:
+    """`true_fn(*operands)` if pred, else `false_fn(*operands)`: PyTorch's way to keep both for its compiler.
+
+    >>> import microtorch as torch
+    >>> torch.cond(torch.tensor(True), torch.sin, torch.cos, (torch.zeros(1),))
+    tensor([0.])
+    """
+    return (true_fn if pred else false_fn)(*operands)

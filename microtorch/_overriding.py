@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from microtorch._missing import torch_name
+from microtorch.autograd import state
 from microtorch.autograd.state import TensorBase
 
 
@@ -74,7 +75,7 @@ def override_of(value: Any) -> Any:
     if kind in _PLAIN:
         return None
     found = getattr(kind, "__torch_function__", None)
-    if found is None or found is disabled_torch_function or kind is type:
+    if found is None or found is disabled_torch_function or kind is type or kind is state.tensor_class:
         return None
     return found
 

@@ -19,7 +19,7 @@ from microtorch.functions.join import unbind
 from microtorch.kernels import bfloat16, shape as K
 from microtorch.kernels.batched import CONTROL_FLOW, memory_of, value_of
 from microtorch.kernels.bfloat16 import address
-from microtorch.ops import index as I, pointwise as P
+from microtorch.ops import index as I, pointwise as P, shape as S
 from microtorch.size import require_cpu
 from microtorch.storage import TypedStorage, UntypedStorage
 
@@ -125,6 +125,9 @@ class TensorValues(TensorBase):
         if not self._data.ndim:
             raise TypeError("iteration over a 0-d tensor")
         return iter(unbind(self, 0))
+
+    def __reversed__(self) -> Any:
+        return self if not self._data.ndim else S.flip(self, (0,))
 
     def __contains__(self, element: Any) -> bool:
         if not isinstance(element, (TensorBase, int, float, complex)):

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch import dtypes, indexing
+from microtorch import _removed, dtypes, indexing
 from microtorch.autograd import inplace
 from microtorch.autograd.inplace import assign, in_place, old_value
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions import (
     compare as FC,
     complex as FX,
+    copies as FCopy,
     decompositions as FD,
     index as FI,
     join as FJ,
@@ -505,6 +506,13 @@ class TensorMethods(TensorBase):
         FX.resolve_neg,
         P.angle,
     )
+
+    unsafe_chunk, unsafe_split, unsafe_split_with_sizes = (
+        FCopy.unsafe_chunk,
+        FCopy.unsafe_split,
+        FCopy.unsafe_split_with_sizes,
+    )
+    eig, lstsq, solve, symeig = _removed.eig, _removed.lstsq, _removed.solve, _removed.symeig
 
     @property
     def real(self) -> Tensor:

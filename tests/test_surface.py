@@ -299,6 +299,18 @@ torch.is_distributed(torch.ones(2))
 torch.is_vulkan_available()
 torch.get_device(torch.ones(2))
 torch.overrides.has_torch_function((torch.ones(2),))
+torch.matrix_rank(torch.ones(2, 2))
+torch.lstsq(torch.ones(2, 2), torch.ones(2, 2))
+torch.ones(2, 2).symeig()
+torch.eig(torch.ones(2, 2))
+torch.ones(2, 2).solve(torch.ones(2, 2))
+[torch.select_copy(torch.ones(2, 3), 0, 1), torch.slice_copy(torch.ones(2, 3), 1, 0, 2), torch.detach_copy(torch.ones(2))]
+[torch.view_as_real_copy(torch.ones(1, dtype=torch.complex64)), torch.view_as_complex_copy(torch.ones(3, 2))]
+[reversed(torch.arange(6).view(2, 3)), reversed(torch.tensor(1)), torch.ones(4, 2).unsafe_split(3)]
+[torch.sym_int(3.7), torch.sym_float(3), torch.sym_max(3, 2.0), torch.sym_min(1, 2), torch.sym_not(True), torch.sym_ite(True, 1, 2), torch.sym_sum([1, 2])]
+torch.cond(torch.tensor(False), torch.sin, torch.cos, (torch.zeros(1),))
+[torch.autograd.is_multithreading_enabled(), torch.autograd.grad_mode.no_grad is torch.no_grad]
+torch.func.replace_all_batch_norm_modules_(torch.nn.Sequential(torch.nn.BatchNorm1d(3))).state_dict()
 torch.overrides.is_tensor_like(torch.ones(2))
 torch.overrides.is_tensor_like(3)
 torch.__version__ >= (2, 0)

@@ -262,6 +262,17 @@ def _linear(cls: type[Function], ctx: FunctionNode) -> Any:
     return [t for t in tangents if t is not None], outs if isinstance(outs, tuple) else (outs,)
 
 
+FunctionCtx = FunctionNode
+"""The class of `ctx`, for annotations."""
+
+
+class InplaceFunction(Function):
+    """A Function that may write its input (an older base class, which adds nothing but the flag)."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
+
 class VmapInfo(NamedTuple):
     """What a Function's own rule for vmap is told."""
 

@@ -148,6 +148,27 @@ class set_grad_enabled(_Context):
         return set_grad_enabled(self._wanted)
 
 
+class set_multithreading_enabled(_Context):
+    """Nothing changes: a backward pass runs on the thread that asks for it."""
+
+    def __init__(self, mode: bool = True) -> None:
+        self._wanted = mode
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+    def clone(self) -> _Context:
+        return set_multithreading_enabled(self._wanted)
+
+
+def is_multithreading_enabled() -> bool:
+    """True, as PyTorch says by default."""
+    return True
+
+
 class inference_mode(_Context):
     """Like `no_grad`, for code whose results never enter a graph."""
 

@@ -1,7 +1,11 @@
 """torch.func: transforms of functions (derivatives, vmap), and modules as functions of their parameters."""
 
 from microtorch.func.batching import vmap as vmap
-from microtorch.func.modules import functional_call as functional_call, stack_module_state as stack_module_state
+from microtorch.func.modules import (
+    functional_call as functional_call,
+    replace_all_batch_norm_modules_ as replace_all_batch_norm_modules_,
+    stack_module_state as stack_module_state,
+)
 from microtorch.func.transforms import (
     functionalize as functionalize,
     grad as grad,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from microtorch.functions.join import stack
+from microtorch.nn.modules.batchnorm import _BatchNorm
 from microtorch.nn.modules.module import Module
 from microtorch.nn.utils.stateless import call_with as functional_call
 
@@ -43,4 +44,18 @@ def stack_module_state(models: Sequence[Module] | Any) -> tuple[dict[str, Any], 
     )
 
 
-__all__ = ["functional_call", "stack_module_state"]
+def replace_all_batch_norm_modules_(root: Module) -> Module:
+    """Take the running statistics away from all batch norms in a module, in place: vmap cannot update them.
+
+    >>> import microtorch as torch
+    >>> replace_all_batch_norm_modules_(torch.nn.Sequential(torch.nn.BatchNorm1d(3)))[0].running_mean is None
+    True
+    """
+    for module in root.modules():
+        if isinstance(module, _BatchNorm) and module.track_running_stats:
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
+
+
+__all__ = ["functional_call", "replace_all_batch_norm_modules_", "stack_module_state"]

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from microtorch.functions import join, shape
-from microtorch.functions.arguments import takes_out
+from microtorch.functions import complex as numbers, join, shape
+from microtorch.functions.arguments import axis_of, takes_out
 from microtorch.ops import index as I, pointwise as P
 
 
@@ -27,11 +27,19 @@ def _copying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _slice(self: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
+    key = (slice(None),) * axis_of(dim, self._data.ndim) + (slice(start, end, step),)
+    return I.slice_(self, key)
+
+
 alias_copy = _copying("alias_copy", I.view_alias)
 as_strided_copy = _copying("as_strided_copy", shape.as_strided)
+detach_copy = _copying("detach_copy", lambda input: input.detach())
 diagonal_copy = _copying("diagonal_copy", shape.diagonal)
 expand_copy = _copying("expand_copy", shape.expand)
 permute_copy = _copying("permute_copy", shape.permute)
+select_copy = _copying("select_copy", shape.select)
+slice_copy = _copying("slice_copy", _slice)
 split_copy = _copying("split_copy", join.split)
 split_with_sizes_copy = _copying("split_with_sizes_copy", join.split_with_sizes)
 squeeze_copy = _copying("squeeze_copy", shape.squeeze)
@@ -40,6 +48,8 @@ transpose_copy = _copying("transpose_copy", shape.transpose)
 unbind_copy = _copying("unbind_copy", join.unbind)
 unfold_copy = _copying("unfold_copy", shape.unfold)
 unsqueeze_copy = _copying("unsqueeze_copy", shape.unsqueeze)
+view_as_complex_copy = _copying("view_as_complex_copy", numbers.view_as_complex)
+view_as_real_copy = _copying("view_as_real_copy", numbers.view_as_real)
 view_copy = _copying("view_copy", shape.view)
 unsafe_chunk, unsafe_split, unsafe_split_with_sizes = (
     _copying("unsafe_chunk", join.chunk),

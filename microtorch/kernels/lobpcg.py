@@ -17,13 +17,14 @@ def lobpcg(
     after niter steps. Of more matrices at once, with leading axes: one after the other.
     """
     if a.ndim > 2:
-        rest = [a.reshape(-1, *a.shape[-2:]), x.reshape(-1, *x.shape[-2:])]
-        others = [
-            None if v is None else np.broadcast_to(v, a.shape).reshape(rest[0].shape) for v in (b, preconditioner)
-        ]
+        matrices = a.reshape(-1, *a.shape[-2:])
+        b, preconditioner = (
+            [None] * len(matrices) if v is None else np.broadcast_to(v, a.shape).reshape(matrices.shape)
+            for v in (b, preconditioner)
+        )
+        starts = x.reshape(-1, *x.shape[-2:])
         found = [
-            lobpcg(p, q, *(None if o is None else o[i] for o in others), k, niter, tol, largest)
-            for i, (p, q) in enumerate(zip(*rest))
+            lobpcg(*parts, k, niter, tol, largest) for parts in zip(matrices, starts, b, preconditioner, strict=True)
         ]
         values, vectors = (np.stack(parts) for parts in zip(*found))
         return values.reshape(*a.shape[:-2], k), vectors.reshape(*a.shape[:-1], k)
