@@ -15,6 +15,7 @@ from microtorch.functions.arguments import need_tensor
 from microtorch.functions.shape import cat
 from microtorch.kernels.bfloat16 import cast, empty
 from microtorch.nn.functional.activation import softmax
+from microtorch.nn.functional.checks import as_half, single
 from microtorch.nn.functional.convolution import linear
 from microtorch.nn.functional.noise import dropout
 from microtorch.nn.functional.vision import pad
@@ -91,8 +92,11 @@ def scaled_dot_product_attention(
     if fits:
         return A.flash_attention(query, key, value, attn_mask, noise, scale, is_causal)
     if query._node is not None or key._node is not None:  # PyTorch then saves the scaled ones: both may be written
+        half = query._data.dtype  # computed in float32, as PyTorch does
+        query, key, value, attn_mask = single(query), single(key), single(value), single(attn_mask)
         root = math.sqrt(abs(scale))
         query, key, scale = P.mul(query, root if scale >= 0 else -root), P.mul(key, root), 1.0
+        return as_half(A.attention(query, key, value, attn_mask, single(noise), scale, is_causal), half)
     return A.attention(query, key, value, attn_mask, noise, scale, is_causal)
 
 
