@@ -20,6 +20,7 @@ Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 3 << 17  # of an item's planes
 _LINE = 4096  # places of an item along all its rows
+_UNFOLDING = 40  # what unfolding an element costs, in products
 _PART = 1 << 19  # products from which a part is worth a thread
 
 
@@ -60,6 +61,32 @@ class _Planes:
         self.edges = [(i * self.rows, min((i + 1) * self.rows, along)) for i in range(blocks)]
 
 
+class _Small:
+    """Images so small that whole vectors of places waste much: several are unfolded into one matrix.
+
+    counts: the places of each phase of the result; taps: the most that a phase has. If images are not small, `places`
+    and `steps` are empty and there is one image in an item.
+    """
+
+    def __init__(
+        self, planes: _Planes, n: int, counts: list[Ints], taps: int, rows: int, places: int, vector: int, parts: int
+    ) -> None:  # fmt: skip
+        """places: of an item, about."""
+        self.images, self.line = 1, planes.line
+        self.places, self.steps = np.empty((0, 0), np.int64), np.empty(0, np.int64)
+        most = max(math.prod(c) for c in counts)
+        images = max(1, min(-(-n // parts), places // most))
+        line = -(-images * most // vector) * vector
+        waste = planes.line * images / line - 1
+        if len(planes.edges) > 1 or taps < 2 or waste * rows < _UNFOLDING:
+            return
+        self.images, self.line = images, line
+        self.steps = np.arange(taps) * self.line
+        self.places = np.zeros((len(counts), most), np.int64)
+        for i, count in enumerate(counts):
+            self.places[i, : math.prod(count)] = [_flat(at, planes.full) for at in np.ndindex(*count)]
+
+
 class _Forward:
     """The geometry of `conv` and of `conv_weight`."""
 
@@ -88,15 +115,17 @@ class _Forward:
         steps = np.arange(self.channels)[:, None] * (self.parts * planes.plane)
         self.offsets = (steps + np.array(at)).reshape(-1)
         self.phases = np.array([[0, 0, 0, *self.count, 0, self.offsets.size, 0]])
-        self.items = np.array([(i, *edge) for i in range(self.n) for edge in planes.edges])
+        columns = self.offsets.size + -self.offsets.size % 6  # as `correlate` takes them
+        self.small = _Small(planes, self.n, [self.count], columns, self.rows, 3 * vector, vector, parts)
+        self.small_of_weight = _Small(planes, self.n, [self.count], columns, self.rows, 16 * vector, vector, parts)
+        self.items = _items(planes, self.n, self.small.images)
         # for the weight: small images several at once, so that sums of many products begin and end rarely
         held = (
             4 * _BLOCK_BYTES // 3 // (itemsize * (self.channels * self.parts * planes.plane + self.rows * planes.line))
         )
-        self.pieces = max(1, min(held, self.n // max(parts, 1) or 1)) if len(planes.edges) == 1 else 1
-        self.groups_of_images = np.array(
-            [(i, min(i + self.pieces, self.n), *e) for i in range(0, self.n, self.pieces) for e in planes.edges]
-        )
+        pieces = max(1, min(held, self.n // parts)) if len(planes.edges) == 1 else 1
+        self.pieces = self.small_of_weight.images if self.small_of_weight.steps.size else pieces
+        self.groups_of_images = _items(planes, self.n, self.pieces)
 
 
 class _Backward:
@@ -140,7 +169,15 @@ class _Backward:
             offsets.append((filters * planes.plane + np.array(at, np.int64)).reshape(-1))
             weights += len(order) * self.channels * self.rows * groups
         self.phases, self.offsets, self.taps = np.array(table), np.concatenate(offsets), taps
-        self.items = np.array([(i, *edge) for i in range(self.n) for edge in planes.edges])
+        places: list[Ints] = [tuple(row[3:6]) for row in table]
+        most_taps = max(row[7] for row in table)
+        self.small = _Small(planes, self.n, places, most_taps, self.rows, 3 * vector, vector, parts)
+        self.items = _items(planes, self.n, self.small.images)
+
+
+def _items(planes: _Planes, n: int, images: int) -> Any:
+    """(first image, end, first place, end)"""
+    return np.array([(i, min(i + images, n), *edge) for i in range(0, n, images) for edge in planes.edges])
 
 
 _forward = functools.lru_cache(maxsize=512)(_Forward)
@@ -205,18 +242,20 @@ def _convolve(
     fast: Any, plan: Any, x: Any, packed: Any, bias: Any, out: Any, out_size: Ints, step: Ints, out_step: Ints,
     parts: int,
 ) -> None:  # fmt: skip
-    planes = plan.planes
+    planes, small = plan.planes, plan.small
 
     def work(items: Any) -> None:
-        memory = scratch("planes", plan.channels * parts * planes.plane, x.dtype)
-        y = scratch("y", fast.ROWS * planes.line, x.dtype)
+        memory = scratch("planes", small.images * plan.channels * parts * planes.plane, x.dtype)
+        unfolded = scratch("unfolded", small.steps.size * small.line, x.dtype)
+        y = scratch("y", fast.ROWS * small.line, x.dtype)
         fast.convolve(
             items, x, plan.size, plan.channels, packed, bias, out, out_size, plan.rows, plan.groups, planes.cut,
-            planes.plane, planes.shape, plan.first, step, plan.offsets, plan.phases, out_step, memory, y,
+            planes.plane, planes.shape, plan.first, step, plan.offsets, plan.phases, out_step, small.places,
+            small.steps, memory, unfolded, y,
         )  # fmt: skip
 
     threads.split(
-        work, len(plan.items), plan.items, least=-(-_PART * len(plan.items) // (out.size * plan.offsets.size))
+        work, len(plan.items), plan.items, least=-(-_PART * len(plan.items) // max(out.size * plan.offsets.size, 1))
     )
 
 
@@ -231,7 +270,7 @@ def conv_weight(
     plan = _forward(
         x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:], dtype.itemsize, vector, threads.count()
     )
-    planes = plan.planes
+    planes, small = plan.planes, plan.small_of_weight
     taps = plan.offsets.size
     columns, padded = -(-taps // fast.COLUMNS) * fast.COLUMNS, -(-plan.rows // 4) * 4
     offsets = np.zeros(columns, np.int64)
@@ -241,11 +280,12 @@ def conv_weight(
 
     def work(items: Any) -> None:
         memory = scratch("planes", plan.pieces * plan.channels * plan.parts * planes.plane, dtype)
-        lines = scratch("lines", plan.pieces * padded * planes.line, dtype)
+        unfolded = scratch("unfolded", small.steps.size * small.line, dtype)
+        lines = scratch("lines", padded * (small.line if small.steps.size else plan.pieces * planes.line), dtype)
         out = np.zeros(groups * padded * columns, dtype)
         fast.correlate(
             items, g, plan.count, plan.rows, x, plan.size, plan.channels, groups, planes.cut, planes.plane,
-            planes.shape, plan.first, plan.step, offsets, plan.pieces, memory, lines, out,
+            planes.shape, plan.first, plan.step, offsets, small.places, small.steps, memory, unfolded, lines, out,
         )  # fmt: skip
         sums.append((items[0, 0], items[0, 2], out))
 

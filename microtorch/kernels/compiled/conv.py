@@ -14,7 +14,7 @@ import numpy as np
 
 from microtorch.kernels.compiled import jit
 from microtorch.kernels.compiled.slides import slide, slide_dots
-from microtorch.kernels.compiled.tiles import dots, give, poke, products, take
+from microtorch.kernels.compiled.tiles import dots, give, peek, poke, products, take
 from microtorch.kernels.compiled.vectors import BYTES, ROWS, lanes
 
 __all__ = ["COLUMNS", "ROWS", "convolve", "correlate", "lanes", "pack_weight", "slide_planes", "slide_weight"]
@@ -35,11 +35,17 @@ def pack_weight(weight: Any, order: Any, groups: Any, rows: Any, group_step: Any
             height = min(ROWS, rows - row)
             height = 8 if height >= 8 else 4 if height >= 4 else 2 if height >= 2 else 1
             origin = group * group_step + row * row_step
-            for k in range(order.size):
-                at = origin + order[k]
-                for i in range(height):
-                    out[to + i] = weight[at + i * row_step]
-                to += height
+            if height == 8:
+                for k in range(order.size):
+                    at = origin + peek(order, k)
+                    for i in range(8):
+                        poke(out, to + k * 8 + i, peek(weight, at + i * row_step))
+            else:
+                for k in range(order.size):
+                    at = origin + peek(order, k)
+                    for i in range(height):
+                        poke(out, to + k * height + i, peek(weight, at + i * row_step))
+            to += height * order.size
             row += height
 
 
@@ -127,17 +133,39 @@ def _strip(
 
 
 @jit
+def _unfold(
+    planes: Any, offsets: Any, first: Any, taps: Any, image_step: Any, images: Any, places: Any, count: Any, out: Any,
+    step: Any, used: Any,
+) -> None:  # fmt: skip
+    """What each tap reads for the places of small images, one image after the other: a row of out, then zeros."""
+    zero = planes.dtype.type(0)
+    for k in range(taps):
+        to = k * step
+        for image in range(images):
+            at = offsets[first + k] + image * image_step
+            for i in range(count):
+                poke(out, to + i, peek(planes, at + peek(places, i)))
+            to += count
+        for i in range(to, k * step + used):
+            poke(out, i, zero)
+
+
+@jit
 def convolve(
     items: Any, x: Any, size: Any, channels: Any, weight: Any, bias: Any, out: Any, out_size: Any, rows: Any,
     groups: Any, cut: Any, plane: Any, plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, phases: Any,
-    out_step: Any, planes: Any, y: Any,
+    out_step: Any, places: Any, steps: Any, planes: Any, unfolded: Any, y: Any,
 ) -> None:  # fmt: skip
-    """Some items (image, first, end) of the result; the first and last place are those along dimension `cut`.
+    """Some items (first image, end, first place, end) of the result; the places are those along dimension `cut`.
 
     channels, rows: in a group, of x and of out. in_first (n, 3): where each phase of x begins, in_step: how far its
     elements lie apart. phases (m, 9): of out; the first place (3), number of places (3), the first offset, the number
-    of offsets, where the weights begin. planes and y: memory to work in.
+    of offsets, where the weights begin. An item has one image; small ones, several whole images, are unfolded: places
+    (m, any) are those of each phase in a plane, steps the beginnings of the unfolded rows. planes, unfolded and y:
+    memory to work in.
     """
+    small = places.size > 0
+    source, table = (unfolded, steps) if small else (planes, offsets)
     n = BYTES // y.itemsize
     parts = in_first.shape[0]
     zero = x.dtype.type(0)
@@ -149,31 +177,22 @@ def convolve(
     shape = np.empty(3, np.int64)
     count = np.empty(3, np.int64)
     for item in range(items.shape[0]):
-        image, start, end = items[item, 0], items[item, 1], items[item, 2]
+        i0, i1, start, end = items[item, 0], items[item, 1], items[item, 2], items[item, 3]
         for d in range(3):
             shape[d] = plane_shape[d]
         shape[cut] += end - start  # without the places themselves, the plane's size along `cut` is what taps add
-        s1 = shape[2]
-        s0 = shape[1] * s1
         for group in range(groups):
             to = 0
-            for c in range(channels):
-                origin = (image * groups * channels + group * channels + c) * space
-                for part in range(parts):
-                    for d in range(3):
-                        begin[d] = in_first[part, d]
-                    begin[cut] += start * in_step[cut]
-                    _pack(
-                        x,
-                        origin,
-                        size,
-                        (begin[0], begin[1], begin[2]),
-                        in_step,
-                        planes,
-                        to,
-                        (shape[0], shape[1], shape[2]),
-                    )
-                    to += plane
+            for image in range(i0, i1):
+                for c in range(channels):
+                    origin = (image * groups * channels + group * channels + c) * space
+                    for part in range(parts):
+                        for d in range(3):
+                            begin[d] = in_first[part, d]
+                        begin[cut] += start * in_step[cut]
+                        corner, extent = (begin[0], begin[1], begin[2]), (shape[0], shape[1], shape[2])
+                        _pack(x, origin, size, corner, in_step, planes, to, extent)
+                        to += plane
             for phase in range(phases.shape[0]):
                 for d in range(3):
                     count[d] = phases[phase, 3 + d]
@@ -181,8 +200,16 @@ def convolve(
                 if count[0] <= 0 or count[1] <= 0 or count[2] <= 0:
                     continue
                 first, taps = phases[phase, 6], phases[phase, 7]
-                length = (count[0] - 1) * s0 + (count[1] - 1) * s1 + count[2]
+                s1 = count[2] if small else shape[2]
+                s0 = s1 * (count[1] if small else shape[1])
+                image_step = count[0] * s0  # of small ones
+                length = image_step * (i1 - i0) if small else (count[0] - 1) * s0 + (count[1] - 1) * s1 + count[2]
                 vectors = (length + n - 1) // n
+                if small:
+                    _unfold(
+                        planes, offsets, first, taps, channels * parts * plane, i1 - i0, places[phase], image_step,
+                        unfolded, steps[1], vectors * n,
+                    )  # fmt: skip
                 o0 = phases[phase, 0] + (start * out_step[0] if cut == 0 else 0)
                 o1 = phases[phase, 1] + (start * out_step[1] if cut == 1 else 0)
                 o2 = phases[phase, 2] + (start * out_step[2] if cut == 2 else 0)
@@ -194,26 +221,34 @@ def convolve(
                     if taps == 0:
                         y[: height * vectors * n] = zero
                     else:
-                        _strip(height, weight, w, planes, 0, offsets, first, taps, y, vectors * n, vectors)
+                        _strip(
+                            height, weight, w, source, 0, table, 0 if small else first, taps, y, vectors * n, vectors
+                        )
                     w += height * taps
                     for i in range(height):
                         o = group * rows + row + i
                         shift = bias[o] if bias.size > 0 else -zero
-                        to = (image * groups * rows + o) * out_space + (o0 * out_size[1] + o1) * out_size[2] + o2
-                        _unpack(y, i * vectors * n, s0, s1, (count[0], count[1], count[2]), shift, out, to, t0, t1, t2)
+                        extent = (count[0], count[1], count[2])
+                        for image in range(i0, i1):
+                            at = i * vectors * n + (image - i0) * image_step
+                            to = (image * groups * rows + o) * out_space + (o0 * out_size[1] + o1) * out_size[2] + o2
+                            _unpack(y, at, s0, s1, extent, shift, out, to, t0, t1, t2)
                     row += height
 
 
 @jit
 def correlate(
     items: Any, g: Any, g_size: Any, rows: Any, x: Any, size: Any, channels: Any, groups: Any, cut: Any, plane: Any,
-    plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, pieces: Any, planes: Any, lines: Any, out: Any,
+    plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, places: Any, steps: Any, planes: Any, unfolded: Any,
+    lines: Any, out: Any,
 ) -> None:  # fmt: skip
     """What some items add to the gradient of the weight, out (groups * rows, columns).
 
-    items (first image, end, first, end along `cut`): at most `pieces` images, and the places that `lines` has room for.
-    offsets: of each column in planes, a multiple of COLUMNS of them. planes and lines: memory to work in.
+    items, places, steps: as in `convolve`, but all items may have several images. offsets: of each column in planes, a
+    multiple of COLUMNS of them, as of steps. planes, unfolded and lines: memory to work in.
     """
+    small = places.size > 0
+    source, table = (unfolded, steps) if small else (planes, offsets)
     n = BYTES // x.itemsize
     parts = in_first.shape[0]
     zero = x.dtype.type(0)
@@ -227,12 +262,16 @@ def correlate(
         i0, i1, start, end = items[item, 0], items[item, 1], items[item, 2], items[item, 3]
         for d in range(3):
             shape[d] = plane_shape[d]
-            g_shape[d] = plane_shape[d] if d > cut else g_size[d]
+            g_shape[d] = plane_shape[d] if d > cut and not small else g_size[d]
         shape[cut] += end - start
         g_shape[cut] = end - start
-        length = g_shape[0] * g_shape[1] * g_shape[2]
+        count = g_shape[0] * g_shape[1] * g_shape[2]
+        length = count * (i1 - i0) if small else count
         vectors = (length + n - 1) // n
         line = vectors * n
+        pieces, piece, image_step = i1 - i0, padded * line, channels * parts * plane
+        if small:
+            pieces, piece = 1, count
         used = shape[0] * shape[1] * shape[2]
         for group in range(groups):
             for image in range(i0, i1):
@@ -243,38 +282,36 @@ def correlate(
                         for d in range(3):
                             begin[d] = in_first[part, d]
                         begin[cut] += start * in_step[cut]
-                        _pack(
-                            x,
-                            origin,
-                            size,
-                            (begin[0], begin[1], begin[2]),
-                            in_step,
-                            planes,
-                            to,
-                            (shape[0], shape[1], shape[2]),
-                        )
+                        corner, extent = (begin[0], begin[1], begin[2]), (shape[0], shape[1], shape[2])
+                        _pack(x, origin, size, corner, in_step, planes, to, extent)
                         for i in range(used, plane):
                             poke(planes, to + i, zero)
                         to += plane
-                to = (image - i0) * padded * line
+                to = (image - i0) * piece
                 for row in range(rows):
                     origin = (image * groups * rows + group * rows + row) * g_space
                     b0 = start if cut == 0 else 0
                     b1 = start if cut == 1 else 0
                     b2 = start if cut == 2 else 0
                     _pack(g, origin, g_size, (b0, b1, b2), (1, 1, 1), lines, to, (g_shape[0], g_shape[1], g_shape[2]))
-                    for i in range(length, line):
-                        poke(lines, to + i, zero)
+                    if not small or image == i1 - 1:
+                        for i in range(to + count, to + count + line - length):
+                            poke(lines, i, zero)
                     to += line
-                for i in range(to, to + (padded - rows) * line):
-                    poke(lines, i, zero)
-            for row in range(0, padded, 4):
-                to = (group * padded + row) * columns
-                for column in range(0, columns, COLUMNS):
-                    dots(
-                        4, COLUMNS, lines, row * line, line, padded * line, planes, 0, offsets, column,
-                        channels * parts * plane, i1 - i0, vectors, out, to + column, columns,
-                    )  # fmt: skip
+                if not small or image == i0:
+                    for i in range(rows * line, padded * line):
+                        poke(lines, (image - i0) * piece + i, zero)
+            if small:
+                _unfold(planes, offsets, 0, columns, image_step, i1 - i0, places[0], count, unfolded, steps[1], line)
+            # what is read most stays in the first cache: unfolded rows are many, planes are read by several taps
+            tiles = columns // COLUMNS
+            for tile in range(tiles * (padded // 4)):
+                row, column = (tile % (padded // 4), tile // (padded // 4)) if small else (tile // tiles, tile % tiles)
+                row, column = row * 4, column * COLUMNS
+                dots(
+                    4, COLUMNS, lines, row * line, line, piece, source, 0, table, column, image_step, pieces, vectors,
+                    out, (group * padded + row) * columns + column, columns,
+                )  # fmt: skip
 
 
 # one channel in a group (depthwise): no matrix product; the taps slide over the rows where they are -------------------
