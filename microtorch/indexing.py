@@ -103,6 +103,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     recorded = (
         mode.enabled and x._data.dtype.kind in "fc" and (x._node is not None or (is_tensor and value._node is not None))
     )
+    taken = is_tensor and value._node is not None and mode.enabled
     if not is_tensor:
         value = dtypes.fill_number(value if isinstance(value, (int, float, complex)) else int(value), x._data.dtype)
     elif advanced is not None and value._data.size == 1 and _fills(x, key, advanced):  # whatever its dtype is
@@ -110,8 +111,12 @@ def setitem(x: Any, key: Any, value: Any) -> None:
             dtypes.fill_number(value._data.item(), x._data.dtype)  # raises
             value = P.cast(value, x._data.dtype)
     elif advanced is not None and value._data.dtype != x._data.dtype:
-        if basic is not None:
-            _sliced(x, basic, key)  # raises for a number out of bounds
+        target = x._data if basic is None else _sliced(x, basic, key)  # raises for a number out of bounds
+        try:
+            target[advanced]
+        except IndexError as error:
+            if "out of bounds" not in str(error):  # that is seen later
+                raise index_error(error, wrap(target), advanced) from None
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
@@ -129,9 +134,9 @@ def setitem(x: Any, key: Any, value: Any) -> None:
             source = _leading_ones_dropped(value, part._data.shape) if is_tensor else wrap(np.asarray(value))
             write(I.copy, copy_into, part, (source,))
         return
-    check_writable(x, overlap=True)
     target = x._data if basic is None else _sliced(x, basic, key)
     raw = value._data if is_tensor else value
+    check_writable(x, taken and (advanced is not None or raw.ndim == 0 < target.ndim), overlap=True)
     filled = is_tensor and (
         raw.ndim == 0 < target.ndim if advanced is None else raw.size == 1 and one_mask((advanced,))
     )

@@ -243,6 +243,12 @@ x = torch.ones(3, requires_grad=True); v = x[..., :]; w = v * 2; torch.set_grad_
 v = torch.tensor([-2, 3, 1]); x = torch.ones(1, requires_grad=True); torch.set_grad_enabled(False); w = v[1:]; torch.set_grad_enabled(True); w.copy_(x)\n(v, w)
 v = torch.tensor([-2, 3, 1]); w = v.unbind()[0]; w.copy_(torch.tensor(2., requires_grad=True))\n(v, w)
 v = torch.zeros(2, 3, 3).bool(); v[torch.tensor([1]), 3] = torch.tensor(1.)\nv
+v = torch.zeros(3).long(); w = v.chunk(2)[0]; w[torch.tensor([True, False])] = torch.tensor(1., requires_grad=True)\nw
+v = torch.zeros(3).long(); w = v.chunk(2)[0]; w[:] = torch.tensor(1., requires_grad=True)\nw
+v = torch.zeros(3).long(); w = v.chunk(2)[0]; w[0] = torch.tensor(1., requires_grad=True)\nv
+v = torch.zeros(1, 1).half(); v[torch.tensor([0, 0, 0]), torch.tensor([0, 0])] = torch.tensor(1)\nv
+v = torch.zeros(1, 1).half(); v[torch.tensor([0, 5]), torch.tensor([0, 0])] = torch.tensor(1)\nv
+v = torch.zeros(1, 1).half(); v[torch.tensor([True, False])] = torch.tensor([1, 2])\nv
 x = torch.tensor(1., dtype=torch.float64, requires_grad=True); torch.nn.functional.gelu(x).backward()\nx.grad
 """
 

@@ -71,7 +71,7 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
         if base is None:
             if type(node) is Leaf:
                 raise RuntimeError(_LEAF)
-        elif (recorded and x._data.dtype.kind in "fc") or node is not None or base._node is not None:
+        elif recorded or node is not None or base._node is not None:
             made = getattr(x, "_made", None)
             if made is not None:
                 raise RuntimeError(_made_error(x, made, "is being modified inplace."))
@@ -402,8 +402,9 @@ def write(
     if running.levels and max(map(level_of, arrays), default=0) > level_of(x._data):
         raise WritesUnbatched
     recorded = mode.enabled and any(e is not None for e in edges)
-    check_writable(x, recorded, overlap)
-    recorded = recorded and x._data.dtype.kind in "fc"
+    floating = x._data.dtype.kind in "fc"
+    check_writable(x, recorded and (floating or op.name != "copy"), overlap)
+    recorded = recorded and floating
     if x._storage is not None:
         for t in others:
             if (

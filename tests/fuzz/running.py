@@ -238,6 +238,9 @@ class Run:
                 return self.after_writes(lines)  # PyTorch saves more
             if type(errors[0]) is type(errors[1]) or excused(*errors, backward=True):
                 return None
+            folded = "modified by an inplace operation" in str(errors[1]) and errors[0] is None
+            if folded and any(re.search(r" @ |matmul\(", line) for line in self.lines):
+                return None  # PyTorch's matmul may fold a batch into rows, and saves then a copy
             return f"backward: torch {said(errors[0])}, microtorch {said(errors[1])}"
         return self.same_gradients(theirs)
 
@@ -315,8 +318,10 @@ def excused(theirs: Exception | None, ours: Exception | None, backward: bool = F
     if "ZeroDivisionError" in str(theirs):
         return type(theirs) is type(ours)  # what was written until then is not defined
     text = str(theirs)
-    if ours is None and ("INTERNAL ASSERT FAILED" in text or "ZeroTensors are immutable" in text):
-        return True  # a bug of PyTorch's by its own word
+    if ours is None and re.search("INTERNAL ASSERT FAILED|ZeroTensors are immutable|^setStorage", text):
+        return True  # bugs of PyTorch's, two by its own word; a storage that `out=` made larger is not seen to be so
+    if ours is None and "leaf variable has been moved into the graph interior" in text:
+        return True  # a leaf that was detached in place, and then written
     if "out of bounds" in text and write:
         return type(theirs) is type(ours)  # what was written until then is not defined
     if ours is None and "Autograd not support dtype" in text:
