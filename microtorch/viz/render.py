@@ -22,6 +22,7 @@ Engine = Literal["dot", "graphviz-pure", "builtin"]
 _LIMIT, _PAGE_LIMIT = 5000, 50_000  # nodes of a picture, and of a page, which shows them a few at a time
 # Graphviz's layout makes a node of every row that an edge passes: 8,000 take it 3 seconds, 18,000 half a minute.
 _CROWDED = 5000
+_MANY = 1500  # nodes: with frames around them dot needs 7 seconds for 2,700, our own layout one
 
 
 def render(
@@ -43,8 +44,8 @@ def render(
     gradients: colour the boxes by the size of their gradients, if the graph knows them.
 
     The picture is drawn by the first there is of Graphviz's `dot`, graphviz-pure, and (for SVG) our own code;
-    `engine` chooses one. A graph with very many long edges, as of an unrolled RNN, is always laid out by our own code,
-    which is faster at those. The file is there whole or not at all.
+    `engine` chooses one. A graph of very many nodes or long edges, as of an unrolled RNN, is always laid out by our own
+    code, which is faster at those. The file is there whole or not at all.
 
     Raises ValueError for a suffix that is none of .svg .png .pdf .dot .gv .html, and for a graph of more than `limit`
     nodes (5,000, for a page 50,000; DOT text has no limit); DrawingError (a RuntimeError) if nothing here can draw the
@@ -119,7 +120,7 @@ def _check_size(graph: Graph, limit: int) -> None:
 def _drawn(graph: Graph, suffix: str, engine: Engine | None, gradients: bool) -> bytes:
     """The picture by the first means that works."""
     edges = [(edge.source, edge.target) for edge in graph.edges]
-    crowded = lanes_needed(len(graph.nodes), edges) > _CROWDED
+    crowded = len(graph.nodes) > _MANY or lanes_needed(len(graph.nodes), edges) > _CROWDED
     if suffix == ".svg" and (engine == "builtin" or (engine is None and crowded)):
         return to_svg(graph, gradients=gradients).encode()
     placed = place(prepared(graph.without_scopes(), MICROTORCH), gradients=gradients) if crowded else None
