@@ -242,3 +242,67 @@ def test_results_without_a_graph_need_no_gradient():
 def test_what_is_refused_inside_of_transforms(transform, body):
     program = f"x = torch.ones(3)\ndef f(x):\n    {body}\n    return x.sum()\ntorch.func.{transform}"
     assert difference(program) is None
+
+
+RANDOM = [
+    "uniform_()",
+    "normal_()",
+    "bernoulli_()",
+    "bernoulli_(torch.full((3,), 0.5))",
+    "exponential_()",
+    "random_(5)",
+]
+
+
+@pytest.mark.parametrize("randomness", ["different", "same", "error"])
+@pytest.mark.parametrize("tensor", ["torch.zeros(3)", "x.clone()"])
+@pytest.mark.parametrize("fill", RANDOM)
+def test_random_numbers_in_place(fill, tensor, randomness):
+    program = f"torch.vmap(lambda x: {tensor}.{fill} + x, randomness={randomness!r})(torch.arange(6.).reshape(2, 3))"
+    assert difference(program) is None
+
+
+NETWORK = """
+from_, F = torch.func, torch.nn.functional
+m = torch.nn.Sequential(torch.nn.Conv1d(1, 2, 3), torch.nn.BatchNorm1d(2, track_running_stats=False), torch.nn.ReLU(), torch.nn.MaxPool1d(2), torch.nn.Flatten(), torch.nn.Linear(2, 2))
+p = {k: v.detach() for k, v in m.named_parameters()}
+xs, ys = torch.randn(5, 3, 1, 4), torch.randint(0, 2, (5, 3))
+loss = lambda p, x, y: F.cross_entropy(from_.functional_call(m, p, (x,)), y)
+"""
+ROWS = """
+list(from_.vmap(from_.grad(loss), (None, 0, 0))(p, xs, ys).values())
+list(from_.vmap(from_.grad(loss), (None, 0, 0), chunk_size=2)(p, xs, ys).values())
+list(from_.vmap(from_.grad(loss), (None, 0, 0), out_dims=1)(p, xs, ys).values())
+from_.vmap(from_.hessian(lambda w, x: F.conv1d(x, w).pow(2).sum()), (None, 0))(p["0.weight"], xs)
+from_.vmap(from_.vjp(lambda x: F.max_pool1d(x, 2), xs[0])[1])(torch.eye(6).reshape(6, 3, 1, 2))[0]
+[from_.jacrev(lambda x: F.max_pool1d(x, 2))(xs[0]), from_.jacfwd(lambda x: F.max_pool1d(x, 2))(xs[0])]
+[from_.jacrev(lambda w: F.conv1d(xs[0], w))(p["0.weight"]), from_.jacfwd(lambda w: F.conv1d(xs[0], w))(p["0.weight"])]
+from_.vmap(from_.hessian(lambda x, y: F.cross_entropy(x, y)))(xs[:, :, 0], ys)
+[from_.jacrev(lambda x: F.layer_norm(x, (4,)))(xs[0]), from_.jacfwd(lambda x: F.layer_norm(x, (4,)))(xs[0])]
+from_.vmap(from_.jacfwd(lambda w, i: F.embedding(i, w).exp()), (None, 0))(torch.randn(2, 3), ys)
+torch.autograd.functional.jacobian(lambda x: F.conv1d(x, p["0.weight"]), xs[0], vectorize=True)
+from_.vmap(lambda w, b: F.linear(xs[0].flatten(1), w, b))(torch.randn(3, 2, 4), torch.randn(3, 2))
+from_.vmap(lambda p: from_.functional_call(m, p, (xs[0],)))({k: torch.stack([v, 2 * v]) for k, v in p.items()})
+"""
+
+
+@pytest.mark.parametrize("row", ROWS.strip().split("\n"))
+def test_networks(row):
+    assert difference(NETWORK.strip() + "\n" + row, exact=False, strides=False) is None
+
+
+def test_per_sample_gradients_without_a_loop(monkeypatch):
+    from microtorch.func import batching
+    from microtorch.kernels import batched
+
+    def refuse(*args):
+        raise AssertionError("example by example")
+
+    monkeypatch.setattr(batched, "_example", refuse)
+    monkeypatch.setattr(batching, "_one_by_one", refuse)
+    scope = {"torch": microtorch}
+    exec(NETWORK, scope)
+    found = eval("from_.vmap(from_.grad(loss), (None, 0, 0))(p, xs[:, :2], ys[:, :2])", scope)
+    alone = eval("from_.grad(loss)(p, xs[3, :2], ys[3, :2])", scope)
+    for name, g in alone.items():
+        np.testing.assert_allclose(found[name][3].numpy(), g.numpy(), rtol=1e-4, atol=1e-6)

@@ -18,6 +18,7 @@ from microtorch.autograd.node import OpNode, written
 from microtorch.autograd.state import TensorBase
 from microtorch.functions.arguments import bad_call, need_tensor, number_of, numpy_dtype, takes_out
 from microtorch.functions.creation import filled_later, finish, like
+from microtorch.kernels.batched import check_random_write, running
 from microtorch.ops import random as R
 from microtorch.random import Generator, default_generator
 
@@ -331,6 +332,8 @@ def _sample_dirichlet(input: Any, generator: Any = None) -> Tensor:
 
 def _fill(self: Any, entry: Any, kind: str, generator: Any, *args: Any) -> Tensor:
     """Write what the stream draws into the tensor's memory, and record that its old value is gone."""
+    if running.levels:
+        check_random_write(self._data)
     stream = stream_of(generator, entry.op.name + "_")
     check_writable(self)
     stream.fill(self._data, kind, *args)
@@ -379,6 +382,8 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     """Fill with 1 (probability p, a number or a tensor that broadcasts) and 0, in place."""
     if not isinstance(p, TensorBase):
         return _fill(self, R.bernoulli_fill, "bernoulli", generator, number_of("bernoulli_", p, "p", 1))
+    if running.levels:
+        check_random_write(self._data)
     stream = stream_of(generator, "bernoulli_")
     check_writable(self)
     stream.fill(self._data, "bernoulli_array", p._data)

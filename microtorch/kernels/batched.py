@@ -56,6 +56,19 @@ def check_random() -> None:
         raise NotBatchable("random numbers that differ by example")
 
 
+def check_random_write(x: Any) -> None:
+    """Called before random numbers are written into an array: one that all examples share has room for one each."""
+    mine = set()
+    while type(x) is Batched:
+        mine.add(x.level)
+        x = x.full
+    if any(r.randomness == "different" and not r.each and r.number not in mine for r in running.levels):
+        raise RuntimeError(
+            "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same "
+            "randomness. If this is necessary for your usage, please file an issue with functorch."
+        )
+
+
 class NotBatchable(NoRule):
     """No rule does this to all examples at once."""
 
