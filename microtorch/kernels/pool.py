@@ -282,6 +282,15 @@ def adaptive_max_pool(x: Any, out: Ints) -> tuple[Any, Any]:
     """The largest element of each adaptive window, and its place in the flattened spatial dimensions."""
     n = len(out)
     size = x.shape[-n:]
+    if x.size and math.prod(out) == 1 and x.dtype.kind == "f":
+        flat = np.ascontiguousarray(x).reshape(*x.shape[:-n], -1)
+        index = np.argmax(flat, -1)[..., None]
+        best = np.take_along_axis(flat, index, -1)
+        if not np.isnan(best).any():  # of several NaN the last one's place is wanted
+            return best.reshape(*x.shape[:-n], *out), index.reshape(*x.shape[:-n], *out)
+    if x.size and 0 not in out and not any(m % o for m, o in zip(size, out)):  # windows of one size
+        kernel = tuple(m // o for m, o in zip(size, out))
+        return max_pool_with_indices(x, kernel, kernel, (0,) * n, (1,) * n, False)[:2]
     best, index = x, None
     for axis in range(x.ndim - 1, x.ndim - n - 1, -1):
         i = axis - x.ndim
