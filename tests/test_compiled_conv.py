@@ -217,6 +217,20 @@ def test_what_is_not_finite_stays_where_it_is(twin: str, kind: str) -> None:
     np.testing.assert_array_equal(np.isfinite(found[0]), np.isfinite(found[1]))
 
 
+@pytest.mark.parametrize("place", [0, 12, 13, 77, 14 * 13 - 1])
+@pytest.mark.parametrize("channels", [1, 8])
+def test_infinities_in_the_gradient_of_the_weight(twin: str, place: int, channels: int) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, channels, 14, 13)).astype("float32")
+    x[0, 0].reshape(-1)[place] = np.inf
+    found = []
+    for T in (microtorch, torch):
+        w = T.ones((8, channels, 3, 3), requires_grad=True)
+        T.nn.functional.conv2d(T.tensor(x), w).backward(T.ones((2, 8, 12, 11)))
+        found.append(w.grad.numpy())
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-4)
+
+
 def test_running_statistics(twin: str) -> None:
     made = []
     for T in (microtorch, torch):

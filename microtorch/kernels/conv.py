@@ -27,6 +27,7 @@ import numpy as np
 
 from microtorch.kernels import conv_planes, threads, twins
 from microtorch.kernels.half import in_single
+from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.scratch import scratch
 
 Ints = tuple[int, ...]
@@ -62,8 +63,10 @@ class _Plan:
     """The geometry of one convolution."""
 
     def __init__(
-        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, out: Ints | None
-    ) -> None:
+        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, out: Ints | None,
+        exact: bool = False,
+    ) -> None:  # fmt: skip
+        """exact: without the flat layout."""
         self.n, self.c, size = x_shape[0], x_shape[1], x_shape[2:]
         self.o, kernel, self.groups = w_shape[0], w_shape[2:], groups
         self.out = output_size(size, kernel, stride, padding, dilation) if out is None else out
@@ -76,7 +79,7 @@ class _Plan:
         # the input is its only phase
         self.direct = self.phase_size == size and all(s == 1 for s in stride) and not any(padding)
         self.pointwise = self.direct and self.taps == 1 and groups == 1 and math.prod(self.out) >= 64
-        self.flat = self.out[-1:] != self.phase_size[-1:] and self.k > 0 and self._flat_is_faster()
+        self.flat = not exact and self.out[-1:] != self.phase_size[-1:] and self.k > 0 and self._flat_is_faster()
         self.by_image = not self.flat and math.prod(self.out) >= 128
         inner = self.phase_size[1:] if self.flat else self.out[1:]
         self.row = math.prod(inner)  # places in one row
@@ -386,14 +389,27 @@ def _turned(weight: Any, groups: int) -> Any:
 
 
 @in_single
+@quiet
 def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int) -> Any:
     """The gradient of weight, given g, that of the result; linear in g and in x."""
     plan = _plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:])
-    shape = (groups, plan.o // groups, plan.k)
-    if 0 in shape or g.size == 0:
+    if 0 in w_shape or g.size == 0:
         return np.zeros(w_shape, g.dtype)
     if (fast := _compiled(g, x, g.size * plan.k)) is not None:
-        return conv_planes.conv_weight(fast, g, x, w_shape, stride, padding, dilation, groups)
+        out = conv_planes.conv_weight(fast, g, x, w_shape, stride, padding, dilation, groups)
+    else:
+        out = _weight_by_blocks(plan, g, x, w_shape)
+    if np.isfinite(np.add.reduce(out, None)):
+        return out
+    # zeros that stand for g at the places too many must not meet infinities
+    return _weight_by_blocks(
+        _plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:], True), g, x, w_shape
+    )
+
+
+def _weight_by_blocks(plan: _Plan, g: Any, x: Any, w_shape: Ints) -> Any:
+    """The gradient of weight by matrix products."""
+    shape = (plan.groups, plan.o // plan.groups, plan.k)
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
     sums: dict[int, Any] = {}
