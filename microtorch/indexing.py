@@ -115,7 +115,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
         try:
             target[advanced]
         except IndexError as error:
-            if "out of bounds" not in str(error):  # that is seen later
+            if "out of bounds" not in str(error) or "size 0" in str(error):  # other bounds are seen later
                 raise index_error(error, wrap(target), advanced) from None
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
         raise RuntimeError(
