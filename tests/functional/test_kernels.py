@@ -77,7 +77,7 @@ def test_convolution(dims, block, monkeypatch):
     """Value and both gradients; with small blocks, so that images and rows are split."""
     monkeypatch.setattr(KC, "_BLOCK_BYTES", block)
     monkeypatch.setattr(KC, "_plan", KC._Plan)
-    monkeypatch.setattr(KC, "_scratch", lambda use, count, dtype: np.full(count, np.nan, dtype))  # as it may be found
+    monkeypatch.setattr(KC, "scratch", lambda use, count, dtype: np.full(count, np.nan, dtype))  # as it may be found
     for rng, x_shape, w_shape, (stride, padding, dilation, groups) in geometries(60, dims, dims):
         x, w, b = rng.normal(size=x_shape), rng.normal(size=w_shape), rng.normal(size=w_shape[:1])
         tx, tw, tb = (torch.tensor(a, requires_grad=True) for a in (x, w, b))
