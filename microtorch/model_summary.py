@@ -339,7 +339,7 @@ def _list_of_sizes(size: Any) -> list[Any]:
     return list(size) if isinstance(size[0], tuple) else [size]
 
 
-class _Recorder:
+class Recorder:
     """Hooks on all modules of a model, which note each call as a line."""
 
     def __init__(self, model: Any, calls: bool, batch_dim: int | None) -> None:
@@ -348,7 +348,8 @@ class _Recorder:
         self.latest: dict[int, Layer] = {}  # module -> its line, or what its line will be
         self.hooks: dict[int, tuple[Any, Any]] = {}
         self.batch_dim = batch_dim
-        stack: list[tuple[str, Any, int, Layer | None]] = [(type(model).__name__, model, 0, None)]
+        self._root: tuple[str, Any, int, Layer | None] = type(model).__name__, model, 0, None
+        stack: list[tuple[str, Any, int, Layer | None]] = [self._root]
         while stack:
             place = stack.pop()
             _, module, depth, _ = place
@@ -359,7 +360,9 @@ class _Recorder:
                 for hook in self.hooks.get(id(module), ()):  # its last place in the model counts
                     hook.remove()
                 self.hooks[id(module)] = self._watch(place)
-            below = [(n, m, depth + 1, own) for n, m in module._modules.items() if m is not None]
+            below: list[tuple[str, Any, int, Layer | None]] = [
+                (n, m, depth + 1, own) for n, m in module._modules.items() if m is not None
+            ]
             stack += reversed(below)
 
     def _watch(self, place: tuple[str, Any, int, Layer | None]) -> tuple[Any, Any]:
@@ -380,6 +383,14 @@ class _Recorder:
         self.seen.add(line.layer_id)
         self.lines.insert(at, line)
         return line
+
+    def begin_root(self) -> None:
+        """Note that the model itself is being called (its own hooks are not yet heard when they are put in now)."""
+        self._begin(self._root)
+
+    def end_root(self, inputs: Any, outputs: Any) -> None:
+        """Note the model's own result."""
+        self.latest[id(self._root[1])].called(inputs, outputs, self.batch_dim)
 
     def remove(self) -> None:
         """Take the hooks away."""
@@ -417,7 +428,7 @@ def _run(
     name = type(model).__name__
     if cache and name in _cache:
         return _cache[name]
-    recorder = _Recorder(model, data is not None, batch_dim)
+    recorder = Recorder(model, data is not None, batch_dim)
     if data is not None:
         modes = [(m, m.training) for m in model.modules()]
         try:
@@ -436,15 +447,29 @@ def _run(
             for module, before in modes:
                 module.training = before
         recorder.add_holders()
-    lines = recorder.lines
+    lines = _numbered(recorder.lines)
+    if data is not None:
+        _cache[name] = lines
+    return lines
+
+
+def _numbered(lines: list[Layer]) -> list[Layer]:
+    """The lines, each with its number among those of its depth and with what is below it."""
     count: dict[int, int] = {}
     for i, line in enumerate(lines):
         count[line.depth] = line.depth_index = count.get(line.depth, 0) + 1
         end = next((j for j in range(i + 1, len(lines)) if lines[j].depth <= line.depth), len(lines))
         line.children = lines[i + 1 : end]
-    if data is not None:
-        _cache[name] = lines
     return lines
+
+
+def table_of(recorder: Recorder, inputs: Any, depth: int = 3) -> ModelStatistics:
+    """The table of a call that a recorder has seen."""
+    recorder.add_holders()
+    lines = _numbered(recorder.lines)
+    return ModelStatistics(
+        lines, _sizes(inputs), _bytes(inputs), depth, 1, ["output_size", "num_params"], 25, {"depth"}
+    )
 
 
 def summary(

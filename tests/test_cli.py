@@ -233,6 +233,11 @@ def test_started_processes_see_microtorch_too(write: Callable[[str, str], str], 
         (["run", "--gaph", "x.svg", "script.py"], 2, "--gaph"),
         (["run", "--graph", "x.jpg", "script.py"], 2, "its suffix must be one of .svg .png .pdf .dot .gv .html"),
         (["run", "--graph", "nowhere/x.svg", "script.py"], 2, "there is no folder"),
+        (["run", "--trace", "nowhere/x.json", "script.py"], 2, "there is no folder"),
+        (["check"], 2, "SCRIPT"),
+        (["check", "nowhere.py"], 2, "can't open nowhere.py: No such file or directory"),
+        (["check", "."], 2, ". is a folder"),
+        (["check", "--steps", "many", "script.py"], 2, "invalid int value: 'many'"),
         (["script.py", "--lr", "1"], 2, "to run a program: microtorch run script.py --lr 1"),
         (["fly"], 2, "fly"),
         ([], 2, "COMMAND"),
@@ -251,7 +256,14 @@ def test_mistakes_are_named(
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
-    cases = [(["run", "--help"], "--graph FILE"), (["--help"], "run a program"), (["--version"], "microtorch 0.")]
+    cases = [
+        (["run", "--help"], "--graph FILE"),
+        (["run", "--help"], "microtorch run --profile train.py"),
+        (["check", "--help"], "exit codes: 0 all is equal, 1 something differs, 2 it could not be compared"),
+        (["--help"], "run a program"),
+        (["--help"], "compare a program with itself under PyTorch"),
+        (["--version"], "microtorch 0."),
+    ]
     for args, text in cases:
         with pytest.raises(SystemExit) as end:
             main(args)
@@ -408,6 +420,64 @@ def alias() -> Iterator[str]:
     hook.install("lamp", "microtorch")
     yield "lamp"
     hook.uninstall("lamp")
+
+
+# --summary, --profile, --trace
+
+
+MODEL = """
+    import sys
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.head = nn.Sequential(nn.Linear(4, 8), nn.ReLU()), nn.Linear(8, 2)
+            self.calls = 0
+        def forward(self, x):
+            self.calls += 1
+            return self.head(self.body(x))
+
+    torch.manual_seed(0)
+    net = Net()
+    for _ in range(3):
+        net(torch.randn(5, 4)).sum().backward()
+    print(net.calls, torch.rand(1).item())
+    sys.exit(4)
+    """
+
+
+def test_summary_of_the_first_model(write: Callable[[str, str], str], run: Run) -> None:
+    write("script.py", MODEL)
+    plain, done = run("script.py"), run("--summary", "script.py")
+    assert (done.stdout, done.returncode) == (plain.stdout, 4) and plain.stdout.startswith("3 ")
+    assert "│    └─Linear: 2-1                       [5, 8]                    40" in done.stderr
+    assert "Total params: 58" in done.stderr and done.stderr.count("Net ") == 1
+
+
+def test_profile_and_trace(write: Callable[[str, str], str], run: Run, tmp_path: Path) -> None:
+    write("script.py", MODEL)
+    done = run("--profile", "--summary", "--trace", "trace.json", "script.py")
+    assert done.returncode == 4 and done.stdout == run("script.py").stdout
+    for text in (
+        "Self CPU %",
+        "Self CPU Mem",
+        "aten::linear",
+        "AddmmBackward0",
+        "Self CPU time total: ",
+        "Total params",
+    ):
+        assert text in done.stderr
+    names = [e["name"] for e in json.loads((tmp_path / "trace.json").read_text())["traceEvents"]]
+    assert names.count("aten::linear") == 6 and "calls written to trace.json" in done.stderr
+
+
+def test_observing_a_program_without_a_model_or_with_an_error(write: Callable[[str, str], str], run: Run) -> None:
+    write("script.py", "import torch\ntorch.ones(2).exp()\nraise ValueError('its own')\n")
+    done = run("--profile", "--summary", "script.py")
+    assert done.returncode == 1 and "ValueError: its own" in done.stderr
+    assert "--summary: the program called no model" in done.stderr and "aten::exp" in done.stderr
 
 
 def test_install_and_uninstall(alias: str) -> None:

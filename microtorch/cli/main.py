@@ -1,68 +1,50 @@
-"""The `microtorch` command: its arguments, and which part of the package does what they ask."""
+"""The `microtorch` command: which part of the package does what is asked.
+
+A command is a line in COMMANDS and a module with `make_parser(prog)`, whose parser's default `command` is a function of
+the options. The module is imported when its command is given.
+"""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from collections.abc import Sequence
 
 from microtorch.cli.program import ProgramError
-from microtorch.cli.run import run_module, run_script
 from microtorch.release import __version__
 
-_RUN = """\
-Run a Python program with `import torch` meaning microtorch. The program is run as `python SCRIPT ARGS` would run it;
-options of microtorch come before SCRIPT, everything after it belongs to the program."""
+COMMANDS = {
+    "run": ("microtorch.cli.run_command", "run a program written for PyTorch, unedited"),
+    "warmup": ("microtorch.cli.warmup", "compile the kernels of the extra `fast` once for all"),
+    "check": ("microtorch.cli.check", "compare a program with itself under PyTorch"),
+}
+"""Each command with its module and what it does."""
 
-_RUN_EXAMPLES = """\
+_EXAMPLES = """\
 examples:
-  microtorch run train.py --epochs 3             train.py gets --epochs 3
-  microtorch run --graph step.svg train.py       also draw the graph of the first backward()
-  microtorch run -m package.train --epochs 3     as `python -m package.train --epochs 3`"""
+  microtorch run train.py --epochs 3           `import torch` in train.py means microtorch
+  microtorch run --summary --profile train.py  also a table of the model, and one of where the time goes
+  microtorch run --graph step.svg train.py     also a picture of the first backward()
+  microtorch check train.py                    are values, gradients and parameters those of PyTorch?
+  microtorch COMMAND --help                    all about one command"""
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line; a command is a subparser with its function as `command`."""
-    parser = argparse.ArgumentParser(prog="microtorch", description="PyTorch's API on NumPy.", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"microtorch {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    run = commands.add_parser(
-        "run",
-        help="run a program written for PyTorch, unedited",
-        usage="%(prog)s [--graph FILE] (SCRIPT | -m MODULE) [ARGS ...]",
-        description=_RUN,
-        epilog=_RUN_EXAMPLES,
+    """The parser of what comes before a command's own arguments."""
+    width = max(len(name) for name in COMMANDS) + 2
+    lines = [f"  {name:<{width}}{what}" for name, (_, what) in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="microtorch",
+        usage="microtorch COMMAND [ARGUMENTS ...]",
+        description="PyTorch's API on NumPy.\n\ncommands:\n" + "\n".join(lines),
+        epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    run.add_argument("--graph", metavar="FILE", help="draw the first backward() to FILE (.svg .png .pdf .dot .html)")
-    run.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help="run a module, as `python -m` does")
-    run.add_argument("script", metavar="SCRIPT", nargs="?", help="the program's file")
-    run.add_argument("args", metavar="ARGS", nargs=argparse.REMAINDER, help="the program's own arguments")
-    run.set_defaults(command=_run, parser=run)
+    parser.add_argument("--version", action="version", version=f"microtorch {__version__}")
+    parser.add_argument("name", metavar="COMMAND", choices=COMMANDS, help=argparse.SUPPRESS)
     return parser
-
-
-def _run(options: argparse.Namespace) -> None:
-    parser: argparse.ArgumentParser = options.parser
-    if not options.module and not options.script:
-        parser.error("nothing to run: give a SCRIPT, or -m MODULE")
-    picture = None
-    if options.graph:
-        from microtorch.cli.picture import FirstBackward  # a program run without a picture does not wait for viz
-
-        try:
-            picture = FirstBackward(options.graph)
-        except (ValueError, RuntimeError, OSError) as error:
-            parser.error(f"--graph {options.graph}: {error}")
-    try:
-        if options.module:
-            run_module(options.module[0], options.module[1:], picture)
-        else:
-            run_script(options.script, options.args, picture)
-    except ProgramError as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        raise SystemExit(error.exit_code) from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,6 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = make_parser()
     if argv and argv[0].endswith(".py"):
         parser.error(f"unknown command {argv[0]!r}; to run a program: microtorch run {' '.join(argv)}")
-    options = parser.parse_args(argv)
-    options.command(options)
-    return 0
+    name = parser.parse_args(argv[:1]).name
+    own: argparse.ArgumentParser = importlib.import_module(COMMANDS[name][0]).make_parser(f"microtorch {name}")
+    options = own.parse_args(argv[1:])
+    try:
+        return options.command(options) or 0
+    except ProgramError as error:
+        print(f"{own.prog}: {error}", file=sys.stderr)
+        raise SystemExit(error.exit_code) from None

@@ -11,21 +11,28 @@ import os
 import sys
 from collections.abc import Sequence
 from types import CodeType, ModuleType, TracebackType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import microtorch
 from microtorch._missing import missing_name
 from microtorch.cli import hook
 from microtorch.cli.program import ENVIRONMENT, Program, load_module, load_script
 
-if TYPE_CHECKING:
-    from microtorch.cli.picture import FirstBackward
-
 _PACKAGE = os.path.dirname(os.path.abspath(microtorch.__file__))
 
 
-def run_script(script: str, args: Sequence[str] = (), picture: FirstBackward | None = None) -> None:
-    """Run the file `script`, as `python script args` does; `picture` draws its first backward().
+class Watcher(Protocol):
+    """What looks at the program while it runs."""
+
+    def start(self) -> None:
+        """The program begins."""
+
+    def finish(self) -> None:
+        """The program has ended, well or not."""
+
+
+def run_script(script: str, args: Sequence[str] = (), watchers: Sequence[Watcher] = ()) -> None:
+    """Run the file `script`, as `python script args` does.
 
     Raises ProgramError if it cannot be started, else whatever it raises.
     """
@@ -36,16 +43,16 @@ def run_script(script: str, args: Sequence[str] = (), picture: FirstBackward | N
     except SyntaxError as error:
         _show_only_the_program(error, None)
         raise
-    _execute(program, picture)
+    _execute(program, watchers)
 
 
-def run_module(name: str, args: Sequence[str] = (), picture: FirstBackward | None = None) -> None:
+def run_module(name: str, args: Sequence[str] = (), watchers: Sequence[Watcher] = ()) -> None:
     """Run the module `name`, as `python -m name args` does; else like `run_script`."""
     _prepare(os.getcwd(), f"module {name}")
     sys.argv[:] = ["-m", *args]  # what Python shows while it looks for the module
     program = load_module(name)
     sys.argv[0] = program.path or name
-    _execute(program, picture)
+    _execute(program, watchers)
 
 
 def _prepare(folder: str, description: str) -> None:
@@ -59,12 +66,12 @@ def _prepare(folder: str, description: str) -> None:
     hook.install()
 
 
-def _execute(program: Program, picture: FirstBackward | None) -> None:
+def _execute(program: Program, watchers: Sequence[Watcher]) -> None:
     main = ModuleType("__main__")
     main.__dict__.update(program.names, __builtins__=builtins, __annotations__={})
     sys.modules["__main__"] = main  # left there: exit handlers and threads outlive this function
-    if picture is not None:
-        picture.start()
+    for watcher in watchers:
+        watcher.start()
     try:
         exec(program.code, main.__dict__)
     except SystemExit:
@@ -73,8 +80,8 @@ def _execute(program: Program, picture: FirstBackward | None) -> None:
         _show_only_the_program(error, program.code)
         raise
     finally:
-        if picture is not None:
-            picture.finish()
+        for watcher in reversed(watchers):
+            watcher.finish()
 
 
 def _show_only_the_program(error: BaseException, code: CodeType | None) -> None:

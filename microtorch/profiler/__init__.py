@@ -130,6 +130,7 @@ class profile:
     schedule: which steps (see `step`) are recorded; on_trace_ready(profile) is called at the end of each cycle of it,
     or at the end. record_shapes: of the operations' arguments; profile_memory: what tensors take and give back;
     with_stack: the lines of Python that called; with_flops: multiplications and additions.
+    limit: so many calls are kept at most.
     acc_events: keep the events of earlier cycles. activities may name more than the CPU: there is nothing else here.
     """
 
@@ -139,11 +140,13 @@ class profile:
         profile_memory: bool = False, with_stack: bool = False, with_flops: bool = False, with_modules: bool = False,
         experimental_config: Any = None, execution_trace_observer: Any = None, acc_events: bool = False,
         use_cuda: bool | None = None, custom_trace_id_callback: Any = None, post_processing_timeout_s: Any = None,
+        limit: int | None = None,
     ) -> None:  # fmt: skip
         self.activities = set(activities) if activities else supported_activities()
         self.schedule, self.on_trace_ready = schedule, on_trace_ready
         self.record_shapes, self.profile_memory = record_shapes, profile_memory
         self.with_stack, self.with_flops, self.acc_events = with_stack, with_flops, acc_events
+        self.limit = limit
         self.step_num = 0
         self.current_action = ProfilerAction.NONE
         self._step: record_function | None = None
@@ -203,7 +206,11 @@ class profile:
                 self.on_trace_ready(self)
         if self.current_action in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE) and self._recorder is None:
             self._recorder = recording.Recorder(
-                self.record_shapes or self.with_flops, self.profile_memory, self.with_stack, self.with_flops
+                self.record_shapes or self.with_flops,
+                self.profile_memory,
+                self.with_stack,
+                self.with_flops,
+                self.limit,
             )
             self._recorder.start()
 

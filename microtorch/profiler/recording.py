@@ -55,9 +55,14 @@ class Recorder:
     """Collects events between `start()` and `stop()`.
 
     shapes: those of the arguments; memory: what tensors take and give back; stack: the Python lines that called.
+    limit: so many events are kept at most.
     """
 
-    def __init__(self, shapes: bool = False, memory: bool = False, stack: bool = False, flops: bool = False) -> None:
+    def __init__(
+        self, shapes: bool = False, memory: bool = False, stack: bool = False, flops: bool = False,
+        limit: int | None = None,
+    ) -> None:  # fmt: skip
+        self.limit = sys.maxsize if limit is None else limit
         self.shapes, self.memory, self.stack, self.flops = shapes, memory, stack, flops
         self.events: list[FunctionEvent] = []
         self.origin = 0
@@ -114,7 +119,10 @@ def end(event: FunctionEvent) -> None:
     if event in above:
         del above[above.index(event) :]
     for recorder in recorders:
-        recorder.events.append(event)
+        if len(recorder.events) < recorder.limit:
+            recorder.events.append(event)
+        elif event.cpu_parent is not None:
+            event.cpu_parent.cpu_children.pop()
 
 
 def calling_lines() -> list[str]:
