@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import sys
+import textwrap
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,54 @@ def test_make_dot_looks_as_torchviz() -> None:
     assert "mine" in dot.source
 
 
+PROGRAMS = {
+    "mlp": """
+        m = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 1))
+        result, params = m(torch.ones(1, 8)).mean(), dict(m.named_parameters())""",
+    "norms": """
+        m = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.ReLU(), torch.nn.MaxPool2d(2))
+        result, params = m(torch.ones(2, 1, 6, 6)), dict(m.named_parameters())""",
+    "view": """
+        w = torch.ones(3, 4, requires_grad=True)
+        result, params = (w * 2).view(12), {"w": w}""",
+    "two": """
+        w = torch.ones(3, 4, requires_grad=True)
+        result, params = (w.sum(), w.exp()), {"w": w}""",
+    "function": """
+        class Exp(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                y = x.exp()
+                ctx.save_for_backward(y)
+                return y
+            @staticmethod
+            def backward(ctx, g):
+                return g * ctx.saved_tensors[0]
+        w = torch.ones(3, 4, requires_grad=True)
+        result, params = Exp.apply(w).sum(), {"w": w}""",
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_make_dot_draws_what_it_draws_of_pytorchs_graph(program: str) -> None:
+    """The same nodes with the same arrows between them, whoever made the graph."""
+    real = pytest.importorskip("torch")
+    pytest.importorskip("graphviz")
+
+    def drawn(module: Any) -> list[list[str]]:
+        names: dict[str, Any] = {"torch": module}
+        exec(textwrap.dedent(PROGRAMS[program]), names)
+        body = viz.make_dot(names["result"], names["params"]).body
+        nodes = dict(re.fullmatch(r"\t(n\d+) \[(label=.*)\]\n", line).groups() for line in body if "->" not in line)  # type: ignore[union-attr]
+        labels = {
+            number: text.replace(' style="filled,dashed"', "") for number, text in nodes.items()
+        }  # views: ours only
+        arrows = [re.fullmatch(r"\t(n\d+) -> (n\d+)(.*)\n", line).groups() for line in body if "->" in line]  # type: ignore[union-attr]
+        return [sorted(labels.values()), sorted(f"{labels[a]} -> {labels[b]}{kind}" for a, b, kind in arrows)]
+
+    assert drawn(torch) == drawn(real)
+
+
 def test_make_dot_shows_what_is_saved() -> None:
     pytest.importorskip("graphviz")
     w = torch.ones(3, requires_grad=True)
@@ -308,6 +357,54 @@ def test_make_dot_never_breaks_a_notebook(monkeypatch: pytest.MonkeyPatch, no_pr
     assert dot._repr_mimebundle_() == {"text/plain": dot.source}
     with pytest.raises(graphviz.ExecutableNotFound):
         dot.pipe(format="svg")
+
+
+def test_make_dot_knows_modules() -> None:
+    pytest.importorskip("graphviz")
+    net = torch.nn.Sequential(*[torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU()) for _ in range(8)])
+    graph = viz.graph(net, torch.ones(1, 2), backward=True)
+    assert viz.make_dot(graph).source.count("subgraph cluster_") == 8 + 16
+    assert viz.make_dot(graph, fold=True).source.count("subgraph cluster_") == 3
+    assert "Sequential" in viz.make_dot(graph, depth=1).source
+    shades = re.findall(r'fillcolor="(#\w+)"', viz.make_dot(graph, gradients=True).source)
+    assert len(set(shades)) > 4
+
+
+# Notebooks
+
+
+def test_a_notebook_shows_graphs(no_programs: None) -> None:
+    w = torch.ones(3, requires_grad=True)
+    y = (w * 2).sum()
+    bundle = y._repr_mimebundle_()
+    assert bundle is not None and bundle["text/plain"] == repr(y)
+    assert [lines[0] for lines in boxes(bundle["image/svg+xml"]).values()] == ["output", "Sum", "Mul", "(3,)"]
+    for plain in (w, w.detach(), torch.ones(2), torch.ones(2) * 2, torch.tensor(1)):
+        assert plain._repr_mimebundle_() is None  # its repr, as always
+    shown = viz.graph(y)._repr_mimebundle_()
+    assert shown["text/plain"] == "<Graph: 2 operations, 1 leaves, 3 edges>"
+    assert len(boxes(shown["image/svg+xml"])) == 4
+
+
+def test_a_notebook_never_breaks(no_programs: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = _chain(20_000)
+    assert deep._repr_mimebundle_() is None
+    wide = torch.stack([torch.ones(i + 1, requires_grad=True).sum() for i in range(1000)])
+    shown = viz.graph(wide)._repr_mimebundle_()
+    assert set(shown) == {"text/plain"} and "viz.render(graph, 'graph.html') shows it" in shown["text/plain"]
+    monkeypatch.setattr("microtorch.viz.notebook.draw_svg", lambda graph: 1 / 0)
+    y = torch.ones(2, requires_grad=True) * 2
+    assert y._repr_mimebundle_() == {"text/plain": f"{y!r}\n(not drawn: division by zero)"}
+    monkeypatch.setattr("microtorch.viz.notebook.graph", lambda *args, **named: 1 / 0)
+    assert y._repr_mimebundle_() is None
+
+
+def test_ipython_shows_graphs() -> None:
+    formatters = pytest.importorskip("IPython.core.formatters")
+    formatter = formatters.DisplayFormatter()
+    w = torch.ones(3, requires_grad=True)
+    assert set(formatter.format((w * 2).sum())[0]) == {"text/plain", "image/svg+xml"}
+    assert formatter.format(w)[0] == {"text/plain": repr(w)}
 
 
 def test_make_dot_without_the_package_names_the_extra() -> None:

@@ -302,6 +302,25 @@ def test_values_that_operations_keep_are_known_without_recording() -> None:
     }
 
 
+def test_bfloat16() -> None:
+    x = torch.tensor([2.0, 1.0], dtype=torch.bfloat16, requires_grad=True)
+    data = torch.ones(2, dtype=torch.bfloat16)
+    with viz.recording():
+        y = (x * 3 * data).sum()
+        assert by_name(viz.graph(y, params={"data": data}), "data").kind == "input"
+        y.backward()
+    g = viz.graph(y, params={"x": x, "data": data})
+    leaf = by_name(g, "x")
+    assert (leaf.dtype, leaf.grad) == ("bfloat16", Stats.of(np.array([3.0, 3.0])))
+    assert g.nodes[0].value == Stats.of(np.array(9.0))
+    net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).bfloat16()
+    before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
+    g = viz.graph(net, torch.randn(4, 2).bfloat16(), backward=True)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
+    assert [step.node for step in g.steps] == g.backward_order()
+    assert g.nodes[g.steps[-1].node].kind == "input"
+
+
 def test_retained_gradients() -> None:
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     y = x * 3

@@ -30,7 +30,7 @@ class Source(Node):
         self.edges = ()
         self.seq = next_number()
         self.shape, self.dtype = data.shape, data.dtype
-        self.hooks = self.storage = None
+        self.hooks = self.storage = self.notes = None
         self.owner = owner
 
     def name(self) -> str:

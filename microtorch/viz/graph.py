@@ -192,17 +192,20 @@ class Graph:
         return [node.id for node in sorted(self.nodes, key=lambda n: n.order) if node.kind == "op" and node.order >= 0]
 
     def backward_order(self) -> list[int]:
-        """The ids of operations and leaves in the order in which the engine runs them backwards.
+        """The ids of operations, leaves and inputs in the order in which the engine runs them backwards.
 
-        Operations run youngest first; a leaf takes its gradient as soon as the last operation that uses it has run.
+        Operations run youngest first, and inputs come last; a leaf takes its gradient as soon as the last operation
+        that uses it has run.
         """
-        waiting = dict.fromkeys((node.id for node in self.nodes if node.kind in ("leaf", "input")), 0)
+        waiting = dict.fromkeys((node.id for node in self.nodes if node.kind == "leaf"), 0)
         inputs: dict[int, list[int]] = {}
         for edge in sorted(self.edges, key=lambda e: (e.target, e.position)):
             if not edge.saved and not edge.constant:
                 inputs.setdefault(edge.target, []).append(edge.source)
                 if edge.source in waiting and self.nodes[edge.target].kind == "op":
                     waiting[edge.source] += 1
+        followed = {source for sources in inputs.values() for source in sources}
+        starts = [n for n in self.nodes if n.kind == "input" and n.id in followed]
         order: list[int] = []
         for number in reversed(self.forward_order()):
             order.append(number)
@@ -211,7 +214,7 @@ class Graph:
                     waiting[source] -= 1
                     if not waiting[source]:
                         order.append(source)
-        return order
+        return order + [node.id for node in sorted(starts, key=lambda node: -node.order)]
 
     def without_scopes(self) -> Graph:
         """The same graph with no modules."""

@@ -65,7 +65,7 @@ def nested(
 
     >>> placed = nested([(40, 20)] * 2, [(0, 1)], [Group(-1, 30)], [-1, 0])
     >>> placed.frames[0]
-    Box(x=32.0, y=81.0, width=64.0, height=54.0)
+    Box(x=32.0, y=87.0, width=64.0, height=66.0)
     """
     inside = inside or [-1] * len(sizes)
     levels = [_Level() for _ in range(len(groups) + 1)]  # the last, levels[-1], is the whole

@@ -18,9 +18,11 @@ from microtorch.autograd import engine
 from microtorch.autograd.modes import enable_grad
 from microtorch.autograd.node import OUT, Leaf, Node as EngineNode, OpNode, Output, Packed, Shown
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.functions.creation import ones_like
+from microtorch.kernels.bfloat16 import BFloats
 from microtorch.random import fork_rng
 from microtorch.viz.graph import FREED, Edge, Graph, Kind, Node, Saved, Scope, Stats, Step, is_tensor
-from microtorch.viz.record import Call, Input, Note, Pass, recording, with_input_nodes
+from microtorch.viz.record import Call, Input, Note, Pass, measured, recording, with_input_nodes
 
 _MEASURED = 1 << 22  # elements: larger leaves are not measured
 
@@ -105,7 +107,8 @@ def _run(module: Any, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple
     for node in nodes:
         node.label = node.label.replace("=", "", 1)
     buffers = [(part, dict(part._buffers)) for part in module.modules()]
-    values = [(b, b._data.copy()) for _, own in buffers for b in own.values() if isinstance(b, TensorBase)]
+    data = [_memory(b._data) for _, own in buffers for b in own.values() if isinstance(b, TensorBase)]
+    values = [(array, array.copy()) for array in data]
     record = recording()
     record.name(module, "")
     with record, fork_rng(), enable_grad():
@@ -114,9 +117,9 @@ def _run(module: Any, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple
         finally:
             for part, own in buffers:
                 part._buffers.update(own)
-            for buffer, before in values:
-                if not np.array_equal(buffer._data, before, equal_nan=before.dtype.kind in "fc"):
-                    np.copyto(buffer._data, before)
+            for array, before in values:
+                if not np.array_equal(array, before, equal_nan=before.dtype.kind in "fc"):
+                    np.copyto(array, before)
     return outputs, nodes
 
 
@@ -128,8 +131,8 @@ def _run_backward(tensors: Sequence[Any]) -> None:
     _, leaves = engine.topological_order([t._node for t in roots if t._node is not None])
     order, _ = engine.topological_order([t._node for t in roots if t._node is not None])
     ends = [node for node in (*order, *leaves) if not node.edges]
-    wanted = [wrap(np.broadcast_to(np.zeros((), end.dtype), end.shape), end) for end in dict.fromkeys(ends)]
-    seeds = [wrap(np.ones_like(t._data)) for t in roots]
+    wanted = [wrap(np.zeros(()), end) for end in dict.fromkeys(ends)]  # only their nodes are looked at
+    seeds = [ones_like(t.detach()) for t in roots]
     with recording():
         engine.grad(roots, wanted, seeds, retain_graph=True, allow_unused=True)
 
@@ -257,7 +260,7 @@ class _Reader:
             if note.scope is not None:
                 found.scope = self.scope(note.scope)
         if isinstance(node, Input):
-            found.value = Stats.of(node.data) if node.data.size <= _MEASURED else None
+            found.value = measured(node.data) if node.data.size <= _MEASURED else None
         if node.hooks is not None and node.hooks.retain is not None:
             kept = node.hooks.retain()
             if kept is not None:
@@ -282,13 +285,13 @@ class _Reader:
         """Values of single numbers that operations happen to keep."""
         for name, kind, value in zip(node.op.saved_names, node.op.saved_kinds, node.saved or ()):
             if kind == OUT and isinstance(value, np.ndarray) and value.size == 1 and found.value is None:
-                found.value = Stats.of(value)
+                found.value = measured(value)
             elif isinstance(value, TensorBase) and value._data.size == 1 and name in node.op.inputs:
                 maker = value._node
                 if maker is not None and type(maker) is not Leaf and maker is node.edges[node.op.inputs.index(name)]:
                     input_node = self.graph.nodes[self.number(maker)]
                     if input_node.value is None:
-                        input_node.value = Stats.of(value._data)
+                        input_node.value = measured(value._data)
 
     def scope(self, call: Call) -> str:
         """The key of a module call, which is now among the graph's scopes, with those around it."""
@@ -326,16 +329,17 @@ class _Reader:
         waiting = [node for node in self.given if id(node) not in self.ids]
         if not waiting:
             return
-        starts = {_address(node.data): node for node in reversed(waiting)}
+        waiting = [node for node in waiting if type(_memory(node.data)) is np.ndarray]
+        starts = {_address(_memory(node.data)): node for node in reversed(waiting)}
         owners: dict[int, list[Input]] = {}
         for node in waiting:
-            owners.setdefault(id(_owner(node.data)), []).append(node)
+            owners.setdefault(id(_owner(_memory(node.data))), []).append(node)
         for thing in list(self.keep):
             if not isinstance(thing, OpNode) or thing.saved is None:
                 continue
             for value in thing.saved:
-                data = getattr(value, "_data", value)
-                if not isinstance(data, np.ndarray) or getattr(value, "_node", None) is not None:
+                data = _memory(getattr(value, "_data", value))
+                if type(data) is not np.ndarray or getattr(value, "_node", None) is not None:
                     continue
                 same = owners.get(id(_owner(data)), [])
                 found = starts.get(_address(data)) or (same[0] if len(same) == 1 else None)
@@ -416,6 +420,10 @@ def _kept(items: Iterable[tuple[str, Any]]) -> Iterator[Saved]:
             yield Saved(name, shape, _dtype_name(data.dtype), int(getattr(data, "nbytes", 0)))
 
 
+def _memory(data: Any) -> Any:
+    return data.bits if isinstance(data, BFloats) else data
+
+
 def _address(array: Any) -> tuple[int, int]:
     return array.__array_interface__["data"][0], array.size
 
@@ -434,9 +442,7 @@ def _stats(tensor: Any) -> Stats | None:
             data = tensor.detach().numpy()
         except (TypeError, RuntimeError):  # a dtype or device that NumPy has not
             return None
-    if not isinstance(data, np.ndarray) or data.dtype.kind not in "fciub" or data.size > _MEASURED:
-        return None
-    return Stats.of(data)
+    return None if data is None or data.size > _MEASURED else measured(data)
 
 
 def _saved_values(node: Any) -> Iterator[tuple[str, Any]]:
@@ -463,7 +469,7 @@ def _type(thing: Any) -> dict[str, Any]:
 
 @cache  # NumPy takes a microsecond or two to spell one
 def _dtype_name(dtype: Any) -> str:
-    return str(dtype).removeprefix("torch.")
+    return getattr(dtype, "name", None) or str(dtype).removeprefix("torch.")
 
 
 def _short(text: str, limit: int) -> str:

@@ -19,8 +19,9 @@ import numpy as np
 
 from microtorch.autograd import engine
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import Hooks, Leaf, Node, RemovableHandle, next_number, watched
+from microtorch.autograd.node import Hooks, Node, RemovableHandle, next_number, watched
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.kernels.bfloat16 import BFloats
 from microtorch.nn.modules._hooks import register_module_forward_hook, register_module_forward_pre_hook
 from microtorch.viz.graph import Scope, Stats
 from microtorch.viz.names import name_of_module
@@ -118,8 +119,8 @@ class recording:
 
     def node_made(self, node: Node, data: Any) -> None:
         """The engine has made a node, whose result is `data`."""
-        value = Stats.of(data) if isinstance(data, np.ndarray) and data.dtype.kind in "fciub" else None
-        node.note()["recorded"] = Note(self.calls[-1] if self.calls else None, _line(sys._getframe(1)), value)
+        call = self.calls[-1] if self.calls else None
+        node.note()["recorded"] = Note(call, _line(sys._getframe(1)), measured(data))
 
     def _enters(self, module: Any, args: Any) -> None:
         if mode.recorder != self.node_made:  # another thread's call
@@ -154,7 +155,7 @@ class recording:
         for node in dict.fromkeys([*order, *leaves]):
             if node.hooks is None:
                 self.bare.append(node)
-            if type(node) is Leaf:
+            if not node.edges:  # a leaf, or a start: what arrives is all there is to see
                 self.watching.append(node.register_prehook(_at_leaf(weakref.ref(node), number, step)))
             else:
                 self.watching.append(node.register_hook(_at_node(weakref.ref(node), number, step)))
@@ -181,8 +182,15 @@ def _empty(hooks: Hooks) -> bool:
     return not (hooks.tensor or hooks.pre or hooks.post or hooks.after or hooks.retain)
 
 
+def measured(data: Any) -> Stats | None:
+    """The numbers of a tensor's array; None where it is not one array (inside vmap), or has no numbers."""
+    if isinstance(data, BFloats):
+        data = data.wide()
+    return Stats.of(data) if type(data) is np.ndarray and data.dtype.kind in "fciub" else None
+
+
 def _stats(t: Any) -> Stats | None:
-    return Stats.of(t._data) if t is not None and type(t._data) is np.ndarray else None  # (vmap has others)
+    return None if t is None else measured(t._data)
 
 
 def _at_node(ref: weakref.ref[Node], number: int, step: Callable[[], int]) -> Callable[..., None]:
