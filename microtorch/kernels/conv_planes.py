@@ -120,9 +120,7 @@ class _Forward:
         self.small_of_weight = _Small(planes, self.n, [self.count], columns, self.rows, 16 * vector, vector, parts)
         self.items = _items(planes, self.n, self.small.images)
         # for the weight: small images several at once, so that sums of many products begin and end rarely
-        held = (
-            4 * _BLOCK_BYTES // 3 // (itemsize * (self.channels * self.parts * planes.plane + self.rows * planes.line))
-        )
+        held = 2 * _BLOCK_BYTES // (itemsize * (self.channels * self.parts * planes.plane + self.rows * planes.line))
         pieces = max(1, min(held, self.n // parts)) if len(planes.edges) == 1 else 1
         self.pieces = self.small_of_weight.images if self.small_of_weight.steps.size else pieces
         self.groups_of_images = _items(planes, self.n, self.pieces)
@@ -190,6 +188,14 @@ def _flat_array(a: Any) -> Any:
     return np.ascontiguousarray(a).reshape(-1)
 
 
+def _pointwise(kernel: Ints, stride: Ints, padding: Ints) -> bool:
+    """Whether each place of the result is one of x: all its dimensions are then one long row."""
+    return len(kernel) > 1 and all(k == s == 1 for k, s in zip(kernel, stride)) and not any(padding)
+
+
+_ROW = (1,), (0,), (1,)  # stride, padding and dilation of one long row
+
+
 def conv(
     fast: Any, x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: Ints
 ) -> Any:
@@ -198,6 +204,10 @@ def conv(
     if slides(x.shape, weight.shape, stride, groups):
         out_shape = (len(x), len(weight), *size)
         return _slide(fast, x, weight, bias, stride, padding, dilation, out_shape, False)
+    if _pointwise(weight.shape[2:], stride, padding) and x.shape[2:] == size:
+        row, places = x.reshape(*x.shape[:2], -1), (math.prod(size),)
+        out = conv(fast, row, weight.reshape(*weight.shape[:2], 1), bias, *_ROW, groups, places)
+        return out.reshape(*out.shape[:2], *size)
     vector = fast.lanes(dtype.itemsize)
     plan = _forward(
         x.shape, weight.shape, stride, padding, dilation, groups, size, dtype.itemsize, vector, threads.count()
@@ -218,6 +228,9 @@ def conv_input(
     dtype = g.dtype
     if slides(x_shape, weight.shape, stride, groups) and len(weight) == groups:
         return _slide(fast, g, weight, None, stride, padding, dilation, x_shape, True)
+    if _pointwise(weight.shape[2:], stride, padding) and g.shape[2:] == x_shape[2:]:
+        row, shape = g.reshape(*g.shape[:2], -1), (*x_shape[:2], math.prod(x_shape[2:]))
+        return conv_input(fast, row, weight.reshape(*weight.shape[:2], 1), shape, *_ROW, groups).reshape(x_shape)
     vector = fast.lanes(dtype.itemsize)
     plan = _backward(
         x_shape, weight.shape, stride, padding, dilation, groups, g.shape[2:], dtype.itemsize, vector, threads.count()
@@ -266,6 +279,9 @@ def conv_weight(
     dtype = x.dtype
     if slides(x.shape, w_shape, stride, groups):
         return _slide_weight(fast, g, x, w_shape, stride, padding, dilation)
+    if _pointwise(w_shape[2:], stride, padding) and g.shape[2:] == x.shape[2:]:
+        g, x = (a.reshape(*a.shape[:2], -1) for a in (g, x))
+        return conv_weight(fast, g, x, (*w_shape[:2], 1), *_ROW, groups).reshape(w_shape)
     vector = fast.lanes(dtype.itemsize)
     plan = _forward(
         x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:], dtype.itemsize, vector, threads.count()
