@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels import select, threads, twins
+from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet, sigmoid
 from microtorch.kernels.special import erf
 
-either = twins.elementwise("activation")
 pieces = twins.elementwise("activation", pieces=True)
 
 SQRT_HALF = math.sqrt(0.5)
@@ -25,6 +25,7 @@ def _narrowed(out: Any, x: Any) -> Any:
     return out if out.dtype == x.dtype else out.astype(x.dtype)
 
 
+@in_single
 @pieces
 def log_sigmoid(x: Any) -> Any:
     """log(1 / (1 + exp(-x))) = min(x, 0) - log1p(exp(-|x|))."""
@@ -33,6 +34,7 @@ def log_sigmoid(x: Any) -> Any:
     return np.minimum(x, 0) - t
 
 
+@in_single
 @pieces
 @quiet
 def softplus(x: Any, beta: float, threshold: float) -> Any:
@@ -41,6 +43,7 @@ def softplus(x: Any, beta: float, threshold: float) -> Any:
     return select.where(z > threshold, x, np.log1p(np.exp(np.minimum(z, threshold))) / beta)
 
 
+@in_single
 @pieces
 def leaky_relu(x: Any, negative_slope: float) -> Any:
     """x, or negative_slope x where x is not positive."""
@@ -55,18 +58,21 @@ def rrelu(x: Any, noise: Any) -> Any:
     return x * noise
 
 
+@in_single
 @pieces
 def leaky_relu_backward(g: Any, x: Any, negative_slope: float) -> Any:
     """g, or negative_slope g where x is not positive."""
     return select.where(x > 0, g, g * negative_slope)
 
 
+@in_single
 @pieces
 def log_sigmoid_backward(g: Any, x: Any) -> Any:
     """g sigmoid(-x)."""
     return g * sigmoid(np.negative(x))
 
 
+@in_single
 @pieces
 def softplus_backward(g: Any, x: Any, beta: float, threshold: float) -> Any:
     """g sigmoid(beta x), g itself where beta x passes the threshold."""
@@ -74,6 +80,7 @@ def softplus_backward(g: Any, x: Any, beta: float, threshold: float) -> Any:
     return select.where(z > threshold, g, g * sigmoid(z))
 
 
+@in_single
 @pieces
 def elu_backward(g: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """g scale, or g scale alpha input_scale exp(input_scale x) where x is not positive."""
@@ -83,6 +90,7 @@ def elu_backward(g: Any, x: Any, alpha: float, scale: float, input_scale: float)
     return select.where(x > 0, g * scale if scale != 1 else g, left)
 
 
+@in_single
 @pieces
 def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     """scale x, or scale alpha (exp(input_scale x) - 1) where x is not positive."""
@@ -91,12 +99,14 @@ def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
     return select.where(x > 0, x * scale if scale != 1 else x, left)
 
 
+@in_single
 @pieces
 def silu(x: Any) -> Any:
     """x sigmoid(x)."""
     return x * sigmoid(x)
 
 
+@in_single
 @pieces
 def silu_backward(g: Any, x: Any) -> Any:
     """With s = sigmoid(x): g s (1 + x (1 - s))."""
@@ -113,12 +123,14 @@ def softplus_tanh(x: Any) -> Any:
     return np.tanh(softplus(x, 1.0, 20.0))
 
 
+@in_single
 @pieces
 def mish(x: Any) -> Any:
     """x tanh(log(1 + exp(x)))."""
     return x * softplus_tanh(x)
 
 
+@in_single
 @pieces
 def mish_backward(g: Any, x: Any) -> Any:
     """With t = tanh(softplus(x)): g (t + x (1 - t^2) sigmoid(x))."""
@@ -208,6 +220,7 @@ def _gelu_backward(g: Any, x: Any, cdf: Any) -> Any:
     return np.multiply(slope, g, out=slope) if g.shape == slope.shape else g * slope
 
 
+@in_single
 @pieces
 def gelu_tanh(x: Any) -> Any:
     """GELU with the distribution function approximated by tanh."""
@@ -222,6 +235,7 @@ def gelu_tanh(x: Any) -> Any:
     return t
 
 
+@in_single
 @pieces
 def gelu_tanh_backward(g: Any, x: Any) -> Any:
     """With u = sqrt(2 / pi) (x + c x^3), t = tanh(u): g (1 + t + x (1 - t^2) u') / 2."""
@@ -231,42 +245,49 @@ def gelu_tanh_backward(g: Any, x: Any) -> Any:
     return g * (0.5 * (1 + t + x * (1 - t * t) * slope))
 
 
+@in_single
 @pieces
 def hardtanh(x: Any, low: float, high: float) -> Any:
     """x cut off at low and high."""
     return _narrowed(np.clip(x, low, high), x)
 
 
+@in_single
 @pieces
 def between(g: Any, x: Any, low: float, high: float) -> Any:
     """g where low < x < high, else 0."""
     return select.kept(g, (x > low) & (x < high))
 
 
+@in_single
 @pieces
 def outside(g: Any, x: Any, lambd: float) -> Any:
     """g where |x| > lambd, else 0."""
     return select.kept(g, ~(np.abs(x) <= lambd))
 
 
+@in_single
 @pieces
 def above(g: Any, x: Any, threshold: float) -> Any:
     """g where x > threshold (or x is NaN), else 0."""
     return select.kept(g, ~(x <= threshold))
 
 
+@in_single
 @pieces
 def hardsigmoid(x: Any) -> Any:
     """min(max(x + 3, 0), 6) / 6."""
     return np.clip(x + 3, 0, 6) / 6
 
 
+@in_single
 @pieces
 def hardswish(x: Any) -> Any:
     """x min(max(x + 3, 0), 6) / 6."""
     return x * np.clip(x + 3, 0, 6) / 6
 
 
+@in_single
 @pieces
 def hardswish_backward(g: Any, x: Any) -> Any:
     """0 up to -3, then g (x / 3 + 1/2) to 3, then g."""
@@ -275,9 +296,10 @@ def hardswish_backward(g: Any, x: Any) -> Any:
 
 def hardswish_slope(x: Any) -> Any:
     """The derivative of hardswish: 0 up to -3, x / 3 + 1/2 to 3, then 1."""
-    return select.where(x < 3, select.kept(x / 3 + 0.5, ~(x <= -3)), np.ones_like(x))
+    return select.where(x >= 3, np.ones_like(x), select.kept(x / 3 + 0.5, ~(x <= -3)))
 
 
+@in_single
 @pieces
 def softshrink(x: Any, lambd: float) -> Any:
     """x moved toward 0 by lambd; 0, of x's sign, where it is nearer than that."""
@@ -289,6 +311,7 @@ def hardshrink(x: Any, lambd: float) -> Any:
     return outside(x, x, lambd)
 
 
+@in_single
 @pieces
 def threshold(x: Any, threshold: float, value: float) -> Any:
     """x, or `value` where x <= threshold."""
@@ -311,7 +334,6 @@ def glu(x: Any, axis: int) -> Any:
     return a * sigmoid(b)
 
 
-@either
 def kept_and_scaled(x: Any, mask: Any, scale: float) -> Any:
     """x times scale where the mask is, else 0 (dropout's mask, and 1 over the probability that it keeps)."""
     return x * mask * scale

@@ -6,7 +6,7 @@ import math
 
 from microtorch.kernels.activation import GELU_CUBIC, SQRT_2_OVER_PI
 from microtorch.kernels.compiled import jit
-from microtorch.kernels.compiled.math import exp, expm1, log1p, sigmoid as sigmoid_of, tanh as tanh_of
+from microtorch.kernels.compiled.math import exp, expm1, log1p, sigmoid as sigmoid_of
 
 _LINEAR, _CUBIC = SQRT_2_OVER_PI, GELU_CUBIC * SQRT_2_OVER_PI
 
@@ -153,22 +153,25 @@ def gelu(x, sqrt_half, out):
 
 @jit
 def gelu_tanh(x, out):
-    half, one = x.dtype.type(0.5), x.dtype.type(1)
-    linear, cubic = x.dtype.type(_LINEAR), x.dtype.type(_CUBIC)
+    """(1 + tanh u) / 2 is the sigmoid of 2 u."""
+    linear, cubic = x.dtype.type(2 * _LINEAR), x.dtype.type(2 * _CUBIC)
     for i in range(x.size):
         v = x[i]
-        out[i] = half * v * (one + tanh_of(v * (linear + cubic * v * v)))
+        out[i] = v * sigmoid_of(v * (linear + cubic * v * v))
 
 
 @jit
 def gelu_tanh_backward(g, x, out):
-    half, one, three = x.dtype.type(0.5), x.dtype.type(1), x.dtype.type(3)
-    linear, cubic = x.dtype.type(_LINEAR), x.dtype.type(_CUBIC)
+    zero, one, three = x.dtype.type(0), x.dtype.type(1), x.dtype.type(3)
+    linear, cubic = x.dtype.type(2 * _LINEAR), x.dtype.type(2 * _CUBIC)
     for i in range(x.size):
         v = x[i]
         square = cubic * v * v
-        t = tanh_of(v * (linear + square))
-        out[i] = g[i] * (half * (one + t + v * (one - t * t) * (linear + three * square)))
+        w = v * (linear + square)
+        e = exp(-abs(w))
+        r = one / (one + e)
+        slope = (e * r * r) * (linear + three * square)
+        out[i] = g[i] * ((e * r if w < zero else r) + v * slope)
 
 
 # choices between two values ------------------------------------------------------------------------------------------
@@ -264,9 +267,3 @@ def softshrink(x, lambd, out):
 def threshold(x, limit, value, out):
     for i in range(x.size):
         out[i] = value if x[i] <= limit else x[i]
-
-
-@jit
-def kept_and_scaled(x, mask, scale, out):
-    for i in range(x.size):
-        out[i] = x[i] * mask[i] * scale

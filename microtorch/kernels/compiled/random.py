@@ -13,7 +13,7 @@ import numpy as np
 from numba.extending import intrinsic
 
 from microtorch.kernels import random_boxmuller as B
-from microtorch.kernels.compiled import jit_exact
+from microtorch.kernels.compiled import jit_exact, jit_scalar
 from microtorch.kernels.compiled.math import bits, from_bits
 
 f32, f64, i32, u32, i64, u64 = np.float32, np.float64, np.int32, np.uint32, np.int64, np.uint64
@@ -35,7 +35,7 @@ _UPPER, _LOWER, _MATRIX, _ONE = u32(0x80000000), u32(0x7FFFFFFF), u32(0x9908B0DF
 _ZERO = u32(0)
 
 
-@jit_exact
+@jit_scalar
 def _next_state(key):
     for k in range(227):
         y = u32((key[k] & _UPPER) | (key[k + 1] & _LOWER))
