@@ -249,6 +249,8 @@ v = torch.zeros(3).long(); w = v.chunk(2)[0]; w[0] = torch.tensor(1., requires_g
 v = torch.zeros(1, 1).half(); v[torch.tensor([0, 0, 0]), torch.tensor([0, 0])] = torch.tensor(1)\nv
 v = torch.zeros(1, 1).half(); v[torch.tensor([0, 5]), torch.tensor([0, 0])] = torch.tensor(1)\nv
 v = torch.zeros(1, 1).half(); v[torch.tensor([True, False])] = torch.tensor([1, 2])\nv
+x = torch.tensor([-0.75, 0.99]); y = torch.tensor(-0.15, dtype=torch.float64, requires_grad=True); (x % y).sum().backward()\ny.grad
+x = torch.tensor([-0.75, 0.99]); y = torch.tensor(-0.15, dtype=torch.float64, requires_grad=True); torch.fmod(x, y).sum().backward()\ny.grad
 x = torch.tensor(1., dtype=torch.float64, requires_grad=True); torch.nn.functional.gelu(x).backward()\nx.grad
 """
 

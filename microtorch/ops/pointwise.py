@@ -103,14 +103,14 @@ div_floor = binary("div_floor", K.floor_divide, grad_name="DivBackward2",
                    x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
 remainder = binary("remainder", K.remainder, grad_name="RemainderBackward1",
                    x=lambda xp, g: g,
-                   y=lambda xp, g, x, y: -g * xp.div_floor(_as_kind(xp, x, g), y))  # fmt: skip
+                   y=lambda xp, g, x, y: -g * xp.div_floor(_as_kind(xp, x, g), _as_kind(xp, y, g)))  # fmt: skip
 remainder_number = unary("remainder_number", K.remainder, x=lambda xp, g: g, grad_name="RemainderBackward0")
 number_remainder = unary(
     "number_remainder", lambda x, number: K.remainder(number, x), x=underivable("remainder"), grad_name="NotImplemented"
 )
 fmod = binary("fmod", K.fmod, grad_name="FmodBackward1",
               x=lambda xp, g: g,
-              y=lambda xp, g, x, y: -g * xp.div_trunc(_as_kind(xp, x, g), y))  # fmt: skip
+              y=lambda xp, g, x, y: -g * xp.div_trunc(_as_kind(xp, x, g), _as_kind(xp, y, g)))  # fmt: skip
 fmod_number = unary("fmod_number", K.fmod, x=lambda xp, g: g, grad_name="FmodBackward0")
 reciprocal = unary("reciprocal", K.reciprocal, to_float=True, x=lambda xp, g, out: -g * (out * out))
 

@@ -406,7 +406,7 @@ class Grammar:
         made = self.one([
             f"torch.gather({x}, {axis}, {self.indices(part, n)})", f"{x}.index_select({axis}, {self.indices((count,), n)})",
             f"torch.take({x}, {self.indices((count,), math.prod(shape))})" if math.prod(shape) else f"{x}.clone()",
-            f"torch.masked_select({x}, {x} > 0)", f"{x}[{x} > 0]", f"torch.nonzero({x})", f"torch.where({x})[0]" if shape else f"{x}.nonzero()",
+            f"torch.masked_select({x}, {x} > 0)", f"{x}[{x} > 0]", f"torch.nonzero({x})", f"torch.where({x})[0].clone()" if shape else f"{x}.nonzero()",
             f"torch.take_along_dim({x}, {self.indices(part, n)}, {axis})", f"{x}[{self.indices((2, count), shape[0])}]" if shape and shape[0] else f"{x}[None]",
             f"torch.argwhere({x} > 0)", f"{x}.index_select({axis}, {self.indices((count,), n + 1)})", f"{x}[torch.zeros({shape!r}, dtype=torch.bool)]",
         ])  # fmt: skip
