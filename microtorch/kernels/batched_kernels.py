@@ -136,8 +136,7 @@ def _widened(b: Batch, x: Any, ndim: int) -> Any:
 def _flash_attention(b: Batch, run: Kernel, q: Any, k: Any, v: Any, *rest: Any) -> Any:
     if any(isinstance(a, np.ndarray) for a in rest):
         raise NotBatchable("a mask")
-    out, sums = run(b.among(q), b.among(k), b.among(v), *rest)
-    return b.apart(out), None if sums is None else b.apart(sums)
+    return tuple(None if r is None else b.apart(r) for r in run(b.among(q), b.among(k), b.among(v), *rest))
 
 
 @_rule(ix.masked_fill)
