@@ -353,8 +353,9 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     if plan.pointwise:
         return np.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
     pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
-    if all(s == 1 for s in stride) and min(pads) >= 0 and _turning_is_faster(x_shape, groups):
-        return conv(g, _turned(weight, groups), None, stride, pads, dilation, groups, x_shape[2:])
+    if min(pads) >= 0 and _turning_is_faster(x_shape, groups, stride):
+        once = (1,) * len(stride)
+        return conv(_spread(g, stride), _turned(weight, groups), None, once, pads, dilation, groups, x_shape[2:])
     w = plan.matrix_of(weight).swapaxes(1, 2)
     out = np.zeros(x_shape, g.dtype) if plan.direct else np.empty(x_shape, g.dtype)
 
@@ -375,10 +376,22 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     return out
 
 
-def _turning_is_faster(x_shape: Ints, groups: int) -> bool:
-    """Whether unfolding g is faster than folding the product (measured): not for few channels or small images."""
+def _turning_is_faster(x_shape: Ints, groups: int, stride: Ints) -> bool:
+    """Whether unfolding g is faster than folding the product (measured): not for few channels or small images, and for
+    strides only if there is one channel in a group, where products cost little."""
     channels = x_shape[1] // groups
-    return math.prod(x_shape[2:]) >= 256 and (channels >= 16 or groups == x_shape[1] > 1)
+    if groups == x_shape[1] > 1:
+        return math.prod(x_shape[2:]) >= 256
+    return math.prod(x_shape[2:]) >= 256 and channels >= 16 and all(s == 1 for s in stride)
+
+
+def _spread(g: Any, stride: Ints) -> Any:
+    """g with zeros between its elements, as far apart as the windows are."""
+    if all(s == 1 for s in stride):
+        return g
+    out = np.zeros((*g.shape[:2], *((n - 1) * s + 1 for n, s in zip(g.shape[2:], stride))), g.dtype)
+    out[(..., *(slice(None, None, s) for s in stride))] = g
+    return out
 
 
 def _turned(weight: Any, groups: int) -> Any:
