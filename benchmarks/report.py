@@ -72,8 +72,8 @@ def text(figures: Figures) -> Iterator[str]:
         yield columns.format(
             row["workload"], duration(row["times"][0]), *cells, memory, duration(row["numpy_time"]), value
         )
-    for label, ratio, memory in zip(labels[1:], means(figures), means(figures, "memory_ratios") or [None] * 9):
-        yield f"geometric mean, {label}: {ratio:.2f}" + (f", memory x{memory:.2f}" if memory else "")
+    for label, ratio, needed in zip(labels[1:], means(figures), means(figures, "memory_ratios") or [None] * 9):
+        yield f"geometric mean, {label}: {ratio:.2f}" + (f", memory x{needed:.2f}" if needed else "")
     for label, seconds in figures["imports"].items():
         yield f"import, {label}: {duration(seconds)}"
 
@@ -98,8 +98,8 @@ def markdown(figures: Figures) -> Iterator[str]:
             cells += [f"{row['memory_ratios'][i]:.2f}" if "memory_ratios" in row else ""]
         yield f"| {row['title']} | {' | '.join(cells)} |"
     cells = [""]
-    for ratio, memory in zip(means(figures), means(figures, "memory_ratios") or [None] * 9):
-        cells += ["", f"**{ratio:.2f}**", "", f"{memory:.2f}" if memory else ""]
+    for ratio, needed in zip(means(figures), means(figures, "memory_ratios") or [None] * 9):
+        cells += ["", f"**{ratio:.2f}**", "", f"{needed:.2f}" if needed else ""]
     yield f"| geometric mean | {' | '.join(cells)} |"
     yield ""
     named = ", ".join(f"{label} {duration(seconds)}" for label, seconds in figures["imports"].items())

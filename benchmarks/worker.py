@@ -54,7 +54,7 @@ def measure(steps: list[Step], seconds: float, clock: Callable[[], float]) -> li
 def blas() -> str | None:
     """The processor for which NumPy's OpenBLAS chose its kernels (OPENBLAS_CORETYPE overrides it), or None."""
     numpy = importlib.import_module("numpy")
-    package = Path(numpy.__file__).parent
+    package = Path(str(numpy.__file__)).parent
     for file in [*package.parent.glob("numpy.libs/*openblas*"), *package.glob(".dylibs/*openblas*")]:
         name = getattr(ctypes.CDLL(str(file)), "scipy_openblas_get_corename64_", None)
         if name is not None:
