@@ -366,6 +366,14 @@ def test_make_dot_knows_modules() -> None:
     assert viz.make_dot(graph).source.count("subgraph cluster_") == 8 + 16
     assert viz.make_dot(graph, fold=True).source.count("subgraph cluster_") == 3
     assert "Sequential" in viz.make_dot(graph, depth=1).source
+    a, b = (torch.tensor(v, requires_grad=True) for v in (2.0, -3.0))
+    with viz.recording():
+        c = a * b
+        c.backward()
+    source = viz.make_dot(c, params={"a": a}, values=True).source
+    for label in ("a\\n ()\\ndata 2 | grad -3", "MulBackward0\\ndata -6 | grad 1", "\\n ()\\ndata -6"):
+        assert f'[label="{label}"' in source
+    assert "data" not in viz.make_dot(c).source
     shades = re.findall(r'fillcolor="(#\w+)"', viz.make_dot(graph, gradients=True).source)
     assert len(set(shades)) > 4
 

@@ -33,6 +33,7 @@ def make_dot(
     *,
     depth: int | None = None,
     fold: bool = False,
+    values: bool = False,
     gradients: bool = False,
 ) -> Digraph:
     """The graph behind `var` as a `graphviz.Digraph`, drawn as torchviz draws it. Needs the graphviz package.
@@ -42,7 +43,7 @@ def make_dot(
     from microtorch.viz.digraph import make_dot as with_graphviz  # only here is the extra needed
 
     return with_graphviz(
-        var, params, show_attrs, show_saved, max_attr_chars, depth=depth, fold=fold, gradients=gradients
+        var, params, show_attrs, show_saved, max_attr_chars, depth=depth, fold=fold, values=values, gradients=gradients
     )
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from microtorch.viz.dot import body
 from microtorch.viz.fold import simplify
-from microtorch.viz.graph import Graph
+from microtorch.viz.graph import Graph, Node
 from microtorch.viz.programs import available
 from microtorch.viz.read import graph
-from microtorch.viz.style import TORCHVIZ, prepared
+from microtorch.viz.style import TORCHVIZ, prepared, values_text
 
 try:
     import graphviz
@@ -54,6 +55,7 @@ def make_dot(
     *,
     depth: int | None = None,
     fold: bool = False,
+    values: bool = False,
     gradients: bool = False,
 ) -> Digraph:
     """The graph behind `var` as torchviz draws it: leaves blue, operations grey, outputs green, saved tensors orange.
@@ -62,7 +64,8 @@ def make_dot(
     `dict(model.named_parameters())`. `show_attrs` lists in each operation what it keeps besides tensors, `show_saved`
     draws the tensors that it keeps. What torchviz has not: a box around each module, if the graph knows them
     (`viz.graph(model, x)`, `viz.recording()`), modules below `depth` as one node, `fold` for repeated blocks drawn
-    once, `gradients` for colours by the size of gradients.
+    once, `values` for the values and gradients of single numbers as micrograd's draw_dot has them, `gradients` for
+    colours by the size of gradients.
 
     >>> import microtorch as torch
     >>> w = torch.ones(3, requires_grad=True)
@@ -91,12 +94,17 @@ def make_dot(
             steps=True,
             bases=True,
         )
-    read = prepared(simplify(read, depth, fold), TORCHVIZ)
-    lines = list(body(read, TORCHVIZ, gradients=gradients))
+    style = replace(TORCHVIZ, lines=_with_values) if values else TORCHVIZ
+    lines = list(body(prepared(simplify(read, depth, fold), style), style, gradients=gradients))
     size = max(12, len(lines) * 0.15)  # inches; torchviz's rule
     dot = Digraph(graph_attr={"size": f"{size:g},{size:g}"}, node_attr=dict(TORCHVIZ.node))
     dot.body.extend(lines)
     return dot
+
+
+def _with_values(node: Node) -> list[str]:
+    text = values_text(node)
+    return TORCHVIZ.lines(node) + ([text] if text else [])
 
 
 @contextlib.contextmanager
