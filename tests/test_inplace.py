@@ -251,6 +251,7 @@ v = torch.zeros(1, 1).half(); v[torch.tensor([0, 5]), torch.tensor([0, 0])] = to
 v = torch.zeros(1, 1).half(); v[torch.tensor([True, False])] = torch.tensor([1, 2])\nv
 x = torch.tensor([-0.75, 0.99]); y = torch.tensor(-0.15, dtype=torch.float64, requires_grad=True); (x % y).sum().backward()\ny.grad
 x = torch.tensor([-0.75, 0.99]); y = torch.tensor(-0.15, dtype=torch.float64, requires_grad=True); torch.fmod(x, y).sum().backward()\ny.grad
+x = torch.ones(2, 3, 2, requires_grad=True); y = torch.nn.functional.adaptive_avg_pool1d(x, 1); g, = torch.autograd.grad((y * y).sum(), x, create_graph=True); g.mul_(3); g.sum().backward()\nx.grad
 x = torch.tensor(1., dtype=torch.float64, requires_grad=True); torch.nn.functional.gelu(x).backward()\nx.grad
 """
 

@@ -8,6 +8,7 @@ from typing import Any
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import pool as K, reduce as KR
 from microtorch.kernels.strides import image_format, suggested_format
+from microtorch.ops.reduce import _mean_x
 
 # maxima: the tap of each window's largest element is kept, one byte each ---------------------------------------------
 max_pool_backward = unary("max_pool_backward", K.max_pool_backward,
@@ -124,8 +125,7 @@ adaptive_avg_pool3d = _mapping("adaptive_avg_pool3d", "AdaptiveAvgPool3DBackward
 def _mean_of_axes(name: str, grad_name: str) -> Callable[..., Any]:
     lay = image_format if name == "mean_of_axis" else suggested_format
     return unary(name, lay(KR.mean), grad_name=grad_name,
-                 x=lambda xp, g, x_shape, axis, keepdims:
-                     xp.spread(g / KR.count(x_shape, axis), x_shape, axis, keepdims))  # fmt: skip
+                 x=_mean_x)  # fmt: skip
 
 
 mean_of_axis = _mean_of_axes("mean_of_axis", "SqueezeBackward1")

@@ -213,7 +213,7 @@ class Run:
             made_of & self.as_it_comes
             or "autograd.grad" in line  # a formula is several operations
             or ELEMENTWISE.search(line)
-            and any(not t.is_contiguous() for t in tensors)
+            and any(t.stride() != torch.empty(t.shape).stride() for t in tensors)
             and (len(made_of) > 1 or SEVERAL.search(line))
         ):
             self.as_it_comes.add(new)
