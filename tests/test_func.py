@@ -315,3 +315,14 @@ def test_per_sample_gradients_without_a_loop(monkeypatch):
 def test_what_vmap_cannot_do(call):
     program = f"F = torch.nn.functional\ntorch.vmap(lambda x: {call})(torch.arange(6.).reshape(2, 3))"
     assert difference(program, strides=False) is None
+
+
+@pytest.mark.parametrize("value", ["v", "v * 2", "v.sum()"])
+@pytest.mark.parametrize(
+    "transform", ["torch.vmap(f)(x)", "torch.vmap(torch.vmap(f))(x)", "torch.func.grad(f)(x)", "f(x)"]
+)
+def test_what_a_tensor_inside_holds(transform, value):
+    program = (
+        f"seen = []\ndef f(v):\n    seen.append(torch.func.debug_unwrap({value}))\n    return v.sum()\n{transform}"
+    )
+    assert difference(f"x = torch.arange(6.).reshape(2, 3)\n{program}\nseen") is None

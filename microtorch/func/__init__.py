@@ -7,6 +7,7 @@ from microtorch.func.modules import (
     stack_module_state as stack_module_state,
 )
 from microtorch.func.transforms import (
+    debug_unwrap as debug_unwrap,
     functionalize as functionalize,
     grad as grad,
     grad_and_value as grad_and_value,

@@ -13,6 +13,7 @@ from microtorch.autograd.source import Linearized, Transform, gradients, starts
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.func.batching import vmap
 from microtorch.func.trees import treespec_pprint
+from microtorch.kernels.batched import Batched
 from microtorch.kernels.bfloat16 import zeros
 from microtorch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
@@ -390,3 +391,18 @@ def functionalize(func: Callable[..., Any], *, remove: str = "mutations") -> Cal
     if remove not in ("mutations", "mutations_and_views"):
         raise RuntimeError(f"functionalize(f, remove='mutations'): received invalid argument for remove={remove}.")
     return func
+
+
+def debug_unwrap(tensor: Any, *, recurse: bool = True) -> Any:
+    """A tensor inside of transforms as what it holds: all examples of a vmap, along the first dimension; to look at.
+
+    recurse: through all levels, not the innermost alone. Raises TypeError for anything that is no tensor.
+    """
+    if not isinstance(tensor, TensorBase):
+        raise TypeError(f"Expected a tensor, got {type(tensor)}")
+    data: Any = tensor._data
+    while type(data) is Batched:
+        data = data.full
+        if not recurse:
+            break
+    return wrap(data)
