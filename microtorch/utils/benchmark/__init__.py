@@ -2,62 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 import timeit
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from microtorch._missing import missing_name as _missing_name
 from microtorch._settings import get_num_threads, set_num_threads
-
-_UNITS = (("ns", 1e-9), ("us", 1e-6), ("ms", 1e-3), ("s", 1.0))
-
-
-class Measurement:
-    """Times of a statement: `times` are seconds for one run each."""
-
-    def __init__(
-        self, number_per_run: int, raw_times: list[float], title: str, num_threads: int,
-        label: str | None = None, sub_label: str | None = None, description: str | None = None,
-    ) -> None:  # fmt: skip
-        self.number_per_run, self.raw_times = number_per_run, raw_times
-        self.title, self.num_threads = title, num_threads
-        self.label, self.sub_label, self.description = label, sub_label, description
-
-    @property
-    def times(self) -> list[float]:
-        """Seconds for one run, of each measurement."""
-        return [t / self.number_per_run for t in self.raw_times]
-
-    @property
-    def mean(self) -> float:
-        """Their mean."""
-        return float(np.mean(self.times))
-
-    @property
-    def median(self) -> float:
-        """Their median."""
-        return float(np.median(self.times))
-
-    @property
-    def iqr(self) -> float:
-        """The distance between their quartiles."""
-        return float(np.subtract(*np.quantile(self.times, [0.75, 0.25])))
-
-    def __repr__(self) -> str:
-        unit, scale = next(((u, s) for u, s in reversed(_UNITS) if self.median >= s), _UNITS[0])
-        count = len(self.times)
-        lines = [object.__repr__(self), self.title]
-        if count > 1:
-            lines.append(f"  Median: {self.median / scale:.2f} {unit}")
-            lines.append(f"  IQR:    {self.iqr / scale:.2f} {unit}")
-        else:
-            lines.append(f"  {self.median / scale:.2f} {unit}")
-        many, each = ("s", "per measurement") if count > 1 else ("", "")
-        threads = f"{self.num_threads} thread" + ("s" if self.num_threads > 1 else "")
-        lines.append(f"  {count} measurement{many}, {self.number_per_run} runs {each}, {threads}")
-        return "\n".join(lines)
+from microtorch.utils.benchmark.common import (
+    Measurement as Measurement,
+    TaskSpec as TaskSpec,
+    select_unit as select_unit,
+    trim_sigfig as trim_sigfig,
+)
+from microtorch.utils.benchmark.compare import Compare as Compare
 
 
 class Timer:
@@ -77,8 +35,8 @@ class Timer:
             raise NotImplementedError("torch.utils.benchmark.Timer of C++ is not supported by microtorch")
         if not isinstance(stmt, str):
             raise ValueError("Currently only a `str` stmt is supported.")
-        self._title = label or stmt.strip()
-        self._about = (label, sub_label, description)
+        stmt, setup = textwrap.dedent(stmt).strip(), textwrap.dedent(setup).strip()
+        self._task_spec = TaskSpec(stmt, setup, global_setup, label, sub_label, description, env, num_threads)
         self._num_threads = num_threads
         self._timer = timeit.Timer(stmt, setup, timer, globals)
 
@@ -91,7 +49,7 @@ class Timer:
             set_num_threads(before)
 
     def _measurement(self, number: int, raw: list[float]) -> Measurement:
-        return Measurement(number, raw, self._title, self._num_threads, *self._about)
+        return Measurement(number, raw, self._task_spec)
 
     def timeit(self, number: int = 1_000_000) -> Measurement:
         """One measurement of `number` runs."""
