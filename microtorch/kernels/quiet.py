@@ -18,16 +18,18 @@ __all__ = ["quiet", "silence"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 try:
-    from numpy._core._ufunc_config import _extobj_contextvar, _make_extobj
+    from numpy._core._ufunc_config import _extobj_contextvar, _make_extobj  # type: ignore[attr-defined]
 except ImportError:  # another NumPy
 
     def quiet(kernel: F) -> F:
         """A kernel that says nothing of infinities and NaN."""
         return np.errstate(all="ignore")(kernel)
 
-    def silence() -> Any:
+    class silence(np.errstate):
         """`with silence():` nothing is said of infinities and NaN."""
-        return np.errstate(all="ignore")
+
+        def __init__(self) -> None:
+            super().__init__(all="ignore")
 
 else:
     _state = _make_extobj(all="ignore")
@@ -48,7 +50,7 @@ else:
 
         return call  # type: ignore[return-value]
 
-    class silence:
+    class silence:  # type: ignore[no-redef]
         """`with silence():` nothing is said of infinities and NaN."""
 
         __slots__ = ("token",)
