@@ -30,7 +30,8 @@ STEPS: dict[str, list[str]] = {
             hardshrink softshrink""".split()),
         "F.gelu(x, approximate='tanh')", "F.threshold(x, 0.1, 0.0)",
     ],
-    "softmax and losses": ["F.softmax(x, 1)", "F.log_softmax(x, 1)", "F.cross_entropy(x, classes)"],
+    "softmax and losses": [
+        "F.glu(x)", "F.huber_loss(x, y)","F.softmax(x, 1)", "F.log_softmax(x, 1)", "F.cross_entropy(x, classes)"],
     "normalization": [
         "F.layer_norm(x, (64,), w, w)", "F.rms_norm(x, (64,), w)", "F.group_norm(image, 2)",
         "F.batch_norm(image, None, None, training=True)", "layer(nn.BatchNorm2d(4).eval(), image)",

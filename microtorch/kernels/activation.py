@@ -330,8 +330,34 @@ def prelu(x: Any, weight: Any) -> Any:
 
 def glu(x: Any, axis: int) -> Any:
     """The first half along the axis times the sigmoid of the second."""
+    axis %= x.ndim
+    shape = (*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1 :])
+    if x.size >= twins.least and x.size and twins.takes(x) and (fast := twins.of("activation")) is not None:
+        out, outer = np.empty(shape, x.dtype), math.prod(shape[:axis])
+        least = twins.PART * outer // x.size + 1
+        threads.split(fast.glu, outer, x.reshape(outer, 2, -1), out.reshape(outer, -1), least=least)
+        return out
     a, b = np.split(x, 2, axis)
     return a * sigmoid(b)
+
+
+def glu_backward(g: Any, x: Any, axis: int) -> Any:
+    """With s the sigmoid of the second half b: g s, and g s a (1 - s)."""
+    axis %= x.ndim
+    out = np.empty_like(x, order="C")
+    if x.size >= twins.least and x.size and twins.takes(x) and (fast := twins.of("activation")) is not None:
+        outer = math.prod(x.shape[:axis])
+        parts = [np.ascontiguousarray(g, x.dtype).reshape(outer, -1), *(a.reshape(outer, 2, -1) for a in (x, out))]
+        threads.split(fast.glu_backward, outer, *parts, least=twins.PART * outer // x.size + 1)
+        return out
+    a, b = np.split(x, 2, axis)
+    first, second = np.split(out, 2, axis)
+    s = sigmoid(b)
+    np.multiply(g, s, out=first)
+    np.subtract(1, s, out=second)
+    second *= a
+    second *= first
+    return out
 
 
 def kept_and_scaled(x: Any, mask: Any, scale: float) -> Any:

@@ -45,10 +45,13 @@ def smooth_l1_loss(x: Any, y: Any, reduction: str, beta: float) -> Any:
     """(x - y)^2 / (2 beta) where |x - y| < beta, else |x - y| - beta / 2."""
     if beta == 0:
         return reduced(np.abs(x - y), reduction)
-    return reduced(_huber(x, y, beta) / beta, reduction)
+    losses = huber(x, y, beta)
+    losses /= beta
+    return reduced(losses, reduction)
 
 
-def _huber(x: Any, y: Any, delta: float) -> Any:
+@twins.elementwise("loss", pieces=True)
+def huber(x: Any, y: Any, delta: float) -> Any:
     """With d = |x - y| and m = min(d, delta): m (d - m / 2)."""
     d = np.abs(x - y)
     near = np.clip(d, 0, delta)
@@ -57,9 +60,15 @@ def _huber(x: Any, y: Any, delta: float) -> Any:
     return d
 
 
+@twins.elementwise("loss", pieces=True)
+def huber_slope(x: Any, y: Any, delta: float, scale: float) -> Any:
+    """scale (x - y), x - y cut off at delta on both sides."""
+    return np.clip(x - y, -delta, delta) * scale
+
+
 def huber_loss(x: Any, y: Any, reduction: str, delta: float) -> Any:
     """(x - y)^2 / 2 where |x - y| <= delta, else delta (|x - y| - delta / 2)."""
-    return reduced(_huber(x, y, delta), reduction)
+    return reduced(huber(x, y, delta), reduction)
 
 
 # binary classification -----------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ import functools
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import activation as K
 from microtorch.kernels.strides import c_order, input_order
@@ -143,6 +145,8 @@ gelu_tanh = unary("gelu_tanh", K.gelu_tanh, x=_gelu_tanh_x, grad_name="GeluBackw
 
 
 def _glu_x(xp: Any, g: Any, x: Any, axis: int) -> Any:
+    if not xp.recorded and type(x) is type(g) is np.ndarray:
+        return K.glu_backward(g, x, axis)
     half = x.shape[axis] // 2
     head = (slice(None),) * axis
     a = xp.slice(x, (*head, slice(0, half), ...))

@@ -26,18 +26,21 @@ def _mse(xp: Any, g: Any, x: Any, y: Any, reduction: str, sign: float) -> Any:
 mse_loss = op("mse_loss", K.mse_loss,
               x=lambda xp, g, x, y, reduction: _mse(xp, g, x, y, reduction, 1.0),
               y=lambda xp, g, x, y, reduction: _mse(xp, g, x, y, reduction, -1.0))  # fmt: skip
-smooth_l1_loss = op(
-    "smooth_l1_loss",
-    K.smooth_l1_loss,
-    x=lambda xp, g, x, y, reduction, beta: _share(g, x, reduction) * xp.clamp((x - y) / beta, -1, 1),
-    y=lambda xp, g, x, y, reduction, beta: _share(g, x, reduction) * xp.clamp((y - x) / beta, -1, 1),
-)
-huber_loss = op(
-    "huber_loss",
-    K.huber_loss,
-    x=lambda xp, g, x, y, reduction, delta: _share(g, x, reduction) * xp.clamp(x - y, -delta, delta),
-    y=lambda xp, g, x, y, reduction, delta: _share(g, x, reduction) * xp.clamp(y - x, -delta, delta),
-)
+
+
+def _huber(xp: Any, g: Any, x: Any, y: Any, reduction: str, delta: float, beta: float) -> Any:
+    """The difference, cut off at delta on both sides, over beta."""
+    if xp.recorded or reduction == "none" or g.shape or x.shape != y.shape or x.dtype != y.dtype or not x.shape:
+        return _share(g, x, reduction) * xp.clamp((x - y) / beta, -delta / beta, delta / beta)
+    return K.huber_slope(x, y, delta, float(_share(g, x, reduction)) / beta)
+
+
+smooth_l1_loss = op("smooth_l1_loss", K.smooth_l1_loss,
+                    x=lambda xp, g, x, y, reduction, beta: _huber(xp, g, x, y, reduction, beta, beta),
+                    y=lambda xp, g, x, y, reduction, beta: _huber(xp, g, y, x, reduction, beta, beta))  # fmt: skip
+huber_loss = op("huber_loss", K.huber_loss,
+                x=lambda xp, g, x, y, reduction, delta: _huber(xp, g, x, y, reduction, delta, 1.0),
+                y=lambda xp, g, x, y, reduction, delta: _huber(xp, g, y, x, reduction, delta, 1.0))  # fmt: skip
 
 # binary classification -----------------------------------------------------------------------------------------------
 

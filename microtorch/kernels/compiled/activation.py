@@ -267,3 +267,27 @@ def softshrink(x, lambd, out):
 def threshold(x, limit, value, out):
     for i in range(x.size):
         out[i] = value if x[i] <= limit else x[i]
+
+
+# two halves: x (outer, 2, inner) -------------------------------------------------------------------------------------
+
+
+@jit
+def glu(x, out):
+    for o in range(x.shape[0]):
+        first, second, to = x[o, 0], x[o, 1], out[o]
+        for i in range(to.size):
+            to[i] = first[i] * sigmoid_of(second[i])
+
+
+@jit
+def glu_backward(g, x, out):
+    one = x.dtype.type(1)
+    for o in range(x.shape[0]):
+        first, second, up, to_first, to_second = x[o, 0], x[o, 1], g[o], out[o, 0], out[o, 1]
+        for i in range(up.size):  # three loops: with all the arrays in one, LLVM gives up
+            to_second[i] = sigmoid_of(second[i])
+        for i in range(up.size):
+            to_first[i] = up[i] * to_second[i]
+        for i in range(up.size):
+            to_second[i] = to_first[i] * (first[i] * (one - to_second[i]))
