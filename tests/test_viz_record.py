@@ -603,6 +603,16 @@ def test_repeated_blocks_are_folded() -> None:
     assert "layers.0 \N{HORIZONTAL ELLIPSIS} layers.11: Block \N{MULTIPLICATION SIGN}12" in viz.to_dot(small)
 
 
+def test_boxes_of_modules_are_folded() -> None:
+    small = viz.simplify(viz.graph(Model(12), torch.tensor([[1, 2, 3]])), depth=1)
+    modules = {node.name: (node.op, node.times) for node in small.nodes if node.kind == "module"}
+    assert modules == {
+        "embed": ("Embedding", 1),
+        "layers.0 \N{HORIZONTAL ELLIPSIS} layers.11": ("Block", 12),
+        "head": ("Linear", 1),
+    }
+
+
 def test_blocks_that_differ_are_not_folded() -> None:
     model = Model(4)
     model.layers[2].up, model.layers[2].down = nn.Linear(8, 24), nn.Linear(24, 8)

@@ -137,7 +137,7 @@ def fold_repeats(graph: Graph) -> Graph:
     into = _sources(graph)
     same: dict[int, int] = {}  # a node to the one of the block before it that stands for it
     times: dict[int, int] = {}
-    lasts: dict[int, str] = {}
+    lasts: dict[int, str] = {}  # by the place of a module's box in the order of execution: the last name of its run
     scopes = dict(graph.scopes)
     home: dict[int, str] = {}  # nodes of a run of several items: the call that is made up for the run
     adopted: dict[str, str] = {}  # calls, the same
@@ -152,9 +152,9 @@ def fold_repeats(graph: Graph) -> Graph:
                 scopes[own] = replace(scopes[own], times=count, last=graph.local_name(last))
             elif period == 1:
                 times[first[0].nodes[0]] = count
-                last_name = graph.nodes[items[start + count - 1].nodes[0]].name
-                if last_name and last_name != graph.nodes[first[0].nodes[0]].name:
-                    lasts[first[0].nodes[0]] = last_name
+                one, last_name = graph.nodes[first[0].nodes[0]], graph.nodes[items[start + count - 1].nodes[0]].name
+                if one.kind == "module" and last_name != one.name:
+                    lasts[one.order] = last_name
             else:
                 made = f"{key}~{start}"
                 scopes[made] = Scope(made, "", "", key if key in graph.scopes else None, times=count)
@@ -166,9 +166,9 @@ def fold_repeats(graph: Graph) -> Graph:
     if not same:
         return graph
     small = _folded(graph, same, times, scopes, home, adopted)
-    for number, last_name in lasts.items():
-        node = small.nodes[next(n.id for n in small.nodes if n.order == graph.nodes[number].order)]
-        node.name = f"{node.name} {DOTS} {last_name}"
+    for node in small.nodes:
+        if node.kind == "module" and node.order in lasts:
+            node.name = f"{node.name} {DOTS} {lasts[node.order]}"
     return small
 
 
