@@ -111,6 +111,7 @@ w=torch.ones(2,3,requires_grad=True)\nwith torch.no_grad():\n    w.t_()\n(w*torc
 w=torch.ones(2,3,requires_grad=True)\nwith torch.no_grad():\n    w.set_(torch.ones(2))\n(w*w).sum().backward()\n(w,w.grad,w.is_leaf)
 w=torch.ones(2,3,requires_grad=True);w.data=torch.ones(2,2,dtype=torch.float64);(w*w).sum().backward()\n(w,w.grad,w.is_leaf)
 w=torch.ones(2,3,requires_grad=True)\nw.data=torch.ones(2,dtype=torch.int64)
+w=torch.ones(2,3,requires_grad=True);(w*2).sum().backward();w.data=torch.ones(2,2)\n(w*w).sum().backward()
 # parts are the outputs of one node
 x=(torch.ones(4,3,requires_grad=True)*1);p=x.split(2)\n[(t.output_nr,t.grad_fn is p[0].grad_fn,t.grad_fn.name()) for t in (*p,*x.unbind(),*x.chunk(2,1),*x.tensor_split(2),*x.sort(0))]
 """

@@ -23,7 +23,7 @@ from microtorch.autograd.modes import mode
 from microtorch.autograd.node import FREED_MESSAGE, GradientEdge, Leaf, Node, OpNode, Output, written
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.autograd.table import arrays, tensors
+from microtorch.autograd.table import arrays, broadcast_error, tensors
 from microtorch.kernels import bfloat16
 from microtorch.kernels.batched import Batched, NotBatchable, as_array
 from microtorch.kernels.bfloat16 import BF16, BFloats
@@ -207,7 +207,10 @@ def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None
             g = np.array(g, order="C") if type(g) is not BFloats else g.copy()
         t._grad = wrap(g)
     elif before._node is None and before._data.dtype == g.dtype:
-        np.add(before._data, g, out=before._data)
+        try:
+            np.add(before._data, g, out=before._data)
+        except ValueError as error:  # the leaf has had data of another shape since
+            raise broadcast_error(before._data, g, error) from None
         written(before)
     else:
         t._grad = before + wrap(as_array(g))
