@@ -10,7 +10,7 @@ import numpy as np
 
 from microtorch import dtypes
 from microtorch.autograd.modes import sees
-from microtorch.autograd.state import TensorBase, element_offset, storage_bytes, storage_of, view_of, wrap
+from microtorch.autograd.state import TensorBase, element_offset, storage_bytes, storage_of, wrap
 from microtorch.functions.arguments import axis_of, bad_call, infer_size, need_tensor, number_of, size_of, takes_out
 from microtorch.functions.join import (
     cat as cat,
