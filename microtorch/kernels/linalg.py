@@ -35,8 +35,9 @@ def matmul(x: Any, y: Any) -> Any:
         if (kind == "f" or kind == "c") and x.itemsize > 2:
             if x.ndim == y.ndim == 2 and type(x) is type(y) is np.ndarray:
                 return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
-            if y.ndim == 2 and x.ndim > 2 and x.flags.c_contiguous and x.shape[-1] == y.shape[0] and x.size:
-                return np.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])  # one long matrix
+            if y.ndim == 2 and x.ndim > 2 and x.shape[-1] == y.shape[0] and x.size:
+                # one long matrix; if x must be copied for it, that still takes less than its many products
+                return np.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])
             return np.matmul(x, y) if x.ndim < 3 > y.ndim else np.matmul(x, y, order="C")
         if kind == "b":
             raise unsupported("addmm_impl_cpu_", x.dtype)
