@@ -112,6 +112,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
             value = P.cast(value, x._data.dtype)
     elif advanced is not None and value._data.dtype != x._data.dtype:
         target = x._data if basic is None else _sliced(x, basic, key)  # raises for a number out of bounds
+        check_writable(x, taken, overlap=True)
         try:
             target[advanced]
         except IndexError as error:

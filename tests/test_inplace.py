@@ -253,6 +253,7 @@ v = torch.zeros(1, 1).half(); v[torch.tensor([True, False])] = torch.tensor([1, 
 x = torch.tensor([-0.75, 0.99]); y = torch.tensor(-0.15, dtype=torch.float64, requires_grad=True); (x % y).sum().backward()\ny.grad
 x = torch.tensor([-0.75, 0.99]); y = torch.tensor(-0.15, dtype=torch.float64, requires_grad=True); torch.fmod(x, y).sum().backward()\ny.grad
 x = torch.ones(2, 3, 2, requires_grad=True); y = torch.nn.functional.adaptive_avg_pool1d(x, 1); g, = torch.autograd.grad((y * y).sum(), x, create_graph=True); g.mul_(3); g.sum().backward()\nx.grad
+e = torch.tensor([-1., 0., 1.])\ntorch.searchsorted(e, torch.tensor(0.99999999999999, dtype=torch.float64), right=True)
 x = torch.tensor(1., dtype=torch.float64, requires_grad=True); torch.nn.functional.gelu(x).backward()\nx.grad
 """
 

@@ -277,6 +277,8 @@ def searchsorted(
             )
         if sorter._data.size and (sorter._data.min() < 0 or sorter._data.max() >= edges.shape[-1]):
             raise RuntimeError("torch.searchsorted(): sorter index out of range")
+    if values.ndim == 0 and values.dtype != edges.dtype and values.dtype.kind == edges.dtype.kind:
+        values = P.cast(wrap(values), edges.dtype)._data  # one number takes their dtype
     found = computed(K.searchsorted, edges, values, _side(right, side), None if sorter is None else sorter._data)
     return wrap(np.asarray(found, np.int32 if out_int32 else np.int64))
 
