@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
+import mmap
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +22,7 @@ from microtorch.kernels.batched import CONTROL_FLOW, memory_of, value_of
 from microtorch.kernels.bfloat16 import address
 from microtorch.ops import index as I, pointwise as P, shape as S
 from microtorch.size import require_cpu
-from microtorch.storage import TypedStorage, UntypedStorage
+from microtorch.storage import TypedStorage, UntypedStorage, in_shared_memory
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -191,12 +192,27 @@ class TensorValues(TensorBase):
         return UntypedStorage(self)
 
     def share_memory_(self) -> Tensor:
-        """The tensor itself (processes get copies here)."""
+        """Move it to memory that processes forked from this one share (others, of `spawn`, get copies).
+
+        Raises NotImplementedError for a view, for a tensor that has views, and for one that is not contiguous.
+        """
+        data = self._data
+        if not self.is_shared():
+            views = () if self._storage is None else self._storage.views
+            if self._base is not None or any(view() is not None for view in views):
+                raise NotImplementedError("share_memory_ of a view, or of a tensor that has views, is not supported")
+            if type(data) is not np.ndarray or not data.flags.c_contiguous:
+                raise NotImplementedError("share_memory_ is supported for contiguous tensors, and not for bfloat16")
+            shared = np.ndarray(data.shape, data.dtype, mmap.mmap(-1, data.nbytes or 1))
+            shared[...] = data
+            self._data = shared
+            if self._storage is not None:
+                self._storage.hold(shared)
         return cast("Tensor", self)
 
     def is_shared(self) -> bool:
-        """False: memory is not shared between processes here."""
-        return False
+        """Whether its memory is shared with forked processes (`share_memory_`)."""
+        return in_shared_memory(self._data)
 
     def is_pinned(self, device: Any = None) -> bool:
         """False: there is no accelerator to pin memory for."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -66,6 +67,10 @@ class UntypedStorage:
         """What `sys.getsizeof` tells: its memory included."""
         return object.__sizeof__(self) + self.nbytes()
 
+    def is_shared(self) -> bool:
+        """Whether its memory is shared with forked processes (Tensor.share_memory_)."""
+        return in_shared_memory(self._bytes)
+
     def data_ptr(self) -> int:
         """The address of the first byte."""
         return self._shared.extent()[0] if self._bytes.size else 0
@@ -126,6 +131,10 @@ class TypedStorage:
         """What `sys.getsizeof` tells: its memory included."""
         return object.__sizeof__(self) + self.nbytes()
 
+    def is_shared(self) -> bool:
+        """Whether its memory is shared with forked processes (Tensor.share_memory_)."""
+        return self._untyped.is_shared()
+
     def data_ptr(self) -> int:
         """The address of the first element."""
         return self._untyped.data_ptr()
@@ -150,6 +159,13 @@ class TypedStorage:
     def __repr__(self) -> str:
         lines = "".join(f" {v}\n" for v in self.tolist())
         return f"{lines}[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {len(self)}]"
+
+
+def in_shared_memory(array: Any) -> bool:
+    """Whether an array's memory is shared with forked processes (Tensor.share_memory_)."""
+    while array is not None and not isinstance(array, mmap.mmap):  # a view's base, or who owns the memory of one
+        array = getattr(array, "base", None) if isinstance(array, np.ndarray) else getattr(array, "owner", None)
+    return isinstance(array, mmap.mmap)
 
 
 def is_storage(obj: Any) -> bool:
