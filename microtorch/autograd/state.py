@@ -211,16 +211,6 @@ def resize(t: TensorBase, shape: tuple[int, ...], strides: tuple[int, ...] | Non
     t._data = strided(memory, shape, steps, offset) if memory.size else empty(shape, data.dtype)
 
 
-def view_of(parent: TensorBase, data: Array, node: Node | None, track: bool = True) -> Tensor:
-    """A tensor that views `parent`'s memory: it shares its storage, and follows in-place writes if `track`."""
-    t = _new(tensor_class)
-    t._data = data
-    t._node = node
-    t._grad = None
-    share(parent, t, track)
-    return t
-
-
 def share(parent: TensorBase, t: TensorBase, track: bool) -> None:
     """Make `t` a view of its parent: of one storage, following in-place writes if `track`."""
     storage = parent._storage
