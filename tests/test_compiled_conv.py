@@ -243,6 +243,29 @@ def test_running_statistics(twin: str) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
+def test_weight_that_is_the_running_variance(twin: str) -> None:
+    x = np.random.default_rng(0).standard_normal((3, 4, 8, 9)).astype("float32")
+    found = []
+    for T in (microtorch, torch):
+        v = T.ones(4)
+        found.append([T.nn.functional.batch_norm(T.tensor(x), T.zeros(4), v, v, None, True).numpy(), v.numpy()])
+    for ours, theirs in zip(*found):
+        close(ours, theirs, "float32")
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "instance_norm"])
+@pytest.mark.parametrize("given", [0, 1])
+def test_one_running_statistic_alone_is_refused(name: str, given: int) -> None:
+    raised = []
+    for T in (microtorch, torch):
+        statistics = [None, None]
+        statistics[given] = T.ones(4)
+        with pytest.raises(ValueError) as error:
+            getattr(T.nn.functional, name)(T.ones(2, 4, 3, 3), *statistics, None, None, True)
+        raised.append(str(error.value))
+    assert raised[0] == raised[1]
+
+
 def test_several_threads_at_once(twin: str, two_threads: None) -> None:
     rng = np.random.default_rng(0)
     cases = []

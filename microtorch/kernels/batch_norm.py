@@ -219,6 +219,11 @@ def batch_norm(
     if running_var is not None and n:
         running_var *= 1 - momentum
         running_var += (momentum * (n / (n - 1) if n > 1 else np.nan)) * var
+    running = [r for r in (running_mean, running_var) if r is not None]
+    if any(np.may_share_memory(v, r) for v in (weight, bias) if v is not None for r in running):
+        # as in PyTorch, what is scaled by has moved already
+        scale = rstd * _vector(weight, x, 1)
+        _by_channels(_affine if fast is None else fast.affine, x, wide, scale, _vector(bias, x, 0) - mean * scale, to)
     return out, mean, rstd
 
 

@@ -149,6 +149,7 @@ def normalized_by_batch(
     if x.size == 0 and (x.ndim == 1 or (x.ndim > 1 and x.shape[1] == 0) or weight is None or weight._data.size):
         return _of_nothing(input, weight, bias)
     check_batch_norm(input, weight, bias, running_mean, running_var)
+    _check_both(running_mean, running_var)
     if training and running_mean is not None and level_of(x) > level_of(running_mean._data):
         raise RuntimeError(
             "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in "
@@ -158,6 +159,12 @@ def normalized_by_batch(
         )
     # PyTorch does not count the update of the running statistics as a write (their version stays)
     return N.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+
+
+def _check_both(running_mean: Any, running_var: Any) -> None:
+    """Raises ValueError if only one of the running statistics is there."""
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("running_mean and running_var must either both be None or neither be None")
 
 
 def _of_nothing(input: Any, weight: Any, bias: Any) -> Tensor:
@@ -213,6 +220,7 @@ def normalized_by_instance(
         raise RuntimeError("Expected running_mean and running_var to be defined when use_input_stats is false")
     n, c = x.shape[0], x.shape[1]
     _check_channels("instance_norm", c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    _check_both(running_mean, running_var)
     rows = S.reshape(input, (1, n * c, *x.shape[2:]))
     w = None if weight is None else _repeated(weight, n)
     b = None if bias is None else _repeated(bias, n)
