@@ -1,5 +1,8 @@
-"""`torch.multiprocessing`: Python's `multiprocessing`, and `spawn`. Tensors go to other processes as copies, but for those in
-shared memory (`Tensor.share_memory_`) that a forked process finds."""
+"""`torch.multiprocessing`: Python's `multiprocessing`, and `spawn`.
+
+Tensors go to other processes as copies, but for those in shared memory (`Tensor.share_memory_`) that a forked process
+finds.
+"""
 
 from __future__ import annotations
 

@@ -310,8 +310,9 @@ class OpNode(Node):
                     elif type(value) is float or type(value) is int:
                         if op.arithmetic and self.shape:  # of other entries it may be an axis
                             value = operand(value, g)
-                    elif type(value) is Packed:
-                        value = value.unpack()
+                    elif type(value) is Packed:  # each is unpacked once: another formula may name it, too
+                        several = several or self.unpack(False)
+                        value = several[place]
                     elif op.saves_outputs and (storage := self.storage) is not None and storage.clock > self.seq:
                         value = self.unpack(False)[place]  # the result: written since, which may have been by this node
                     grads.append(formula(xp, g, value))
