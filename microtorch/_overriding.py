@@ -440,5 +440,12 @@ class Mode:
     """Base of torch.overrides.TorchFunctionMode."""
 
 
-# A class that is no Tensor can be told of in time by nothing but its being made: `torch.mean(x)` must ask x at once.
-_builtins.__build_class__ = _building
+def notice_classes() -> None:
+    """From now on notice classes that are no Tensors and have a `__torch_function__`.
+
+    Nothing but a class's being made tells of it in time: `torch.mean(x)` must ask x at once. But Python's way to make
+    classes is not ours to change for everybody: this is called by `microtorch.overrides`, and by `microtorch run` for
+    programs that name `__torch_function__`.
+    """
+    if not _exchanged and _builtins.__build_class__ is _build_class:
+        _builtins.__build_class__ = _building

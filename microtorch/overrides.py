@@ -21,6 +21,8 @@ from microtorch.unsupported import not_supported as _not_supported
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_o.notice_classes()
+
 
 def has_torch_function(relevant_args: Iterable[Any]) -> bool:
     """True if a function with these arguments is to call `handle_torch_function`."""

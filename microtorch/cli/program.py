@@ -62,9 +62,16 @@ def load_script(script: str) -> Program:
             source = file.read()
     except OSError as error:
         raise ProgramError(f"can't open {script}: {error.strerror}", 2) from error
+    _prepare(source)
     code = compile(source, path, "exec", dont_inherit=True)
     names = {"__loader__": SourceFileLoader("__main__", path), "__package__": None, "__spec__": MainSpec("", path)}
     return Program(code, path, {**names, "__file__": path, "__cached__": None})
+
+
+def _prepare(source: bytes) -> None:
+    """Look out for classes that stand in for tensors if the program has some (see microtorch/_overriding.py)."""
+    if b"__torch_function__" in source:
+        importlib.import_module("microtorch.overrides")
 
 
 def load_module(name: str) -> Program:
@@ -89,6 +96,7 @@ def load_module(name: str) -> Program:
     code = spec.loader.get_code(name) if hasattr(spec.loader, "get_code") else None  # type: ignore[union-attr]
     if code is None:
         raise ProgramError(f"{name} has no Python code: it cannot be run", 1)
+    _prepare(spec.loader.get_data(spec.origin) if hasattr(spec.loader, "get_data") and spec.origin else b"")
     package = spec.parent or ""
     names = {"__loader__": spec.loader, "__package__": package, "__spec__": MainSpec(package, spec.origin)}
     return Program(code, spec.origin, {**names, "__file__": spec.origin, "__cached__": spec.cached})
