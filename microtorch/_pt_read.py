@@ -344,7 +344,7 @@ def _set_module_state(module: Module, state: Any) -> None:
     if not isinstance(state, dict) or any(type(k) is not str for k in state):
         raise Error("the state of a Module must be a dictionary")
     owner = next(c for c in type(module).__mro__ if "__setstate__" in vars(c) or c is object)
-    if owner is not object and not owner.__setstate__.__module__.startswith("microtorch."):
+    if owner is not object and not vars(owner)["__setstate__"].__module__.startswith("microtorch."):
         raise Error(
             f"{torch_name(owner.__module__)}.{owner.__qualname__} defines __setstate__, which load does not call"
         )

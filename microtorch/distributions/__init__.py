@@ -27,6 +27,9 @@ from microtorch.distributions.constraint_registry import (
     biject_to as biject_to,
     transform_to as transform_to,
 )
+from microtorch.distributions.continuous_bernoulli import (
+    ContinuousBernoulli as ContinuousBernoulli,
+)
 from microtorch.distributions.dirichlet import (
     Dirichlet as Dirichlet,
 )
@@ -44,6 +47,9 @@ from microtorch.distributions.fishersnedecor import (
 )
 from microtorch.distributions.gamma import (
     Gamma as Gamma,
+)
+from microtorch.distributions.generalized_pareto import (
+    GeneralizedPareto as GeneralizedPareto,
 )
 from microtorch.distributions.geometric import (
     Geometric as Geometric,
@@ -72,6 +78,9 @@ from microtorch.distributions.kumaraswamy import (
 )
 from microtorch.distributions.laplace import (
     Laplace as Laplace,
+)
+from microtorch.distributions.lkj_cholesky import (
+    LKJCholesky as LKJCholesky,
 )
 from microtorch.distributions.log_normal import (
     LogNormal as LogNormal,
@@ -148,11 +157,8 @@ from microtorch.distributions.von_mises import VonMises as VonMises
 from microtorch.distributions.weibull import (
     Weibull as Weibull,
 )
-from microtorch.unsupported import absent as _absent
-
-_WHY = "this distribution is not written yet"
-ContinuousBernoulli, GeneralizedPareto, LKJCholesky, Wishart = (
-    _absent(__name__, name, _WHY) for name in ("ContinuousBernoulli", "GeneralizedPareto", "LKJCholesky", "Wishart")
+from microtorch.distributions.wishart import (
+    Wishart as Wishart,
 )
 
 

@@ -14,6 +14,7 @@ from microtorch.distributions.beta import Beta
 from microtorch.distributions.binomial import Binomial
 from microtorch.distributions.categorical import Categorical
 from microtorch.distributions.cauchy import Cauchy
+from microtorch.distributions.continuous_bernoulli import ContinuousBernoulli
 from microtorch.distributions.dirichlet import Dirichlet
 from microtorch.distributions.exp_family import ExponentialFamily
 from microtorch.distributions.exponential import Exponential
@@ -32,7 +33,7 @@ from microtorch.distributions.transformed_distribution import TransformedDistrib
 from microtorch.distributions.uniform import Uniform
 from microtorch.distributions.utils import euler_constant, sum_rightmost
 from microtorch.functions.creation import full_like
-from microtorch.functions.pointwise import where
+from microtorch.functions.pointwise import log1p, where
 from microtorch.nn.functional import softplus
 
 _registry: dict[tuple[type[Any], type[Any]], Callable[[Any, Any], Any]] = {}
@@ -472,6 +473,40 @@ def _uniform_pareto(p: Any, q: Any) -> Any:
     return where(p.low < q.support.lower_bound, math.inf, t2 * (q.alpha + 1) - t1)
 
 
+@register_kl(ContinuousBernoulli, ContinuousBernoulli)
+def _continuous_bernoullis(p: Any, q: Any) -> Any:
+    norms = p._cont_bern_log_norm() + log1p(-p.probs) - q._cont_bern_log_norm() - log1p(-q.probs)
+    return p.mean * (p.logits - q.logits) + norms
+
+
+@register_kl(Beta, ContinuousBernoulli)
+def _beta_continuous_bernoulli(p: Any, q: Any) -> Any:
+    return -p.entropy() - p.mean * q.logits - log1p(-q.probs) - q._cont_bern_log_norm()
+
+
+@register_kl(Uniform, ContinuousBernoulli)
+def _uniform_continuous_bernoulli(p: Any, q: Any) -> Any:
+    outside = (p.high >= q.support.upper_bound) | (p.low <= q.support.lower_bound)
+    return where(outside, math.inf, _beta_continuous_bernoulli(p, q))
+
+
+@register_kl(ContinuousBernoulli, Exponential)
+def _continuous_bernoulli_exponential(p: Any, q: Any) -> Any:
+    return -p.entropy() - q.rate.log() + q.rate * p.mean
+
+
+@register_kl(ContinuousBernoulli, Normal)
+def _continuous_bernoulli_normal(p: Any, q: Any) -> Any:
+    t1 = -p.entropy() + 0.5 * (math.log(2.0 * math.pi) + (q.loc / q.scale).square()) + q.scale.log()
+    return t1 + (p.variance + p.mean.square() - 2.0 * q.loc * p.mean) / (2.0 * q.scale.square())
+
+
+@register_kl(ContinuousBernoulli, Uniform)
+def _continuous_bernoulli_uniform(p: Any, q: Any) -> Any:
+    outside = (q.low >= p.support.lower_bound) | (q.high <= p.support.upper_bound)
+    return where(outside, math.inf, -p.entropy() + (q.high - q.low).log())
+
+
 def _parameter(p: Any) -> Any:
     """The parameter whose shape the divergence has."""
     names = ("probs", "concentration1", "rate", "concentration", "loc", "scale", "alpha", "low")
@@ -480,14 +515,15 @@ def _parameter(p: Any) -> Any:
 
 # where p has values that q cannot have
 for _p, _others in (
-    (Exponential, (Beta, Pareto, Uniform)),
-    (Gamma, (Beta, Pareto, Uniform)),
-    (Gumbel, (Beta, Exponential, Gamma, Pareto, Uniform)),
-    (Laplace, (Beta, Exponential, Gamma, Pareto, Uniform)),
-    (Normal, (Beta, Exponential, Gamma, Pareto, Uniform)),
-    (Pareto, (Beta, Uniform)),
+    (Exponential, (Beta, ContinuousBernoulli, Pareto, Uniform)),
+    (Gamma, (Beta, ContinuousBernoulli, Pareto, Uniform)),
+    (Gumbel, (Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform)),
+    (Laplace, (Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform)),
+    (Normal, (Beta, ContinuousBernoulli, Exponential, Gamma, Pareto, Uniform)),
+    (Pareto, (Beta, ContinuousBernoulli, Uniform)),
     (Poisson, (Bernoulli, Binomial)),
     (Beta, (Pareto,)),
+    (ContinuousBernoulli, (Pareto,)),
 ):
     for _q in _others:
         register_kl(_p, _q)(lambda p, q: _infinite(_parameter(p)))
