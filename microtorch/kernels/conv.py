@@ -389,7 +389,7 @@ def _spread(g: Any, stride: Ints) -> Any:
     """g with zeros between its elements, as far apart as the windows are."""
     if all(s == 1 for s in stride):
         return g
-    out = np.zeros((*g.shape[:2], *((n - 1) * s + 1 for n, s in zip(g.shape[2:], stride))), g.dtype)
+    out: Any = np.zeros((*g.shape[:2], *((n - 1) * s + 1 for n, s in zip(g.shape[2:], stride))), g.dtype)
     out[(..., *(slice(None, None, s) for s in stride))] = g
     return out
 
