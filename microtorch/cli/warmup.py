@@ -21,8 +21,8 @@ _DESCRIPTION = """\
 Compile the kernels that are faster with numba (pip install microtorch[fast]) and keep them on disk: later programs load
 them instead. Without this, each kernel is compiled when a program first needs it."""
 
-# What is computed, from x (64, 64), y like it, w (64,), image (2, 4, 12, 12), index (64, 64) and classes (64,) of whole
-# numbers; `layer(...)` makes a module of the dtype, and its parameters get their gradients.
+# What is computed, from x (64, 64), y like it, w (64,), image (2, 4, 12, 12), line (1, 1, 1200, 4), index (64, 64) and
+# classes (64,) of whole numbers; `layer(module, input)` calls a module made in the dtype.
 STEPS: dict[str, list[str]] = {
     "activations": [
         *(f"F.{name}(x)" for name in """
@@ -31,7 +31,8 @@ STEPS: dict[str, list[str]] = {
         "F.gelu(x, approximate='tanh')", "F.threshold(x, 0.1, 0.0)",
     ],
     "softmax and losses": [
-        "F.glu(x)", "F.huber_loss(x, y)","F.softmax(x, 1)", "F.log_softmax(x, 1)", "F.cross_entropy(x, classes)"],
+        "F.softmax(x, 1)", "F.log_softmax(x, 1)", "F.cross_entropy(x, classes)", "F.huber_loss(x, y)", "F.glu(x)",
+    ],
     "normalization": [
         "F.layer_norm(x, (64,), w, w)", "F.rms_norm(x, (64,), w)", "F.group_norm(image, 2)",
         "F.batch_norm(image, None, None, training=True)", "layer(nn.BatchNorm2d(4).eval(), image)",
@@ -54,6 +55,7 @@ STEPS: dict[str, list[str]] = {
     "attention": [
         "F.scaled_dot_product_attention(*[image] * 3)",
         "F.scaled_dot_product_attention(*[image] * 3, is_causal=True)",
+        "F.scaled_dot_product_attention(*[line] * 3, is_causal=True)",
     ],
     "optimizers": [
         f"step(torch.optim.{call})" for call in (
@@ -127,6 +129,7 @@ def _compute(step: str, dtype: str) -> None:
     parameter.grad = torch.ones_like(parameter)
     names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "x": made(64, 64), "y": made(64, 64)}
     names |= {"w": made(64), "image": made(2, 4, 12, 12), "index": index, "classes": torch.arange(64)}
+    names |= {"line": made(1, 1, 1200, 4)}  # long enough that attention computes its weights again
     names |= {"layer": layer, "step": stepped, "parameter": parameter}
     out = eval(step, names)
     if out.requires_grad:
