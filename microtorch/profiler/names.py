@@ -27,7 +27,7 @@ _UNSEEN = set(
     compile manual_seed seed initial_seed can_cast promote_types result_type backward dim size numel stride
     storage_offset element_size requires_grad_ retain_grad sparse_dim dense_dim apply_ map_ share_memory_ data_ptr
     ndimension nelement dim_order register_hook register_post_accumulate_grad_hook storage untyped_storage tolist
-    numpy new reinforce type as_subclass pin_memory qscheme indices values norm
+    numpy new reinforce type as_subclass pin_memory qscheme indices values norm lobpcg lstsq eig solve symeig
     """.split()
 )
 _QUESTIONS = (
