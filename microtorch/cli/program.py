@@ -96,7 +96,8 @@ def load_module(name: str) -> Program:
     code = spec.loader.get_code(name) if hasattr(spec.loader, "get_code") else None  # type: ignore[union-attr]
     if code is None:
         raise ProgramError(f"{name} has no Python code: it cannot be run", 1)
-    _prepare(spec.loader.get_data(spec.origin) if hasattr(spec.loader, "get_data") and spec.origin else b"")
+    read = getattr(spec.loader, "get_data", None)
+    _prepare(read(spec.origin) if read is not None and spec.origin else b"")
     package = spec.parent or ""
     names = {"__loader__": spec.loader, "__package__": package, "__spec__": MainSpec(package, spec.origin)}
     return Program(code, spec.origin, {**names, "__file__": spec.origin, "__cached__": spec.cached})
