@@ -410,7 +410,12 @@ def compare_gradients(want: list[list[Any]], got_out: Any, inputs: list[Any], va
             compare(w, g, f"grad2[{i}]", values, None if truth is None else truth[3][i])
 
 
-WIDER = {torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64, torch.complex64: torch.complex128}
+WIDER = {
+    torch.float16: torch.float64,
+    torch.bfloat16: torch.float64,
+    torch.float32: torch.float64,
+    torch.complex64: torch.complex128,
+}
 
 
 def widened(value: Any, memo: dict[int, Any]) -> Any:
