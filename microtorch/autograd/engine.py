@@ -348,12 +348,11 @@ def vjp_in_float32(
     node: Node, xp: Any, g: Any, edges: Sequence[Any], keep: bool, create_graph: bool = False
 ) -> Sequence[Any]:
     """`node.vjp`, in float32 where bfloat16 meets it: what comes out is rounded when cast to its input's dtype."""
-    if not isinstance(node, OpNode) or xp.recorded:
+    if not bfloat16.used or not isinstance(node, OpNode) or xp.recorded:
         return node.vjp(xp, g, edges, keep)
-    values = node.unpack(False) if node.op.saved_names else ()
-    if not any(bfloat16.is_any(v) for v in (g, *values)):
-        return node.vjp(xp, g, edges, keep)
-    g, values = bfloat16.in_float32(g), [bfloat16.in_float32(v) for v in values]
+    values = node.unpack(False) if node.op.saved_names else ()  # (once: a hook may compute what was saved anew)
+    if any(bfloat16.is_any(v) for v in (g, *values)):
+        g, values = bfloat16.in_float32(g), [bfloat16.in_float32(v) for v in values]
     results = batches.formulas(node, g, edges, values)
     if not keep and node.op.saves_tensors:
         node.saved = None
