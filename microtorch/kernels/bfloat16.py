@@ -493,6 +493,7 @@ _EXACT = {
     np.negative, np.absolute, np.sign, np.maximum, np.minimum, np.fmax, np.fmin, np.floor, np.ceil, np.trunc, np.rint,
 }  # fmt: skip
 
+
 def _stack(arrays: Any, axis: int = 0) -> Any:
     if not all(type(a) is BFloats for a in arrays):
         raise Widen("stack")
