@@ -71,7 +71,7 @@ for epoch in range(1, 31):
         total += loss.item() * lengths.sum().item()
         count += lengths.sum().item()
     if epoch % 6 == 0:
-        print(f"epoch {epoch:2d} | loss {total / count:.4f} | ppl {torch.exp(torch.tensor(total / count)):.2f}")
+        print(f"epoch {epoch:2d} | loss {total / count:.3f} | ppl {torch.exp(torch.tensor(total / count)):.2f}")
 print(h.shape, c.shape, model.embed.weight[0].abs().sum().item())
 
 

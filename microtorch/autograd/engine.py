@@ -20,7 +20,7 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.autograd import batches
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import FREED_MESSAGE, GradientEdge, Leaf, Node, OpNode, Output, written
+from microtorch.autograd.node import FREED_MESSAGE, GradientEdge, Leaf, Node, OpNode, Output, Packed, written
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import arrays, broadcast_error, tensors
@@ -350,9 +350,12 @@ def vjp_in_float32(
     """`node.vjp`, in float32 where bfloat16 meets it: what comes out is rounded when cast to its input's dtype."""
     if not bfloat16.used or not isinstance(node, OpNode) or xp.recorded:
         return node.vjp(xp, g, edges, keep)
-    values = node.unpack(False) if node.op.saved_names else ()  # (once: a hook may compute what was saved anew)
-    if any(bfloat16.is_any(v) for v in (g, *values)):
-        g, values = bfloat16.in_float32(g), [bfloat16.in_float32(v) for v in values]
+    saved = node.saved or ()
+    packed = any(type(v) is Packed for v in saved)  # by a hook that may compute it anew: it is unpacked once
+    if not packed and not any(bfloat16.is_any(v._data if isinstance(v, TensorBase) else v) for v in (g, *saved)):
+        return node.vjp(xp, g, edges, keep)
+    values = [bfloat16.in_float32(v) for v in node.unpack(False)] if node.op.saved_names else ()
+    g = bfloat16.in_float32(g)
     results = batches.formulas(node, g, edges, values)
     if not keep and node.op.saves_tensors:
         node.saved = None
