@@ -14,7 +14,7 @@ from microtorch.functions.arguments import axis_of, need_tensor, takes_out, writ
 from microtorch.functions.pointwise import refuse_kinds, type_name
 from microtorch.functions.reduce import nonempty
 from microtorch.kernels import sorting as K
-from microtorch.kernels.bfloat16 import BF16, computed
+from microtorch.kernels.bfloat16 import BF16, computed, full
 from microtorch.ops import index as I, pointwise as P, shape as S, sorting as O
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def searchsorted(
     for t in (sorted_sequence, input):
         if isinstance(t, TensorBase) and t._data.dtype.kind in "bc":
             raise NotImplementedError(f"\"searchsorted_out_cpu\" not implemented for '{type_name(t)}'")
-    x = input if isinstance(input, TensorBase) else wrap(np.asarray(input, _kind_of_number(input, sorted_sequence)))
+    x = input if isinstance(input, TensorBase) else wrap(full((), input, _kind_of_number(input, sorted_sequence)))
     edges, values = sorted_sequence._data, x._data
     if edges.ndim == 0:
         raise RuntimeError(
