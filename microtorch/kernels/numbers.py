@@ -23,12 +23,16 @@ def operand(number: Any, a: Any) -> Any:
     array(0.5, dtype=float32)
     >>> operand(0.5, np.ones(3, np.int64))
     0.5
+
+    Raises OverflowError for an int that no integer type has.
     """
     known = _known.get(a.dtype.char)
     if known is None or not number or type(a) is not np.ndarray:  # 0.0 and -0.0 are one key
         return number
     found = known.get(number)
     if found is None:
+        if type(number) is int and not -(2**63) <= number < 2**64:
+            raise OverflowError("int too big to convert")
         if len(known) >= _MOST or not -1e4 < number < 1e4:  # what may overflow is NumPy's affair
             return number
         found = known[number] = np.array(number, a.dtype)
