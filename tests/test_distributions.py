@@ -14,6 +14,13 @@ import torch
 import microtorch
 from tests.differential import difference
 
+
+@pytest.fixture(autouse=True)
+def arguments_are_checked() -> None:
+    """As at PyTorch's start: importing torch._dynamo, as other tests of this process may, turns its checks off."""
+    torch.distributions.Distribution.set_default_validate_args(True)
+
+
 # constructor -> a value to score
 ONE = {
     "Normal(t([0.5, -1.0]), t([1.5, 0.2]))": "t([0.1, -0.7])",
