@@ -21,16 +21,6 @@ from microtorch.kernels.random import Stream
 
 ROOT = Path(microtorch.__file__).parents[1]
 needs_numba = pytest.mark.skipif(not twins._installed(), reason="numba is not installed")
-WHICH = ["numpy", pytest.param("numba", marks=needs_numba)]
-
-
-@pytest.fixture(params=WHICH)
-def which(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Either twin, for all sizes."""
-    before = twins.least
-    twins.choose(request.param)
-    yield request.param
-    twins.least = before
 
 
 @pytest.fixture(params=[1, 2])
@@ -123,7 +113,7 @@ def _compared(expression: str, make: Any, dtype: str, tolerance: float, nan: boo
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 4e-6), ("float64", 1e-12), ("float16", 2e-3)])
 @pytest.mark.parametrize("expression", ELEMENTWISE)
-def test_elementwise(which: str, expression: str, dtype: str, tolerance: float) -> None:
+def test_elementwise(twin: str, expression: str, dtype: str, tolerance: float) -> None:
     def make(shape: tuple[int, ...]) -> Any:
         return lambda rng: {"x": 3 * rng.standard_normal(shape)}
 
@@ -135,7 +125,7 @@ def test_elementwise(which: str, expression: str, dtype: str, tolerance: float) 
 
 
 @pytest.mark.parametrize("expression", ELEMENTWISE)
-def test_elementwise_at_the_ends(which: str, expression: str) -> None:
+def test_elementwise_at_the_ends(twin: str, expression: str) -> None:
     """Values, and gradients but at NaN, where PyTorch's differ from one element to the next (its last ones are not
     computed as vectors); its float32 gelu is NaN at inf and inf at 3e38."""
     ends = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-42, -1e-42, 1e-30, 200.0, -200.0, 3e38, -3e38] * 4
@@ -147,7 +137,7 @@ def test_elementwise_at_the_ends(which: str, expression: str) -> None:
 
 @pytest.mark.parametrize("dtype, tolerance", [("float32", 2e-5), ("float64", 1e-11)])
 @pytest.mark.parametrize("expression", ROWS)
-def test_rows(which: str, count: int, expression: str, dtype: str, tolerance: float) -> None:
+def test_rows(twin: str, count: int, expression: str, dtype: str, tolerance: float) -> None:
     for n, k in SHAPES:
         if "ignore_index" in expression and k < 3:
             continue  # PyTorch refuses targets beyond the classes
@@ -166,7 +156,7 @@ def test_rows(which: str, count: int, expression: str, dtype: str, tolerance: fl
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
-def test_softmax_of_rows_with_infinities_and_nan(which: str, name: str) -> None:
+def test_softmax_of_rows_with_infinities_and_nan(twin: str, name: str) -> None:
     x = np.zeros((6, 70), np.float32)
     x[0, 3], x[1, 3], x[2, 3], x[3] = np.nan, np.inf, -np.inf, -np.inf
     x[4, 69], x[5, 0] = -np.nan, 3e38
@@ -174,7 +164,7 @@ def test_softmax_of_rows_with_infinities_and_nan(which: str, name: str) -> None:
     np.testing.assert_allclose(ours, getattr(torch, name)(torch.tensor(x), 1).numpy(), 1e-6)
 
 
-def test_bad_indices_are_refused(which: str) -> None:
+def test_bad_indices_are_refused(twin: str) -> None:
     x, bad = np.ones((50, 60), np.float32), np.full((50, 60), 60)
     for kernel in (
         KI.gather,
@@ -302,7 +292,7 @@ def test_error_bounds(name: str, dtype: str, wide: str) -> None:
 # threads, processes, the command -------------------------------------------------------------------------------------
 
 
-def test_threads_at_once(which: str, count: int) -> None:
+def test_threads_at_once(twin: str, count: int) -> None:
     """Calls from several threads, each of which may want the pool."""
     F = microtorch.nn.functional
     x = microtorch.rand(300, 400)

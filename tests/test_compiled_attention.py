@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,19 +9,9 @@ import pytest
 import torch
 
 import microtorch
-from microtorch.kernels import attention as K, threads, twins
+from microtorch.kernels import attention as K, threads
 
-TWINS = ["numpy", *(["numba"] if importlib.util.find_spec("numba") else [])]
 torch.set_num_threads(1)
-
-
-@pytest.fixture(params=TWINS)
-def twin(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each of the twins; afterwards what was before."""
-    least = twins.least
-    twins.choose(request.param)
-    yield request.param
-    twins.least = least
 
 
 @pytest.fixture(params=["whole", "pieces", "runs"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,18 +13,8 @@ import torch
 import microtorch
 from microtorch.kernels import conv as K, conv_planes, pool as KP, scratch, threads, twins
 
-TWINS = ["numpy", *(["numba"] if importlib.util.find_spec("numba") else [])]
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12, "float16": 2e-3}  # relative to the largest element
 torch.set_num_threads(1)
-
-
-@pytest.fixture(params=TWINS)
-def twin(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each of the twins, and what was chosen before afterwards."""
-    least = twins.least
-    twins.choose(request.param)
-    yield request.param
-    twins.least = least
 
 
 @pytest.fixture

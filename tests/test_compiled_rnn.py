@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -14,17 +12,7 @@ import torch
 import microtorch
 from microtorch.kernels import rnn as K, twins
 
-TWINS = ["numpy", *(["numba"] if importlib.util.find_spec("numba") else [])]
 torch.set_num_threads(1)
-
-
-@pytest.fixture(params=TWINS)
-def twin(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each of the twins, and NumPy's or numba's as before afterwards."""
-    least = twins.least
-    twins.choose(request.param)
-    yield request.param
-    twins.least = least
 
 
 def run(T: Any, kind: str, dtype: str, options: dict[str, Any], lengths: list[int] | None, change: Any) -> list[Any]:
@@ -84,7 +72,7 @@ def test_extreme_inputs_as_torch(twin: str, kind: str, value: float) -> None:
         np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-5)
 
 
-@pytest.mark.skipif("numba" not in TWINS, reason="numba is not installed")
+@pytest.mark.skipif(not twins._installed(), reason="numba is not installed")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_steps_equal_numpys(dtype: Any) -> None:
     """Each step on larger arrays, with saturated gates, against the NumPy kernel of the same name."""
