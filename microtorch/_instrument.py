@@ -10,6 +10,20 @@ from collections.abc import Callable, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
+
+def copied(function: FunctionType) -> FunctionType:
+    """Another function that does the same, and goes on doing so when the first one's code is exchanged."""
+    same = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+    same.__kwdefaults__, same.__doc__, same.__module__ = (
+        function.__kwdefaults__, function.__doc__, function.__module__
+    )  # fmt: skip
+    same.__qualname__, same.__annotations__ = function.__qualname__, function.__annotations__
+    same.__dict__.update(function.__dict__)
+    return same
+
+
 Watcher = Callable[[Any, Callable[..., Any], tuple[Any, ...], dict[str, Any]], Any]
 """Called as watcher(label, function, args, kwargs); it calls the function, and returns what the call is to return."""
 
@@ -61,11 +75,7 @@ class Instrument:
 
     def _watching(self, function: Any, label: Any) -> CodeType:
         """The code that hands a call of `function` to the watcher, together with the function as it was."""
-        was = FunctionType(
-            function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-        )
-        was.__kwdefaults__ = function.__kwdefaults__
-        watcher = self.watcher
+        was, watcher = copied(function), self.watcher
 
         def watch(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             return watcher(label, was, args, kwargs)

@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from microtorch._instrument import copied
 from microtorch._missing import torch_name
 from microtorch.autograd import state
 from microtorch.autograd.state import TensorBase
@@ -192,11 +193,9 @@ IGNORED = frozenset(
     is_vulkan_available is_warn_always_enabled load manual_seed promote_types save seed set_autocast_cache_enabled
     set_default_device set_default_dtype set_default_tensor_type set_deterministic_debug_mode
     set_float32_matmul_precision set_flush_denormal set_num_interop_threads set_num_threads set_printoptions
-    set_rng_state set_warn_always summary topological_order typename use_deterministic_algorithms vmap run
-    finish_leaf accumulate_grad deposit leading_to fitted cast_grad as_tensor run_tensor_hooks checked_hook_result
-    checked_count run_with_node_hooks check_anomaly warn_of vjp_in_float32 __iter__ __dir__ _make_subclass
-    _make_wrapper_subclass __class__ __delattr__ __getattribute__ __hash__ __init__ __init_subclass__ __new__
-    __setattr__ __sizeof__ __subclasshook__ __torch_function__ __weakref__""".split()
+    set_rng_state set_warn_always summary typename use_deterministic_algorithms vmap as_tensor __iter__ __dir__
+    _make_subclass _make_wrapper_subclass __class__ __delattr__ __getattribute__ __hash__ __init__ __init_subclass__
+    __new__ __setattr__ __sizeof__ __subclasshook__ __torch_function__ __weakref__""".split()
 )
 """What cannot be overridden: functions that see no tensors, and those through which a tensor is made or found."""
 
@@ -309,7 +308,7 @@ def survey() -> None:
         if isinstance(value, types.FunctionType):
             owner = next(c for c in tensor.__mro__ if name in vars(c))
             if value in names or (name.startswith("__") and value.__name__ != name):
-                value = _copy(value)  # so that torch.add and torch.Tensor.add are told apart
+                value = copied(value)  # so that torch.add and torch.Tensor.add are told apart
                 value.__name__ = name
                 setattr(owner, name, value)
             names.setdefault(value, f"torch.Tensor.{name}")
@@ -392,25 +391,12 @@ def _take(function: Any, func: Any, name: str, seen: set[int]) -> None:
     if id(function) in seen or not isinstance(function, types.FunctionType):
         return
     seen.add(id(function))
-    original = _copy(function)
+    original = copied(function)
     code = function.__code__
     _exchanged.append((function, code, function.__kwdefaults__))
     function.__wrapped__ = original  # type: ignore[attr-defined]  # whose signature it still has
     function.__kwdefaults__ = {"_ask": _asking(func, original, name)}
     function.__code__ = _template.__code__.replace(co_freevars=code.co_freevars, co_name=code.co_name)
-
-
-def _copy(function: types.FunctionType) -> types.FunctionType:
-    """Another function that does the same."""
-    same = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
-    same.__kwdefaults__, same.__doc__, same.__module__ = (
-        function.__kwdefaults__, function.__doc__, function.__module__
-    )  # fmt: skip
-    same.__qualname__, same.__annotations__ = function.__qualname__, function.__annotations__
-    same.__dict__.update(function.__dict__)
-    return same
 
 
 # classes that want to be asked ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 
 import microtorch
 from microtorch import dtypes
+from microtorch._instrument import copied
 from microtorch.autograd.node import Leaf
 from microtorch.autograd.state import TensorBase
 from microtorch.ops import pointwise as P
@@ -160,11 +161,7 @@ def _take(function: Any, policy: Callable[[Any], Any]) -> None:
         if any(getattr(layer, "__code__", None) is known[1] for layer in layers):
             return
     code = function.__code__
-    original = types.FunctionType(
-        code, function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
-    original.__kwdefaults__ = function.__kwdefaults__
-    original.__dict__.update(function.__dict__)
+    original = copied(function)
     function.__kwdefaults__ = {"_cast": _casting(original, policy)}
     function.__code__ = _template.__code__.replace(co_freevars=code.co_freevars, co_name=code.co_name)
     _done[id(function)] = function, function.__code__

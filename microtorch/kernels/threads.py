@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -150,14 +149,13 @@ def split(kernel: Callable[..., Any], rows: int, *arrays: Any, least: int = 1) -
     >>> out
     array([ 0.,  2.,  4.,  6.,  8., 10.])
     """
-    n = min(count(), rows // max(least, 1))
-    if n <= 1:
+    parts = shares(rows, least)
+    if len(parts) == 1:
         kernel(*arrays)
         return
-    edges = [rows * i // n for i in range(n + 1)]
 
     def part(start: int, stop: int) -> Callable[[], None]:
         cut = [a[start:stop] if isinstance(a, np.ndarray) and a.ndim and len(a) == rows else a for a in arrays]
         return lambda: kernel(*cut)
 
-    run([part(a, b) for a, b in itertools.pairwise(edges)])
+    run([part(start, stop) for start, stop in parts])
