@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.kernels.bfloat16 import BF16
+from microtorch.kernels.quiet import silence
 
 
 class dtype:
@@ -245,7 +246,7 @@ def fill_number(number: Any, dtype: Any) -> Any:
         raise _overflow(dtype)
     if isinstance(number, complex) and kind in "fb":
         number = number.real
-    with np.errstate(all="ignore"):
+    with silence():
         return dtype.type(number)
 
 

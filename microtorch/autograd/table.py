@@ -41,6 +41,7 @@ from microtorch.kernels import bfloat16
 from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
 from microtorch.kernels.bfloat16 import BFloats, NoRule
 from microtorch.kernels.numbers import operand
+from microtorch.kernels.quiet import silence
 from microtorch.kernels.shape import astype
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
     if dtype.kind in "iu":
         number = np.array(number).astype(dtype)[()]  # wraps around, as PyTorch's cast does
     else:
-        with np.errstate(all="ignore"):
+        with silence():
             number = dtype.type(number)
     return a, number
 

@@ -16,6 +16,7 @@ from microtorch.autograd.modes import check_update, mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, resize
 from microtorch.autograd.table import type_text
+from microtorch.kernels.quiet import silence
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -226,7 +227,7 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
         order = result._data.strides
         steps = tuple([s // result._data.itemsize * out._data.itemsize for s in order])
         resize(out, result._data.shape, None if 0 in order else steps)
-    with np.errstate(all="ignore"):
+    with silence():
         np.copyto(out._data, result._data, casting="unsafe")
     written(out)
     return out

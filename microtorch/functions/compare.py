@@ -11,6 +11,7 @@ from microtorch.autograd.table import broadcast_error
 from microtorch.functions.arguments import need_tensor, takes_out
 from microtorch.functions.pointwise import one, refuse_kinds, two, type_name
 from microtorch.kernels.bfloat16 import BF16
+from microtorch.kernels.quiet import silence
 from microtorch.ops import pointwise as P
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     if rtol == 0 and atol == 0:
         return wrap(np.asarray(close))
     wide = np.float64 if a.dtype.kind in "iub" else np.float32 if a.dtype is BF16 else a.dtype
-    with np.errstate(all="ignore"):
+    with silence():
         a, b = a.astype(wide), b.astype(wide)
         gap = np.abs(a - b)
         close |= np.isfinite(gap) & (gap <= atol + np.abs(rtol * b))

@@ -13,6 +13,7 @@ from microtorch.autograd.node import require_grad, written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import bad_call, need_tensor, number_of, size_of
 from microtorch.kernels import bfloat16 as B, shape as K
+from microtorch.kernels.quiet import silence
 from microtorch.size import require_cpu, require_strided
 from microtorch.storage import UntypedStorage
 
@@ -69,7 +70,7 @@ def array_from(data: Any, dtype: Any = None, name: str = "tensor") -> Any:
             check_numpy(data)
         elif data.dtype not in dtypes.of:
             raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
-        with np.errstate(all="ignore"):
+        with silence():
             return B.cast(np.asarray(data), want or data.dtype)
     if not _is_sequence(data):
         if isinstance(data, (str, bytes)):
@@ -197,7 +198,7 @@ def _stored(found: Any, is_float: bool, kinds: set[Any], want: Any) -> Any:
             raise RuntimeError(f"value cannot be converted to type {dtypes.of[want].name} without overflow")
         if found.dtype.kind == "O" and want.kind == "u" and low < 0:
             found = found.astype(np.int64)
-    with np.errstate(all="ignore"):
+    with silence():
         return B.cast(found, want)
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from microtorch.kernels import threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pointwise import quiet
+from microtorch.kernels.quiet import silence
 from microtorch.kernels.scratch import scratch
 
 BLOCK = 1 << 17
@@ -184,7 +185,7 @@ class _Problem:
 
         def part(start: int) -> Callable[[], None]:
             def do() -> None:
-                with np.errstate(all="ignore"):  # (a thread has its own)
+                with silence():  # (a thread has its own)
                     for piece in pieces[start::count]:
                         work(*piece)
 

@@ -33,6 +33,7 @@ from microtorch.kernels import (
     vision as vi,
 )
 from microtorch.kernels.batched import Batched, NotBatchable, axis_of, full_of, kernel_rules, level_of, spread_of
+from microtorch.kernels.quiet import silence
 
 Array = Any
 Ints = tuple[int, ...]
@@ -329,7 +330,7 @@ def _mean_of(b: Batch, losses: Any, target: Any, weights: Any, reduction: str) -
     total = losses.reshape(b.size, -1).sum(1)
     if reduction == "mean":
         count = math.prod(target.shape) if weights is None else weights.reshape(b.size, -1).sum(1)
-        with np.errstate(all="ignore"):
+        with silence():
             total = np.divide(total, count).astype(losses.dtype)
     return Batched(total, b.level)
 
@@ -360,7 +361,7 @@ def _nll_loss_grad(b: Batch, run: Kernel, g: Any, shape: Ints, target: Any, weig
         if reduction == "mean":
             weights = _weights_of(b, target, weight, ignore_index, share.dtype)
             count = math.prod(target.shape) if weights is None else weights.reshape(b.size, -1).sum(1)
-            with np.errstate(all="ignore"):
+            with silence():
                 share = np.divide(share, count).astype(share.dtype)
         share = np.broadcast_to(share.reshape(-1, *(1,) * target.ndim), (b.size, *target.shape))
     if len(shape) == 1:

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from microtorch.kernels.quiet import silence
+
 Array = Any  # ndarray or BFloats
 
 FLOAT32 = np.dtype(np.float32)
@@ -161,7 +163,7 @@ class BFloats(NDArrayOperatorsMixin):
                 return rounded(ufunc(*wide, **named))
         if out is None or method != "__call__" or len(out) != 1 or type(out[0]) is not BFloats:
             raise Widen(ufunc.__name__)
-        with np.errstate(all="ignore"):
+        with silence():
             out[0][...] = ufunc(*[_wide(x, False) for x in inputs], **named)
         return out[0]
 
@@ -266,7 +268,7 @@ def rounded(x: Any) -> BFloats:
     if type(x) is BFloats:
         return x
     x = np.asarray(x)
-    with np.errstate(all="ignore"):
+    with silence():
         x = (x.real if x.dtype.kind == "c" else x).astype(FLOAT32, copy=False)
     words = x.view(np.uint32)
     carry = np.asarray(words >> 16)

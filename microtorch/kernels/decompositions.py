@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.quiet import quiet
+
 
 class _LinAlgError(RuntimeError):
     """A matrix for which the result does not exist: torch.linalg.LinAlgError, under the name that PyTorch gives it."""
@@ -110,7 +112,7 @@ def solve_ex(a: Any, b: Any, left: bool, vectors: bool) -> tuple[Any, Any]:
     return _turned_back(x, left, vectors), info
 
 
-@np.errstate(all="ignore")
+@quiet
 def solve_triangular(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
     """x with a x = b, a triangular; its other half is not looked at. A zero on the diagonal gives infinities."""
     n = a.shape[-1]
@@ -197,7 +199,7 @@ def cholesky_inverse(factor: Any, upper: bool) -> Any:
 _PANEL = 32  # columns that are eliminated one by one before the rest of the matrix is brought up to date
 
 
-@np.errstate(all="ignore")
+@quiet
 def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     """L (below the diagonal, where it is 1) and U in one matrix, the row exchanged with each row (1-based), and which
     diagonal element of U is the first to be 0. Gaussian elimination by blocks of columns (3.4.1, 3.4.7), of all the
@@ -427,7 +429,7 @@ _PADE_13 = (64764752532480000, 32382376266240000, 7771770303897600, 118735379642
 _THETA_13 = 5.371920351148152
 
 
-@np.errstate(all="ignore")
+@quiet
 def matrix_exp(a: Any) -> Any:
     """1 + a + a^2 / 2 + a^3 / 6 + ..., by scaling, Pade's quotient of degree 13, and squaring; in float64."""
     if not a.size:

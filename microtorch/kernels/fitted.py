@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.quiet import silence
+
 BLOCK = 16384  # elements at a time: what a function needs of them stays in the processor's cache
 
 
@@ -55,7 +57,7 @@ def in_blocks(x: Any, function: Callable[[Any], Any], dtype: Any = None) -> Any:
     The result has x's dtype.
     """
     kind = np.dtype(dtype or (np.float32 if x.dtype == np.float16 else x.dtype))
-    with np.errstate(all="ignore"):
+    with silence():
         if x.size <= BLOCK:
             found = function(x.astype(kind, copy=False).reshape(-1))
             return found.astype(x.dtype, copy=False).reshape(x.shape)

@@ -14,6 +14,7 @@ import numpy as np
 
 from microtorch.kernels.fitted import horner, in_blocks, polynomial
 from microtorch.kernels.pointwise import unsupported
+from microtorch.kernels.quiet import quiet, silence
 
 _EULER = 0.57721566490153286061
 
@@ -176,7 +177,7 @@ def _zeta_positive(s: Any, q: Any) -> Any:
     return total
 
 
-@np.errstate(all="ignore")
+@quiet
 def zeta(s: Any, q: Any) -> Any:
     """Hurwitz' zeta function: the sum of (q + k)^-s over k = 0, 1, 2, ...; for negative q only whole s have one."""
     dtype = np.result_type(s, q)
@@ -201,7 +202,7 @@ def zeta(s: Any, q: Any) -> Any:
     )
 
 
-@np.errstate(all="ignore")
+@quiet
 def polygamma(x: Any, n: int) -> Any:
     """The n-th derivative of digamma (6.4.10)."""
     if x.dtype.kind == "c":
@@ -212,7 +213,7 @@ def polygamma(x: Any, n: int) -> Any:
         return in_blocks(x, _trigamma)
     wide = np.asarray(x, np.float64)
     out = zeta(np.float64(n + 1), wide).astype(x.dtype)  # rounded here, too, as PyTorch does
-    with np.errstate(all="ignore"):
+    with silence():
         if n == 1:  # PyTorch's trigamma has other limits, and no true poles: sin(pi x) of a rounded pi x is not 0
             sine = np.sin(x * x.dtype.type(math.pi))
             pole = (wide < 0) & (wide == np.floor(wide)) & (sine != 0)

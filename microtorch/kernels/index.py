@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels import threads, twins
+from microtorch.kernels.quiet import silence
 from microtorch.kernels.shape import clone, copy_with_gaps, empty_like
 from microtorch.kernels.strides import in_c_order, in_order, picked_order
 
@@ -276,7 +277,7 @@ def scatter_reduce(x: Any, index: Any, src: Any, axis: int, reduce: str, include
         target, key, src = out.reshape(-1), _places(index, x.shape, axis).reshape(-1), src.reshape(-1)
     if not include_self:
         target[key] = _neutral(reduce, x.dtype)
-    with np.errstate(all="ignore"):
+    with silence():
         _REDUCE[reduce].at(target, key, src)
         if reduce == "mean":
             count = np.full(x.shape, include_self, x.dtype if x.dtype.kind in "fc" else np.int64)

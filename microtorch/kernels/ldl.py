@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.quiet import quiet
+
 _ALPHA = (1 + math.sqrt(17)) / 8  # bounds the growth of elements equally for both kinds of blocks
 
 
@@ -66,7 +68,7 @@ def _factor(a: Any, pivots: Any, hermitian: bool) -> int:
     return info
 
 
-@np.errstate(all="ignore")
+@quiet
 def ldl_factor(a: Any, hermitian: bool) -> tuple[Any, Any, Any]:
     """L and D in one matrix (from a's lower half), the pivots, and for each matrix 0 or where D's first zero is."""
     n = a.shape[-1]
@@ -107,7 +109,7 @@ def _solve(ld: Any, pivots: Any, x: Any, hermitian: bool) -> None:
             x[[end - 1, row]] = x[[row, end - 1]]
 
 
-@np.errstate(all="ignore")
+@quiet
 def ldl_solve(ld: Any, pivots: Any, b: Any, hermitian: bool) -> Any:
     """x with L D L^T x = b, from what `ldl_factor` gave."""
     n = ld.shape[-1]

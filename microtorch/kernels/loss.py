@@ -8,6 +8,7 @@ import numpy as np
 
 from microtorch.kernels import threads, twins
 from microtorch.kernels.pointwise import quiet
+from microtorch.kernels.quiet import silence
 
 _add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
@@ -105,13 +106,13 @@ def bce_with_logits(x: Any, target: Any, weight: Any, pos_weight: Any, reduction
 
 def soft_margin_loss(x: Any, y: Any, reduction: str) -> Any:
     """log(1 + exp(-y x))."""
-    with np.errstate(all="ignore"):
+    with silence():
         return reduced(np.log1p(np.exp(-x * y)), reduction)
 
 
 def x_log_x(x: Any) -> Any:
     """x log x, 0 at 0."""
-    with np.errstate(all="ignore"):
+    with silence():
         return np.where(x == 0, 0, x * np.log(x)).astype(x.dtype)
 
 

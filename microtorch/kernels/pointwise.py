@@ -12,7 +12,7 @@ from microtorch.dtypes import fill_number, of
 from microtorch.kernels import twins
 from microtorch.kernels.numbers import operand, zero
 from microtorch.kernels.pieces import by_pieces
-from microtorch.kernels.quiet import quiet as quiet
+from microtorch.kernels.quiet import quiet as quiet, silence
 from microtorch.kernels.select import dropped, kept
 from microtorch.kernels.shape import astype, clone, empty_like
 
@@ -38,7 +38,7 @@ def sign(x: Any) -> Any:
 def cast(x: Any, dtype: Any) -> Any:
     """The array in another dtype (a copy also when it has it already)."""
     if (x.dtype.kind in "fc" and dtype.kind not in "fc") or x.dtype.kind == "c":
-        with np.errstate(all="ignore"):
+        with silence():
             if x.dtype.kind == "c" and dtype.kind not in "cb":
                 x = x.real
             if x.dtype.kind == "f" and dtype.kind == "u":

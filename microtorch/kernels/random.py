@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from microtorch.kernels import random_checks as checks, random_samplers as samplers
 from microtorch.kernels.bfloat16 import empty, ones
+from microtorch.kernels.quiet import silence
 from microtorch.kernels.random_basic import BasicStream, store
 from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64
 from microtorch.kernels.random_libm import fma64, libm, libm_as_float32
@@ -291,7 +292,7 @@ class Stream(BasicStream):
         return np.ascontiguousarray(order)
 
     def _gammas(self, alpha: Array) -> NDArray[np.float64]:
-        with np.errstate(all="ignore"), self.uniforms_one_by_one(4 * alpha.size) as uniform:
+        with silence(), self.uniforms_one_by_one(4 * alpha.size) as uniform:
             normal = partial(self._normal_from, uniform)
             constants = samplers.gamma_constants(alpha.reshape(-1))
             values = [samplers.gamma(*numbers, uniform, normal) for numbers in constants]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.gamma import digamma
+from microtorch.kernels.quiet import silence
 
 _GAMMA_FIT = np.array([
     [[0.16009398, -0.094634809, 0.025146376, -0.0030648343], [1, 0.32668115, 0.10406089, 0.0014179084]],
@@ -82,7 +83,7 @@ def _gamma_between(x: Any, a: Any) -> Any:
 def standard_gamma_grad(alpha: Any, x: Any) -> Any:
     """dx / d alpha for samples x of the gamma distribution of shape alpha and scale 1."""
     a, s = np.broadcast_arrays(alpha.astype(np.float64), x.astype(np.float64))
-    with np.errstate(all="ignore"):
+    with silence():
         result = np.select([s < 0.8, a > 8], [_gamma_small(s, a), _gamma_large(s, a)], _gamma_between(s, a))
     return result.astype(x.dtype)
 
@@ -149,7 +150,7 @@ def dirichlet_grad(x: Any, alpha: Any, total: Any) -> Any:
     """-(dF/d alpha) / f / (1 - x) for coordinates x of Dirichlet samples, which are Beta(alpha, total - alpha)."""
     s, a, t = np.broadcast_arrays(*(v.astype(np.float64) for v in (x, alpha, total)))
     b, edge = t - a, t * s * (1 - s)
-    with np.errstate(all="ignore"):
+    with silence():
         result = np.select(
             [(s <= 0.5) & (edge < 2.5), (s >= 0.5) & (edge < 0.75), (a > 6) & (b > 6)],
             [_beta_low(s, a, b), -_beta_high(1 - s, b, a), _beta_large(s, a, b)],

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.bfloat16 import cast, empty
+from microtorch.kernels.quiet import silence
 from microtorch.kernels.random_libm import fma64
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -61,14 +62,14 @@ def linspace(start: Any, end: Any, n: int, dtype: Any) -> Any:
         low, high, step = float(start), float(end), (float(end) - float(start)) / (n - 1)
     else:
         kind = dtype.type
-        with np.errstate(all="ignore"):
+        with silence():
             low, high = kind(start), kind(end)
             step = float(kind((high - low) / kind(n - 1)))
         low, high = float(low), float(high)
     i = np.arange(n, dtype=np.float64)
     half = n // 2
     out = empty(n, dtype)
-    with np.errstate(all="ignore"):
+    with silence():
         if dtype == F64:
             out[:half] = fma64(i[:half], step, low)
             out[half:] = fma64(i[half:] - (n - 1), step, high)
@@ -83,7 +84,7 @@ def logspace(start: Any, end: Any, n: int, base: float, dtype: Any) -> Any:
     if dtype.kind == "c":
         return np.power(base, linspace(start, end, n, dtype)).astype(dtype)
     if n == 1:
-        with np.errstate(all="ignore"):
+        with silence():
             return cast(np.array([_pow(base, start)]), dtype)
     low: Any
     high: Any
@@ -103,7 +104,7 @@ def logspace(start: Any, end: Any, n: int, base: float, dtype: Any) -> Any:
     exponents = low + step * i
     exponents[half:] = high - step * (one - i[half:])
     powers = np.array([_pow(base, e) for e in exponents.tolist()])
-    with np.errstate(all="ignore"):
+    with silence():
         return cast(powers.astype(np.float32) if dtype.itemsize == 2 and dtype.kind == "f" else powers, dtype)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.quiet import silence
+
 
 def argsort(x: Any, axis: int, descending: bool = False) -> Any:
     """The places of the elements in order; equal ones stay in the order they had."""
@@ -217,7 +219,7 @@ def histc(x: Any, bins: int, low: Any, high: Any) -> Any:
     """How many elements lie in each of `bins` equal parts of [low, high], found by arithmetic in the dtype of x."""
     low, high = x.dtype.type(low), x.dtype.type(high)
     x = x[(x >= low) & (x <= high)]
-    with np.errstate(all="ignore"):
+    with silence():
         places = ((x - low) * x.dtype.type(bins) / (high - low)).astype(np.int64)
     return np.bincount(np.minimum(places, bins - 1), minlength=bins).astype(x.dtype)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.fitted import BLOCK, horner, in_blocks, numbers, polynomial
+from microtorch.kernels.quiet import quiet
 
 # erf(x) = tanh(x + x c(x^2)) for |x| <= 4.1: the polynomial c, fitted so that erf's largest relative error is 1e-8
 # (0.2 of a float32's last place). Beyond 4 erf rounds to 1. Coefficients of the highest power first, here and below.
@@ -283,7 +284,7 @@ def ndtri(p: Any) -> Any:
     return in_blocks(p, _ndtri)
 
 
-@np.errstate(all="ignore")
+@quiet
 def entr(x: Any) -> Any:
     """-x log(x), 0 at 0, -inf for negative x."""
     positive = x > 0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from microtorch._tensor import Tensor
 from microtorch.autograd.node import written
 from microtorch.autograd.state import wrap
 from microtorch.kernels import optim as kernels
 from microtorch.kernels.bfloat16 import finfo, zeros
+from microtorch.kernels.quiet import silence
 from microtorch.optim.optimizer import (
     Closure,
     Optimizer,
@@ -97,7 +96,7 @@ class Adafactor(Optimizer):
     def step(self, closure: Closure = None) -> Any:
         """Change the parameters along their gradients; those without a gradient stay as they are."""
         loss = loss_of(closure)
-        with np.errstate(all="ignore"):
+        with silence():
             for group in self.param_groups:
                 params = [p for p in group["params"] if p._grad is not None]
                 eps1, eps2 = group["eps"]

@@ -13,6 +13,7 @@ from microtorch.autograd.modes import enable_grad
 from microtorch.autograd.node import written
 from microtorch.autograd.state import wrap
 from microtorch.kernels.bfloat16 import zeros
+from microtorch.kernels.quiet import silence
 from microtorch.optim.optimizer import Optimizer, ParamsT, check_lr, number
 
 Array = NDArray[Any]
@@ -107,7 +108,7 @@ class LBFGS(Optimizer):
             with enable_grad():
                 return closure()
 
-        with np.errstate(all="ignore"):
+        with silence():
             return self._iterate(evaluate)
 
     def _iterate(self, closure: Callable[[], Any]) -> Any:

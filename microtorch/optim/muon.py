@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from microtorch._tensor import Tensor
 from microtorch.autograd.node import written
 from microtorch.kernels import optim as kernels
+from microtorch.kernels.quiet import silence
 from microtorch.optim.optimizer import Closure, Optimizer, ParamsT, check_dense, loss_of, number, zeros_like
 
 
@@ -67,7 +66,7 @@ class Muon(Optimizer):
     def step(self, closure: Closure = None) -> Any:
         """Change the parameters along their gradients; those without a gradient stay as they are."""
         loss = loss_of(closure)
-        with np.errstate(all="ignore"):
+        with silence():
             for group in self.param_groups:
                 for p in group["params"]:
                     if p._grad is not None:

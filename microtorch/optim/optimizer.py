@@ -22,7 +22,7 @@ from microtorch.autograd.node import RemovableHandle
 from microtorch.autograd.state import wrap
 from microtorch.kernels import threads
 from microtorch.kernels.bfloat16 import zeros
-from microtorch.kernels.quiet import quiet
+from microtorch.kernels.quiet import quiet, silence
 from microtorch.optim.blocks import Block, Plan
 from microtorch.optim.recorded import RecordedBlock
 
@@ -388,7 +388,7 @@ class KernelOptimizer(Optimizer):
         closure: computes the loss and its gradients anew, and returns the loss, which `step` returns then.
         """
         loss = loss_of(closure)
-        with np.errstate(all="ignore"):
+        with silence():
             for group in self.param_groups:
                 if group.get("capturable"):
                     raise AssertionError(

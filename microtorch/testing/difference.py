@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from microtorch.kernels.quiet import silence
 from microtorch.testing.tracing import Record, Value
 
 RTOL = {"float64": 1e-6, "complex128": 1e-6, "float32": 1e-3, "complex64": 1e-3}
@@ -74,7 +75,7 @@ def apart(theirs: Value, ours: Value, tolerance: Tolerance, extra: float = 0.0) 
     exact = a.dtype.kind not in "fc"
     rtol = 0.0 if exact else RTOL.get(theirs.dtype, _COARSE) if tolerance.rtol is None else tolerance.rtol
     bound = 0.0 if exact else tolerance.atol + extra + rtol * theirs.largest
-    with np.errstate(all="ignore"):
+    with silence():
         same = (a == b) | ((a != a) & (b != b))
         size = np.where(same, 0.0, np.abs(a.astype("c16") - b.astype("c16")))
     size[~np.isfinite(size)] = np.inf
@@ -135,7 +136,7 @@ class _Noise:
         known = {name: value for name, value in leaves.values.items() if value is not None}
         largest = max((value.largest for value in known.values()), default=0.0)
         for name, value in known.items():
-            with np.errstate(all="ignore"):
+            with silence():
                 small = (np.abs(value.data) < _NOISE * largest) & (value.data != 0)
             before = self.elements.get(name)
             self.elements[name] = small if before is None or before.shape != small.shape else small | before

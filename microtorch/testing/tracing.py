@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.quiet import silence
+
 KEPT = 4096
 """Of larger tensors as many elements are noted, evenly spread, and the sum of sizes and the largest of all."""
 
@@ -42,7 +44,7 @@ class Value:
             plain = plain.to(sys.modules[type(t).__module__.split(".")[0]].float32)
         flat = np.array(plain.cpu().numpy()).reshape(-1)
         step = -(-flat.size // KEPT) if flat.size > KEPT else 1
-        with np.errstate(all="ignore"):
+        with silence():
             finite = flat[np.isfinite(flat)] if flat.dtype.kind in "fc" else flat
             sizes = np.abs(finite.astype("c16" if flat.dtype.kind == "c" else "f8"))
             total, largest = (float(sizes.sum()), float(sizes.max())) if sizes.size else (0.0, 0.0)

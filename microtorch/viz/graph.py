@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from microtorch.kernels.quiet import silence
+
 _PART = 1 << 16  # elements
 
 FREED = "[freed]"  # stands for what an operation kept until a backward freed it
@@ -52,7 +54,7 @@ class Stats:
         if not a.size:
             return Stats(0, 0.0)
         flat = (np.abs(a) if a.dtype.kind == "c" else a).reshape(-1)
-        with np.errstate(all="ignore"):
+        with silence():
             squares = total = 0.0
             for start in range(0, flat.size, _PART):  # in float64, without a copy of it all
                 part = flat[start : start + _PART].astype(np.float64)

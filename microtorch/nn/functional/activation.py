@@ -13,6 +13,7 @@ from microtorch.dtypes import of
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, write_out
 from microtorch.functions.softmax import softmax_along
 from microtorch.kernels.bfloat16 import cast, finfo, ones
+from microtorch.kernels.quiet import silence
 from microtorch.nn.functional.checks import floating, not_implemented
 from microtorch.ops import activation as A, norm as N, pointwise as P, softmax as S
 from microtorch.random import default_generator
@@ -378,7 +379,7 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     x = logits._data
     draws = default_generator.stream.exponential(x.shape, 1.0, dtype=x.dtype)
-    with np.errstate(all="ignore"):
+    with silence():
         gumbels = wrap(-np.log(draws))
     axis = axis_of(dim, x.ndim)
     y_soft = S.softmax(P.div(P.add(logits, gumbels), tau), axis)

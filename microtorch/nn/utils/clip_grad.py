@@ -13,6 +13,7 @@ from microtorch.autograd.modes import no_grad
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.kernels.bfloat16 import BF16, BFloats, rounded
+from microtorch.kernels.quiet import silence
 
 __all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
 
@@ -52,7 +53,7 @@ def _norm(a: Any, p: float) -> Any:
     if type(a) is BFloats:
         return BF16.type(_norm(a.wide(), p))
     flat = a.reshape(-1)
-    with np.errstate(all="ignore"):
+    with silence():
         if p == 2:
             return np.sqrt(np.dot(flat, flat.conj()).real).astype(a.real.dtype)
         magnitudes = np.abs(flat)
