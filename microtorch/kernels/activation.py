@@ -9,6 +9,7 @@ import numpy as np
 
 from microtorch.kernels import select, threads, twins
 from microtorch.kernels.half import in_single
+from microtorch.kernels.pieces import PIECE
 from microtorch.kernels.pointwise import quiet, sigmoid
 from microtorch.kernels.special import erf
 
@@ -182,8 +183,8 @@ def _single_cdf(x: Any, cdf: Any) -> None:
 
 @quiet
 def _gelu_pieces(x: Any, out: Any, cdf: Any) -> None:
-    for start in range(0, len(x), twins.PIECE):
-        piece = slice(start, start + twins.PIECE)
+    for start in range(0, len(x), PIECE):
+        piece = slice(start, start + PIECE)
         _single_cdf(x[piece], cdf[piece])
         np.multiply(x[piece], cdf[piece], out=out[piece])
 
@@ -197,7 +198,7 @@ def gelu(x: Any) -> tuple[Any, Any]:
         return twins.each(fast.gelu_float32, x, 0.5, _TAIL_P, *_TAIL), None
     if type(x) is np.ndarray and x.dtype == np.float32 and x.ndim and x.flags.c_contiguous:
         out, cdf = np.empty_like(x), np.empty_like(x)
-        threads.split(_gelu_pieces, x.size, *[a.reshape(-1) for a in (x, out, cdf)], least=twins.PIECE)
+        threads.split(_gelu_pieces, x.size, *[a.reshape(-1) for a in (x, out, cdf)], least=PIECE)
         return out, cdf
     cdf = normal_cdf(np.asarray(x))
     return x * cdf, cdf

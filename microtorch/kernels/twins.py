@@ -27,6 +27,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from microtorch.kernels import threads
+from microtorch.kernels.pieces import LARGE, each_piece
 
 __all__ = ["MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "of", "takes"]
 
@@ -132,7 +133,9 @@ def elementwise(family: str, pieces: bool = False) -> Callable[[F], F]:
                 if arrays is not None and (fast := of(family)) is not None:
                     return each(getattr(fast, name), *arrays)
             if pieces and x.size >= LARGE and threads.count() > 1:
-                return _by_pieces(kernel, x, rest)
+                arrays = _alike(x, rest)
+                if arrays is not None:
+                    return each_piece(kernel, arrays[0], arrays[1:], x.dtype)
             return kernel(x, *rest)
 
         return cast(F, call)
@@ -157,27 +160,6 @@ def _alike(x: Any, rest: tuple[Any, ...]) -> tuple[Any, ...] | None:
     if not whole:  # the result of arrays in another order is in that order: NumPy's way
         return None
     return tuple([np.ascontiguousarray(a) if isinstance(a, np.ndarray) and a.ndim else a for a in arrays])
-
-
-PIECE = 1 << 15  # elements of a piece
-LARGE = 1 << 17  # elements from which pieces pay
-
-
-def _by_pieces(kernel: Callable[..., Any], x: Any, rest: tuple[Any, ...]) -> Any:
-    """The NumPy kernel's result from those of all pieces; whole if the arrays are not of one shape and dtype."""
-    arrays = _alike(x, rest)
-    if arrays is None:
-        return kernel(x, *rest)
-    out = np.empty(x.shape, x.dtype)
-
-    def some(out: Any, *flat: Any) -> None:
-        for start in range(0, len(out), PIECE):
-            piece = slice(start, start + PIECE)
-            out[piece] = kernel(*[a[piece] if isinstance(a, np.ndarray) else a for a in flat])
-
-    flat = [a.reshape(-1) if isinstance(a, np.ndarray) else a for a in arrays]
-    threads.split(some, x.size, out.reshape(-1), *flat, least=PIECE)
-    return out
 
 
 @functools.cache
