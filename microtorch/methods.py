@@ -231,10 +231,14 @@ class TensorMethods(TensorBase):
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """self += alpha * other."""
+        if alpha != 1 and FP.is_narrow(self):
+            return assign_checked(self, FP.add(old_value(self, other), other, alpha=alpha))
         return self._add_(other if alpha == 1 else FP.scaled(self, other, alpha))
 
     def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
         """self -= alpha * other."""
+        if alpha != 1 and FP.is_narrow(self):
+            return assign_checked(self, FP.sub(old_value(self, other), other, alpha=alpha))
         return self._sub_(other if alpha == 1 else FP.scaled(self, other, alpha))
 
     mul_, multiply_ = _mul_, _mul_

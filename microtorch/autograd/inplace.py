@@ -350,9 +350,11 @@ def in_place(entry: Callable[..., Any], ufunc: Any = None, no_number: bool = Fal
             other = args[0] if args else data
             if isinstance(other, TensorBase):
                 other = other._data
-                direct = other.dtype == data.dtype or (other.ndim == 0 and other.dtype.kind == data.dtype.kind)
+                direct = other.dtype == data.dtype or (
+                    other.ndim == 0 and other.dtype.kind == data.dtype.kind and data.dtype.itemsize > 2
+                )
             elif args:
-                direct = type(other) in (int, float) and data.dtype.kind == "f"
+                direct = type(other) in (int, float) and data.dtype.char in "fd"
             else:
                 direct = data.dtype.kind in "fc"
             if direct:

@@ -37,7 +37,7 @@ from microtorch.autograd import state
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
 from microtorch.autograd.state import TensorBase, share, storage_of, wrap
-from microtorch.kernels import bfloat16
+from microtorch.kernels import bfloat16, half
 from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
 from microtorch.kernels.bfloat16 import BFloats, NoRule
 from microtorch.kernels.numbers import operand
@@ -369,6 +369,7 @@ def binary(
     to_float: bool = False,
     check: Callable[[Any, Any], None] | None = None,
     scalars: Callable[[Any, Any], Any] | None = None,
+    wide_number: str = "",
     grad_name: str | None = None,
     **formulas: Formula,
 ) -> Call:
@@ -377,6 +378,8 @@ def binary(
     to_float: integers and bools are converted to the default float dtype, as in true division.
     check: is shown two operands of different dtypes before they are promoted, and may refuse them.
     scalars: the kernel for two NumPy scalars, which are several times faster than 0-d arrays.
+    wide_number: the operands ("y" or "xy") that beside an array of 16-bit floats, if they are a number (y: or a 0-d
+    array), are one of float32, and the result is rounded once; others are rounded to the array's dtype first.
     Returns the callable `f(x, y) -> Tensor`; its attribute `operator` is the same for an operator's method, which
     leaves what it does not know to the other operand's class (NotImplemented).
     """
@@ -384,6 +387,7 @@ def binary(
     op.arithmetic = bool(formulas) and not op.saves_outputs
     picks = [op.plan(mask) for mask in range(4)]
     differentiable, saves = op.differentiable, bool(op.saved_names)
+    rounding = half.rounding(kernel)
     if op.saves_shapes:
         raise ValueError(
             f"op {name!r}: a binary entry's formulas need no shapes (the engine sums to the input's shape)"
@@ -402,6 +406,8 @@ def binary(
                     check(a, b)
                 if to_float and a.dtype.kind in "iub" and b.dtype.kind in "iub":
                     a, b = as_float(a), as_float(b)
+                elif wide_number and a.ndim and not b.ndim and half.is_narrow(a) and b.dtype.kind == "f":
+                    b, compute = astype(b, np.float32), rounding
                 else:
                     a, b = promote(a, b)
             if scalars is not None and not a.ndim and not b.ndim:
@@ -409,7 +415,7 @@ def binary(
         else:
             b = other
             edge_y = None
-            if (type(b) is float or type(b) is int) and a.dtype.kind == "f":
+            if (type(b) is float or type(b) is int) and a.dtype.char in "fd":
                 if a.ndim:
                     b = operand(b, a)
                 elif scalars is not None:
@@ -420,6 +426,9 @@ def binary(
                 if check is not None:
                     check(a, b)
                 a, b = promote_number(name, as_float(a) if to_float else a, b)
+                if ("x" if swapped else "y") in wide_number and half.is_narrow(a):
+                    b, compute = half.wide_number(other), rounding
+                    other = b  # for the formulas, too
             if swapped:
                 self, other, a, b, edge_x, edge_y = other, self, b, a, None, edge_x
         if to_float and edge_x is None and edge_y is None:

@@ -13,6 +13,7 @@ from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error, promote_number
 from microtorch.functions.arguments import C_TYPES, bad_call, need_tensor, numpy_dtype, takes_out, write_out
+from microtorch.kernels import half
 from microtorch.kernels.pointwise import no_bools
 from microtorch.ops import pointwise as P
 
@@ -117,7 +118,7 @@ def with_number(entry: Callable[..., Any], input: Any, number: Any) -> Any:
     """An entry with a tensor and a constant number, the tensor in the dtype that both promote to."""
     need_tensor(entry.__name__, input)
     kind = input._data.dtype
-    if kind.kind != "f" or type(number) not in (float, int):
+    if kind.char not in "fd" or type(number) not in (float, int):
         array, number = promote_number(entry.__name__, input._data, number)
         if array.dtype != kind:
             input = P.cast(input, array.dtype)
@@ -160,7 +161,9 @@ def add(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     >>> torch.add(torch.tensor([1., 2.]), 10, alpha=2)
     tensor([21., 22.])
     """
-    return P.add(number_beside_number(input, other), other if _is_one(alpha) else scaled(input, other, alpha))
+    if _is_one(alpha):
+        return P.add(number_beside_number(input, other), other)
+    return _with_alpha(P.add, P.add_scaled, input, other, alpha)
 
 
 @takes_out
@@ -172,7 +175,9 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
     tensor([-1.,  0.])
     """
     no_bools(*(v._data if isinstance(v, TensorBase) else v for v in (input, other)))
-    return P.sub(number_beside_number(input, other), other if _is_one(alpha) else scaled(input, other, alpha))
+    if _is_one(alpha):
+        return P.sub(number_beside_number(input, other), other)
+    return _with_alpha(P.sub, P.sub_scaled, input, other, alpha)
 
 
 subtract = sub
@@ -182,10 +187,37 @@ def _is_one(alpha: Any) -> bool:
     return type(alpha) is int and alpha == 1
 
 
-def scaled(input: Any, other: Any, alpha: Any) -> Any:
-    """alpha * other, for a sum with input.
+def _with_alpha(entry: Callable[..., Any], scaling: Callable[..., Any], input: Any, other: Any, alpha: Any) -> Any:
+    """A sum (`entry`) of input and alpha * other: of floats by the entry `scaling`, which has the factor in it."""
+    given = (input, other)
+    tensors = [t for t in given if isinstance(t, TensorBase)]
+    if len(tensors) == 1 and is_narrow(tensors[0]) and builtins.any(isinstance(v, (int, float)) for v in given):
+        dtype = tensors[0]._data.dtype
+        tensors = [v if isinstance(v, TensorBase) else P.cast(number_tensor(v), dtype) for v in given]
+    if len(tensors) == 2 and isinstance(alpha, (int, float)):
+        x, y = same_dtype(*tensors)
+        if x._data.dtype.kind == "f":
+            check_alpha(alpha, input, other)
+            factor = x._data.dtype.type(alpha) if is_narrow(x) else alpha
+            return broadcasting(scaling, x, y, factor, for_narrow(x, alpha))
+    return entry(number_beside_number(input, other), scaled(input, other, alpha))
 
-    Raises RuntimeError for an alpha that the dtypes do not take.
+
+def scaled(input: Any, other: Any, alpha: Any) -> Any:
+    """alpha * other, for a sum with input."""
+    kinds = check_alpha(alpha, input, other)
+    if isinstance(other, TensorBase) and (isinstance(input, TensorBase) or isinstance(alpha, float)):
+        other = same_dtype(input, other)[1]
+    both = kinds.count("b") + isinstance(other, bool) == 2  # the result stays a bool
+    if isinstance(other, TensorBase):
+        return P.mul(other, bool(alpha) if both else alpha)
+    return bool(other * alpha) if both else other * alpha
+
+
+def check_alpha(alpha: Any, input: Any, other: Any) -> list[str]:
+    """The kinds of the dtypes of the tensors among the two.
+
+    Raises RuntimeError for an alpha that they do not take.
     """
     kinds = [t._data.dtype.kind for t in (input, other) if isinstance(t, TensorBase)]
     if isinstance(alpha, bool) and kinds.count("b") != len(kinds):
@@ -195,12 +227,17 @@ def scaled(input: Any, other: Any, alpha: Any) -> Any:
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, builtins.complex) and "c" not in kinds:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
-    if isinstance(other, TensorBase) and (isinstance(input, TensorBase) or isinstance(alpha, float)):
-        other = same_dtype(input, other)[1]
-    both = kinds.count("b") + isinstance(other, bool) == 2  # the result stays a bool
-    if isinstance(other, TensorBase):
-        return P.mul(other, bool(alpha) if both else alpha)
-    return bool(other * alpha) if both else other * alpha
+    return kinds
+
+
+def is_narrow(input: Any) -> bool:
+    """True for a tensor of 16-bit floats."""
+    return half.is_narrow(input._data)
+
+
+def for_narrow(input: Any, number: Any) -> Any:
+    """A Python number that is a factor in an operation on the tensor: for 16-bit floats it is one of float32."""
+    return half.wide_number(number) if half.is_narrow(input._data) and type(number) in (int, float) else number
 
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Tensor:
@@ -613,14 +650,15 @@ def lerp(input: Any, end: Any, weight: Any) -> Tensor:
             names = [C_TYPES.get(d.name, d.name) for d in (dtypes.of[x._data.dtype] for x in (input, t))]
             raise RuntimeError(f"expected dtype {names[0]} for `{name}` but got dtype {names[1]}")
     entry = P.lerp if isinstance(weight, TensorBase) else P.lerp_number
-    return broadcasting(entry, input, end, weight)
+    return broadcasting(entry, input, end, for_narrow(input, weight))
 
 
 @takes_out
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
-    parts = same_dtype(input, tensor1, tensor2)
-    return broadcasting(P.addcmul, *parts, int(value) if parts[0]._data.dtype.kind in "iub" else value)
+    parts = _parts(input, tensor1, tensor2)
+    whole = parts[0]._data.dtype.kind in "iub"
+    return broadcasting(P.addcmul, *parts, int(value) if whole else for_narrow(parts[0], value))
 
 
 @takes_out
@@ -639,7 +677,17 @@ def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor
             "The future "
             "addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), for all dtypes."
         )
-    return broadcasting(P.addcdiv, *same_dtype(input, tensor1, tensor2), value)
+    parts = _parts(input, tensor1, tensor2)
+    return broadcasting(P.addcdiv, *parts, for_narrow(parts[0], value))
+
+
+def _parts(input: Any, tensor1: Any, tensor2: Any) -> list[Any]:
+    """`same_dtype`, but 0-d tensors beside a float16 stay as they are: a gradient needs what would overflow there."""
+    given = (input, tensor1, tensor2)
+    parts = same_dtype(*given)
+    if input._data.dtype.char != "e" or not input._data.ndim:
+        return parts
+    return [t if not t._data.ndim and t._data.dtype.kind == "f" else p for t, p in zip(given, parts)]
 
 
 def to_dtype(input: Any, dtype: Any) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels import select, threads, twins
-from microtorch.kernels.half import in_single
+from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pieces import PIECE
 from microtorch.kernels.pointwise import quiet, sigmoid
 from microtorch.kernels.special import erf
@@ -189,6 +189,7 @@ def _gelu_pieces(x: Any, out: Any, cdf: Any) -> None:
         np.multiply(x[piece], cdf[piece], out=out[piece])
 
 
+@keeping_statistics
 def gelu(x: Any) -> tuple[Any, Any]:
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016); and that factor (None where
     gelu_backward does without)."""
@@ -204,6 +205,7 @@ def gelu(x: Any) -> tuple[Any, Any]:
     return x * cdf, cdf
 
 
+@in_single
 def gelu_backward(g: Any, x: Any, cdf: Any) -> Any:
     """g (cdf + x pdf), the distribution function and density of the standard normal."""
     if x.size >= twins.least and x.dtype == np.float32 and twins.takes(g, x):
@@ -329,6 +331,7 @@ def prelu(x: Any, weight: Any) -> Any:
     return out
 
 
+@in_single
 def glu(x: Any, axis: int) -> Any:
     """The first half along the axis times the sigmoid of the second."""
     axis %= x.ndim

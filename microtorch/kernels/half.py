@@ -8,17 +8,45 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.bfloat16 import BFloats
+from microtorch.kernels.quiet import silence
 from microtorch.kernels.shape import astype
 
 _HALF = np.dtype(np.float16)
 
 
 def _single(a: Any) -> Any:
-    return astype(a, np.float32) if isinstance(a, np.ndarray) and a.dtype == _HALF else a
+    if not isinstance(a, np.ndarray) or a.dtype.kind != "f" or a.dtype == np.float32:
+        return a
+    if a.dtype == np.float64 and not a.ndim:  # beside half precision it counts as a number of that
+        a = astype(a, np.float16)
+    return astype(a, np.float32) if a.dtype == _HALF else a
 
 
 def _half(a: Any) -> Any:
     return a.astype(np.float16) if isinstance(a, (np.ndarray, np.floating)) and a.dtype == np.float32 else a
+
+
+def is_narrow(a: Any) -> bool:
+    """True for an array of 16-bit floats: float16 or bfloat16."""
+    return a.dtype.itemsize == 2 and a.dtype.kind == "f"
+
+
+def wide_number(number: Any) -> Any:
+    """A Python number in the precision in which PyTorch computes with 16-bit floats, its opmath_t: float32."""
+    with silence():
+        return np.float32(number)
+
+
+def rounding(kernel: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A kernel with two operands, a float16 and a float32 that is no dimensioned array, whose result is float16."""
+
+    def call(x: Any, y: Any) -> Any:
+        result = kernel(x, y)
+        with silence():
+            return result if type(result) is BFloats else result.astype(np.float16)
+
+    return call
 
 
 def in_single(kernel: Callable[..., Any]) -> Callable[..., Any]:

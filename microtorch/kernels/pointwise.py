@@ -10,6 +10,8 @@ import numpy as np
 
 from microtorch.dtypes import fill_number, of
 from microtorch.kernels import twins
+from microtorch.kernels.bfloat16 import BFloats, computed
+from microtorch.kernels.half import in_single
 from microtorch.kernels.numbers import operand, zero
 from microtorch.kernels.pieces import by_pieces
 from microtorch.kernels.quiet import quiet as quiet, silence
@@ -79,27 +81,14 @@ def refusing_both(kinds: str, name: str, kernel: Any) -> Any:
     return call
 
 
-def in_float32(kernel: Any) -> Any:
-    """A kernel of several steps that computes float16 in float32 and rounds once, as PyTorch does."""
-
-    @functools.wraps(kernel)
-    def call(x: Any, *rest: Any) -> Any:
-        if x.dtype.char != "e":
-            return kernel(x, *rest)
-        wide = [astype(r, np.float32) if isinstance(r, np.ndarray) and r.dtype == np.float16 else r for r in rest]
-        return kernel(astype(x, np.float32), *wide).astype(np.float16)
-
-    return call
-
-
-@in_float32
+@in_single
 @quiet
 def rsqrt(x: Any) -> Any:
     """1 / sqrt(x)."""
     return 1 / np.sqrt(x)
 
 
-@in_float32
+@in_single
 def times(x: Any, factor: float) -> Any:
     """x times a constant, to the precision of float32."""
     return x * factor
@@ -232,6 +221,8 @@ def divide_trunc(x: Any, y: Any) -> Any:
     if _whole_division("div_trunc_cpu", x, y):
         quotient = np.floor_divide(x, y)
         return (quotient + ((quotient < 0) & (quotient * y != x))).astype(quotient.dtype)
+    if type(x) is BFloats and type(y) is BFloats:  # PyTorch rounds the quotient before
+        return np.trunc(computed(np.true_divide, x, y))
     return np.trunc(np.true_divide(x, y))
 
 
@@ -275,6 +266,20 @@ def _fmod(x: Any, y: Any) -> Any:
     return out
 
 
+def nextafter(x: Any, y: Any) -> Any:
+    """The next float after x toward y."""
+    if type(x) is not BFloats:
+        return np.nextafter(x, y)
+    wide = x.wide(), y.wide()
+    # of one sign, floats are ordered as their bits are; the smallest above 0 has the bits 1
+    outward = np.where((wide[0] < wide[1]) == (wide[0] > 0), 1, -1).astype(np.int16)
+    bits = x.bits + outward.view(np.uint16)
+    smallest = np.where(wide[1] > 0, 1, 0x8001).astype(np.uint16)
+    bits = np.where(wide[0] == 0, smallest, bits)
+    bits = np.where(wide[0] == wide[1], y.bits, bits)
+    return BFloats(np.where(np.isnan(wide[0]) | np.isnan(wide[1]), np.uint16(0x7FC0), bits))
+
+
 @by_pieces
 @quiet
 def hypot(x: Any, y: Any) -> Any:
@@ -311,7 +316,7 @@ def subtract(x: Any, y: Any) -> Any:
         raise
 
 
-@in_float32
+@in_single
 @twins.elementwise("activation", pieces=True)
 @quiet
 def sigmoid(x: Any) -> Any:
@@ -361,7 +366,7 @@ def relu_backward(g: Any, out: Any) -> Any:
     return dropped(g, np.less_equal(out, zero(out)))
 
 
-@in_float32
+@in_single
 @twins.elementwise("activation", pieces=True)
 def sigmoid_backward(g: Any, out: Any) -> Any:
     """g out (1 - out)."""
@@ -370,7 +375,7 @@ def sigmoid_backward(g: Any, out: Any) -> Any:
     return g * t if g.shape != t.shape else np.multiply(g, t, out=t)
 
 
-@in_float32
+@in_single
 @twins.elementwise("activation", pieces=True)
 def tanh_backward(g: Any, out: Any) -> Any:
     """g (1 - out^2)."""
@@ -382,7 +387,7 @@ def tanh_backward(g: Any, out: Any) -> Any:
 # scaled and combined -------------------------------------------------------------------------------------------------
 
 
-@in_float32
+@in_single
 @quiet
 def sinc(x: Any) -> Any:
     """sin(pi x) / (pi x), and 1 at 0."""
@@ -422,7 +427,7 @@ def _zero(x: Any, y: Any) -> Any:
     return np.zeros((), np.result_type(x, y))
 
 
-@in_float32
+@in_single
 @quiet
 def lerp(x: Any, end: Any, weight: Any) -> Any:
     """x + weight (end - x), computed from the nearer end, so that weight 1 gives `end` exactly."""
@@ -437,7 +442,19 @@ def lerp(x: Any, end: Any, weight: Any) -> Any:
     return np.where(near_x, x, end) + np.where(near_x, weight, weight - 1) * d
 
 
-@in_float32
+@in_single
+def add_scaled(x: Any, y: Any, factor: Any, exact: Any) -> Any:
+    """x + factor y; exact: the factor before it was rounded to x's dtype, for the gradient."""
+    return _onto(x, y * factor)
+
+
+@in_single
+def sub_scaled(x: Any, y: Any, factor: Any, exact: Any) -> Any:
+    """x - factor y."""
+    return _onto(x, y * -factor)
+
+
+@in_single
 def addcmul(x: Any, a: Any, b: Any, value: Any) -> Any:
     """x + value a b."""
     if x.dtype.kind == "b":
@@ -446,7 +463,7 @@ def addcmul(x: Any, a: Any, b: Any, value: Any) -> Any:
     return _onto(x, out)
 
 
-@in_float32
+@in_single
 @quiet
 def addcdiv(x: Any, a: Any, b: Any, value: Any) -> Any:
     """x + value a / b."""
@@ -499,7 +516,7 @@ def nan_to_num(x: Any, nan: float | None, posinf: float | None, neginf: float | 
     return np.nan_to_num(clone(x), copy=False, nan=nan or 0.0, posinf=posinf, neginf=neginf)
 
 
-@in_float32
+@in_single
 def round_decimals(x: Any, decimals: int) -> Any:
     """The nearest number with so many decimals (tens, hundreds, ... if negative)."""
     if x.dtype.kind != "f":

@@ -91,15 +91,16 @@ rsub_tensor = binary(
     x=lambda xp, g: -g,
     y=lambda xp, g: g,
 )
-mul = binary("mul", np.multiply, scalars=operator.mul, x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
-div = binary("div", K.divide, to_float=True,
+mul = binary("mul", np.multiply, scalars=operator.mul, wide_number="xy",
+             x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)  # fmt: skip
+div = binary("div", K.divide, to_float=True, wide_number="y",
              x=lambda xp, g, y: g / y,
              y=lambda xp, g, x, y: -g * ((x / y) / y))  # fmt: skip
-floor_divide = binary("floor_divide", K.floor_divide, grad_name="NotImplemented",
+floor_divide = binary("floor_divide", K.floor_divide, wide_number="y", grad_name="NotImplemented",
                       x=underivable("floor_divide"), y=underivable("floor_divide"))  # fmt: skip
-div_trunc = binary("div_trunc", K.divide_trunc, grad_name="DivBackward2",
+div_trunc = binary("div_trunc", K.divide_trunc, wide_number="y", grad_name="DivBackward2",
                    x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
-div_floor = binary("div_floor", K.floor_divide, grad_name="DivBackward2",
+div_floor = binary("div_floor", K.floor_divide, wide_number="y", grad_name="DivBackward2",
                    x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))  # fmt: skip
 remainder = binary("remainder", K.remainder, grad_name="RemainderBackward1",
                    x=lambda xp, g: g,
@@ -354,6 +355,10 @@ lerp_number = op("lerp_number", K.lerp, inputs="x end", grad_name="LerpBackward0
 lerp = op("lerp", K.lerp, inputs="x end weight", grad_name="LerpBackward1",
           x=lambda xp, g, weight: g * (1 - weight), end=lambda xp, g, weight: g * weight,
           weight=lambda xp, g, x, end: g * (end - x))  # fmt: skip
+add_scaled = op("add_scaled", K.add_scaled, inputs="x y", grad_name="AddBackward0",
+                x=lambda xp, g: g, y=lambda xp, g, exact: g * exact)  # fmt: skip
+sub_scaled = op("sub_scaled", K.sub_scaled, inputs="x y", grad_name="SubBackward0",
+                x=lambda xp, g: g, y=lambda xp, g, exact: g * -exact)  # fmt: skip
 addcmul = op("addcmul", K.addcmul, inputs="x a b", x=lambda xp, g: g,
              a=lambda xp, g, b, value: g * (b * value), b=lambda xp, g, a, value: g * (a * value))  # fmt: skip
 addcdiv = op(
@@ -383,7 +388,7 @@ times_power_of_two = unary(
 )
 frexp = op("frexp", np.frexp, inputs="x", outputs=2, x=lambda xp, g, out1: xp.times_power_of_two(g, -constant(out1)))
 nextafter = binary(
-    "nextafter", np.nextafter, x=lambda xp, g, x, y: xp.where(x == y, 0, g), y=lambda xp, g: xp.zeros_like(g)
+    "nextafter", K.nextafter, x=lambda xp, g, x, y: xp.where(x == y, 0, g), y=lambda xp, g: xp.zeros_like(g)
 )
 heaviside = binary("heaviside", K.heaviside, grad_name="NotImplemented",
                    x=underivable("heaviside"), y=underivable("heaviside"))  # fmt: skip
