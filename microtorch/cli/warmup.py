@@ -51,6 +51,7 @@ STEPS: dict[str, list[str]] = {
         "layer(nn.Conv1d(4, 6, 3), image[:, :, 0])", "layer(nn.ConvTranspose2d(4, 6, 3, stride=2), image)",
     ],
     "pooling": ["F.max_pool2d(image, 2)", "F.max_pool2d(image, 3, 2, 1)"],
+    "matrix products": ["F.linear(x, y, w)", "torch.bmm(x[None], y[None])"],
     "recurrent networks": ["layer(nn.LSTM(64, 8), x[None])[0]", "layer(nn.GRU(64, 8), x[None])[0]"],
     "attention": [
         "F.scaled_dot_product_attention(*[image] * 3)",

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import threads, twins
+from microtorch.kernels import products, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.quiet import silence
@@ -41,7 +41,7 @@ def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> 
     mask: None, True where a key may be seen, or added numbers. causal: query i sees the keys up to i only.
     """
     left, right = _roots(q, scale)
-    scores = np.matmul(q * left, (k * right).swapaxes(-1, -2))
+    scores = products.matmul(q * left, (k * right).swapaxes(-1, -2))
     if mask is not None:
         hide, mask = _bound(mask, scores.dtype)
         scores = hide(scores, mask)
@@ -198,7 +198,7 @@ class _Problem:
         """The scores of the queries `at` (which q holds) with the keys k that they see, in scratch memory."""
         shape = (*q.shape[:-1], k.shape[-2])
         result = scratch(use, math.prod(shape), self.dtype).reshape(shape)
-        np.matmul(q, k.swapaxes(-1, -2), out=result)
+        products.matmul(q, k.swapaxes(-1, -2), out=result)
         if self.mask is not None:
             self.hide(result, self.mask[at][..., : shape[-1]], out=result)
         return result
@@ -214,7 +214,7 @@ def _attended(out: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: fl
     """The result, in `out`; and either the weights before dropout or the logarithms of their rows' sums."""
     if out.size * k.shape[-2] <= BLOCK * v.shape[-1] or not k.shape[-2]:
         p = attention_weights(q, k, mask, scale, causal)
-        np.matmul(p if noise is None else p * noise, v, out=out)
+        products.matmul(p if noise is None else p * noise, v, out=out)
         return out, p, None
     problem = _Problem(q, k, v, mask, noise, scale, causal)
     sums = np.zeros((*problem.q.shape[:2], problem.length), problem.dtype)
@@ -229,7 +229,7 @@ def _attended(out: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: fl
             _steps(scores).softmax_rows(flat, sums[at].reshape(-1), masked, *corner)
             if problem.noise is not None:
                 scores *= problem.noise[at][..., :seen]
-            np.matmul(scores, v[:, :, :seen], out=result[at])
+            products.matmul(scores, v[:, :, :seen], out=result[at])
 
     problem.run(work)
     return out, None, sums
@@ -289,14 +289,14 @@ def attention_backward(
             if not scored:
                 continue
             gp = scratch("slopes", p.size, p.dtype).reshape(p.shape)
-            np.matmul(g, v[:, :, :seen].swapaxes(-1, -2), out=gp)
+            products.matmul(g, v[:, :, :seen].swapaxes(-1, -2), out=gp)
             if problem.noise is not None:
                 gp *= problem.noise[at][..., :seen]
             _steps(p).slopes(p.reshape(-1, seen), gp.reshape(-1, seen))
             if to_mask is not None:
                 to_mask[at][..., :seen] = gp
             if to_q is not None:
-                np.matmul(gp, k[:, :, :seen], out=to_q[at])
+                products.matmul(gp, k[:, :, :seen], out=to_q[at])
                 to_q[at] *= problem.left
             if to_k is not None:
                 q *= problem.right
@@ -309,15 +309,15 @@ def attention_backward(
 def _backward_by_weights(g: Any, needs: Any, q: Any, k: Any, v: Any, noise: Any, scale: float, p: Any) -> list[Any]:
     """The gradients of q, k, v and mask, all scores at once."""
     dropped = p if noise is None else p * noise
-    gv = np.matmul(dropped.swapaxes(-1, -2), g) if needs[2] else None
+    gv = products.matmul(dropped.swapaxes(-1, -2), g) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return [None, None, gv, None, None]
-    gp = np.matmul(g, v.swapaxes(-1, -2))
+    gp = products.matmul(g, v.swapaxes(-1, -2))
     if noise is not None:
         gp *= noise
     _steps(p).slopes(p.reshape(-1, p.shape[-1]), gp.reshape(-1, p.shape[-1]))
-    gq = np.matmul(gp, k) if needs[0] else None
-    gk = np.matmul(gp.swapaxes(-1, -2), q) if needs[1] else None
+    gq = products.matmul(gp, k) if needs[0] else None
+    gk = products.matmul(gp.swapaxes(-1, -2), q) if needs[1] else None
     for part in (gq, gk):
         if part is not None:
             part *= part.dtype.type(scale)
@@ -328,7 +328,7 @@ def _put(to: Any, scores: Any, rows: Any, first: bool) -> None:
     """Add scores^T rows to the gradients of the keys that were seen; if it is the first, write them."""
     seen = scores.shape[-1]
     if not first:
-        to[:, :, :seen] += np.matmul(scores.swapaxes(-1, -2), rows)
+        to[:, :, :seen] += products.matmul(scores.swapaxes(-1, -2), rows)
         return
-    np.matmul(scores.swapaxes(-1, -2), rows, out=to[:, :, :seen])
+    products.matmul(scores.swapaxes(-1, -2), rows, out=to[:, :, :seen])
     to[:, :, seen:] = 0

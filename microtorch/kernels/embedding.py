@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import products
 from microtorch.kernels.index import add_rows
 
 
@@ -82,7 +83,7 @@ def bag_sum(weight: Any, scale: Any, index: Any, bag: Any, count: int, by_freque
     out = np.zeros((count, width), weight.dtype)
     times = _occurrences(weight, scale, index, bag, count)
     if times is not None:
-        return np.matmul(times, weight, out=out)
+        return products.matmul(times, weight, out=out)
     step = max(1, _ROWS // max(width, 1))
     for start in range(0, index.size, step):  # not all rows at once: they may be far more than the table and the bags
         part = slice(start, start + step)
@@ -115,7 +116,7 @@ def bag_sum_backward(g: Any, scale: Any, shape: tuple[int, ...], index: Any, bag
     """The gradient of bag_sum's weight: each bag's gradient added to all its rows."""
     times = _occurrences(g, scale, bag, index, shape[0])
     if times is not None:
-        return np.matmul(times, g)
+        return products.matmul(times, g)
     out = np.zeros(shape, g.dtype)
     step = max(1, _ROWS // max(shape[1], 1))
     for start in range(0, index.size, step):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.dtypes import of
+from microtorch.kernels import products, twins
 from microtorch.kernels.bfloat16 import BF16, Widen
 from microtorch.kernels.pointwise import unsupported
 
@@ -34,11 +35,11 @@ def matmul(x: Any, y: Any) -> Any:
     try:
         if (kind == "f" or kind == "c") and x.itemsize > 2:
             if x.ndim == y.ndim == 2 and type(x) is type(y) is np.ndarray:
-                return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
+                return products.matmul(x, y)
             if y.ndim == 2 and x.ndim > 2 and x.shape[-1] == y.shape[0] and x.size:
                 # one long matrix; if x must be copied for it, that still takes less than its many products
-                return np.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])
-            return np.matmul(x, y) if x.ndim < 3 > y.ndim else np.matmul(x, y, order="C")
+                return products.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])
+            return np.matmul(x, y) if x.ndim < 3 > y.ndim else products.matmul(x, y)
         if kind == "b":
             raise unsupported("addmm_impl_cpu_", x.dtype)
         return _matmul_in_float(x, y)
@@ -100,6 +101,11 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x @ weight^T + bias; x (*, in), weight (out, in), bias (out)."""
     if bias is not None and not (x.dtype is weight.dtype is bias.dtype or x.dtype == weight.dtype == bias.dtype):
         raise _mixed_dtypes(x, weight, bias)
+    if bias is not None and twins.least < twins.NEVER and type(x) is np.ndarray and x.ndim > 1:
+        rows = x if x.ndim == 2 or not x.size else x.reshape(-1, x.shape[-1])
+        out = products.affine(rows, weight.T, bias)
+        if out is not None:
+            return out if x.ndim == 2 else out.reshape(*x.shape[:-1], out.shape[1])
     out = matmul(x, weight.T)
     if bias is not None:
         if type(out) is np.ndarray:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microtorch.kernels import twins
+from microtorch.kernels import products, twins
 
 Array = NDArray[Any]
 
@@ -59,7 +59,7 @@ def _replaced(state: Array, new: Array) -> Array:
 
 def _affine(x: Array, weight: Array, *biases: Array | None) -> Array:
     """x W^T + the biases, in a new array."""
-    result = np.matmul(x, weight.T)
+    result = products.matmul(x, weight.T)
     given = [b for b in biases if b is not None]
     if given:
         result += given[0] if len(given) == 1 else given[0] + given[1]
@@ -104,7 +104,7 @@ def rnn_layer(
     state, product, weight = h, np.empty_like(h), w_hh.T
     for rows, n in steps(sizes, reverse):
         z = out[rows]
-        z += np.matmul(state[:n], weight, out=product[:n])
+        z += products.matmul(state[:n], weight, out=product[:n])
         if relu:
             np.maximum(z, 0, out=z)
         else:
@@ -129,12 +129,12 @@ def rnn_layer_backward(
         if g_out is not None:
             state += g_out[rows]
         np.multiply(state, slope[rows], out=gz[rows])
-        np.matmul(gz[rows], w_hh, out=state)
+        products.matmul(gz[rows], w_hh, out=state)
     bias = gz.sum(0) if needs[4] or needs[5] else None
     return [
-        np.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
+        products.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
         gh,
-        gz.T @ _rows(x) if needs[2] else None,
+        products.matmul(gz.T, _rows(x)) if needs[2] else None,
         _recurrent_grad(gz, out, h, sizes, reverse) if needs[3] else None,
         bias if needs[4] else None,
         _own(bias, needs[4]) if needs[5] else None,
@@ -144,13 +144,13 @@ def rnn_layer_backward(
 def _recurrent_grad(gz: Array, out: Array, h: Array, sizes: Sequence[int], reverse: bool) -> Array:
     """The gradient of w_hh: gz^T times the states before."""
     if len(sizes) == 1:
-        return gz.T @ h
+        return products.matmul(gz.T, h)
     if not len(sizes) or sizes[0] != sizes[-1]:
-        return gz.T @ before(out, h, sizes, reverse)
+        return products.matmul(gz.T, before(out, h, sizes, reverse))
     n = sizes[0]
     first, later, earlier = (gz[-n:], gz[:-n], out[n:]) if reverse else (gz[:n], gz[n:], out[:-n])
-    result = later.T @ earlier
-    result += first.T @ h
+    result = products.matmul(later.T, earlier)
+    result += products.matmul(first.T, h)
     return result
 
 
@@ -168,7 +168,7 @@ def lstm_layer(
 ) -> tuple[Array, Array, Array, Array, Array]:  # fmt: skip
     """All hidden states (total, P), the last ones (batch, P), the last cells (batch, H); and all gates and cells."""
     batch, size = c.shape
-    gates = np.matmul(_rows(x), _by_gate(w_ih, 4))
+    gates = products.matmul(_rows(x), _by_gate(w_ih, 4))
     if b_ih is not None:
         gates += (b_ih + b_hh).reshape(4, 1, size)
     cells, out = np.empty((gates.shape[1], size), x.dtype), np.empty((gates.shape[1], h.shape[1]), x.dtype)
@@ -176,11 +176,11 @@ def lstm_layer(
     step = (_compiled(gates.size, gates, cell) or _NUMPY).lstm_step
     for rows, n in steps(sizes, reverse):
         p = _first_rows(product, n)
-        np.matmul(state[:n], weight, out=p)
+        products.matmul(state[:n], weight, out=p)
         hidden = out[rows] if w_hr is None else np.empty_like(cell[:n])
         step(gates, p, cells, cell[:n], hidden, rows.start)
         if w_hr is not None:
-            np.matmul(hidden, w_hr.T, out=out[rows])
+            products.matmul(hidden, w_hr.T, out=out[rows])
         state, cell = _replaced(state, out[rows]), _replaced(cell, cells[rows])
     return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), cell.copy(), gates, cells
 
@@ -235,18 +235,18 @@ def lstm_layer_backward(
             state += g_out[rows]
         if g_out_projected is not None:
             g_out_projected[rows] = state
-            g_hidden = state @ w_hr
+            g_hidden = products.matmul(state, w_hr)
         step(gates, cells, _previous(cells, c, order, k), g_hidden, gc[:n], _first_rows(scratch, n), gz, rows.start)
-        np.matmul(gz[rows], w_hh, out=state)
+        products.matmul(gz[rows], w_hh, out=state)
     bias = gz.sum(0) if needs[5] or needs[6] else None
     projection = None
     if g_out_projected is not None and needs[7]:
-        projection = g_out_projected.T @ (gates[3] * np.tanh(cells))
+        projection = products.matmul(g_out_projected.T, gates[3] * np.tanh(cells))
     return [
-        np.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
+        products.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
         gh,
         gc,
-        gz.T @ _rows(x) if needs[3] else None,
+        products.matmul(gz.T, _rows(x)) if needs[3] else None,
         _recurrent_grad(gz, out, h, sizes, reverse) if needs[4] else None,
         bias if needs[5] else None,
         _own(bias, needs[5]) if needs[6] else None,
@@ -290,7 +290,7 @@ def gru_layer(
 ) -> tuple[Array, Array, Array, Array]:
     """All hidden states (total, H), the last ones (batch, H); all gates, and W_hn h + b_hn."""
     batch, size = h.shape
-    gates = np.matmul(_rows(x), _by_gate(w_ih, 3))
+    gates = products.matmul(_rows(x), _by_gate(w_ih, 3))
     bias = np.zeros(h.shape, x.dtype)
     if b_ih is not None:
         gates += b_ih.reshape(3, 1, size)
@@ -301,7 +301,7 @@ def gru_layer(
     step = (_compiled(gates.size, gates, state) or _NUMPY).gru_step
     for rows, n in steps(sizes, reverse):
         p = _first_rows(product, n)
-        np.matmul(state[:n], weight, out=p)
+        products.matmul(state[:n], weight, out=p)
         step(gates, p, inner, bias[:n], state[:n], out, rows.start)
         state = _replaced(state, out[rows])
     return out.reshape(*x.shape[:-1], size), state.copy(), gates, inner
@@ -347,17 +347,17 @@ def gru_layer_backward(
         if g_out is not None:
             state += g_out[rows]
         step(gates, inner, _previous(out, h, order, k), state, _first_rows(scratch, n), gz, g_candidate, rows.start)
-        state += np.matmul(gz[rows], w_hh, out=product[:n])
+        state += products.matmul(gz[rows], w_hh, out=product[:n])
     both = gz[:, : 2 * size]
     g_x = g_w = g_b = g_bh = None
     if needs[0]:
-        g_x = np.matmul(both, w_ih[: 2 * size])
-        g_x += np.matmul(g_candidate, w_ih[2 * size :])
+        g_x = products.matmul(both, w_ih[: 2 * size])
+        g_x += products.matmul(g_candidate, w_ih[2 * size :])
         g_x = g_x.reshape(x.shape)
     if needs[2]:
         g_w = np.empty((3 * size, x_rows.shape[1]), x.dtype)
-        np.matmul(both.T, x_rows, out=g_w[: 2 * size])
-        np.matmul(g_candidate.T, x_rows, out=g_w[2 * size :])
+        products.matmul(both.T, x_rows, out=g_w[: 2 * size])
+        products.matmul(g_candidate.T, x_rows, out=g_w[2 * size :])
     if needs[4] or needs[5]:
         g_bh = gz.sum(0)
         g_b = np.concatenate([g_bh[: 2 * size], g_candidate.sum(0)])

@@ -44,6 +44,32 @@ def jit_exact(function: F) -> F:
     return _compiled(function, set())
 
 
+def jit_strided(read: tuple[int, ...], written: int) -> Callable[[F], F]:
+    """As `jit`, for functions of arrays of these ranks that are read and one that is written, with any strides: one
+    code for all arrays of a dtype, which `prepare` makes before the first call."""
+
+    def decorate(function: F) -> F:
+        made: Any = _compiled(function, {"contract"})
+        _strided.append((function.__module__, made, read, written))
+        return cast(F, made)
+
+    return decorate
+
+
+_strided: list[tuple[str, Any, tuple[int, ...], int]] = []
+
+
+def prepare(module: str, dtype: Any) -> None:
+    """Make (or read from disk) the code of a module's `jit_strided` functions for arrays of a dtype."""
+    scalar = numba.from_dtype(dtype)
+    for name, made, read, written in _strided:
+        if name == module:
+            arrays = [numba.types.Array(scalar, rank, "A", readonly=True, aligned=False) for rank in read]
+            made._can_compile = True
+            made.compile(numba.void(*arrays, numba.types.Array(scalar, written, "A")))
+            made.disable_compile()
+
+
 def _compiled(function: F, freedoms: set[str]) -> F:
     made: Any = numba.njit(nogil=True, error_model="numpy", fastmath=freedoms)(function)
     try:
