@@ -12,6 +12,8 @@ from microtorch._overriding import (
     local as _local,
 )
 from microtorch._tensor import Tensor as TensorBase
+from microtorch.autograd import engine as _engine
+from microtorch.kernels.batched import running as _running
 from microtorch.overrides import (
     has_torch_function as _has_torch_function,
     has_torch_function_unary as _has_torch_function_unary,
@@ -37,6 +39,24 @@ def _is_torch_function_enabled() -> bool:
 def _is_torch_function_mode_enabled() -> bool:
     """True inside of a TorchFunctionMode."""
     return bool(_local.modes)
+
+
+def _are_functorch_transforms_active() -> bool:
+    """True inside of a transform of torch.func: vmap, grad, jvp."""
+    return bool(_running.levels or _engine.transforms.stack)
+
+
+def _get_tracing_state() -> None:
+    """None: nothing is traced here."""
+
+
+def _is_tracing() -> bool:
+    """False."""
+    return False
+
+
+def _log_api_usage_once(name: str, /) -> None:
+    """Nothing is logged here."""
 
 
 def __getattr__(name: str) -> Any:

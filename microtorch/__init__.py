@@ -672,7 +672,26 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         version as version,
         xpu as xpu,
     )
+    from microtorch._checks import (
+        _assert as _assert,
+        _assert_async as _assert_async,
+        _check as _check,
+        _check_index as _check_index,
+        _check_is_size as _check_is_size,
+        _check_not_implemented as _check_not_implemented,
+        _check_tensor_all as _check_tensor_all,
+        _check_type as _check_type,
+        _check_value as _check_value,
+        _check_with as _check_with,
+    )
     from microtorch._names import (
+        SymBool as SymBool,
+        SymFloat as SymFloat,
+        SymInt as SymInt,
+        _cast_Float as _cast_Float,
+        _cast_Long as _cast_Long,
+        _reshape_from_tensor as _reshape_from_tensor,
+        _shape_as_tensor as _shape_as_tensor,
         compiled_with_cxx11_abi as compiled_with_cxx11_abi,
         cond as cond,
         get_device as get_device,
@@ -732,6 +751,9 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
     )
     from microtorch.func import (
         vmap as vmap,
+    )
+    from microtorch.futures import (
+        Future as Future,
     )
     from microtorch.nn.functional import (
         adaptive_avg_pool1d as adaptive_avg_pool1d,

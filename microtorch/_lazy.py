@@ -11,7 +11,7 @@ import importlib
 from microtorch._missing import missing_name
 
 MODULES = frozenset(
-    """_C __config__ _dynamo accelerator amp ao backends compiler cpu cuda distributed distributions export fft
+    """_C __config__ __future__ _dynamo accelerator amp ao backends compiler cpu cuda distributed distributions export fft
     func functional futures fx hub jit library linalg mps mtia multiprocessing nested nn onnx optim overrides
     profiler quantization return_types serialization signal sparse special testing torch_version types utils version
     xpu""".split()
@@ -19,7 +19,10 @@ MODULES = frozenset(
 """Modules that are attributes of `torch` under their own names."""
 
 _FROM = {
-    "microtorch._names": """compiled_with_cxx11_abi cond get_device get_device_module is_distributed is_inference
+    "microtorch._checks": """_assert _assert_async _check _check_index _check_is_size _check_not_implemented
+        _check_tensor_all _check_type _check_value _check_with""",
+    "microtorch._names": """SymBool SymFloat SymInt _cast_Float _cast_Long _reshape_from_tensor
+        _shape_as_tensor compiled_with_cxx11_abi cond get_device get_device_module is_distributed is_inference
         is_vulkan_available sym_float sym_int sym_ite sym_max sym_min sym_not sym_sum typename""",
     "microtorch._removed": "eig lstsq matrix_rank solve symeig",
     "microtorch._settings": """are_deterministic_algorithms_enabled get_deterministic_debug_mode
@@ -35,6 +38,7 @@ _FROM = {
     "microtorch.compiler": "compile",
     "microtorch.autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled",
     "microtorch.func": "vmap",
+    "microtorch.futures": "Future",
     "microtorch.model_summary": "summary",
     "microtorch.nn.functional": """adaptive_avg_pool1d avg_pool1d bilinear celu celu_ channel_shuffle conv1d conv2d
         conv3d conv_tbc conv_transpose1d conv_transpose2d conv_transpose3d cosine_similarity hardshrink
@@ -69,4 +73,8 @@ def find(name: str) -> object:
         return importlib.import_module(f"microtorch.{name}")
     if name in HOMES:
         return getattr(importlib.import_module(HOMES[name]), name)
+    if name == "torch":  # torch.torch is torch
+        return importlib.import_module("microtorch")
+    if name.startswith("_foreach_"):  # a hundred names made from thirty
+        return getattr(importlib.import_module("microtorch._foreach"), name)
     raise missing_name("microtorch", name)

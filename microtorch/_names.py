@@ -7,6 +7,8 @@ from typing import Any
 
 from microtorch._missing import torch_name
 from microtorch.autograd.state import TensorBase
+from microtorch.dtypes import int64
+from microtorch.functions.creation import tensor
 from microtorch.size import device as Device
 
 _PLAIN = ("builtins", "__builtins__", "")
@@ -65,7 +67,39 @@ def get_device_module(device: Any = None) -> Any:
     return importlib.import_module(f"microtorch.{kind}")
 
 
+def _shape_as_tensor(self: Any) -> Any:
+    """The shape of a tensor as a tensor of int64."""
+    return tensor(list(self.shape), dtype=int64)
+
+
+def _cast_Long(input: Any, non_blocking: bool = False) -> Any:
+    """`input.long()`; an old name that libraries still call."""
+    return input.long()
+
+
+def _cast_Float(input: Any, non_blocking: bool = False) -> Any:
+    """`input.float()`."""
+    return input.float()
+
+
+def _reshape_from_tensor(self: Any, shape: Any) -> Any:
+    """`self.reshape(shape)` with the shape in a tensor."""
+    return self.reshape(shape.tolist())
+
+
 # numbers that PyTorch's compiler may not know yet: here they are always known ----------------------------------------
+
+
+class SymInt:
+    """An int that PyTorch's compiler does not know yet; nothing is one here."""
+
+
+class SymFloat:
+    """A float that PyTorch's compiler does not know yet; nothing is one here."""
+
+
+class SymBool:
+    """A bool that PyTorch's compiler does not know yet; nothing is one here."""
 
 
 def sym_int(a: Any) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from threading import Event
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from microtorch._missing import missing_name as _missing_name
 
+T = TypeVar("T")
 
-class Future:
+
+class Future(Generic[T]):
     """Something that will have a result, or an error.
 
     >>> future = Future()
@@ -23,7 +25,7 @@ class Future:
         self._come = Event()
         self._value: Any = None
         self._error: BaseException | None = None
-        self._callbacks: list[Callable[[Future], Any]] = []
+        self._callbacks: list[Callable[[Future[T]], Any]] = []
 
     def done(self) -> bool:
         """Whether the result is there."""
@@ -42,11 +44,11 @@ class Future:
             raise self._error
         return self._value
 
-    def then(self, callback: Callable[[Future], Any]) -> Future:
+    def then(self, callback: Callable[[Future[T]], Any]) -> Future[Any]:
         """A Future of what callback(this one) gives, called once this one is done."""
-        follower = Future()
+        follower: Future[Any] = Future()
 
-        def run(done: Future) -> None:
+        def run(done: Future[T]) -> None:
             try:
                 follower.set_result(callback(done))
             except Exception as error:  # it belongs to who waits for the follower
@@ -55,7 +57,7 @@ class Future:
         self.add_done_callback(run)
         return follower
 
-    def add_done_callback(self, callback: Callable[[Future], Any]) -> None:
+    def add_done_callback(self, callback: Callable[[Future[T]], Any]) -> None:
         """Call callback(this one) once it is done."""
         if self.done():
             callback(self)
@@ -81,13 +83,13 @@ class Future:
             callback(self)
 
 
-def collect_all(futures: list[Future]) -> Future:
+def collect_all(futures: list[Future[Any]]) -> Future[Any]:
     """A Future of the list of all the futures, done when they are."""
-    every = Future()
+    every: Future[Any] = Future()
     waiting = [f for f in futures if not f.done()]
     left = len(waiting)
 
-    def one_more(_: Future) -> None:
+    def one_more(_: Future[Any]) -> None:
         nonlocal left
         left -= 1
         if not left:
@@ -100,7 +102,7 @@ def collect_all(futures: list[Future]) -> Future:
     return every
 
 
-def wait_all(futures: list[Future]) -> list[Any]:
+def wait_all(futures: list[Future[Any]]) -> list[Any]:
     """The results of all; raises the first error."""
     return [f.wait() for f in collect_all(futures).wait()]
 

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any, NoReturn
+from urllib.parse import urlparse as urlparse
 
 from microtorch._missing import missing_name as _missing_name
 from microtorch.unsupported import not_supported as _not_supported
 
 _WHY = "it does not fetch programs or weights over the network; download the file yourself and use torch.load"
 _folder: str | None = None
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
+"""The start of a file's hash in its name: resnet18-bfd8deac.pth."""
+
+
+def _get_torch_home() -> str:
+    """$TORCH_HOME, or ~/.cache/torch."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
 
 
 def get_dir() -> str:
     """Where PyTorch keeps what it has fetched: $TORCH_HOME/hub, or ~/.cache/torch/hub."""
     if _folder is not None:
         return _folder
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
-    return os.path.join(home, "hub")
+    return os.path.join(_get_torch_home(), "hub")
 
 
 def set_dir(d: Any) -> None:

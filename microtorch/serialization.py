@@ -20,7 +20,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,7 @@ __all__ = [
 DEFAULT_PROTOCOL = 2
 
 Array = NDArray[Any]
+MAP_LOCATION: TypeAlias = Callable[[Any, str], Any] | device | str | dict[str, str] | None
 File = str | os.PathLike[str] | IO[bytes]
 
 # what the user has allowed --------------------------------------------------------------------------------------------

@@ -191,6 +191,13 @@ class Function:
             "mode AD."
         )
 
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """The tangents of the outputs, given those of the arguments: used where there is no backward."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+        )
+
     generate_vmap_rule = False
     """Whether vmap may run forward and backward on all examples at once."""
 
@@ -246,8 +253,7 @@ def _linear(cls: type[Function], ctx: FunctionNode) -> Any:
 
     The jvp is linear in the tangents, so its gradients are the backward that the Function does not have.
     """
-    rule: Any = getattr(cls, "jvp", None)
-    if rule is None or all(e is None for e in ctx.edges):
+    if cls.jvp is Function.jvp or all(e is None for e in ctx.edges):
         return None
     ctx._saved = tuple(ctx._to_save)
     tangents: list[Any] = []
@@ -258,7 +264,7 @@ def _linear(cls: type[Function], ctx: FunctionNode) -> Any:
             require_grad(t)
         tangents.append(t)
     with enable_grad():
-        outs = rule(ctx, *tangents)
+        outs = cls.jvp(ctx, *tangents)
     return [t for t in tangents if t is not None], outs if isinstance(outs, tuple) else (outs,)
 
 

@@ -28,6 +28,7 @@ from microtorch.cuda.types import (
 from microtorch.size import device as _device
 
 default_generators: tuple[Any, ...] = ()
+_initialized = False
 
 
 def _none() -> NoReturn:

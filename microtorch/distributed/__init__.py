@@ -5,6 +5,7 @@ Everything that needs a process group can be imported, and says so when it is us
 
 from __future__ import annotations
 
+from enum import Enum, IntEnum
 from typing import Any, NoReturn
 
 from microtorch._missing import missing_name as _missing_name
@@ -86,11 +87,32 @@ broadcast = broadcast_object_list = gather = gather_object = reduce = reduce_sca
 reduce_scatter_tensor = scatter_object_list = send = recv = isend = irecv = batch_isend_irecv = new_group = _no_group
 send_object_list = recv_object_list = get_process_group_ranks = new_subgroups = split_group = _no_group
 
-(Backend, DeviceMesh, FileStore, HashStore, P2POp, PrefixStore, ProcessGroup, ReduceOp, Store, TCPStore, Work, group,
+
+class RedOpType(IntEnum):
+    """How values of several processes are made one; a name here, since there is one process."""
+
+    SUM, AVG, PRODUCT, MIN, MAX, BAND, BOR, BXOR, PREMUL_SUM = range(9)
+    __str__ = Enum.__str__
+
+
+class ReduceOp:
+    """The kinds of reductions under the name that programs use: ReduceOp.SUM."""
+
+    RedOpType = RedOpType
+    SUM, AVG, PRODUCT, MIN, MAX, BAND, BOR, BXOR, PREMUL_SUM = RedOpType
+
+
+class group:
+    """The group of all processes: None before `init_process_group`."""
+
+    WORLD: None = None
+
+
+(Backend, DeviceMesh, FileStore, HashStore, P2POp, PrefixStore, ProcessGroup, Store, TCPStore, Work,
  init_device_mesh, GradBucket, Reducer) = (
     _absent(__name__, name, _WHY)
-    for name in ("Backend", "DeviceMesh", "FileStore", "HashStore", "P2POp", "PrefixStore", "ProcessGroup", "ReduceOp",
-                 "Store", "TCPStore", "Work", "group", "init_device_mesh", "GradBucket", "Reducer")
+    for name in ("Backend", "DeviceMesh", "FileStore", "HashStore", "P2POp", "PrefixStore", "ProcessGroup",
+                 "Store", "TCPStore", "Work", "init_device_mesh", "GradBucket", "Reducer")
 )  # fmt: skip
 
 _FSDP = """BackwardPrefetch CPUOffload CPUOffloadPolicy FSDPModule FullOptimStateDictConfig FullStateDictConfig
@@ -135,7 +157,7 @@ _MODULES = {
     "fsdp.wrap": """ModuleWrapPolicy always_wrap_policy enable_wrap lambda_auto_wrap_policy size_based_auto_wrap_policy
         transformer_auto_wrap_policy wrap""",
     "launch": "",
-    "nn": "RemoteModule",
+    "nn": "RemoteModule all_gather all_reduce broadcast gather reduce",
     "nn.functional": "all_gather all_reduce broadcast gather reduce",
     "optim": "DistributedOptimizer PostLocalSGDOptimizer ZeroRedundancyOptimizer",
     "pipelining": "PipelineStage Schedule1F1B ScheduleGPipe SplitPoint pipe_split pipeline",

@@ -26,6 +26,29 @@ from microtorch.nn.functional import pad, softplus
 from microtorch.ops.pointwise import sigmoid
 from microtorch.size import Size
 
+__all__ = [  # in the order of PyTorch's
+    "AbsTransform",
+    "AffineTransform",
+    "CatTransform",
+    "ComposeTransform",
+    "CorrCholeskyTransform",
+    "CumulativeDistributionTransform",
+    "ExpTransform",
+    "IndependentTransform",
+    "LowerCholeskyTransform",
+    "PositiveDefiniteTransform",
+    "PowerTransform",
+    "ReshapeTransform",
+    "SigmoidTransform",
+    "SoftplusTransform",
+    "TanhTransform",
+    "SoftmaxTransform",
+    "StackTransform",
+    "StickBreakingTransform",
+    "Transform",
+    "identity_transform",
+]
+
 
 class Transform:
     """y = f(x), from `domain` to `codomain`; `inv` is its inverse.

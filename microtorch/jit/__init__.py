@@ -69,6 +69,21 @@ def unused(fn: T) -> T:
     return fn
 
 
+def _script_if_tracing(fn: T) -> T:
+    """Decorator: the function itself."""
+    return fn
+
+
+def _overload(func: T) -> T:
+    """Decorator of a function's signatures for the compiler: the function itself."""
+    return func
+
+
+def _overload_method(func: T) -> T:
+    """Decorator of a method's signatures for the compiler: the method itself."""
+    return func
+
+
 def script_method(fn: T, _rcb: Any = None) -> T:
     """Decorator: the method itself."""
     return fn
@@ -99,9 +114,9 @@ def is_tracing() -> bool:
     return False
 
 
-def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future:
+def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
     """Call the function now; the result waits in a Future."""
-    future = Future()
+    future: Future[Any] = Future()
     future.set_result(func(*args, **kwargs))
     return future
 

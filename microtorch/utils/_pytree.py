@@ -19,8 +19,12 @@ class _Kind(NamedTuple):
     unflatten: Callable[[list[Any], Any], Any]
 
 
-def _named(children: list[Any], kind: Any) -> Any:
-    return kind(*children)
+def _namedtuple_flatten(d: Any) -> tuple[list[Any], Context]:
+    return list(d), type(d)
+
+
+def _namedtuple_unflatten(values: Iterable[Any], context: Context) -> Any:
+    return context(*values)
 
 
 SUPPORTED_NODES: dict[type[Any], _Kind] = {
@@ -34,7 +38,7 @@ SUPPORTED_NODES: dict[type[Any], _Kind] = {
     ),
     deque: _Kind(lambda x: (list(x), x.maxlen), lambda children, length: deque(children, length)),
 }
-_NAMED_TUPLE = _Kind(lambda x: (list(x), type(x)), _named)
+_NAMED_TUPLE = _Kind(_namedtuple_flatten, _namedtuple_unflatten)
 
 
 def register_pytree_node(cls: type[Any], flatten_fn: Any, unflatten_fn: Any, **options: Any) -> None:

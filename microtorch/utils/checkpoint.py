@@ -27,9 +27,11 @@ __all__ = [
     "CheckpointFunction",
     "checkpoint",
     "checkpoint_sequential",
+    "get_device_states",
     "noop_context_fn",
     "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
+    "set_device_states",
 ]
 
 _ADVICE = (
@@ -84,6 +86,15 @@ def _random_state(state: Any) -> Iterator[None]:
         yield
     finally:
         generator._set_state_array(before)
+
+
+def get_device_states(*args: Any) -> tuple[list[Any], list[Any]]:
+    """The accelerators that some tensors are on, and the states of their generators: none."""
+    return [], []
+
+
+def set_device_states(devices: Any, states: Any, *, device_type: str | None = None) -> None:
+    """Set what `get_device_states` gave: nothing."""
 
 
 def _metadata(t: Any) -> dict[str, Any]:

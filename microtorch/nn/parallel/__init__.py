@@ -46,6 +46,7 @@ def data_parallel(
 
 
 _AbsentModule(f"{__name__}.distributed", ("DistributedDataParallel",), _WHY)
+_AbsentModule(f"{__name__}.scatter_gather", ("gather", "scatter", "scatter_kwargs"), _NO_DEVICES)
 
 
 def __getattr__(name: str) -> object:
