@@ -14,7 +14,7 @@ from microtorch.kernels import products, threads, twins
 
 torch.set_num_threads(1)
 
-EDGES = [(1, 1, 1), (3, 1, 6), (4, 5, 15), (5, 16, 16), (8, 17, 17), (9, 33, 47), (12, 3, 48), (13, 400, 49), (16, 15, 64),
+EDGES = [(1, 1, 1), (7, 0, 9), (3, 1, 6), (4, 5, 15), (5, 16, 16), (8, 17, 17), (9, 33, 47), (12, 3, 48), (13, 400, 49), (16, 15, 64),
          (17, 7, 65), (23, 385, 96), (24, 64, 113), (1030, 9, 20)]  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def test_bias(twin: str, dtype: Any) -> None:
         x, y, bias = made(rng, (m, k), "rows", dtype), made(rng, (k, n), "columns", dtype), rng.standard_normal(n)
         bias = bias.astype(dtype)
         result = products.affine(x, y, bias)
-        if twin == "numba" and m > 2 and n > 5:
+        if twin == "numba" and m > 2 and n > 5 and k:
             assert result is not None
         if result is not None:
             check(x, y, result, bias.astype(np.float64))

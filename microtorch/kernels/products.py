@@ -80,7 +80,7 @@ def _fast(work: int, dtype: Any) -> Any:
 
     The import of the compiler and of its code takes a few hundred milliseconds: it has to be worth that.
     """
-    if work < 2 * twins.least:
+    if work <= 2 * twins.least:  # nothing to multiply is not for them either
         return None
     try:
         return _ready[dtype]

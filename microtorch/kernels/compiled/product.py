@@ -59,8 +59,8 @@ def _tile(
     typing: Any, rows: Any, wide: Any, like: Any, a: Any, a_row: Any, a_column: Any, packed: Any, count: Any,
     start: Any, start_row: Any, out: Any, out_row: Any, height: Any, left: Any,
 ) -> tuple[Any, Callable[..., Any]]:  # fmt: skip
-    """out[i, x] = start[i, x] + sum over t < count (>= 1) of a[i, t] packed[t, x] for i < height (<= rows) and
-    for x in `wide` vectors, of which the last has `left` elements. start: address 0 for zeros.
+    """out[i, x] = start[i, x] + sum over t < count (>= 1) of a[i, t] packed[t, x]; i < height (<= rows), x in `wide`
+    vectors, of which the last has `left` elements. start: address 0 for zeros.
     """
     index = types.intp
     signature = types.void(rows, wide, like, *[index] * 11)
