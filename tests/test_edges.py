@@ -311,6 +311,7 @@ prod(m, 1, out=f(2).double()) | cumsum(m, 1, out=f(2, 3).double()) | cumprod(m, 
 searchsorted(x, x, out=f(6).long()) | searchsorted(x, x, out_int32=True, out=f(6).int()) | clamp(x, 0, 1, out=f(6).double()) | clamp(x, 0, 1, out=f(6)) | div(i, 2, out=f(6)) | div(i, 2, out=f(6).long()) | div(i, 2, rounding_mode='floor', out=f(6).long()) | pow(i, 2, out=f(6))
 pow(x, 2, out=f(6).long()) | float_power(x, 2, out=f(6)) | float_power(x, 2, out=f(6).double()) | exp(x, out=[1]) | exp(x, out=f(6).numpy()) | exp(g, out=f(6)) | exp(x, out=f(6).requires_grad_()) | abs(c, out=f(1)) | exp(c, out=f(1)) | where(x > 1, x, -x, out=f(6)) | lerp(x, -x, 0.5, out=f(6))
 lerp(x, -x, 0.5, out=f(6).double()) | addcmul(x, x, x, out=f(6).double()) | frexp(x, out=(f(6), f(6).int())) | diff(x, out=f(5)) | isin(x, x, out=f(6)) | logical_not(x, out=f(6)) | logical_and(x, x, out=f(6).long()) | bitwise_and(i, i, out=f(6)) | bitwise_not(i, out=f(6)) | atan2(x, x, out=f(6).double())
+cat((x, x), out=x) | cat((m, m), out=m[:1]) | stack((x, x), out=x) | gather(i.clone(), 0, i[1:], out=i[:1]) | take(i.clone(), i[1:], out=i[:1])
 nan_to_num(x, out=f(6).double()) | round(x, out=f(6).double()) | isposinf(x, out=f(6)) | isposinf(x, out=f(6).bool()) | msort(x, out=f(6).double()) | renorm(m, 2, 0, 1.0, out=f(2, 3)) | histc(x, 3, out=f(3)) | histogram(x, 3, out=(f(3), f(4))) | complex(x, x, out=f(6)) | complex(x, x, out=f(6) + 0j)
 """
 
