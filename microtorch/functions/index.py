@@ -10,7 +10,7 @@ from microtorch import dtypes, indexing
 from microtorch.autograd.inplace import assign, check_overlap, check_writable, fill_, old_value, write
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, storage_bytes, storage_of, wrap
-from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out
+from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out, write_out
 from microtorch.functions.shape import as_strided, need_matrix
 from microtorch.kernels import index as K
 from microtorch.kernels.batched import everything
@@ -71,7 +71,7 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
         ]
         raise RuntimeError(f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead")
     _apart(out, input, index)
-    return _out(result, out=out)
+    return result if out is None else write_out(out, result, "gather", (input, index))
 
 
 _out: Any = takes_out(lambda result: result)
