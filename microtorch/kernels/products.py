@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import threads, twins
+from microtorch.kernels import blas, threads, twins
 
 __all__ = ["affine", "matmul"]
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _NOTHING = {_F32: np.empty(0, np.float32), _F64: np.empty(0, np.float64)}
 
+SMALL = 4
+"""Multiply-adds, in units of `twins.least`, up to which BLAS takes less time than the compiled twin and its choice."""
 _AT_ONCE = 32
 """Multiply-adds, in units of `twins.least`, from which one product is worth the compiler's import."""
 _WORTH = 1 << 31
@@ -44,12 +46,13 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
                     out = np.empty((m, n), dtype)
                 _product(fast, x, y, _NOTHING[dtype], out, m * k * n)
                 return out
+            if m * k * n > blas.SERIAL and rows == k and threads.count() > 1:
+                return blas.matmul(x, y, out)
             if out is None:
                 return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
         elif x.ndim > 1 < y.ndim:
             done = _stacks(x, y, out)
-            if done is not None:
-                return done
+            return blas.matmul(x, y, out) if done is None else done
     return np.matmul(x, y, order="C") if out is None else np.matmul(x, y, out=out)
 
 
@@ -63,7 +66,7 @@ def affine(x: Any, y: Any, bias: Any) -> Any:
         m < 3
         or n < 6
         or rows != k
-        or (fast := _fast(m * k * n, dtype)) is None
+        or (fast := _fast(3 * m * k * n, dtype)) is None  # BLAS's way has two calls
         or not type(x) is type(y) is type(bias) is np.ndarray
         or bias.shape != (n,)
         or not (y.dtype is bias.dtype is dtype)
@@ -80,7 +83,7 @@ def _fast(work: int, dtype: Any) -> Any:
 
     The import of the compiler and of its code takes a few hundred milliseconds: it has to be worth that.
     """
-    if work <= 2 * twins.least:  # nothing to multiply is not for them either
+    if work <= SMALL * twins.least:  # nothing to multiply is not for them either
         return None
     try:
         return _ready[dtype]
@@ -126,7 +129,7 @@ def _stacks(x: Any, y: Any, out: Any) -> Any:
         return None
     m, k = x.shape[-2:]
     n, dtype = y.shape[-1], x.dtype
-    if m < 3 or n < 6 or y.shape[-2] != k or m * k * n < 2 * twins.least:
+    if m < 3 or n < 6 or y.shape[-2] != k:
         return None
     a = x if x.ndim == 4 else x[None] if x.ndim == 3 else x[None, None]
     b = y if y.ndim == 4 else y[None] if y.ndim == 3 else y[None, None]
@@ -135,7 +138,7 @@ def _stacks(x: Any, y: Any, out: Any) -> Any:
         return None
     shape = (max(i, u) if i and u else 0, max(j, v) if j and v else 0, m, n)
     work = shape[0] * shape[1] * m * k * n
-    if not work or (fast := _fast(work, dtype)) is None:
+    if work <= 4 * SMALL * twins.least or (fast := _fast(work, dtype)) is None:
         return None
     ndim = max(x.ndim, y.ndim)
     if out is None:
