@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -431,6 +432,55 @@ def test_state_goes_both_ways() -> None:
                 assert same_bits(ours, two)
 
 
+def test_many_small_draws() -> None:
+    """Draws of all kinds in turn, so that words made ahead and normals made ahead are met at every place."""
+    rng = np.random.default_rng(0)
+    s = seeded(5)
+    sizes = (1, 3, 16, 17, 30, 48, 64, 64, 64, 100, 624, 640, 1024, 1040, 2500)
+    for _ in range(400):
+        n = int(rng.choice(sizes))
+        match int(rng.integers(12)):
+            case 0:
+                got, expected = s.uniform(n), torch.rand(n)
+            case 1:
+                got, expected = s.uniform(n, -2, 2, F64), torch.empty(n, dtype=torch.float64).uniform_(-2, 2)
+            case 2:
+                p = float(rng.choice([0.0, 0.3, 0.5, 1.0]))
+                got, expected = s.bernoulli(n, p), torch.empty(n).bernoulli_(p)
+            case 3:
+                got, expected = s.randint(n, -3, 9), torch.randint(-3, 9, (n,))
+            case 4:
+                got, expected = s.randint(n, 0, 1 << 40), torch.randint(0, 1 << 40, (n,))
+            case 5:
+                got, expected = s.normal(n, 1.0, 0.02), torch.empty(n).normal_(1.0, 0.02)
+            case 6:
+                got, expected = s.normal(n, 0.0, 0.02, np.float16), torch.empty(n, dtype=torch.float16).normal_(0, 0.02)
+            case 7:
+                got, expected = s.poisson(np.full(n, 2.0)), torch.poisson(torch.full((n,), 2.0, dtype=torch.float64))
+            case _:
+                got, expected = s.normal(n), torch.randn(n)
+        assert same_bits(got, expected)
+        if not rng.integers(8):
+            assert same_state(s)
+    assert same_state(s)
+
+
+def test_threads_draw_from_one_generator_without_harm() -> None:
+    """No word is given twice, and none is left out."""
+    s, drawn = Stream(3), []
+
+    def draw() -> None:
+        drawn.extend([s.words32(n % 50 + 1).tolist() for n in range(400)])
+
+    workers = [threading.Thread(target=draw) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    words = [word for draw in drawn for word in draw]
+    assert sorted(words) == sorted(Stream(3).words32(len(words)).tolist())
+
+
 def test_seeds() -> None:
     for seed in MORE_SEEDS:
         torch.manual_seed(seed)
@@ -700,9 +750,7 @@ def _all_pairs(first: Any, second: Any) -> Iterator[tuple[Any, Any]]:
         pairs[:, 0] = np.resize(first[chunk], 304).reshape(38, 8)
         pairs[:, 1] = np.resize(second[chunk], 304).reshape(38, 8)
         torch.set_rng_state(torch.from_numpy(_state_with_words(words)))
-        ours = np.empty((38, 16), F32)
-        box_muller32(words[:608].view(np.int32).reshape(38, 16), 0.0, 1.0, ours)
-        yield torch.randn(608).numpy(), ours.reshape(-1)
+        yield torch.randn(608).numpy(), box_muller32(words[:608].view(np.int32))
 
 
 def _check_pairs(first: Any, second: Any) -> None:
@@ -715,8 +763,7 @@ def _unit_radius() -> int:
     near = np.arange(6600000, 6602624, dtype=np.int32)
     bits = np.zeros((near.size // 8, 16), np.int32)
     bits[:, :8] = near.reshape(-1, 8)
-    out = np.empty(bits.shape, F32)
-    box_muller32(bits, 0.0, 1.0, out)
+    out = box_muller32(bits.reshape(-1)).reshape(bits.shape)
     return int(near[np.flatnonzero(out[:, :8].reshape(-1) == 1)[0]])
 
 

@@ -402,10 +402,11 @@ def filled_later(name: str, given: tuple[Any, ...], dtype: Any, layout: Any, dev
     """A tensor to be filled by the caller: `out`, resized, or a new one."""
     shape = size_of(given, name)
     check_sizes(shape)
-    require_strided(layout)
+    if layout is not None:
+        require_strided(layout)
     if device is not None:
         require_cpu(device)
-    want = dtype_argument(name, dtype)
+    want = None if dtype is None else dtype_argument(name, dtype)
     if out is None:
         return wrap(B.empty(shape, want or dtypes.default.float))
     check_out(name, out, want)

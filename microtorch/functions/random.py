@@ -69,9 +69,11 @@ def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, 
     tensor([0.4963, 0.7682, 0.0885])
     """
     stream = stream_of(generator, "rand")
-    t = filled_later("rand", _sized("rand", size, named), dtype, layout, device, out)
+    if named or not size:
+        size = _sized("rand", size, named)
+    t = filled_later("rand", size, dtype, layout, device, out)
     stream.fill(t._data, "uniform")
-    return finish(t, requires_grad)
+    return finish(t, requires_grad) if requires_grad else t
 
 
 def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -85,9 +87,11 @@ def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None,
             [-2.1788,  0.5684]])
     """
     stream = stream_of(generator, "randn")
-    t = filled_later("randn", _sized("randn", size, named), dtype, layout, device, out)
+    if named or not size:
+        size = _sized("randn", size, named)
+    t = filled_later("randn", size, dtype, layout, device, out)
     stream.fill(t._data, "normal")
-    return finish(t, requires_grad)
+    return finish(t, requires_grad) if requires_grad else t
 
 
 def randint(
@@ -154,6 +158,8 @@ def randperm(
     stream = stream_of(generator, "randperm")
     kind = numpy_dtype(dtype) if dtype is not None or out is None else out._data.dtype
     order = stream.randperm(n, np.dtype(np.int64) if kind is None else kind)
+    if out is None and layout is None and device is None:
+        return finish(order, requires_grad)
     t = filled_later("randperm", ((n,),), dtypes.of[order.dtype], layout, device, out)
     t._data[...] = order
     return finish(t, requires_grad)
@@ -419,6 +425,8 @@ def _two(
     name: str, names: tuple[str, str], values: tuple[float, float], args: tuple[Any, ...], named: dict[str, Any]
 ) -> list[float]:
     """Two float arguments by position or name (`from` is a keyword of Python: it comes only through **named)."""
+    if not named and not args:
+        return list(values)
     if len(args) > 2:
         raise TypeError(f"{name}() takes from 0 to 2 positional arguments but {len(args)} were given")
     for k in named:

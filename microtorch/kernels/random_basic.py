@@ -13,9 +13,10 @@ from numpy.typing import DTypeLike, NDArray
 
 from microtorch.kernels import random_checks as checks, twins
 from microtorch.kernels.bfloat16 import empty
+from microtorch.kernels.quiet import silence
 from microtorch.kernels.random_boxmuller import box_muller32, box_muller64
-from microtorch.kernels.random_engine import BLOCK, F32, F64, Engine
-from microtorch.kernels.random_libm import fma64, fma64_as_float32, libm
+from microtorch.kernels.random_engine import BLOCK, F32, F64, LOW24, NO_WORDS, SMALL, Engine
+from microtorch.kernels.random_libm import fma64, fma64_as_float32
 from microtorch.kernels.random_permutation import shuffled, shuffled_inside_out
 
 Array = NDArray[Any]
@@ -26,14 +27,20 @@ _LARGEST_32_BIT_SHUFFLE = 0xFFFF_FFFF // 20
 # A range below this could underflow where exact products are counted on.
 _TINY = 2.0**-60
 
-# u = k / 2**bits; 2u - 1 = (k - 2**(bits-1)) / 2**(bits-1)
-_HALF24, _HALF53 = np.array(1 << 23, np.int32), np.array(1 << 52, np.int64)
+# u = k / 2**53; 2u - 1 = (k - 2**52) / 2**52
+_HALF, _HALF53 = np.array(0.5, np.float32), np.array(1 << 52, np.int64)
 
 
 class BasicStream(Engine):
     """What most programs draw: `rand`, `randn`, `randint`, `randperm`, `bernoulli` and dropout's masks."""
 
-    __slots__ = ()
+    __slots__ = ("_normals", "_phase")
+
+    def _begin(self, ahead: NDArray[np.uint32] = NO_WORDS, place: int = 0) -> None:
+        super()._begin(ahead, place)
+        if not ahead.size:
+            self._phase = -1  # where in a block of 16 words the last normals began
+        self._normals: tuple[Any, int, Array] | None = None  # words, a place in them, standard normals from there on
 
     # ---- uniform and normal ----
 
@@ -60,37 +67,41 @@ class BasicStream(Engine):
         return out
 
     def _uniform(self, out: Array, low: float = 0.0, high: float = 1.0) -> None:
-        if out.dtype.kind == "c":
+        dtype = out.dtype
+        if dtype.kind == "c":
             out = parts(out)
+            dtype = out.dtype
         if low != 0.0 or high != 1.0:
-            checks.check_uniform(low, high, out.dtype)
-        if out.dtype == F32:
+            checks.check_uniform(low, high, dtype)
+        if dtype == F32:
             self._uniform32(out, low, high)
-        elif out.dtype == F64:
+        elif dtype == F64:
             self._uniform64(out, low, high)
         else:
-            checks.require_floating("check_uniform_bounds", out.dtype)
+            checks.require_floating("check_uniform_bounds", dtype)
             wide = np.empty(out.size, np.float32)
             self._uniform32(wide, low, high)
             out[...] = wide
-            replace(out, out.dtype.type(high), out.dtype.type(low))
+            replace(out, dtype.type(high), dtype.type(low))
 
     def _uniform32(self, out: Array, low: float, high: float) -> None:
         """fused(u * (high - low) + low) in float32, u a multiple of 2**-24."""
         first, past = np.float32(low), np.float32(high)
         width = past - first
         for start in range(0, out.size, BLOCK):
-            part = out[start : start + BLOCK]
-            bits = self.bits24(part.size)
+            part = out[start : start + BLOCK] if out.size > BLOCK else out
             if low == 0.0 and width > _TINY:
-                part[...] = bits
-                part *= np.array(width * np.float32(2.0**-24))
+                self.uniform24(part)
+                if high != 1.0:
+                    part *= np.array(width)
             elif low == -high and width > _TINY:
-                bits -= _HALF24  # the sum is (2u - 1) * high, whose factors are exact: one rounding, without float64
-                part[...] = bits
-                part *= np.array(past * np.float32(2.0**-23))
+                self.uniform24(part)
+                part -= _HALF  # the sum is (u - 1/2) * width, whose factors are exact: one rounding, without float64
+                part *= np.array(width)
             else:
-                exact = bits.astype(np.float64)  # the product of two float32 is exact here, the sum rounds
+                exact = self.bits24(part.size).astype(
+                    np.float64
+                )  # the product of two float32 is exact here, the sum rounds
                 exact *= np.float64(width) * 2.0**-24
                 exact += np.float64(first)
                 part[...] = exact
@@ -123,7 +134,7 @@ class BasicStream(Engine):
         if out.dtype.kind == "c":
             out, std = parts(out), std / math.sqrt(2.0)
         checks.require_floating("normal_kernel_cpu", out.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
+        with silence():
             if out.size < 16 or not contiguous:
                 self._normal_by_pairs(out, mean, std)
             elif out.dtype == F64:
@@ -134,24 +145,35 @@ class BasicStream(Engine):
     def _normal32(self, out: Array, mean: float, std: float) -> None:
         """By blocks of 16, of which the last overlaps the one before if it must. 16-bit floats are made in float32."""
         whole = out.size & -16
-        # PyTorch has drawn for the float32 numbers that fill no block as well, before it draws for the last 16
-        unused = (out.size - whole) * (out.dtype == F32)
-        start = 0
-        while whole - start > BLOCK or whole == out.size > start:
+        for start in range(0, whole, BLOCK):
             part = out[start : min(start + BLOCK, whole)]
-            normals = part if out.dtype == F32 else np.empty(part.size, np.float32)
-            box_muller32(self.bits24(part.size).reshape(-1, 16), mean, std, normals.reshape(-1, 16))
-            if normals is not part:
-                part[...] = normals
-            start += part.size
+            scaled(self._standard_blocks(part.size), mean, std, part)
         if whole < out.size:
-            bits = self.bits24(whole - start + unused + 16)
-            bits[whole - start : whole - start + 16] = bits[-16:]
-            bits = bits[: whole - start + 16]
-            normals = np.empty(bits.size, np.float32)
-            box_muller32(bits.reshape(-1, 16), mean, std, normals.reshape(-1, 16))
-            out[start:whole] = normals[:-16]
-            out[-16:] = normals[-16:]
+            # PyTorch has drawn for the float32 numbers that fill no block as well, before it draws for the last 16
+            if out.dtype == F32:
+                self.words32(out.size - whole)
+            scaled(self._standard_blocks(16), mean, std, out[-16:])
+
+    def _standard_blocks(self, n: int) -> NDArray[np.float32]:
+        """n standard normals, a multiple of 16, not to be written.
+
+        Where small draws follow each other, all are made that the words ahead give: most of the time of a small draw
+        is that of NumPy's calls, of which Box and Muller's transform takes seventy.
+        """
+        while n <= SMALL:
+            with self._lock:
+                ahead, place, made = self._ahead, self._place, self._normals
+                if made is not None and made[0] is ahead and place >= made[1] and not (place - made[1]) & 15:
+                    first = place - made[1]
+                    if first + n <= made[2].size:
+                        self._place = place + n
+                        return made[2][first : first + n]
+                usual, self._phase = self._phase == place & 15, place & 15
+            blocks = (ahead.size - place) & -16
+            if not usual or blocks < n:
+                break
+            self._normals = ahead, place, box_muller32((ahead[place : place + blocks] & LOW24).view(np.int32))
+        return box_muller32(self.bits24(n))
 
     def _normal64(self, out: Array, mean: float, std: float) -> None:
         out[...] = self.uniform64(out.size)
@@ -172,19 +194,17 @@ class BasicStream(Engine):
 
     def _standard_normals(self, n: int) -> NDArray[np.float64]:
         """n float64 normals by pairs (Box and Muller, 1958), beginning with the one that waits, if one does."""
-        waiting = [] if self._cached_normal is None or n == 0 else [self._cached_normal]
-        missing = n - len(waiting)
+        values = [] if self._cached_normal is None or n == 0 else [self._cached_normal]
+        missing = n - len(values)
         pairs = (missing + 1) // 2
-        uniforms = self.uniform64(2 * pairs).reshape(pairs, 2)
-        radius = np.sqrt(-2.0 * libm("log1p", -uniforms[:, 1]))
-        angle = 2.0 * math.pi * uniforms[:, 0]
-        values = np.empty(len(waiting) + 2 * pairs)
-        values[: len(waiting)] = waiting
-        values[len(waiting) :: 2] = radius * libm("cos", angle)
-        values[len(waiting) + 1 :: 2] = radius * libm("sin", angle)
+        uniforms = iter(self.uniform64(2 * pairs).tolist())
+        for u, v in zip(uniforms, uniforms):
+            radius, angle = math.sqrt(-2.0 * math.log1p(-v)), 2.0 * math.pi * u
+            values.append(radius * math.cos(angle))
+            values.append(radius * math.sin(angle))
         if n:
-            self._cached_normal = float(values[-1]) if missing % 2 else None
-        return values[:n]
+            self._cached_normal = values.pop() if missing % 2 else None
+        return np.array(values)
 
     def next_normal(self) -> float:
         """The next float64 standard normal, one of a pair."""
@@ -218,7 +238,8 @@ class BasicStream(Engine):
         >>> BasicStream(0).randperm(6).tolist()
         [2, 5, 3, 0, 1, 4]
         """
-        checks.check_permutation(n, np.dtype(dtype))
+        dtype = np.dtype(dtype)
+        checks.check_permutation(n, dtype)
         if n < 2:
             return np.zeros(n, dtype)
         wide = n >= _LARGEST_32_BIT_SHUFFLE
@@ -237,8 +258,7 @@ class BasicStream(Engine):
                     fast.remainders(words, np.int64(count), np.int64(first), values)
                     store(part, values)
                     continue
-                words %= np.uint32(count)
-                values = words.astype(np.int64)
+                values = (words % np.uint32(count)).astype(np.int64)
             else:
                 wide = self.words64(part.size)
                 if count < 1 << 64:
@@ -259,8 +279,7 @@ class BasicStream(Engine):
         for start in range(0, out.size, BLOCK):
             part = out[start : start + BLOCK]
             words: Array = self.words64(part.size) if dtype.itemsize == 8 else self.words32(part.size)
-            words %= words.dtype.type(count)
-            store(part, words)
+            store(part, words % words.dtype.type(count))
 
     # ---- yes or no ----
 
@@ -299,10 +318,10 @@ class BasicStream(Engine):
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
         if out.dtype.kind == "c" or (out.dtype.kind == "u" and out.dtype.itemsize > 1):
             raise checks.not_implemented("bernoulli_scalar_cpu_", out.dtype)
-        limit = np.array(math.ceil(p * 2.0**53))  # u < p exactly if the 53 bits of u are below this
+        limit = math.ceil(p * 2.0**53)  # u < p exactly if the 53 bits of u are below this
         for start in range(0, out.size, BLOCK):
             part = out[start : start + BLOCK]
-            part[...] = self.bits53(part.size) < limit
+            part[...] = self.below53(part.size, limit)
 
     def _bernoulli_array(self, out: Array, p: Array) -> None:
         if out.size == 0:
@@ -328,6 +347,24 @@ class BasicStream(Engine):
             out *= out.dtype.type(np.float32(1.0) / np.float32(1.0 - p))
 
 
+def scaled(normals: NDArray[np.float32], mean: float, std: float, out: Array) -> None:
+    """out = fused(normals * std + mean) in float32."""
+    if mean == 0.0 and (std == 0.0 or std > _TINY):  # the product does not underflow, so it rounds as the fused sum
+        if std == 1.0:
+            out[...] = normals
+        elif out.dtype == F32:
+            np.multiply(normals, np.array(std, np.float32), out)
+        else:
+            out[...] = normals * np.array(std, np.float32)
+        if std == 0.0:
+            out[...] = 0.0  # not -0
+    else:
+        wide = normals.astype(np.float64)
+        wide *= np.float64(np.float32(std))
+        wide += np.float64(np.float32(mean))
+        out[...] = wide if out.dtype == F32 else wide.astype(np.float32)
+
+
 def parts(complex_numbers: Array) -> Array:
     """Real and imaginary parts by turns, as one float array on the same memory."""
     return complex_numbers.view(np.float64 if complex_numbers.dtype.itemsize == 16 else np.float32)
@@ -341,5 +378,7 @@ def replace(values: Array, old: Any, new: Any) -> None:
 
 def store(out: Array, values: Array) -> None:
     """out = values; 16-bit floats get them by way of float32, as in PyTorch."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        out[...] = values.astype(np.float32) if out.dtype.itemsize == 2 and checks.is_floating(out.dtype) else values
+    if out.dtype.itemsize == 2 and checks.is_floating(out.dtype):
+        values = values.astype(np.float32)
+    with silence():
+        out[...] = values

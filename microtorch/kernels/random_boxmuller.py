@@ -69,9 +69,6 @@ _EIGHTH, _QUARTER_AND_EIGHTH = _i32(1 << 21), _i32((1 << 22) + (1 << 21))
 _TO_QUADRANT, _BIT_22_TO_SIGN, _BIT_23_TO_SIGN = _i32(22), _i32(9), _i32(8)
 _SIGN_BIT, _SIGN_TO_MASK = _i32(-(1 << 31)), _i32(31)
 
-# Products with a standard deviation above this do not underflow, so that std * x rounds as std * x + 0 does.
-_TINY = 2.0**-60
-
 # Eight elements as one item: half a block of 16 is moved at once.
 _EIGHT = np.dtype("V32")
 
@@ -98,26 +95,25 @@ class Scratch:
 _idle: dict[int, Scratch] = {}
 
 
-def box_muller32(bits: NDArray[np.int32], mean: float, std: float, out: NDArray[np.float32]) -> None:
-    """Write normals into `out` (B, 16), made of `bits` (B, 16), integers below 2**24; both contiguous.
+def box_muller32(bits: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Standard normals of integers below 2**24, by blocks of 16.
 
-    >>> out = np.empty((1, 16), np.float32)
-    >>> box_muller32(np.arange(16, dtype=np.int32).reshape(1, 16) << 20, 0.0, 1.0, out)
-    >>> out[0, 1].item(), out[0, 9].item()
-    (-0.3319249153137207, -0.13748781383037567)
+    >>> box_muller32(np.arange(16, dtype=np.int32) << 20)[[1, 9]].tolist()
+    [-0.3319249153137207, -0.13748781383037567]
     """
+    out = np.empty(bits.size, np.float32)
     if (fast := twins.at_hand("random", bits.size)) is not None:
-        scale_only = mean == 0.0 and (std == 0.0 or std > _TINY)
-        fast.normals(bits.reshape(-1), np.float32(mean), np.float32(std), scale_only, out.reshape(-1))
-        return
+        fast.normals(bits, out)
+        return out
     pairs = bits.size // 2
     work = _idle.pop(pairs, None) or Scratch(pairs)  # one at a time has it: pop is atomic
-    _transform(bits, mean, std, out, work)
+    _transform(bits.reshape(-1, 16), out.reshape(-1, 16), work)
     if len(_idle) < 4:
         _idle[pairs] = work
+    return out
 
 
-def _transform(bits: Array, mean: float, std: float, out: Array, work: Scratch) -> None:
+def _transform(bits: Array, out: Array, work: Scratch) -> None:
     halves, sin, cos, normals = bits.view(_EIGHT), work.sin, work.cos, work.normals
     work.i_eights[...] = halves[:, 0]
     radius = _log_one_minus(work)
@@ -127,16 +123,7 @@ def _transform(bits: Array, mean: float, std: float, out: Array, work: Scratch) 
     _sin_and_cos(work)
     sin *= radius
     cos *= radius
-    if mean == 0.0 and (std == 0.0 or std > _TINY):
-        if std != 1.0:
-            normals *= _f32(std)
-        normals += _ZERO  # -0 becomes +0, as in std * x + 0
-    else:
-        t = work.t
-        t[...] = normals
-        t *= _f64(std)
-        t += _f64(mean)
-        normals[...] = t
+    normals += _ZERO  # -0 becomes +0, as in std * x + 0
     places = out.view(_EIGHT)
     places[:, 0] = work.cos_eights
     places[:, 1] = work.sin_eights

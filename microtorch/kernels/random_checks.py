@@ -38,6 +38,7 @@ _FLOATS = {
     np.dtype(np.float32): (24, 3.4028234663852886e38),
     np.dtype(np.float64): (53, 1.7976931348623157e308),
 }
+_INT64 = np.dtype(np.int64)
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -113,7 +114,7 @@ def integer_range(low: int, high: int | None, dtype: Dtype) -> tuple[int, int]:
 
     A floating dtype moves the bounds inwards to integers which it can hold.
     """
-    if dtype == np.int64 and high is not None and _INT64_MIN <= low < high <= _INT64_MAX:
+    if dtype is _INT64 and high is not None and _INT64_MIN <= low < high <= _INT64_MAX:
         return low, high - low  # nothing to find fault with
     for bound in (low, high):
         if bound is not None and not _INT64_MIN <= bound <= _INT64_MAX:
@@ -204,6 +205,8 @@ def _held(value: int, dtype: Dtype) -> int | None:
 
 def check_permutation(n: int, dtype: Dtype) -> None:
     """The length of randperm, whose last number the dtype must hold."""
+    if dtype is _INT64 and n >= 0:
+        return
     if n < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     if is_floating(dtype):

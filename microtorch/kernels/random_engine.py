@@ -3,6 +3,8 @@
 The Mersenne Twister is NumPy's own; that `RandomState` keeps its streams for ever (NEP 19) makes it a safe base. What
 is PyTorch's is how words become numbers: float32 takes the low 24 bits of one word, float64 the low 53 bits of two.
 
+The words are made ahead, by whole blocks as the generator makes them, so that a small draw is a slice.
+
 Reference: Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998), https://doi.org/10.1145/272991.272995.
 """
 
@@ -12,6 +14,7 @@ import ctypes
 import operator
 import struct
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
@@ -31,14 +34,25 @@ F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 Array = NDArray[Any]
 
 # Constants of ufuncs are 0-d arrays: NumPy converts a scalar anew in each call, which costs as much as 500 additions.
-_LOW24 = np.array((1 << 24) - 1, np.uint32)
+LOW24 = np.array((1 << 24) - 1, np.uint32)
 _LOW53 = np.array((1 << 53) - 1, np.uint64)
 _HALF_WORD = np.array(32, np.uint64)
+_LOW21 = np.array((1 << 21) - 1, np.uint32)
+_ULP24 = np.array(2.0**-24, np.float32)
 _ULP53 = np.array(2.0**-53)
 
 # State: seed, words left + 1, seeded, next word | 624 words | x, cached normal, rho, valid | cached float, valid
 _HEAD, _TAIL, _FLOAT = struct.Struct("<QiiQ"), struct.Struct("<dddi4x"), struct.Struct("<f?3x")
 _WORDS = 624
+"""The words of a block: as many as the generator's state has."""
+
+SMALL = 1024
+"""Numbers of a draw up to which more are made at once than it needs: NumPy's calls cost more than their work there."""
+
+_AHEAD = 4
+"""Blocks made ahead."""
+
+NO_WORDS = np.empty(0, np.uint32)
 
 
 class Engine:
@@ -48,12 +62,14 @@ class Engine:
     [2357136044, 2546248239, 3071714933]
     """
 
-    __slots__ = ("_bits", "_legacy", "_seed", "_untouched", "_cached_normal", "_cached_float", "_memory")
+    __slots__ = ("_bits", "_legacy", "_memory", "_lock", "_seed", "_ahead", "_place", "_units", "_cached_float",
+                 "_cached_normal")  # fmt: skip
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
         self._bits = np.random.MT19937(0)
         self._legacy = np.random.RandomState(self._bits)
         self._memory: NDArray[np.uint32] | None = None
+        self._lock = threading.Lock()
         self.seed(seed)
 
     # ---- seed and state ----
@@ -65,10 +81,15 @@ class Engine:
             raise ValueError("Overflow when unpacking long long")
         self._seed = seed & 0xFFFF_FFFF_FFFF_FFFF
         self._legacy.seed(seed & 0xFFFF_FFFF)
-        self._untouched = True
+        self._begin()
         self._cached_normal: float | None = None
         self._cached_float: float | None = None
         return self
+
+    def _begin(self, ahead: NDArray[np.uint32] = NO_WORDS, place: int = 0) -> None:
+        """No words are ahead, or these from that place on. NumPy's generator always stands at the end of a block."""
+        self._ahead, self._place = ahead, place  # whole blocks, never written again; the place in them of the next word
+        self._units: NDArray[np.float32] | None = None  # the same as uniforms
 
     @property
     def initial_seed(self) -> int:
@@ -77,13 +98,16 @@ class Engine:
 
     def get_state(self) -> NDArray[np.uint8]:
         """The state as `torch.get_rng_state()` lays it out: 5056 bytes, uint8."""
-        state: dict[str, Any] = self._bits.state["state"]  # type: ignore[assignment]
-        position = int(state["pos"])
-        left, following = (1, 0) if self._untouched else (_WORDS + 1 - position, position)
+        if not self._ahead.size:
+            key, left, following = self._bits.state["state"]["key"], 1, 0  # type: ignore[index,call-overload]
+        else:
+            first = (self._place - 1) // _WORDS * _WORDS
+            key, following = _untempered(self._ahead[first : first + _WORDS]), self._place - first
+            left = _WORDS + 1 - following
         normal, single = self._cached_normal, self._cached_float
         parts = (
             _HEAD.pack(self._seed, left, 1, following),
-            state["key"].astype("<u8").tobytes(),
+            key.astype("<u8").tobytes(),
             _TAIL.pack(0.0, normal or 0.0, 0.0, normal is not None),
             _FLOAT.pack(single or 0.0, single is not None),
         )
@@ -108,10 +132,13 @@ class Engine:
         key = np.frombuffer(data, "<u8", _WORDS, _HEAD.size).astype(np.uint32)
         self._bits.state = {
             "bit_generator": "MT19937",
-            "state": {"key": key, "pos": _WORDS if left == 1 else following},
+            "state": {"key": key, "pos": _WORDS},
         }
         self._seed = seed
-        self._untouched = left == 1 and following == 0
+        if left == 1 and following == 0:
+            self._begin()
+        else:
+            self._begin(_tempered(key), _WORDS if left == 1 else following)
         self._cached_normal = normal if normal_valid else None
         self._cached_float = single if single_valid else None
         return self
@@ -123,8 +150,31 @@ class Engine:
     # ---- words ----
 
     def words32(self, n: int) -> NDArray[np.uint32]:
-        """The next n words of 32 bits."""
-        self._untouched &= n == 0
+        """The next n words of 32 bits, which are not to be written."""
+        with self._lock:
+            place = self._place
+            end = place + n
+            if end > self._ahead.size:
+                return self._words_beyond(n)
+            self._place = end
+            return self._ahead[place:end]
+
+    def _words_beyond(self, n: int) -> NDArray[np.uint32]:
+        """n words, more than are ahead; then new ones are, of which at least the first is taken."""
+        rest = self._ahead[self._place :]
+        blocks = (n - rest.size - 1) // _WORDS
+        taken = n - rest.size - blocks * _WORDS
+        out = np.empty(n, np.uint32)
+        out[: rest.size] = rest
+        if blocks:
+            out[rest.size : n - taken] = self._blocks(blocks)
+        self._begin(self._blocks(_AHEAD if self._ahead.size else 1), taken)
+        out[n - taken :] = self._ahead[:taken]
+        return out
+
+    def _blocks(self, count: int) -> NDArray[np.uint32]:
+        """The words of the next blocks."""
+        n = count * _WORDS
         if (fast := twins.at_hand("random", n)) is not None:
             return self._compiled_words(fast, n)
         if n < 4096:  # below this the smaller cost of one call wins over the smaller cost of one word
@@ -133,19 +183,11 @@ class Engine:
 
     def words64(self, n: int) -> NDArray[np.uint64]:
         """n words of 64 bits, each made of two: the first is the high half."""
-        self._untouched &= n == 0
-        if (fast := twins.at_hand("random", n)) is not None:
-            both = self._compiled_words(fast, 2 * n).view(np.uint64)
-            if sys.byteorder == "little":  # the first word is the high half
-                low = both << _HALF_WORD
-                both >>= _HALF_WORD
-                both |= low
-            return both
-        if n >= 800:
-            return self._legacy.randint(0, 1 << 64, n, np.uint64)
-        pairs = self._bits.random_raw(2 * n)
-        words = np.left_shift(pairs[::2], _HALF_WORD)
-        words |= pairs[1::2]
+        both = self.words32(2 * n).view(np.uint64)
+        if sys.byteorder == "big":
+            return both.copy()
+        words = both << _HALF_WORD
+        words |= both >> _HALF_WORD
         return words
 
     def _compiled_words(self, fast: Any, n: int) -> NDArray[np.uint32]:
@@ -156,11 +198,6 @@ class Engine:
         with self._bits.lock:
             fast.words(self._memory, out)
         return out
-
-    def skip(self, n: int) -> None:
-        """Draw n words of 32 bits and forget them."""
-        self._untouched &= n == 0
-        self._bits.random_raw(n, output=False)
 
     def random_scalar63(self) -> int:
         """One non-negative int64: the seed that a DataLoader draws for each epoch.
@@ -174,9 +211,23 @@ class Engine:
 
     def bits24(self, n: int) -> NDArray[np.int32]:
         """n integers below 2**24; times 2**-24 they are float32 uniforms."""
-        words = self.words32(n)
-        words &= _LOW24
-        return words.view(np.int32)
+        return (self.words32(n) & LOW24).view(np.int32)
+
+    def uniform24(self, out: NDArray[np.float32]) -> None:
+        """Fill a float32 array with uniforms in [0, 1), a word each. Those of small arrays are made together."""
+        n = out.size
+        if n <= SMALL:
+            with self._lock:
+                place = self._place
+                end = place + n
+                if end <= self._ahead.size:
+                    if self._units is None:
+                        self._units = np.multiply((self._ahead & LOW24).view(np.int32), _ULP24, dtype=np.float32)
+                    self._place = end
+                    out[...] = self._units[place:end]
+                    return
+        out[...] = self.bits24(n)
+        out *= _ULP24
 
     def bits53(self, n: int) -> NDArray[np.int64]:
         """n integers below 2**53; times 2**-53 they are float64 uniforms."""
@@ -193,35 +244,68 @@ class Engine:
             part *= _ULP53
         return out
 
+    def below53(self, n: int, limit: int) -> NDArray[np.bool_]:
+        """`bits53(n) < limit`, for the most part seen from their high halves."""
+        words = self.words32(2 * n)
+        high = words[::2] & _LOW21
+        limit_high, limit_low = divmod(limit, 1 << 32)
+        below: NDArray[np.bool_] = high < limit_high
+        if limit_low and (equal := high == limit_high).any():
+            below |= equal & (words[1::2] < limit_low)
+        return below
+
     def next_uniform(self) -> float:
         """The next float64 uniform in [0, 1)."""
-        self._untouched = False
-        high, low = self._bits.random_raw(2).tolist()
+        high, low = self.words32(2).tolist()
         return ((high << 32 | low) & 0x1F_FFFF_FFFF_FFFF) * 2.0**-53
 
     @contextmanager
     def uniforms_one_by_one(self, expected: int) -> Iterator[Callable[[], float]]:
         """The function `next_uniform`, for samplers that draw as many as they happen to need.
 
-        When many are expected, uniforms are made ahead in blocks, and those not used are given back at the end.
+        When many are expected, uniforms are made of all the words ahead, and those not used are given back at the end.
         """
         if expected < 100:
             yield self.next_uniform
             return
-        before = self._bits.state
-        block = min(expected, 4096)
-        drawn = 0
         rest: Iterator[float] = iter(())
 
         def ahead() -> Iterator[float]:
-            nonlocal drawn, rest
+            nonlocal rest
             while True:
-                rest = iter(self.uniform64(block).tolist())
-                drawn += block
+                first = self.next_uniform()  # there may be no words ahead
+                rest = iter(self.uniform64((self._ahead.size - self._place) // 2).tolist())
+                yield first
                 yield from rest
 
         try:
             yield ahead().__next__
         finally:
-            self._bits.state = before
-            self.skip(2 * (drawn - operator.length_hint(rest)))
+            self._place -= 2 * operator.length_hint(rest)
+
+
+def _tempered(key: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The words that a state gives (Matsumoto and Nishimura, page 6)."""
+    y: Array = key ^ key >> 11
+    y ^= y << 7 & 0x9D2C_5680
+    y ^= y << 15 & 0xEFC6_0000
+    y ^= y >> 18
+    return y
+
+
+def _untempered(words: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """The state that gives these words: each step of `_tempered` undone, from the bits that it left alone.
+
+    >>> key = np.array([1, 5489, 0xFFFF_FFFF], np.uint32)
+    >>> _untempered(_tempered(key)).tolist() == key.tolist()
+    True
+    """
+    y: Array = words ^ words >> 18
+    y ^= y << 15 & 0xEFC6_0000
+    known = y
+    for _ in range(4):  # seven bits more each time
+        known = y ^ known << 7 & 0x9D2C_5680
+    y = known
+    for _ in range(2):  # eleven
+        known = y ^ known >> 11
+    return known

@@ -46,6 +46,8 @@ def fma64(x: Floats, y: float, z: Any) -> Floats:
 def fma64_as_float32(x: Floats, y: float, z: float) -> NDArray[np.float32]:
     """float32(fma64(x, y, z)), fast: the plain sum decides, unless it lies next to a float32 rounding boundary."""
     product = x * y
+    if z == 0.0:
+        return (product + 0.0).astype(np.float32)
     total = product + z
     margin = (np.abs(product) + abs(z)) * 2.0**-51
     result = (total - margin).astype(np.float32)

@@ -95,7 +95,7 @@ def shuffle(words, out):
 
 # normal numbers ------------------------------------------------------------------------------------------------------
 
-_1F, _HALF_F, _MINUS_2, _MINUS_HALF = f32(1), f32(0.5), f32(-2), f32(-0.5)
+_0F, _1F, _HALF_F, _MINUS_2, _MINUS_HALF = f32(0), f32(1), f32(0.5), f32(-2), f32(-0.5)
 _UNIT, _TURN, _HALF_PI = f32(-(2.0**-24)), f32(B._TWO_PI_FROM_24_BITS), f64(B._HALF_PI)
 _P0, _P1, _P2, _P3, _P4, _P5, _P6, _P7, _P8 = (f32(c) for c in B._LOG_P)
 _LN2_HIGH, _LN2_LOW, _SQRT_HALF = f32(B._LOG2_HIGH), f32(B._LOG2_LOW), i32(B._SQRT_HALF_BITS)
@@ -105,11 +105,8 @@ _8, _22, _23, _BIT_22 = i32(8), i32(22), i32(23), i32(1 << 22)
 
 
 @jit_exact
-def normals(source, mean, std, scale_only, out):
-    """Box and Muller's pairs from blocks of 16 integers below 2^24: their cosines in 8 places, their sines in 8.
-
-    scale_only: products with std that cannot underflow, instead of fused ones.
-    """
+def normals(source, out):
+    """Box and Muller's pairs from blocks of 16 integers below 2^24: their cosines in 8 places, their sines in 8."""
     n = source.size // 2
     first, second = np.empty(n, i32), np.empty(n, i32)
     sines, cosines = np.empty(n, f32), np.empty(n, f32)
@@ -142,9 +139,8 @@ def normals(source, mean, std, scale_only, out):
         sine, cosine = (c if odd else s), (s if odd else c)
         sine = from_bits(i32(bits(sine) ^ (i32(sin_turns << _8) & _SIGN)))
         cosine = from_bits(i32(bits(cosine) ^ (i32(cos_turns << _8) & _SIGN)))
-        sine, cosine = sine * radius, cosine * radius
-        sines[i] = sine * std + mean if scale_only else fma(sine, std, mean)
-        cosines[i] = cosine * std + mean if scale_only else fma(cosine, std, mean)
+        sines[i] = sine * radius + _0F  # -0 becomes +0
+        cosines[i] = cosine * radius + _0F
     for block in range(n // 8):
         part, a, b = out[16 * block : 16 * block + 16], cosines[8 * block :], sines[8 * block :]
         for k in range(8):
