@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import microtorch
-from microtorch.kernels import conv as K, conv_planes, pool as KP, scratch, threads, twins
+from microtorch.kernels import blas, conv as K, conv_planes, pool as KP, scratch, threads, twins, winograd
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12, "float16": 2e-3}  # relative to the largest element
 torch.set_num_threads(1)
@@ -79,6 +79,13 @@ GEOMETRIES: list[Any] = [
     ((2, 3, 2, 2), (4, 3, 1, 1), 1, 2, 1, 1),
     ((1, 3, 9, 9), (3, 3, 2, 2), 5, 0, 1, 1),
 ]
+GEOMETRIES += (FEWER_PRODUCTS := [
+    ((3, 32, 18, 19), (48, 32, 3, 3), 1, 1, 1, 1),
+    ((24, 64, 4, 4), (80, 64, 3, 3), 1, 1, 1, 1),
+    ((9, 64, 7, 8), (80, 64, 3, 3), 1, 1, 1, 1),
+    ((2, 64, 31, 9), (64, 64, 3, 3), 1, (0, 2), 1, 1),
+    ((1, 128, 70, 33), (32, 128, 3, 3), 1, 1, 1, 1),
+])  # fmt: skip
 
 
 def each(value: Any, n: int) -> tuple[int, ...]:
@@ -108,6 +115,42 @@ def test_convolution_and_its_transposes(twin: str, dtype: str, case: int, two_th
         poison()
         close(K.conv_weight(g, x, w_shape, stride, padding, dilation, groups), back[1], dtype)
         poison()
+
+
+def test_fewer_products_where_they_pay() -> None:
+    for x_shape, w_shape, _, padding, *_ in FEWER_PRODUCTS:
+        out = K.output_size(x_shape[2:], (3, 3), (1, 1), each(padding, 2), (1, 1))
+        assert winograd.pays(x_shape, w_shape, (1, 1), (1, 1), 1, out)
+        assert not winograd.pays(x_shape, w_shape, (2, 1), (1, 1), 1, out)
+        assert not winograd.pays(x_shape, (w_shape[0], 3, 3, 3), (1, 1), (1, 1), 1, out)
+
+
+def test_products_shared_by_threads(two_threads: None) -> None:
+    rng = np.random.default_rng(0)
+    for x_shape, y_shape in (
+        ((300, 70), (70, 200)), ((40, 170), (170, 900)), ((3, 90, 80), (80, 90)), ((80, 90), (5, 90, 80)),
+        ((1, 90, 80), (4, 80, 90)), ((3, 1, 90, 40), (2, 40, 90)), ((1, 300, 70), (1, 70, 200)),
+    ):  # fmt: skip
+        for dtype in (np.float32, np.float64, np.complex64):
+            x, y = (rng.standard_normal(s).astype(dtype) for s in (x_shape, y_shape))
+            expected = np.matmul(x, y)
+            ours = blas.matmul(x, y)
+            assert ours.dtype == expected.dtype
+            np.testing.assert_allclose(ours, expected, rtol=2e-5, atol=2e-4)
+            np.testing.assert_array_equal(blas.matmul(x, y, out=np.empty_like(expected)), ours)
+            turned = np.ascontiguousarray(y.swapaxes(-1, -2)).swapaxes(-1, -2)
+            np.testing.assert_allclose(blas.matmul(x, turned), expected, rtol=2e-5, atol=2e-4)
+
+
+def test_blas_has_its_threads_back_when_the_last_one_leaves(two_threads: None) -> None:
+    functions = threads.blas()
+    if functions is None:
+        pytest.skip("NumPy's BLAS is none whose threads can be set")
+    with threads.with_serial_blas():
+        with threads.with_serial_blas():
+            assert functions[0]() == 1
+        assert functions[0]() == 1
+    assert functions[0]() == 2
 
 
 PROGRAMS = {

@@ -12,6 +12,8 @@ Three ways to lay out the places:
 - flat: as merged, but with rows as long as the phase's rows. What a tap reads is then one contiguous piece of memory an
   image, at the price of computing some places too many at each row's end, which are cut off.
 
+Kernels of 3x3 with many channels do with half the products: `kernels.winograd`.
+
 The three functions are each other's derivatives: forward, its transpose in x, its transpose in weight.
 """
 
@@ -25,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microtorch.kernels import conv_planes, threads, twins
+from microtorch.kernels import blas, conv_planes, threads, twins, winograd
 from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.scratch import scratch
@@ -104,14 +106,14 @@ class _Plan:
             for r in range(0, self.out[0], self.rows):
                 yield i, min(i + self.images, end), r, min(r + self.rows, self.out[0])
 
-    def share(self, part: Callable[[int, int], None]) -> None:
-        """Call `part(first, end)` for shares of the images, side by side; each multiplies matrices by itself."""
+    def share(self, part: Callable[[int, int, Any], None]) -> None:
+        """Call `part(first, end, matmul)` for shares of the images, side by side."""
         shares = threads.shares(self.n, -(-_PART // max(self.o * math.prod(self.out) * self.k, 1)))
         if len(shares) == 1:
-            part(0, self.n)
+            part(0, self.n, blas.matmul)
             return
         with threads.with_serial_blas():
-            threads.run([functools.partial(part, *share) for share in shares])
+            threads.run([functools.partial(part, *share, np.matmul) for share in shares])
 
     # phases -----------------------------------------------------------------------------------------------------------
 
@@ -270,6 +272,12 @@ def _phases(
 _plan = functools.lru_cache(maxsize=512)(_Plan)
 
 
+@quiet
+def _finite(a: Any) -> bool:
+    """Whether there is no infinity and no NaN; no, too, if the sum overflows: it is asked to look closer."""
+    return bool(np.isfinite(np.add.reduce(a, None)))
+
+
 def _compiled(a: Any, b: Any, products: int) -> Any:
     """The compiled twins, if they do this: up to three dimensions of float32 or float64."""
     if products < twins.least or a.dtype is not b.dtype or a.dtype.char not in "fd" or a.ndim > 5:
@@ -291,11 +299,15 @@ def conv(
         return out
     if (fast := _compiled(x, weight, out.size * plan.k)) is not None:
         return conv_planes.conv(fast, x, weight, bias, stride, padding, dilation, groups, plan.out)
+    if winograd.pays(x.shape, weight.shape, stride, dilation, groups, plan.out):
+        plan.share(winograd.convolve(x, weight, bias, padding, out))
+        if _finite(out):
+            return out
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
     if plan.pointwise:
         flat = out.reshape(plan.n, plan.o, -1)
-        np.matmul(weight.reshape(plan.o, plan.c), x.reshape(plan.n, plan.c, -1), out=flat)
+        blas.matmul(weight.reshape(plan.o, plan.c), x.reshape(plan.n, plan.c, -1), out=flat)
         if bias is not None:
             flat += bias[:, None]
         return out
@@ -307,18 +319,18 @@ def conv(
     shift = None if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
     whole = out.reshape(plan.n, groups, plan.o // groups, -1)
 
-    def part(first: int, end: int) -> None:
+    def part(first: int, end: int, matmul: Any) -> None:
         parts: list[Any] = []
         for i, j, r, e in plan.blocks(first, end):
             if r == 0:
                 parts = plan.split(x[i:j], parts)
             if plan.by_image:
                 cols = plan.unfold(parts, r, e, ones=bias is not None)
-                np.matmul(w, cols, out=whole[i:j, :, :, r * plan.row : e * plan.row])
+                matmul(w, cols, out=whole[i:j, :, :, r * plan.row : e * plan.row])
                 continue
             cols = plan.unfold(parts, r, e)
             y = scratch("y", plan.o * cols.shape[2], x.dtype).reshape(groups, plan.o // groups, cols.shape[2])
-            np.matmul(w, cols, out=y)
+            matmul(w, cols, out=y)
             target = out[i:j, :, r:e]
             if shift is None:
                 target[...] = plan.placed(y, r, e)
@@ -351,15 +363,18 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     if (fast := _compiled(g, weight, g.size * plan.k)) is not None:
         return conv_planes.conv_input(fast, g, weight, x_shape, stride, padding, dilation, groups)
     if plan.pointwise:
-        return np.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
+        return blas.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
     pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
-    if min(pads) >= 0 and _turning_is_faster(x_shape, groups, stride):
-        once = (1,) * len(stride)
+    once = (1,) * len(stride)
+    if min(pads) >= 0 and (
+        _turning_is_faster(x_shape, groups, stride)
+        or winograd.pays(g.shape, (plan.c, plan.o, *weight.shape[2:]), stride, dilation, groups, x_shape[2:])
+    ):
         return conv(_spread(g, stride), _turned(weight, groups), None, once, pads, dilation, groups, x_shape[2:])
     w = plan.matrix_of(weight).swapaxes(1, 2)
     out = np.zeros(x_shape, g.dtype) if plan.direct else np.empty(x_shape, g.dtype)
 
-    def part(first: int, end: int) -> None:
+    def part(first: int, end: int, matmul: Any) -> None:
         parts: list[Any] = []
         for i, j, r, e in plan.blocks(first, end):
             if r == 0:
@@ -367,7 +382,7 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
             matrix = _gradient_matrix(plan, g, i, j, r, e)
             shape = (*matrix.shape[:-2], plan.k, matrix.shape[-1])
             cols = scratch("cols", math.prod(shape), g.dtype).reshape(shape)
-            np.matmul(w, matrix, out=cols)
+            matmul(w, matrix, out=cols)
             plan.fold(cols, parts, r, e)
             if e == plan.out[0] and not plan.direct:
                 plan.join(parts, out[i:j])
@@ -410,9 +425,13 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
         return np.zeros(w_shape, g.dtype)
     if (fast := _compiled(g, x, g.size * plan.k)) is not None:
         out = conv_planes.conv_weight(fast, g, x, w_shape, stride, padding, dilation, groups)
+    elif winograd.pays(x.shape, w_shape, stride, dilation, groups, plan.out):
+        sums: dict[int, Any] = {}
+        plan.share(winograd.correlate(g, x, padding, sums))
+        out = _total(sums)
     else:
         out = _weight_by_blocks(plan, g, x, w_shape)
-    if np.isfinite(np.add.reduce(out, None)):
+    if _finite(out):
         return out
     # zeros that stand for g at the places too many must not meet infinities
     return _weight_by_blocks(
@@ -427,7 +446,7 @@ def _weight_by_blocks(plan: _Plan, g: Any, x: Any, w_shape: Ints) -> Any:
         x = np.ascontiguousarray(x)
     sums: dict[int, Any] = {}
 
-    def part(first: int, end: int) -> None:
+    def part(first: int, end: int, matmul: Any) -> None:
         parts: list[Any] = []
         total = np.zeros(shape, g.dtype)
         for i, j, r, e in plan.blocks(first, end):
@@ -435,15 +454,20 @@ def _weight_by_blocks(plan: _Plan, g: Any, x: Any, w_shape: Ints) -> Any:
                 parts = plan.split(x[i:j], parts)
             matrix = _gradient_matrix(plan, g, i, j, r, e)
             cols = plan.unfold(parts, r, e)
-            product = np.matmul(matrix, cols.swapaxes(-1, -2))
+            product = matmul(matrix, cols.swapaxes(-1, -2))
             total += product.sum(0) if plan.by_image else product
         sums[first] = total
 
     plan.share(part)
+    return plan.weight_of(_total(sums), w_shape)
+
+
+def _total(sums: dict[int, Any]) -> Any:
+    """What the threads have summed, from the first image on."""
     out = sums.pop(0)
     for first in sorted(sums):
         out += sums[first]
-    return plan.weight_of(out, w_shape)
+    return out
 
 
 def conv_transpose(

@@ -57,18 +57,29 @@ def set_count(threads: int) -> None:
     _count = threads
 
 
+_serial = 0
+_serial_lock = threading.Lock()
+
+
 @contextmanager
 def with_serial_blas() -> Iterator[None]:
     """Matrix products inside use one thread each, as parts that run side by side need."""
+    global _serial
     functions, threads = blas(), count()
     if functions is None or threads == 1:
         yield
         return
-    functions[1](1)
+    with _serial_lock:
+        _serial += 1
+        if _serial == 1:
+            functions[1](1)
     try:
         yield
     finally:
-        functions[1](threads)
+        with _serial_lock:
+            _serial -= 1
+            if _serial == 0:  # nobody else is inside
+                functions[1](count())
 
 
 class _Pool:
