@@ -180,7 +180,7 @@ def test_small_products_wait_for_the_compiler(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(products, "_waiting", 0)
     monkeypatch.setattr(twins, "_families", {})
     monkeypatch.setattr(twins, "least", twins.LEAST)
-    x = np.ones((32, 32), np.float32)
+    x = np.ones((40, 40), np.float32)
     products.matmul(x, x)
     assert products._ready == {} and products._waiting > 0
     monkeypatch.setattr(products, "_waiting", products._WORTH)
