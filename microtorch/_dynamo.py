@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 from microtorch._missing import missing_name as _missing_name
 from microtorch.compiler import (
+    OptimizedModule as OptimizedModule,
     allow_in_graph as allow_in_graph,
     compile as optimize,
     disable as disable,

@@ -424,6 +424,10 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
             wrapped = source.describe(self)
             if wrapped is not None:
                 return wrapped
+        return self._text(tensor_contents)
+
+    def _text(self, tensor_contents: str | None = None, tangent: str | None = None) -> str:
+        """The text, with that of a tangent."""
         node, kind = self.grad_fn, type(self)
         text = printing.format_tensor(
             self._data,
@@ -433,6 +437,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
             class_name=vars(kind).get("_printed", kind.__name__),
             default_dtype_name=dtypes.get_default_dtype().name,
             contents=tensor_contents,
+            tangent=tangent,
         )
         whole = "_printed" in vars(kind) or not getattr(self, "_is_param", False)
         return text if whole else f"Parameter({text})"

@@ -140,6 +140,10 @@ class TensorValues(TensorBase):
     def __hash__(self) -> int:
         return id(self)
 
+    def module_load(self, other: Tensor, assign: bool = False) -> Tensor:
+        """What `load_state_dict` puts in the place of this tensor, if it exchanges tensors (torch.__future__)."""
+        return other.detach() if assign else self.copy_(other).detach()  # type: ignore[attr-defined,no-any-return]
+
     def is_nonzero(self) -> bool:
         """True if the only element is not 0."""
         return builtins.bool(self)
@@ -149,9 +153,9 @@ class TensorValues(TensorBase):
     def numpy(self, *, force: bool = False) -> Any:
         """The NumPy array, sharing memory.
 
-        Raises RuntimeError for a tensor that requires a gradient, unless `force`.
+        Raises RuntimeError for a tensor that requires a gradient, unless `force` or inside `no_grad`.
         """
-        if self._node is not None and not force:
+        if self._node is not None and mode.enabled and not force:  # (not inside no_grad)
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if self._data.dtype is bfloat16.BF16:
             raise TypeError("Got unsupported ScalarType BFloat16")

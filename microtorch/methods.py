@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
 
-def _reversed(entry: Callable[..., Any]) -> Callable[..., Any]:
-    """The method of an operator whose left operand is no tensor."""
+def _reversed(entry: Callable[..., Any], commutes: bool = False) -> Callable[..., Any]:
+    """The method of an operator whose left operand is no tensor.
+
+    commutes: the tensor goes first nonetheless, as the node of `2 * x` tells in PyTorch.
+    """
 
     def call(self: Any, other: Any) -> Any:
         if not isinstance(self, TensorBase):
@@ -46,7 +49,7 @@ def _reversed(entry: Callable[..., Any]) -> Callable[..., Any]:
             what = f"descriptor '{method}' for 'torch._C.TensorBase' objects"
             raise TypeError(f"{what} doesn't apply to a '{kind}' object")
         if isinstance(other, (int, float, complex, np.generic, TensorBase)):
-            return entry(other, self)
+            return entry(self, other) if commutes else entry(other, self)
         return NotImplemented
 
     return call
@@ -119,11 +122,11 @@ class TensorMethods(TensorBase):
     # operators -------------------------------------------------------------------------------------------------------
 
     __add__ = P.add.operator  # type: ignore[attr-defined]
-    __radd__ = _reversed(P.add)
+    __radd__ = _reversed(P.add, commutes=True)
     __sub__ = P.sub.operator  # type: ignore[attr-defined]
     __rsub__ = P.rsub.operator  # type: ignore[attr-defined]
     __mul__ = P.mul.operator  # type: ignore[attr-defined]
-    __rmul__ = _reversed(P.mul)
+    __rmul__ = _reversed(P.mul, commutes=True)
     __truediv__ = P.div.operator  # type: ignore[attr-defined]
 
     def __rtruediv__(self, other: Any) -> Any:

@@ -1,5 +1,8 @@
 """Autograd: the graph, the engine that runs it backwards, the table of derivatives, and what users build on them."""
 
+import importlib as _importlib
+
+from microtorch._missing import missing_name as _missing_name
 from microtorch.autograd import (
     forward_ad as forward_ad,
     functional as functional,
@@ -19,3 +22,9 @@ from microtorch.autograd.modes import (
     set_multithreading_enabled as set_multithreading_enabled,
 )
 from microtorch.autograd.variable import Variable as Variable
+
+
+def __getattr__(name: str) -> object:
+    if name in ("profiler",):
+        return _importlib.import_module(f"{__name__}.{name}")
+    raise _missing_name(__name__, name)

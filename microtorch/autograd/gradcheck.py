@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from microtorch.autograd.engine import grad
-from microtorch.autograd.modes import enable_grad, no_grad
+from microtorch.autograd.forward_ad import dual_level, make_dual
+from microtorch.autograd.modes import enable_grad, mode, no_grad
 from microtorch.autograd.node import require_grad
-from microtorch.autograd.source import Linearized, Transform, starts
+from microtorch.autograd.source import Linearized, starts
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.random import default_generator
 
@@ -67,11 +68,11 @@ def _analytical(outputs: Sequence[Any], x: Any) -> list[Any]:
 def _forward(func: Callable[..., Any], arguments: Sequence[Any], which: int) -> list[Any]:
     """The same Jacobians by forward mode, a product for each input element (two for complex ones)."""
     x = arguments[which]
-    with Transform() as own:
-        inside = own.track(wrap(x._data))
+    with dual_level():
+        inside = make_dual(wrap(x._data), wrap(np.zeros_like(x._data)))
         begin = starts([inside])
         outs = _tensors(func(*[inside if i == which else a for i, a in enumerate(arguments)]))
-        linear = Linearized(own, [o for o in outs if o._data.dtype.kind in "fc"], begin)
+        linear = Linearized(mode.duals[-1].own, [o for o in outs if o._data.dtype.kind in "fc"], begin)
     rows = []
     for place in np.ndindex(x._data.shape):
         for step in (1, 1j) if x._data.dtype.kind == "c" else (1,):

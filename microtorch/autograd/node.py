@@ -162,6 +162,10 @@ class Leaf(Node):
         self.hooks = self.storage = self.notes = None
         self._tensor = _nobody if tensor is None else weakref.ref(tensor)
 
+    def collects_for(self, tensor: TensorBase) -> None:
+        """Collect the gradient of another tensor from now on."""
+        self._tensor = weakref.ref(tensor)
+
     NAME = "torch::autograd::AccumulateGrad"
 
     def name(self) -> str:
@@ -249,15 +253,6 @@ class OpNode(Node):
     def name(self) -> str:
         return self.op.grad_name
 
-    def __getattr__(self, name: str) -> Any:
-        """`_saved_self`, `_saved_result`: what was saved, by PyTorch's names (or ours)."""
-        if name.startswith("_saved_"):
-            wanted = name[7:]
-            for kept, value in zip(self.op.saved_names, self.unpack(True)):
-                if kept in (wanted, _SAVED.get(wanted)) and value is not None:
-                    return value
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
     def __dir__(self) -> list[str]:
         back = {"x": "self", "y": "other", "out": "result"}
         saved = () if self.saved is None else zip(self.op.saved_names, self.saved)
@@ -275,11 +270,7 @@ class OpNode(Node):
             self.metadata["traceback_"] = calling_lines()
         if mode.saved_hooks and self.op.saves_tensors and self.saved:
             pack, unpack = mode.saved_hooks[-1]
-            self.saved = tuple(
-                Packed(v, None, pack, unpack) if isinstance(v, np.ndarray) and (kind == OUT or type(kind) is int)
-                else Packed(v._data, v._node, pack, unpack) if isinstance(v, TensorBase) else v
-                for kind, v in zip(self.op.saved_kinds, self.saved)
-            )  # fmt: skip
+            self.saved = tuple(packed(v, kind, pack, unpack) for kind, v in zip(self.op.saved_kinds, self.saved))
 
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
         op, saved = self.op, self.saved
@@ -298,6 +289,8 @@ class OpNode(Node):
             for edge, (formula, place, places) in zip(edges, op.quick):
                 if edge is None:
                     grads.append(None)
+                elif formula is None:  # g itself
+                    grads.append(g)
                 elif place is not None:
                     value = saved[place]
                     if isinstance(value, TensorBase):
@@ -391,6 +384,21 @@ def short_name(node: Node) -> str:
     return node.name().rpartition("::")[2]
 
 
+def _saved(self: OpNode, name: str) -> Any:
+    """`_saved_self`, `_saved_result`: what was saved, by PyTorch's names (or ours)."""
+    if name.startswith("_saved_"):
+        wanted = name[7:]
+        for kept, value in zip(self.op.saved_names, self.unpack(True)):
+            if kept in (wanted, _SAVED.get(wanted)) and value is not None:
+                return value
+    elif name.startswith("_raw_saved_") and self.saved is not None:
+        wanted = name[11:]
+        for place, kept in enumerate(self.op.saved_names):
+            if kept in (wanted, _SAVED.get(wanted)) and self.saved[place] is not None:
+                return SavedTensor(self, place)
+    raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+
 _classes: dict[tuple[type[Node], str], type[Node]] = {}
 
 
@@ -402,7 +410,10 @@ def named(node: Node | None) -> Node | None:
             name = short_name(node)
             found = _classes.get((kind, name))
             if found is None:
-                found = _classes[kind, name] = type(name, (kind,), {"__slots__": (), "__module__": "builtins"})
+                members: dict[str, Any] = {"__slots__": (), "__module__": "builtins"}
+                if kind is OpNode:  # only here: a class that has it is slow at all of its attributes
+                    members["__getattr__"] = _saved
+                found = _classes[kind, name] = type(name, (kind,), members)
             node.__class__ = found
     return node
 
@@ -477,6 +488,41 @@ class Packed:
                 f"{type(tensor).__name__}"
             )
         return tensor._data
+
+
+def packed(value: Any, kind: Any, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> Any:
+    """A saved value after its hook; what is no tensor stays as it is."""
+    if isinstance(value, np.ndarray) and (kind == OUT or type(kind) is int):
+        return Packed(value, None, pack, unpack)
+    return Packed(value._data, value._node, pack, unpack) if isinstance(value, TensorBase) else value
+
+
+class SavedTensor:
+    """A place where a node keeps a tensor (`node._raw_saved_self`), for hooks on that one alone."""
+
+    def __init__(self, node: OpNode, place: int) -> None:
+        self._node, self._place = node, place
+
+    def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any], /) -> None:
+        """Keep `pack_hook(tensor)` instead of the tensor, and get it back by `unpack_hook`.
+
+        Raises RuntimeError if it was freed, or has hooks already.
+        """
+        node, place = self._node, self._place
+        if node.saved is None:
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values of the "
+                "graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
+                "to backward through the graph a second time or if you need to access saved variables after calling "
+                "backward."
+            )
+        if type(node.saved[place]) is Packed:
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of "
+                "hooks is allowed at a time."
+            )
+        new = packed(node.saved[place], node.op.saved_kinds[place], lambda t: pack_hook(t.detach()), unpack_hook)
+        node.saved = (*node.saved[:place], new, *node.saved[place + 1 :])
 
 
 def require_grad(t: TensorBase) -> None:

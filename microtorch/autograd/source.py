@@ -110,7 +110,7 @@ def describe(t: Any) -> str | None:
         if tangent is not None:
             mode.duals = ()
             try:
-                return repr(wrap(t._data, inner._node))[:-1] + f", tangent={tangent!r})"
+                return wrap(t._data, inner._node)._text(tangent=repr(tangent))
             finally:
                 mode.duals = (level,)
     begun = sorted(

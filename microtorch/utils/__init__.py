@@ -13,6 +13,7 @@ if _TYPE_CHECKING:
         dlpack as dlpack,
         hooks as hooks,
     )
+    from microtorch.utils.swap import swap_tensors as swap_tensors
 
 _MODULES = frozenset({"_pytree", "benchmark", "checkpoint", "data", "dlpack", "hooks"})
 
@@ -20,4 +21,6 @@ _MODULES = frozenset({"_pytree", "benchmark", "checkpoint", "data", "dlpack", "h
 def __getattr__(name: str) -> object:
     if name in _MODULES:
         return _importlib.import_module(f"{__name__}.{name}")
+    if name == "swap_tensors":
+        return _importlib.import_module(f"{__name__}.swap").swap_tensors
     raise _missing_name(__name__, name)

@@ -7,10 +7,12 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
 from typing import Any
 
+from microtorch.__future__ import get_swap_module_params_on_conversion
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.state import TensorBase
 from microtorch.nn.modules._hooks import Hook, RemovableHandle, WrappedHook, add_hook
 from microtorch.nn.parameter import Parameter, is_lazy, is_parameter
+from microtorch.utils.swap import swap_tensors
 
 _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
 
@@ -228,7 +230,14 @@ class StatefulModule:
                 return
         try:
             with no_grad():
-                if not local_metadata.get("assign_to_params_buffers", False):
+                assign = local_metadata.get("assign_to_params_buffers", False)
+                if get_swap_module_params_on_conversion():
+                    given = param.module_load(given, assign=assign)
+                    if is_parameter(param):
+                        given = Parameter(given.detach(), requires_grad=param.requires_grad)
+                    swap_tensors(param, given)
+                    return
+                if not assign:
                     param.copy_(given)
                     return
                 if is_parameter(param):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
 from microtorch import dtypes
+from microtorch.__future__ import conversion_makes_new, get_swap_module_params_on_conversion
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.state import TensorBase
 from microtorch.functions import creation
@@ -33,6 +34,7 @@ from microtorch.nn.modules._state import (
 from microtorch.nn.modules.utils import typename
 from microtorch.nn.parameter import Parameter, is_buffer, is_lazy, is_parameter
 from microtorch.size import require_cpu
+from microtorch.utils.swap import swap_tensors
 
 __all__ = [
     "Module",
@@ -271,6 +273,9 @@ class Module(StatefulModule, CallableModule):
                 continue
             with no_grad():
                 applied = fn(param)
+            if applied is not param and conversion_makes_new():
+                self._parameters[key] = self._converted(param, applied, fn)
+                continue
             if is_lazy(param) != is_lazy(applied):
                 self._parameters[key] = Parameter(applied, param.requires_grad)
             elif applied is not param:
@@ -283,6 +288,18 @@ class Module(StatefulModule, CallableModule):
             if buffer is not None:
                 self._buffers[key] = fn(buffer)
         return self
+
+    @staticmethod
+    def _converted(param: Any, applied: Any, fn: Callable[[Any], Any]) -> Any:
+        """A new parameter, or the old one exchanged with it (see `torch.__future__`)."""
+        new = Parameter(applied, param.requires_grad)
+        if param.grad is not None:
+            with no_grad():
+                new.grad = fn(param.grad)
+        if get_swap_module_params_on_conversion():
+            swap_tensors(param, new)
+            return param
+        return new
 
     def apply(self, fn: Callable[[Module], None]) -> Self:
         """Call `fn` with every submodule, and last with the module itself; to initialise parameters, say."""

@@ -195,7 +195,7 @@ def _inject_new_class(module: Module) -> None:
             "#saving-loading-a-general-checkpoint-for-inference-and-or-resuming-training"
         )
 
-    members: dict[str, Any] = {"__getstate__": getstate}
+    members: dict[str, Any] = {"__getstate__": getstate, "__module__": ParametrizationList.__module__}
     if not hasattr(cls, "__deepcopy__"):
         members["__deepcopy__"] = deepcopied
     module.__class__ = type(f"Parametrized{cls.__name__}", (cls,), members)

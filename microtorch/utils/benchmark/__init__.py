@@ -69,13 +69,25 @@ class Timer:
 
     def blocked_autorange(self, callback: Any = None, min_run_time: float = 0.2) -> Measurement:
         """As many measurements as fit into `min_run_time` seconds."""
+        return self._until(lambda m: True, callback, min_run_time, min_run_time)
+
+    def adaptive_autorange(
+        self, threshold: float = 0.1, *, min_run_time: float = 0.01, max_run_time: float = 10.0, callback: Any = None
+    ) -> Measurement:
+        """As many measurements as it takes until their spread is below `threshold` times the median."""
+        return self._until(lambda m: m.meets_confidence(threshold), callback, min_run_time, max_run_time)
+
+    def _until(
+        self, enough: Callable[[Measurement], bool], callback: Any, min_run_time: float, max_run_time: float
+    ) -> Measurement:
+        """Measurements for `min_run_time` seconds, and on until they are enough or `max_run_time` has passed."""
         number = 1
 
         def run() -> list[float]:
             nonlocal number
             number = self._block(min_run_time / 1000)
             raw: list[float] = []
-            while sum(raw) < min_run_time:
+            while sum(raw) < min_run_time or (sum(raw) < max_run_time and not enough(self._measurement(number, raw))):
                 raw.append(self._timer.timeit(number))
                 if callback is not None:
                     callback(number, raw[-1])
@@ -83,8 +95,6 @@ class Timer:
 
         raw = self._within(run)
         return self._measurement(number, raw)
-
-    adaptive_autorange = blocked_autorange
 
 
 def __getattr__(name: str) -> object:
