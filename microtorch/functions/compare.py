@@ -12,6 +12,7 @@ from microtorch.functions.arguments import need_tensor, takes_out
 from microtorch.functions.pointwise import one, refuse_kinds, two, type_name
 from microtorch.kernels.bfloat16 import BF16
 from microtorch.kernels.quiet import silence
+from microtorch.kernels.strides import operands_order
 from microtorch.ops import pointwise as P
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def isin(elements: Any, test_elements: Any, *, assume_unique: bool = False, inve
     return wrap(np.asarray(np.isin(a, b, invert=invert)))
 
 
+_equal = operands_order(np.equal)
+
+
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
     """|input - other| <= atol + rtol |other|, element by element.
 
@@ -80,7 +84,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     if equal_nan and a.dtype.kind not in "fc":
         equal_nan = False
     try:
-        close = np.asarray(np.equal(a, b))
+        close = np.asarray(_equal(a, b))
     except ValueError as error:
         raise broadcast_error(a, b, error) from None
     if equal_nan:

@@ -92,9 +92,51 @@ def suggested_format(kernel: Kernel, results: int = 1) -> Kernel:
     return _laid_out(kernel, results, _suggested)
 
 
+def in_operands_order(kernel: Kernel, *operands: Any, first: int | None = None) -> Any:
+    """kernel(*operands), a kernel that goes element by element, its result in memory as the first operand lies.
+
+    Where that is silent, being broadcast, the next one decides (dense_order). NumPy takes C order if any operand does:
+    so it is shown them with their axes turned, where one of them is not C-contiguous.
+    first: the place of the operand that decides (by default the kernel's attribute `first`, or 0).
+    """
+    at = getattr(kernel, "first", 0) if first is None else first
+    arrays = [a for a in (*operands[at:], *operands[:at]) if type(a) is np.ndarray and a.ndim]
+    if first is None and all(a.strides == arrays[0].strides and a.shape == arrays[0].shape for a in arrays):
+        return kernel(*operands)
+    try:
+        shape = np.broadcast_shapes(*[a.shape for a in arrays])
+    except ValueError:  # the kernel says so, too
+        return kernel(*operands)
+    n = len(shape)
+    if first is None and arrays[0].shape == shape and arrays[0].flags.c_contiguous:
+        return kernel(*operands)
+    wide = {id(a): a[(None,) * (n - a.ndim)] if a.ndim < n else a for a in arrays}
+    strides = [[s if m == k else 0 for s, m, k in zip(a.strides, a.shape, shape)] for a in wide.values()]
+    order = dense_order(shape, *strides)
+    turned = [wide[id(a)].transpose(order) if id(a) in wide else a for a in operands]
+    out = np.asarray(kernel(*turned))
+    return np.ascontiguousarray(out).transpose(np.argsort(order)) if out.ndim == n else out  # (a loss may be summed up)
+
+
+def operands_order(kernel: Kernel, first: int = 0) -> Kernel:
+    """A kernel that goes element by element in several steps, its result laid out as by `in_operands_order`."""
+
+    @functools.wraps(kernel)
+    def call(*operands: Any) -> Any:
+        for x in operands:
+            if type(x) is np.ndarray and not x.flags.c_contiguous:
+                return in_operands_order(kernel, *operands, first=first)
+        return kernel(*operands)
+
+    call.first = first  # type: ignore[attr-defined]
+    return call
+
+
 def _suggested_as_image(x: Any, out: Any) -> Any:
     if x.ndim == 3:
         (n, c, size), (s_n, s_c, s) = x.shape, x.strides
+        if n == 1 and s_n == x.itemsize:  # as NumPy lays out an axis of size 1 in a ufunc's result: PyTorch, outermost
+            s_n = size * s
         if _like_last((n, c, 1, size), (s_n, s_c, s * size, s)):
             return in_order(out, (0, 2, 1))
     return in_format(out, False)

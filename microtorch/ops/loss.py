@@ -7,6 +7,7 @@ from typing import Any
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import ctc as KC, loss as K
+from microtorch.kernels.strides import operands_order
 
 
 def _share(g: Any, x: Any, reduction: str) -> Any:
@@ -23,7 +24,7 @@ def _mse(xp: Any, g: Any, x: Any, y: Any, reduction: str, sign: float) -> Any:
     return (x - y) * (g * scale)
 
 
-mse_loss = op("mse_loss", K.mse_loss,
+mse_loss = op("mse_loss", operands_order(K.mse_loss),
               x=lambda xp, g, x, y, reduction: _mse(xp, g, x, y, reduction, 1.0),
               y=lambda xp, g, x, y, reduction: _mse(xp, g, x, y, reduction, -1.0))  # fmt: skip
 
@@ -35,10 +36,10 @@ def _huber(xp: Any, g: Any, x: Any, y: Any, reduction: str, delta: float, beta: 
     return K.huber_slope(x, y, delta, float(_share(g, x, reduction)) / beta)
 
 
-smooth_l1_loss = op("smooth_l1_loss", K.smooth_l1_loss,
+smooth_l1_loss = op("smooth_l1_loss", operands_order(K.smooth_l1_loss),
                     x=lambda xp, g, x, y, reduction, beta: _huber(xp, g, x, y, reduction, beta, beta),
                     y=lambda xp, g, x, y, reduction, beta: _huber(xp, g, y, x, reduction, beta, beta))  # fmt: skip
-huber_loss = op("huber_loss", K.huber_loss,
+huber_loss = op("huber_loss", operands_order(K.huber_loss),
                 x=lambda xp, g, x, y, reduction, delta: _huber(xp, g, x, y, reduction, delta, 1.0),
                 y=lambda xp, g, x, y, reduction, delta: _huber(xp, g, y, x, reduction, delta, 1.0))  # fmt: skip
 
@@ -51,7 +52,7 @@ def _weighted(g: Any, x: Any, weight: Any, reduction: str) -> Any:
 
 
 binary_cross_entropy = op(
-    "binary_cross_entropy", K.binary_cross_entropy, inputs="x target weight",
+    "binary_cross_entropy", operands_order(K.binary_cross_entropy), inputs="x target weight",
     x=lambda xp, g, x, target, weight, reduction:
         _weighted(g, x, weight, reduction) * ((x - target) / xp.clamp((1 - x) * x, 1e-12, None)),
     target=lambda xp, g, x, weight, reduction: _weighted(g, x, weight, reduction) * xp.log_odds_clamped(x),
@@ -74,7 +75,7 @@ def _logits_target(xp: Any, g: Any, x: Any, weight: Any, pos_weight: Any, reduct
 
 binary_cross_entropy_with_logits = op(
     "binary_cross_entropy_with_logits",
-    K.bce_with_logits,
+    operands_order(K.bce_with_logits, first=1),
     x=_logits_x,
     target=_logits_target,
     inputs="x target weight pos_weight",
@@ -87,7 +88,7 @@ def _soft_margin_x(xp: Any, g: Any, x: Any, y: Any, reduction: str) -> Any:
     return _share(g, x, reduction) * (-y * z / (z + 1))
 
 
-soft_margin_loss = op("soft_margin_loss", K.soft_margin_loss, inputs="x y", x=_soft_margin_x)
+soft_margin_loss = op("soft_margin_loss", operands_order(K.soft_margin_loss), inputs="x y", x=_soft_margin_x)
 x_log_x = unary("x_log_x", K.x_log_x, x=lambda xp, g, x: g * (xp.log(x) + 1))
 
 over_number = unary("over_number", K.over_number, x=lambda xp, g, n: xp.over_number(g, n), grad_name="DivBackward1")
