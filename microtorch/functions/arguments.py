@@ -227,6 +227,9 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
         order = result._data.strides
         steps = tuple([s // result._data.itemsize * out._data.itemsize for s in order])
         resize(out, result._data.shape, None if 0 in order else steps)
+        for a in inputs:
+            if isinstance(a, TensorBase):
+                check_overlap(out, a)  # with what it grew over
     with silence():
         np.copyto(out._data, result._data, casting="unsafe")
     written(out)

@@ -107,7 +107,7 @@ def view_as_real(input: Any) -> Tensor:
 def view_as_complex(input: Any) -> Tensor:
     """A real tensor whose last dimension has size 2 as a complex view."""
     a = input._data
-    if a.dtype.kind != "f":
+    if a.dtype.kind != "f" or a.dtype is bfloat16.BF16:
         raise RuntimeError(
             "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
             f"{type_name(input)}"

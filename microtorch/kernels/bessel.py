@@ -1,5 +1,6 @@
-"""The modified Bessel functions of the first kind, orders 0 and 1, element by element.
+"""Bessel functions of orders 0 and 1, and Airy's function, element by element.
 
+The modified ones of the first kind are here; the others are SciPy's (extra `scipy`), computed in double precision.
 Abramowitz and Stegun, "Handbook of Mathematical Functions" (1964), chapter 9; the equation numbers are theirs.
 """
 
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.fitted import horner, in_blocks, polynomial
+from microtorch.kernels.gamma import scipy_special
+from microtorch.kernels.quiet import quiet
 
 
 def _scaled_bessel(x: Any, n: int) -> Any:
@@ -82,3 +85,31 @@ def i1(x: Any) -> Any:
 def i1e(x: Any) -> Any:
     """exp(-|x|) i1(x)."""
     return in_blocks(x, _i1e)
+
+
+def _of_scipy(name: str) -> Any:
+    """SciPy's function of that name, in double precision."""
+
+    @quiet
+    def kernel(x: Any) -> Any:
+        found = getattr(scipy_special("Bessel's and Airy's functions"), name)(np.asarray(x, np.float64))
+        return np.asarray(found).astype(x.dtype)
+
+    return kernel
+
+
+j0, j1, y0, y1 = _of_scipy("j0"), _of_scipy("j1"), _of_scipy("y0"), _of_scipy("y1")
+k0, k1, k0e, k1e = _of_scipy("k0"), _of_scipy("k1"), _of_scipy("k0e"), _of_scipy("k1e")
+
+
+@quiet
+def airy_ai(x: Any) -> Any:
+    """Airy's function Ai, which beyond 104 is 0 also in double precision."""
+    found = scipy_special("Bessel's and Airy's functions").airy(np.minimum(np.asarray(x, np.float64), 200.0))[0]
+    return np.where(np.isinf(x), np.nan, found).astype(x.dtype)
+
+
+@quiet
+def spherical_j0(x: Any) -> Any:
+    """sin(x) / x, and 1 at 0."""
+    return np.where(np.isinf(x), 0, np.where(x == 0, 1, np.sin(x) / x)).astype(x.dtype)

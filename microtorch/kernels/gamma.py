@@ -225,22 +225,23 @@ def polygamma(x: Any, n: int) -> Any:
 # incomplete gamma functions, from SciPy ------------------------------------------------------------------------------
 
 
-def _scipy_special() -> Any:
+def scipy_special(what: str) -> Any:
+    """SciPy's special functions; where it is not installed, an error that says what needs it."""
     try:
         import scipy.special
     except ImportError:
-        raise ModuleNotFoundError("the incomplete gamma functions need SciPy: pip install microtorch[scipy]") from None
+        raise ModuleNotFoundError(f"{what} need SciPy: pip install microtorch[scipy]") from None
     return scipy.special
 
 
 def igamma(a: Any, x: Any) -> Any:
     """The regularised lower incomplete gamma function P(a, x)."""
-    return _incomplete(_scipy_special().gammainc, a, x, 0.0)
+    return _incomplete(scipy_special("the incomplete gamma functions").gammainc, a, x, 0.0)
 
 
 def igammac(a: Any, x: Any) -> Any:
     """The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x)."""
-    return _incomplete(_scipy_special().gammaincc, a, x, 1.0)
+    return _incomplete(scipy_special("the incomplete gamma functions").gammaincc, a, x, 1.0)
 
 
 def _incomplete(function: Any, a: Any, x: Any, at_0: float) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from microtorch.dtypes import fill_number, of
 from microtorch.kernels import twins
 from microtorch.kernels.bfloat16 import BFloats, computed
-from microtorch.kernels.half import in_single
+from microtorch.kernels.half import in_single, is_narrow
 from microtorch.kernels.numbers import operand, zero
 from microtorch.kernels.pieces import by_pieces
 from microtorch.kernels.quiet import quiet as quiet, silence
@@ -57,12 +57,12 @@ def square(x: Any) -> Any:
 def refusing(kinds: str, name: str, kernel: Any, half: bool = True, error: type[Exception] | None = None) -> Any:
     """A kernel that refuses dtypes of some kinds ("c" complex, "b" bool) as PyTorch's of that name does.
 
-    half: it takes float16; error: the class of the error, whose text is then `name`.
+    half: it takes 16-bit floats; error: the class of the error, whose text is then `name`.
     """
 
     @functools.wraps(kernel)
     def call(x: Any, *rest: Any) -> Any:
-        if x.dtype.kind in kinds or not (half or x.dtype != np.float16):
+        if x.dtype.kind in kinds or (not half and is_narrow(x)):
             raise unsupported(name, x.dtype) if error is None else error(name)
         return kernel(x, *rest)
 
@@ -593,6 +593,10 @@ def view_as_real(z: Any) -> Any:
 
 def view_as_complex(x: Any) -> Any:
     """Pairs (real, imaginary) along the last axis as complex numbers, in the same memory."""
+    if x.dtype.itemsize == 2:
+        raise NotImplementedError(
+            "microtorch: complex32 (complex numbers of halves) is not implemented: NumPy has none"
+        )
     return x.view(np.complex128 if x.dtype == np.float64 else np.complex64)[..., 0]
 
 
