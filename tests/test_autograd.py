@@ -17,6 +17,7 @@ import pytest
 import torch
 
 import microtorch
+from tests.differential import difference
 
 torch.set_num_threads(1)
 
@@ -554,3 +555,24 @@ def test_checkpoint():
     """
 
     same(code)
+
+
+def test_grad_modes_inside_of_inference_mode():
+    """is_grad_enabled() tells what was asked for; nothing is recorded all the same."""
+    code = """
+seen = []
+def note(): seen.append((torch.is_grad_enabled(), torch.is_inference_mode_enabled(), (x * 2).requires_grad))
+x = torch.ones(2, requires_grad=True)
+with torch.inference_mode():
+    note()
+    with torch.enable_grad():
+        note()
+        with torch.inference_mode(False): note()
+        with torch.no_grad(): note()
+        torch.set_grad_enabled(False); note()
+        torch.set_grad_enabled(True); note()
+    note()
+note()
+str(seen)
+"""
+    assert difference(code) is None

@@ -21,6 +21,7 @@ class _Mode(threading.local):
 
     enabled = True
     inference = False
+    asked = False  # in inference mode, where nothing is recorded: whether it was turned on inside
     saved_hooks: tuple[tuple[Callable[[Any], Any], Callable[[Any], Any]], ...] = ()
     hooks_disabled: str | None = None  # why saved_tensors_hooks are not allowed
     anomaly = False
@@ -37,8 +38,20 @@ that lives; nodes look closer at what they save only if there is any."""
 
 
 def is_grad_enabled() -> bool:
-    """True if operations on this thread are recorded."""
-    return mode.enabled
+    """True if operations on this thread are recorded (in inference mode: would be, if they could)."""
+    return mode.asked if mode.inference else mode.enabled
+
+
+def _turn(on: bool) -> tuple[bool, bool]:
+    """Turn recording on or off; returns what it was, for `_turn_back`."""
+    before = (mode.enabled, mode.asked)
+    mode.asked = on
+    mode.enabled = on and not mode.inference
+    return before
+
+
+def _turn_back(before: tuple[bool, bool]) -> None:
+    mode.enabled, mode.asked = before
 
 
 def is_inference_mode_enabled() -> bool:
@@ -106,9 +119,13 @@ class no_grad(_Context):
     def __enter__(self) -> None:
         self._before = mode.enabled
         mode.enabled = False
+        if mode.inference:
+            self._asked, mode.asked = mode.asked, False
 
     def __exit__(self, *exc: object) -> None:
         mode.enabled = self._before
+        if mode.inference:
+            mode.asked = self._asked
 
 
 class enable_grad(_Context):
@@ -119,11 +136,10 @@ class enable_grad(_Context):
         return self if function is None else self(function)
 
     def __enter__(self) -> None:
-        self._before = mode.enabled
-        mode.enabled = not mode.inference
+        self._before = _turn(True)
 
     def __exit__(self, *exc: object) -> None:
-        mode.enabled = self._before
+        _turn_back(self._before)
 
 
 class set_grad_enabled(_Context):
@@ -131,18 +147,17 @@ class set_grad_enabled(_Context):
 
     def __init__(self, mode_: bool = True, **named: bool) -> None:
         self._wanted = bool(named.get("mode", mode_))
-        self._before = mode.enabled
-        mode.enabled = self._wanted
+        self._before = _turn(self._wanted)
 
     def __call__(self, function: F) -> F:
-        mode.enabled = self._before  # used as a decorator: nothing changes until the function runs
+        _turn_back(self._before)  # used as a decorator: nothing changes until the function runs
         return super().__call__(function)
 
     def __enter__(self) -> None:
-        mode.enabled = self._wanted
+        _turn(self._wanted)
 
     def __exit__(self, *exc: object) -> None:
-        mode.enabled = self._before
+        _turn_back(self._before)
 
     def clone(self) -> _Context:
         return set_grad_enabled(self._wanted)
@@ -187,14 +202,14 @@ class inference_mode(_Context):
         return fresh
 
     def __enter__(self) -> None:
-        self._before = (mode.enabled, mode.inference)
-        mode.enabled, mode.inference = not self._wanted, self._wanted
+        self._before = (mode.enabled, mode.asked, mode.inference)
+        mode.enabled, mode.asked, mode.inference = not self._wanted, not self._wanted, self._wanted
         inferring.append(_mark)
         if not _ever:
             _ever.append(None)
 
     def __exit__(self, *exc: object) -> None:
-        mode.enabled, mode.inference = self._before
+        mode.enabled, mode.asked, mode.inference = self._before
         inferring.pop()
 
 
