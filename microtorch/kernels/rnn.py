@@ -8,11 +8,12 @@ the loop over time does the rest.
 
 `gates` (gates, total, hidden) are the values after their nonlinearities, as PyTorch orders their weights: i, f, g, o
 for the LSTM, r, z, n for the GRU. Each gate is one block, so that what is done to it in a step is done to one run of
-memory. What lies between the two products of a step has a compiled twin: compiled/rnn.py.
+memory. The loop over time has a compiled twin, with its products in it: compiled/rnn.py.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -20,9 +21,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microtorch.kernels import products, twins
+from microtorch.kernels import products, threads, twins
 
 Array = NDArray[Any]
+
+_SEQUENCES = 8
+"""Sequences that are worth a thread: the rows of a tile of `compiled.product`."""
 
 
 def steps(sizes: Sequence[int], reverse: bool) -> list[tuple[slice, int]]:
@@ -93,6 +97,19 @@ def _compiled(work: int, *arrays: Array) -> Any:
     return twins.of("rnn") if 8 * work >= twins.least and twins.takes(*arrays) else None
 
 
+def _share_batch(layer: Any, sizes: Sequence[int], reverse: bool, *arguments: Any) -> None:
+    """`layer(*arguments, starts, counts, low, high)` of all sequences: the threads share them."""
+    order = steps(sizes, reverse)
+    starts, counts = np.array([rows.start for rows, _ in order]), np.array([n for _, n in order])
+    parts = threads.shares(max(sizes, default=0), _SEQUENCES)
+    threads.run([functools.partial(layer, *arguments, starts, counts, low, high) for low, high in parts])
+
+
+def _given(g: Array | None, like: Array) -> Array:
+    """A gradient's rows side by side; an empty array if there is none."""
+    return np.empty((0, like.shape[1]), like.dtype) if g is None else np.ascontiguousarray(g)
+
+
 # plain: h' = tanh or relu of (W_ih x + b_ih + W_hh h + b_hh) ---------------------------------------------------------
 
 
@@ -101,6 +118,10 @@ def rnn_layer(
 ) -> tuple[Array, Array]:  # fmt: skip
     """All hidden states (total, H), and the last of each sequence (batch, H)."""
     out = _affine(_rows(x), w_ih, b_ih, b_hh)
+    if (fast := _compiled(4 * out.size, out, w_hh)) is not None:
+        state = h.copy("C")
+        _share_batch(fast.rnn_layer, sizes, reverse, out, w_hh, state, relu)
+        return out.reshape(*x.shape[:-1], h.shape[1]), state
     state, product, weight = h, np.empty_like(h), w_hh.T
     for rows, n in steps(sizes, reverse):
         z = out[rows]
@@ -122,14 +143,17 @@ def rnn_layer_backward(
     g_out, g_last = _rows(g[0]), g[1]
     out = _rows(out)
     gz = np.empty_like(out)
-    slope = (out > 0) if relu else 1 - out * out
-    gh = np.zeros_like(h) if g_last is None else g_last.copy()
-    for rows, n in steps(sizes, not reverse):
-        state = gh[:n]
-        if g_out is not None:
-            state += g_out[rows]
-        np.multiply(state, slope[rows], out=gz[rows])
-        products.matmul(gz[rows], w_hh, out=state)
+    slope = (out > 0).astype(gz.dtype) if relu else 1 - out * out
+    gh = np.zeros(h.shape, h.dtype) if g_last is None else g_last.copy("C")
+    if (fast := _compiled(4 * out.size, gz, slope, w_hh)) is not None:
+        _share_batch(fast.rnn_layer_backward, sizes, reverse, slope, w_hh, gh, _given(g_out, gz), gz)
+    else:
+        for rows, n in steps(sizes, not reverse):
+            state = gh[:n]
+            if g_out is not None:
+                state += g_out[rows]
+            np.multiply(state, slope[rows], out=gz[rows])
+            products.matmul(gz[rows], w_hh, out=state)
     bias = gz.sum(0) if needs[4] or needs[5] else None
     return [
         products.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
@@ -172,8 +196,13 @@ def lstm_layer(
     if b_ih is not None:
         gates += (b_ih + b_hh).reshape(4, 1, size)
     cells, out = np.empty((gates.shape[1], size), x.dtype), np.empty((gates.shape[1], h.shape[1]), x.dtype)
+    fast = _compiled(gates.size, gates, w_hh)
+    if fast is not None and w_hr is None:
+        state, cell = h.copy("C"), c.copy("C")
+        _share_batch(fast.lstm_layer, sizes, reverse, gates, w_hh, state, cell, cells, out)
+        return out.reshape(*x.shape[:-1], size), state, cell, gates, cells
     state, cell, weight, product = h, np.ascontiguousarray(c), _by_gate(w_hh, 4), np.empty((4, batch, size), x.dtype)
-    step = (_compiled(gates.size, gates, cell) or _NUMPY).lstm_step
+    step = lstm_step if fast is None else fast.lstm_step
     for rows, n in steps(sizes, reverse):
         p = _first_rows(product, n)
         products.matmul(state[:n], weight, out=p)
@@ -227,17 +256,23 @@ def lstm_layer_backward(
     gc = np.zeros(c.shape, c.dtype) if g_cell is None else g_cell.copy("C")
     c = np.ascontiguousarray(c)
     g_out_projected = None if w_hr is None else np.empty_like(out)
-    step = (_compiled(gates.size, gates, gh, gc) or _NUMPY).lstm_step_backward
-    for k in reversed(range(len(order))):
-        rows, n = order[k]
-        g_hidden = state = gh[:n]
-        if g_out is not None:
-            state += g_out[rows]
-        if g_out_projected is not None:
-            g_out_projected[rows] = state
-            g_hidden = products.matmul(state, w_hr)
-        step(gates, cells, _previous(cells, c, order, k), g_hidden, gc[:n], _first_rows(scratch, n), gz, rows.start)
-        products.matmul(gz[rows], w_hh, out=state)
+    fast = _compiled(gates.size, gates, cells, w_hh)
+    if fast is not None and w_hr is None:
+        _share_batch(
+            fast.lstm_layer_backward, sizes, reverse, gates, cells, w_hh, c, gh, gc, _given(g_out, out), gz
+        )  # fmt: skip
+    else:
+        step = lstm_step_backward if fast is None else fast.lstm_step_backward
+        for k in reversed(range(len(order))):
+            rows, n = order[k]
+            g_hidden = state = gh[:n]
+            if g_out is not None:
+                state += g_out[rows]
+            if g_out_projected is not None:
+                g_out_projected[rows] = state
+                g_hidden = products.matmul(state, w_hr)
+            step(gates, cells, _previous(cells, c, order, k), g_hidden, gc[:n], _first_rows(scratch, n), gz, rows.start)
+            products.matmul(gz[rows], w_hh, out=state)
     bias = gz.sum(0) if needs[5] or needs[6] else None
     projection = None
     if g_out_projected is not None and needs[7]:
@@ -297,12 +332,16 @@ def gru_layer(
         gates[:2] += b_hh[: 2 * size].reshape(2, 1, size)
         bias += b_hh[2 * size :]
     out, inner = np.empty(gates.shape[1:], x.dtype), np.empty(gates.shape[1:], x.dtype)
+    if (fast := _compiled(gates.size, gates, w_hh)) is not None:
+        state = h.copy("C")
+        of_candidate = np.zeros(size, x.dtype) if b_hh is None else np.ascontiguousarray(b_hh[2 * size :])
+        _share_batch(fast.gru_layer, sizes, reverse, gates, inner, w_hh, of_candidate, state, out)
+        return out.reshape(*x.shape[:-1], size), state, gates, inner
     state, weight, product = np.ascontiguousarray(h), _by_gate(w_hh, 3), np.empty((3, batch, size), x.dtype)
-    step = (_compiled(gates.size, gates, state) or _NUMPY).gru_step
     for rows, n in steps(sizes, reverse):
         p = _first_rows(product, n)
         products.matmul(state[:n], weight, out=p)
-        step(gates, p, inner, bias[:n], state[:n], out, rows.start)
+        gru_step(gates, p, inner, bias[:n], state[:n], out, rows.start)
         state = _replaced(state, out[rows])
     return out.reshape(*x.shape[:-1], size), state.copy(), gates, inner
 
@@ -340,14 +379,20 @@ def gru_layer_backward(
     gz, g_candidate = np.empty((len(out), 3 * size), x.dtype), np.empty_like(out)
     gh = np.zeros(h.shape, h.dtype) if g_last is None else g_last.copy("C")
     h, product, scratch = np.ascontiguousarray(h), np.empty_like(gh), np.empty((3, batch, size), x.dtype)
-    step = (_compiled(gates.size, gates, gh, h) or _NUMPY).gru_step_backward
-    for k in reversed(range(len(order))):
-        rows, n = order[k]
-        state = gh[:n]
-        if g_out is not None:
-            state += g_out[rows]
-        step(gates, inner, _previous(out, h, order, k), state, _first_rows(scratch, n), gz, g_candidate, rows.start)
-        state += products.matmul(gz[rows], w_hh, out=product[:n])
+    if (fast := _compiled(gates.size, gates, inner, w_hh)) is not None:
+        _share_batch(
+            fast.gru_layer_backward, sizes, reverse, gates, inner, out, w_hh, h, gh, _given(g_out, out), gz,
+            g_candidate,
+        )  # fmt: skip
+    else:
+        for k in reversed(range(len(order))):
+            rows, n = order[k]
+            state = gh[:n]
+            if g_out is not None:
+                state += g_out[rows]
+            previous, room = _previous(out, h, order, k), _first_rows(scratch, n)
+            gru_step_backward(gates, inner, previous, state, room, gz, g_candidate, rows.start)
+            state += products.matmul(gz[rows], w_hh, out=product[:n])
     both = gz[:, : 2 * size]
     g_x = g_w = g_b = g_bh = None
     if needs[0]:
@@ -387,12 +432,3 @@ def gru_step_backward(
     np.multiply(slopes[0], candidate, out=result[0])
     np.multiply(candidate, reset, out=result[2])
     g *= update
-
-
-class _NUMPY:
-    """The steps in NumPy, by the names of their compiled twins."""
-
-    lstm_step = staticmethod(lstm_step)
-    lstm_step_backward = staticmethod(lstm_step_backward)
-    gru_step = staticmethod(gru_step)
-    gru_step_backward = staticmethod(gru_step_backward)

@@ -36,7 +36,7 @@ from microtorch.kernels.compiled.vectors import (
     vector_of,
 )
 
-__all__ = ["FASTER", "prepare", "product", "products"]
+__all__ = ["FASTER", "address", "by_packed", "pack_whole", "packed_room", "prepare", "product", "products"]
 
 FASTER = BYTES == 64
 """Whether these products take less time than BLAS: with vectors of 64 bytes half of it (where it uses such vectors
@@ -218,13 +218,71 @@ def _copy(
 
 
 @instructions
-def _address(typing: Any, array: Any) -> tuple[Any, Callable[..., Any]]:
+def address(typing: Any, array: Any) -> tuple[Any, Callable[..., Any]]:
     """Where an array's elements begin."""
 
     def build(context: Any, builder: Any, _: Any, args: Any) -> Any:
         return builder.ptrtoint(context.make_array(array)(context, builder, args[0]).data, INT)
 
     return types.intp(array), build
+
+
+_HALF = ROWS // 2
+
+
+@jit
+def _columns(vectors: Any) -> Any:
+    """How many vectors wide the next block of columns is, if so many vectors are left: two of two for four."""
+    return 3 if vectors == 3 or vectors > 4 else min(vectors, 2)
+
+
+@jit
+def _pack(
+    like: Any, at: Any, wide: Any, left: Any, depth: Any, b: Any, b_row: Any, b_column: Any
+) -> None:  # fmt: skip
+    """Some columns of b to the address `at`, as tiles read them."""
+    size = like.itemsize
+    lanes = BYTES // size
+    if b_column == size:
+        if wide == 3:
+            _pack_rows(3, like, b, b_row, depth, at, left)
+        elif wide == 2:
+            _pack_rows(2, like, b, b_row, depth, at, left)
+        else:
+            _pack_rows(1, like, b, b_row, depth, at, left)
+        return
+    for v in range(wide):
+        there = left if v == wide - 1 else lanes
+        source, to = b + v * lanes * b_column, at + v * BYTES
+        if b_row == size:
+            _pack_turned(like, source, b_column, depth, to, wide * BYTES, there)
+        else:
+            for x in range(there):
+                _copy(like, source + x * b_column, b_row, depth, to + x * size, wide * BYTES)
+
+
+@jit
+def _pass(
+    like: Any, at: Any, wide: Any, left: Any, m: Any, depth: Any, a: Any, a_row: Any, a_column: Any,
+    start: Any, start_row: Any, out: Any, out_row: Any,
+) -> None:  # fmt: skip
+    """All rows of a with the columns packed at that address."""
+    for i in range(0, m, ROWS):
+        height = min(ROWS, m - i)
+        row, first, to = a + i * a_row, start + i * start_row if start else 0, out + i * out_row
+        if height > _HALF:
+            if wide == 3:
+                _tile(ROWS, 3, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
+            elif wide == 2:
+                _tile(ROWS, 2, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
+            else:
+                _tile(ROWS, 1, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
+        elif wide == 3:
+            _tile(_HALF, 3, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
+        elif wide == 2:
+            _tile(_HALF, 2, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
+        else:
+            _tile(_HALF, 1, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
 
 
 @jit
@@ -235,51 +293,18 @@ def _block(
     """out = start + a @ b for a depth of at most DEPTH."""
     size = packed.itemsize
     lanes = BYTES // size
-    at = _address(packed)
+    at = address(packed)
     column, vectors = 0, (n + lanes - 1) // lanes
     while vectors:
-        wide = 3 if vectors == 3 or vectors > 4 else min(vectors, 2)
+        wide = _columns(vectors)
         left = min(lanes, n - column - (wide - 1) * lanes)
-        from_b = b + column * b_column
-        if b_column == size:
-            if wide == 3:
-                _pack_rows(3, packed, from_b, b_row, depth, at, left)
-            elif wide == 2:
-                _pack_rows(2, packed, from_b, b_row, depth, at, left)
-            else:
-                _pack_rows(1, packed, from_b, b_row, depth, at, left)
-        else:
-            for v in range(wide):
-                there = left if v == wide - 1 else lanes
-                source, to = from_b + v * lanes * b_column, at + v * BYTES
-                if b_row == size:
-                    _pack_turned(packed, source, b_column, depth, to, wide * BYTES, there)
-                else:
-                    for x in range(there):
-                        _copy(packed, source + x * b_column, b_row, depth, to + x * size, wide * BYTES)
+        _pack(packed, at, wide, left, depth, b + column * b_column, b_row, b_column)
         begun = start + column * size if start else 0
-        done = out + column * size
-        for i in range(0, m, ROWS):
-            height = min(ROWS, m - i)
-            row, first, to = a + i * a_row, begun + i * start_row if start else 0, done + i * out_row
-            if height > ROWS // 2:
-                if wide == 3:
-                    _tile(ROWS, 3, packed, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
-                elif wide == 2:
-                    _tile(ROWS, 2, packed, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
-                else:
-                    _tile(ROWS, 1, packed, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
-            elif wide == 3:
-                _tile(_HALF, 3, packed, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
-            elif wide == 2:
-                _tile(_HALF, 2, packed, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
-            else:
-                _tile(_HALF, 1, packed, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
+        _pass(
+            packed, at, wide, left, m, depth, a, a_row, a_column, begun, start_row, out + column * size, out_row
+        )  # fmt: skip
         column += wide * lanes
         vectors -= wide
-
-
-_HALF = ROWS // 2
 
 
 @jit
@@ -305,14 +330,61 @@ def _space(like: Any, k: Any) -> Any:
     return np.empty((min(k, DEPTH) + lanes) * 3 * lanes, like.dtype)
 
 
+@jit
+def packed_room(like: Any, k: Any, n: Any) -> Any:
+    """Room for a right factor that `pack_whole` packs."""
+    lanes = BYTES // like.itemsize
+    return np.empty((k + lanes) * 3 * lanes * ((n + 3 * lanes - 1) // lanes), like.dtype)
+
+
+@jit
+def pack_whole(packed: Any, k: Any, n: Any, b: Any, b_row: Any, b_column: Any) -> None:
+    """The right factor (k, n) at that address, for products with many left ones by `by_packed`."""
+    lanes = BYTES // packed.itemsize
+    at = address(packed)
+    for t in range(0, k, DEPTH):
+        depth, column, vectors = min(DEPTH, k - t), 0, (n + lanes - 1) // lanes
+        while vectors:
+            wide = _columns(vectors)
+            left = min(lanes, n - column - (wide - 1) * lanes)
+            _pack(packed, at, wide, left, depth, b + t * b_row + column * b_column, b_row, b_column)
+            at += depth * wide * BYTES
+            column += wide * lanes
+            vectors -= wide
+
+
+@jit
+def by_packed(
+    packed: Any, m: Any, k: Any, n: Any, a: Any, a_row: Any, a_column: Any, start: Any, start_row: Any, out: Any,
+    out_row: Any,
+) -> None:  # fmt: skip
+    """out = start + a @ b, where b is packed. start: address 0 for zeros."""
+    size = packed.itemsize
+    lanes = BYTES // size
+    at = address(packed)
+    for t in range(0, k, DEPTH):
+        depth, column, vectors = min(DEPTH, k - t), 0, (n + lanes - 1) // lanes
+        begun, step = (start, start_row) if t == 0 else (out, out_row)
+        while vectors:
+            wide = _columns(vectors)
+            left = min(lanes, n - column - (wide - 1) * lanes)
+            _pass(
+                packed, at, wide, left, m, depth, a + t * a_column, a_row, a_column,
+                begun + column * size if begun else 0, step, out + column * size, out_row,
+            )  # fmt: skip
+            at += depth * wide * BYTES
+            column += wide * lanes
+            vectors -= wide
+
+
 @jit_strided((2, 2, 1), 2)
 def product(a: Any, b: Any, bias: Any, out: Any) -> None:
     """out = a @ b (+ bias in each row, if it is not empty): (m, k) and (k, n) with any strides, none of these 0. The
     columns of out and the elements of bias lie side by side."""
     packed = _space(out, a.shape[1])
     _whole(
-        packed, a.shape[0], a.shape[1], b.shape[1], _address(a), a.strides[0], a.strides[1],
-        _address(b), b.strides[0], b.strides[1], _address(bias) if bias.size else 0, 0, _address(out), out.strides[0],
+        packed, a.shape[0], a.shape[1], b.shape[1], address(a), a.strides[0], a.strides[1],
+        address(b), b.strides[0], b.strides[1], address(bias) if bias.size else 0, 0, address(out), out.strides[0],
     )  # fmt: skip
 
 
@@ -326,7 +398,7 @@ def products(a: Any, b: Any, out: Any) -> None:
         for j in range(out.shape[1]):
             _whole(
                 packed, a.shape[2], a.shape[3], b.shape[3],
-                _address(a) + i * a_i + j * a_j, a.strides[2], a.strides[3],
-                _address(b) + i * b_i + j * b_j, b.strides[2], b.strides[3], 0, 0,
-                _address(out) + i * out.strides[0] + j * out.strides[1], out.strides[2],
+                address(a) + i * a_i + j * a_j, a.strides[2], a.strides[3],
+                address(b) + i * b_i + j * b_j, b.strides[2], b.strides[3], 0, 0,
+                address(out) + i * out.strides[0] + j * out.strides[1], out.strides[2],
             )  # fmt: skip

@@ -1,28 +1,35 @@
-"""One time step of a recurrent layer in one pass: what lies between the two matrix products.
+"""Recurrent layers: all time steps of some sequences of the batch, and what lies between a step's two matrix products.
 
 `gates` (gates, rows, size) and its like hold all steps; a step is the rows from `start` on, as many as its other arrays
 have. Loops read few arrays each: LLVM vectorises no loop for which it would have to check many pairs for overlap.
+
+The functions of whole layers (`lstm_layer`, ...) take the first row and the number of sequences of each step, in the
+order of computation (`starts`, `counts`), and do the sequences `low` to `high`, so that threads can share the batch.
+States and their gradients are in place: where a sequence has ended or not yet begun, they stay what they are.
 """
 
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
+import numpy as np
+
 from microtorch.kernels.compiled import jit
 from microtorch.kernels.compiled.math import sigmoid, tanh
+from microtorch.kernels.compiled.product import address, by_packed, pack_whole, packed_room
 
 
 @jit
-def lstm_step(gates, product, cells, cell, hidden, start):
-    """Gates from the input's part, in place, and the state's; then the new cells, and o tanh(c') into `hidden`."""
+def _lstm_gates(gates, cells, cell, hidden, start):
+    """The nonlinearities of a step's gates, in place; the new cells, from `cell`, and o tanh(c') into `hidden`."""
     n = len(cell)
     for k in range(4):
-        x, y = gates[k, start : start + n].ravel(), product[k].ravel()
+        x = gates[k, start : start + n].ravel()
         if k == 2:
             for j in range(x.size):
-                x[j] = tanh(x[j] + y[j])
+                x[j] = tanh(x[j])
         else:
             for j in range(x.size):
-                x[j] = sigmoid(x[j] + y[j])
+                x[j] = sigmoid(x[j])
     i, f = gates[0, start : start + n].ravel(), gates[1, start : start + n].ravel()
     g, o = gates[2, start : start + n].ravel(), gates[3, start : start + n].ravel()
     new, old, out = cells[start : start + n].ravel(), cell.ravel(), hidden.ravel()
@@ -30,6 +37,22 @@ def lstm_step(gates, product, cells, cell, hidden, start):
         new[j] = f[j] * old[j] + i[j] * g[j]
     for j in range(new.size):
         out[j] = o[j] * tanh(new[j])
+
+
+@jit
+def _add_product(gates, product, start):
+    """The state's part of a step's gates onto the input's."""
+    for k in range(len(product)):
+        x, y = gates[k, start : start + product.shape[1]].ravel(), product[k].ravel()
+        for j in range(x.size):
+            x[j] += y[j]
+
+
+@jit
+def lstm_step(gates, product, cells, cell, hidden, start):
+    """Gates from the input's part, in place, and the state's; then the new cells, and o tanh(c') into `hidden`."""
+    _add_product(gates, product, start)
+    _lstm_gates(gates, cells, cell, hidden, start)
 
 
 @jit
@@ -63,19 +86,16 @@ def lstm_step_backward(gates, cells, previous, g_hidden, g_cell, scratch, gz, st
 
 
 @jit
-def gru_step(gates, product, inner, bias, state, out, start):
-    """Gates from the input's part, in place, and the state's; W_hn h + b_hn; the new states."""
+def _gru_gates(gates, inner, state, out, start):
+    """The nonlinearities of a step's gates, in place; the new states."""
     n = len(state)
     for k in range(2):
-        x, y = gates[k, start : start + n].ravel(), product[k].ravel()
+        x = gates[k, start : start + n].ravel()
         for j in range(x.size):
-            x[j] = sigmoid(x[j] + y[j])
+            x[j] = sigmoid(x[j])
     r, u = gates[0, start : start + n].ravel(), gates[1, start : start + n].ravel()
-    c = gates[2, start : start + n].ravel()
-    p, b, hidden = product[2].ravel(), bias.ravel(), inner[start : start + n].ravel()
+    c, hidden = gates[2, start : start + n].ravel(), inner[start : start + n].ravel()
     old, new = state.ravel(), out[start : start + n].ravel()
-    for j in range(hidden.size):
-        hidden[j] = p[j] + b[j]
     for j in range(c.size):
         c[j] = tanh(c[j] + r[j] * hidden[j])
     for j in range(new.size):
@@ -105,3 +125,170 @@ def gru_step_backward(gates, inner, previous, g, scratch, gz, g_candidate, start
             out[j] = gc[j] * r[j]
         for j in range(size):
             gh[j] *= u[j]
+
+
+@jit
+def _packed_by_gate(weight, gates):
+    """W^T of each gate, packed, from (gates * hidden, features)."""
+    size, features = weight.shape[0] // gates, weight.shape[1]
+    one = packed_room(weight, features, size)
+    packed = np.empty((gates, one.size), weight.dtype)
+    for k in range(gates):
+        pack_whole(
+            packed[k], features, size, address(weight) + k * size * weight.strides[0], weight.strides[1],
+            weight.strides[0],
+        )  # fmt: skip
+    return packed
+
+
+@jit
+def _state_to_gates(packed, state, low, gates, k, first, rows):
+    """gates[k, first : first + rows] += state[low : low + rows] @ the packed weight of that gate."""
+    size, row = gates.shape[2], gates.strides[1]
+    out = address(gates) + k * gates.strides[0] + first * row
+    by_packed(
+        packed, rows, state.shape[1], size, address(state) + low * state.strides[0], state.strides[0], state.itemsize,
+        out, row, out, row,
+    )  # fmt: skip
+
+
+@jit
+def _gates_to_state(packed, gz, first, rows, gh, low, more):
+    """gh[low : low + rows] = (or, if more, +=) gz[first : first + rows] @ the packed weight."""
+    out, row = address(gh) + low * gh.strides[0], gh.strides[0]
+    by_packed(
+        packed, rows, gz.shape[1], gh.shape[1], address(gz) + first * gz.strides[0], gz.strides[0], gz.itemsize,
+        out if more else 0, row, out, row,
+    )  # fmt: skip
+
+
+@jit
+def _packed(weight):
+    """A weight as the right factor of products, packed."""
+    packed = packed_room(weight, weight.shape[0], weight.shape[1])
+    pack_whole(packed, weight.shape[0], weight.shape[1], address(weight), weight.strides[0], weight.strides[1])
+    return packed
+
+
+@jit
+def _before(states, initial, starts, counts, s, low, rows, into):
+    """The states before the s-th step of `rows` sequences from `low` on: the last ones of each, or the initial ones."""
+    seen = min(max(counts[s - 1] - low, 0), rows) if s else 0
+    if seen:
+        into[:seen] = states[starts[s - 1] + low : starts[s - 1] + low + seen]
+    into[seen:rows] = initial[low + seen : low + rows]
+
+
+@jit
+def rnn_layer(out, w_hh, state, relu, starts, counts, low, high):
+    """The states, in place of the input's part in `out`, and the last ones."""
+    packed, zero = _packed_by_gate(w_hh, 1), out.dtype.type(0)
+    gates = out.reshape((1, out.shape[0], out.shape[1]))
+    for s in range(starts.size):
+        rows = min(high, counts[s]) - low
+        if rows <= 0:
+            continue
+        first = starts[s] + low
+        _state_to_gates(packed[0], state, low, gates, 0, first, rows)
+        new, last = out[first : first + rows].ravel(), state[low : low + rows].ravel()
+        if relu:
+            for j in range(new.size):
+                new[j] = new[j] if new[j] > zero or new[j] != new[j] else zero
+        else:
+            for j in range(new.size):
+                new[j] = tanh(new[j])
+        for j in range(new.size):
+            last[j] = new[j]
+
+
+@jit
+def rnn_layer_backward(slope, w_hh, gh, g_out, gz, starts, counts, low, high):
+    """gz, and the gradient of the initial states, from that of the last ones, in place. g_out: of the states, or
+    empty."""
+    packed = _packed(w_hh)
+    for s in range(starts.size - 1, -1, -1):
+        rows = min(high, counts[s]) - low
+        if rows <= 0:
+            continue
+        first = starts[s] + low
+        g, z, d = gh[low : low + rows].ravel(), gz[first : first + rows].ravel(), slope[first : first + rows].ravel()
+        if g_out.size:
+            more = g_out[first : first + rows].ravel()
+            for j in range(g.size):
+                g[j] += more[j]
+        for j in range(g.size):
+            z[j] = g[j] * d[j]
+        _gates_to_state(packed, gz, first, rows, gh, low, False)
+
+
+@jit
+def lstm_layer(gates, w_hh, state, cell, cells, out, starts, counts, low, high):
+    """Gates from the input's part, in place; cells and states of all steps, and the last ones."""
+    packed = _packed_by_gate(w_hh, 4)
+    for s in range(starts.size):
+        rows = min(high, counts[s]) - low
+        if rows <= 0:
+            continue
+        first = starts[s] + low
+        for k in range(4):
+            _state_to_gates(packed[k], state, low, gates, k, first, rows)
+        _lstm_gates(gates, cells, cell[low : low + rows], out[first : first + rows], first)
+        state[low : low + rows] = out[first : first + rows]
+        cell[low : low + rows] = cells[first : first + rows]
+
+
+@jit
+def lstm_layer_backward(gates, cells, w_hh, c, gh, gc, g_out, gz, starts, counts, low, high):
+    """gz (rows, gates * size), and the gradients of the initial states and cells, from those of the last ones, in
+    place. g_out: of the states, or empty; c: the initial cells."""
+    packed, scratch, previous = _packed(w_hh), np.empty((1, *c.shape), c.dtype), np.empty(c.shape, c.dtype)
+    for s in range(starts.size - 1, -1, -1):
+        rows = min(high, counts[s]) - low
+        if rows <= 0:
+            continue
+        first, g = starts[s] + low, gh[low : low + rows]
+        if g_out.size:
+            flat, more = g.ravel(), g_out[first : first + rows].ravel()
+            for j in range(flat.size):
+                flat[j] += more[j]
+        _before(cells, c, starts, counts, s, low, rows, previous)
+        lstm_step_backward(gates, cells, previous, g, gc[low : low + rows], scratch, gz, first)
+        _gates_to_state(packed, gz, first, rows, gh, low, False)
+
+
+@jit
+def gru_layer(gates, inner, w_hh, bias, state, out, starts, counts, low, high):
+    """Gates from the input's part, in place; W_hn h + bias; states of all steps, and the last ones."""
+    packed, row = _packed_by_gate(w_hh, 3), inner.strides[0]
+    for s in range(starts.size):
+        rows = min(high, counts[s]) - low
+        if rows <= 0:
+            continue
+        first = starts[s] + low
+        for k in range(2):
+            _state_to_gates(packed[k], state, low, gates, k, first, rows)
+        by_packed(
+            packed[2], rows, state.shape[1], state.shape[1], address(state) + low * row, row, inner.itemsize,
+            address(bias), 0, address(inner) + first * row, row,
+        )  # fmt: skip
+        _gru_gates(gates, inner, state[low : low + rows], out, first)
+        state[low : low + rows] = out[first : first + rows]
+
+
+@jit
+def gru_layer_backward(gates, inner, out, w_hh, h, gh, g_out, gz, g_candidate, starts, counts, low, high):
+    """gz (rows, gates * size), the gradient of the candidates before their tanh, and that of the initial states from
+    that of the last ones, in place. g_out: of the states, or empty; h: the initial states."""
+    packed, scratch, previous = _packed(w_hh), np.empty((1, *h.shape), h.dtype), np.empty(h.shape, h.dtype)
+    for s in range(starts.size - 1, -1, -1):
+        rows = min(high, counts[s]) - low
+        if rows <= 0:
+            continue
+        first, g = starts[s] + low, gh[low : low + rows]
+        if g_out.size:
+            flat, more = g.ravel(), g_out[first : first + rows].ravel()
+            for j in range(flat.size):
+                flat[j] += more[j]
+        _before(out, h, starts, counts, s, low, rows, previous)
+        gru_step_backward(gates, inner, previous, g, scratch, gz, g_candidate, first)
+        _gates_to_state(packed, gz, first, rows, gh, low, True)
