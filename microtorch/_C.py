@@ -19,6 +19,11 @@ from microtorch.overrides import (
     has_torch_function_unary as _has_torch_function_unary,
     has_torch_function_variadic as _has_torch_function_variadic,
 )
+from microtorch.unsupported import absent as _absent
+
+Graph, Node, Value = (
+    _absent(__name__, name, "nothing is compiled to PyTorch's graphs") for name in ("Graph", "Node", "Value")
+)
 
 __all__ = [
     "DisableTorchFunction",

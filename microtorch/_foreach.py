@@ -23,6 +23,8 @@ _UNARY = frozenset(
 )
 _BINARY = frozenset("add clamp_max clamp_min copy div maximum minimum mm mul pow sub".split())
 _TERNARY = frozenset("addcdiv addcmul lerp".split())
+_SECOND = "other scalar scalars exponent mat2 src".split()  # names that PyTorch gives to what is beside the list
+_THIRD = "tensor1 tensors1 tensor2 weight weights value scalars".split()
 _OF_NUMBERS = {"maximum": "clamp_min", "minimum": "clamp_max"}  # which take a number too, and have a form in place
 
 
@@ -77,14 +79,16 @@ def _make(op: str, in_place: bool) -> Callable[..., Any]:
     def unary(self: Any, **named: Any) -> Any:
         return result(self, [getattr(t, method)(**named) for t in _list(name, self)])
 
-    def binary(self: Any, other: Any, *options: Any, **named: Any) -> Any:
+    def binary(self: Any, *given: Any, **named: Any) -> Any:
+        other, *options = given or [named.pop(next(k for k in _SECOND if k in named))]
         if op == "pow" and not isinstance(self, (list, tuple)) and isinstance(other, (list, tuple)):
             return tuple(self**t for t in _list(name, other))  # a number to the power of each
         tensors = _list(name, self)
         pairs = zip(tensors, _each(tensors, _scalar(other)), strict=True)
         return result(self, [getattr(t, method)(o, *options, **named) for t, o in pairs])
 
-    def ternary(self: Any, tensors1: Any, tensors2: Any, value: Any = 1) -> Any:
+    def ternary(self: Any, *given: Any, **named: Any) -> Any:
+        tensors1, tensors2, value = [*given, *(named[k] for k in _THIRD if k in named), 1][:3]
         tensors = _list(name, self)
         first, second = _each(tensors, tensors1), _each(tensors, tensors2)
         if op == "lerp":  # the second list is of weights, or one weight

@@ -31,6 +31,7 @@ from microtorch.functions import (
     special as FSp,
     spectral as FSpec,
 )
+from microtorch.functions.arguments import old_order
 from microtorch.ops import pointwise as P, shape as S
 
 if TYPE_CHECKING:
@@ -232,14 +233,20 @@ class TensorMethods(TensorBase):
         in_place(P.div, np.true_divide),
     )
 
-    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+    def add_(self, other: Any, *old: Any, alpha: Any = 1) -> Tensor:
         """self += alpha * other."""
+        if old:
+            (_, other), scale = old_order("add", (self, other, *old))
+            return self.add_(other, **scale)
         if alpha != 1 and FP.is_narrow(self):
             return assign_checked(self, FP.add(old_value(self, other), other, alpha=alpha))
         return self._add_(other if alpha == 1 else FP.scaled(self, other, alpha))
 
-    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+    def sub_(self, other: Any, *old: Any, alpha: Any = 1) -> Tensor:
         """self -= alpha * other."""
+        if old:
+            (_, other), scale = old_order("sub", (self, other, *old))
+            return self.sub_(other, **scale)
         if alpha != 1 and FP.is_narrow(self):
             return assign_checked(self, FP.sub(old_value(self, other), other, alpha=alpha))
         return self._sub_(other if alpha == 1 else FP.scaled(self, other, alpha))
@@ -489,9 +496,9 @@ class TensorMethods(TensorBase):
     addmm, addmv, addr, baddbmm, addbmm = FL.addmm, FL.addmv, FL.addr, FL.baddbmm, FL.addbmm
     addmm_, addmv_, addr_, baddbmm_ = (_written(f) for f in (FL.addmm, FL.addmv, FL.addr, FL.baddbmm))
 
-    def addbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    def addbmm_(self, *batches: Any, **factors: Any) -> Tensor:
         """`addbmm`, in place; unlike its kin it takes on the shape of the result."""
-        result = FL.addbmm(old_value(self, batch1, batch2), batch1, batch2, beta=beta, alpha=alpha)
+        result = FL.addbmm(old_value(self, *batches), *batches, **factors)
         if result._data.shape != self._data.shape and self._base is None:
             self._data = np.empty(result._data.shape, self._data.dtype)
         return assign_checked(self, result)

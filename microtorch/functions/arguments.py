@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -256,17 +257,56 @@ def _warn_of_resize(have: tuple[int, ...], want: tuple[int, ...]) -> None:
 _NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x2": "other"}
 
 
+_FACTORS = {  # the factors of functions that once took them before the tensors that they multiply
+    **dict.fromkeys(("add", "sub"), ("alpha",)),
+    **dict.fromkeys(("addcmul", "addcdiv"), ("value",)),
+    **dict.fromkeys(("addmm", "addmv", "addr", "addbmm", "baddbmm"), ("beta", "alpha")),
+}
+_told = False
+
+
+def old_order(name: str, args: Any) -> tuple[list[Any], dict[str, Any]]:
+    """Arguments in today's order, from the order of old: `x.add(2, y)` is `x.add(y, alpha=2)`.
+
+    `addcmul(x, value, y, z)`, `addmm(beta, x, alpha, y, z)` and `x.addmm(beta, alpha, y, z)`, also without alpha, are
+    the others; optimizers of years ago are written in it. PyTorch still takes it, with a warning the first time.
+    Raises TypeError if they are not in that order either.
+    """
+    global _told
+    factors = _FACTORS[name]
+    if len(factors) == 1:
+        numbers, rest = [args[1]], [args[0], *args[2:]]
+        known = len(rest) == (2 if name in ("add", "sub") else 3) and not getattr(numbers[0], "ndim", 0)
+    else:
+        numbers = [a for a in args if not isinstance(a, TensorBase)]
+        rest = [a for a in args if isinstance(a, TensorBase)]
+        known = len(rest) == 3 and 1 <= len(numbers) <= 2 and not isinstance(args[-1], (int, float))
+    if not known:
+        most = len(rest) - 1 if len(factors) == 1 else 2
+        were = f"{most} positional argument{'s' * (most > 1)} but {len(args) - 1} were given"
+        raise TypeError(f"{name}() takes {were}")
+    if not _told:
+        _told = True
+        named = " and ".join(factors)
+        warnings.warn(f"This overload of {name} is deprecated: give {named} by name, after the tensors", stacklevel=4)
+    return rest, dict(zip(factors, numbers))
+
+
 def takes_out(function: F) -> F:
     """Give a function PyTorch's `out=` argument, and NumPy's names for those it has: axis, keepdims, x, x2."""
     own = inspect.signature(function).parameters
     name = function.__name__
+    most = sum(p.default is p.empty for p in own.values()) if name in _FACTORS else sys.maxsize
     takes_dtype_of_out = name in ("sum", "nansum", "prod", "cumsum", "cumprod")
     numpy_names = {n: t for n, t in _NUMPY_NAMES.items() if t in own and n not in own}
 
     @functools.wraps(function)
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Tensor:
-        if out is None and not kwargs:
+        if out is None and not kwargs and len(args) <= most:
             return function(*args)  # type: ignore[no-any-return]
+        if len(args) > most:
+            rest, factors = old_order(name, args)
+            args, kwargs = tuple(rest), {**kwargs, **factors}
         for key in kwargs:
             if key in numpy_names:
                 kwargs = {numpy_names.get(k, k): v for k, v in kwargs.items()}
