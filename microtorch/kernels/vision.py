@@ -265,10 +265,21 @@ def _polynomial(coefficients: tuple[float, ...], t: Any, order: int) -> Any:
     return result
 
 
-def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool, order: int) -> list[tuple[Any, Any]]:
+def _place(c: Any, n: int, align: bool, planar: bool) -> Any:
+    """A coordinate in [-1, 1] in units of n places.
+
+    At the places themselves the gradient jumps, so this is rounded as PyTorch's (in images otherwise than in volumes).
+    """
+    if not planar:
+        return (c + 1) / 2 * (n - 1) if align else ((c + 1) * n - 1) / 2
+    c = (c + 1) * c.dtype.type((n - 1) / 2 if align else n / 2)
+    return c if align else c - c.dtype.type(0.5)
+
+
+def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool, order: int, planar: bool) -> list[tuple[Any, Any]]:
     """What one coordinate in [-1, 1] reads of n places: for each tap (place, derivative of its weight)."""
     scale = c.dtype.type((n - 1) / 2 if align else n / 2)
-    c = (c + 1) / 2 * (n - 1) if align else ((c + 1) * n - 1) / 2
+    c = _place(c, n, align, planar)
     slope: Any = np.ones_like(c)
     if mode != "bicubic":
         c, slope = _inside(c, n, padding, align)
@@ -298,7 +309,9 @@ def _corners(grid: Any, size: Ints, orders: Ints, mode: str, padding: str, align
     """For each combination of taps: (flat place, weight), each (N, P)."""
     count = len(size)
     flat = grid.reshape(grid.shape[0], -1, count)
-    axes = [_axis_taps(flat[..., count - 1 - i], n, mode, padding, align, orders[i]) for i, n in enumerate(size)]
+    axes = [
+        _axis_taps(flat[..., count - 1 - i], n, mode, padding, align, orders[i], count == 2) for i, n in enumerate(size)
+    ]
     for at in np.ndindex(*(len(a) for a in axes)):
         index: Any = 0
         weight: Any = None

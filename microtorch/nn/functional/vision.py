@@ -12,6 +12,7 @@ import numpy as np
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.kernels import vision as K
+from microtorch.kernels.ranges import linspace
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.nn.functional.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from microtorch.ops import shape as S, vision as V
@@ -387,10 +388,10 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = No
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")
     base = np.ones((*size[2:], count + 1), matrices.dtype)
     for i, n in enumerate(size[2:]):
-        line = np.linspace(-1, 1, n, dtype=matrices.dtype) if n > 1 else np.zeros(1, matrices.dtype)
-        if not align_corners:
-            line = line * ((n - 1) / n)
-        base[..., count - 1 - i] = line.astype(matrices.dtype).reshape((-1,) + (1,) * (count - 1 - i))
+        line = linspace(-1, 1, n, matrices.dtype) if n > 1 else np.zeros(1, matrices.dtype)
+        if not align_corners:  # rounded twice, as in PyTorch: a pixel's centre is where its samplers jump
+            line = line * matrices.dtype.type(n - 1) / matrices.dtype.type(n)
+        base[..., count - 1 - i] = line.reshape((-1,) + (1,) * (count - 1 - i))
     out = V.affine_grid(theta, base.reshape(-1, count + 1))
     return S.reshape(out, (size[0], *size[2:], count))
 
