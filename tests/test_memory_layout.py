@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 import pytest
 
 from tests.differential import difference
@@ -78,3 +81,45 @@ def test_indexed(key: str, order: str) -> None:
     for source in (f"permute({order})", f"permute({order})[:1].expand(2, 2, 2)"):
         found = difference(f"torch.arange(8).reshape(2, 2, 2).{source}[{key}]")
         assert found is None, found
+
+
+ELEMENTWISE = """
+a + b | a / b | a // b | a ** b | a > b | torch.maximum(a, b) | torch.fmin(a, b) | torch.where(a > 0, b, c) | torch.where(b > 0, a, 0) | a.clamp(b)
+torch.lerp(a, b, .5) | torch.lerp(a, b, c) | torch.addcmul(a, b, c) | torch.addcdiv(a, b, c) | a.clamp(b, c) | torch.add(a, b, alpha=2) | a.double() * b
+torch.sub(a, b, alpha=.5) | torch.div(a, b, rounding_mode='trunc') | torch.rsub(a, b) | torch.isclose(a, b) | torch.polar(a, b) | a.long() + b
+F.mse_loss(a, b, reduction='none') | F.smooth_l1_loss(a, b, reduction='none') | F.huber_loss(a, b, reduction='none') | torch.special.zeta(a, b)
+F.binary_cross_entropy_with_logits(a, b, reduction='none') | F.soft_margin_loss(a, b, reduction='none') | torch.gather(a, 0, (b > c).long() + c.long() * 0)
+"""
+
+
+@pytest.mark.parametrize(
+    "operation", [e.strip() for line in ELEMENTWISE.strip().splitlines() for e in line.split(" | ")]
+)
+def test_operands_that_lie_in_different_orders(operation: str) -> None:
+    """The first operand decides, where it is broadcast the next one; some are cut from larger tensors."""
+    rng = random.Random(0)
+    for _ in range(25):
+        shape = [2, *rng.choices([1, 2, 3], k=rng.choice([1, 1, 2, 3]))]
+        lines = ["F = torch.nn.functional"]
+        for name in "abc":
+            order = rng.sample(range(len(shape)), len(shape))
+            back = [order.index(i) for i in range(len(shape))]
+            step = rng.choice([1, 1, 2])
+            whole = [shape[i] * (step if k == 0 else 1) for k, i in enumerate(order)]
+            cut = (
+                "[:, :1]" if name == "b" and rng.random() < 0.3 else "[0]" if name == "c" and rng.random() < 0.2 else ""
+            )
+            made = f"torch.arange({math.prod(whole)}.).reshape({whole})[::{step}].permute({back}){cut}"
+            lines.append(f"{name} = {made} / 99 + 1")
+            lines.append(f"{name} = {made}" if rng.random() < 0.5 else f"{name} = {name}.clone()")
+        found = same_strides("\n".join(lines), operation)
+        assert found is None, found
+
+
+def test_repeat_interleave_is_a_view() -> None:
+    """Of a copy of the expanded tensor: what retains its gradient there does not after a write."""
+    code = "x = torch.tensor([[1., 2, 3], [4, 5, 6]], requires_grad=True)\ny = x.repeat_interleave(2, 1)\n"
+    for more in ("(y, y._is_view(), y._base)", "x.repeat_interleave(2)", "x.repeat_interleave(0, 0)"):
+        assert (found := difference(code + more)) is None, found
+    code += "y.retain_grad()\nz = y.unsqueeze(-1)\ny.fill_diagonal_(1)\n(z * z).sum().backward()\n"
+    assert (found := difference(code + "(y.retains_grad, y.grad, x.grad)")) is None, found

@@ -142,7 +142,8 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """The dimensions from start_dim to end_dim as one."""
     if not isinstance(input, TensorBase):
         need_tensor("flatten", input)
-    shape = input._data.shape
+    data = input._data
+    shape = data.shape
     first, last = axis_of(start_dim, len(shape)), axis_of(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
@@ -150,9 +151,8 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return reshape(input, 1)
     if first == last:
         return input
-    if 0 in shape:
-        return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
-    return reshape(input, *shape[:first], -1, *shape[last + 1 :])
+    whole = (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :])
+    return S.view_as(input, whole) if data.flags.c_contiguous else S.reshape_alias(input, whole)
 
 
 def unflatten(input: Any, dim: int, sizes: Any) -> Tensor:
@@ -189,7 +189,8 @@ def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
     if not isinstance(input, TensorBase):
         need_tensor("transpose", input)
     ndim = input._data.ndim
-    i, j = axis_of(dim0, ndim), axis_of(dim1, ndim)
+    i = dim0 if type(dim0) is int and 0 <= dim0 < ndim else axis_of(dim0, ndim)
+    j = dim1 if type(dim1) is int and 0 <= dim1 < ndim else axis_of(dim1, ndim)
     return S.transpose(input, i, j) if ndim else I.view_alias(input)
 
 
@@ -198,7 +199,8 @@ swapaxes = swapdims = transpose
 
 def t(input: Any) -> Tensor:
     """A matrix transposed; a vector or number as it is."""
-    need_tensor("t", input)
+    if not isinstance(input, TensorBase):
+        need_tensor("t", input)
     if input._data.ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {input._data.ndim}D")
     return S.t(input)
@@ -295,12 +297,19 @@ def unsqueeze(input: Any, dim: int) -> Tensor:
     """A view with a dimension of size 1 put in at `dim`."""
     if not isinstance(input, TensorBase):
         need_tensor("unsqueeze", input)
-    return S.unsqueeze(input, axis_of(dim, input._data.ndim + 1))
+    ndim = input._data.ndim
+    return S.unsqueeze(input, dim if type(dim) is int and 0 <= dim <= ndim else axis_of(dim, ndim + 1))
 
 
 def expand(input: Any, *sizes: Any, size: Any = None, implicit: bool = False) -> Tensor:
     """A view broadcast to a larger shape; -1 keeps a size."""
-    return S.expand(input, size_of(sizes if size is None else (size,), "expand"))
+    if size is not None:
+        sizes = (size,)
+    for n in sizes:
+        if type(n) is not int:
+            sizes = size_of(sizes, "expand")
+            break
+    return S.expand(input, sizes)
 
 
 def broadcast_to(input: Any, size: Any) -> Tensor:
@@ -668,7 +677,9 @@ def repeat_interleave(
         if count < 0:
             raise RuntimeError("Repeats must be non-negative")
         if output_size is None:
-            return S.repeat_each(x, count, axis)
+            shape = x._data.shape
+            wide = S.expand(S.unsqueeze(x, axis + 1), (*shape[: axis + 1], count, *shape[axis + 1 :]))
+            return S.view_as(P.contiguous(wide), (*shape[:axis], n * count, *shape[axis + 1 :]))  # a view, as PyTorch's
         counts = np.broadcast_to(np.int64(count), (n,))
     _need_counts(counts)
     if output_size is not None and int(counts.sum()) != output_size:

@@ -174,12 +174,6 @@ def _vector_norm(b: Batch, run: Kernel, x: Any, ord: float, axis: Any, keepdims:
     return b.batch(run(b.all(x), ord, axis_of(axis, x.ndim), keepdims))
 
 
-@_rule(sh.repeat_each)
-def _repeat_each(b: Batch, run: Kernel, x: Any, times: Any, axis: int) -> Any:
-    _plain(b, times)
-    return b.batch(run(b.all(x), times, axis_of(axis, x.ndim)))
-
-
 @_rule(sh.diag_embed)
 def _diag_embed(b: Batch, run: Kernel, x: Any, shape: Ints, offset: int, i: int, j: int) -> Any:
     return b.batch(run(b.all(x), (b.size, *shape), offset, axis_of(i, len(shape)), axis_of(j, len(shape))))

@@ -360,11 +360,6 @@ def triu(x: Any, k: int) -> Any:
     return np.ascontiguousarray(np.triu(x, k))
 
 
-def repeat_each(x: Any, times: Any, axis: int) -> Any:
-    """Each element along an axis so many times in a row."""
-    return np.ascontiguousarray(np.repeat(x, times, axis))
-
-
 def diag_embed(x: Any, shape: tuple[int, ...], offset: int, i: int, j: int) -> Any:
     """Zeros of `shape` with x on the diagonal of two axes."""
     out = np.zeros(shape, x.dtype)

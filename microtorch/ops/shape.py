@@ -131,14 +131,6 @@ rot90 = unary("rot90", K.rot90, grad_name="Rot90Backward0",
 repeat = unary(
     "repeat", lambda x, times: np.tile(x, times), x=lambda xp, g, x_shape, times: xp.sum_of_tiles(g, x_shape, times)
 )
-repeat_each = unary(
-    "repeat_each",
-    K.repeat_each,
-    grad_name="ViewBackward0",
-    x=lambda xp, g, x_shape, times, axis: xp.sum(
-        xp.reshape(g, (*x_shape[: axis + 1], times, *x_shape[axis + 1 :])), (axis + 1,), False
-    ),
-)
 sum_of_tiles = unary("sum_of_tiles", K.sum_of_tiles, x=lambda xp, g, times: xp.repeat(g, times))
 roll_flat = unary(
     "roll_flat",

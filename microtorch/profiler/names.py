@@ -101,7 +101,6 @@ _VARIANTS = """
     index: take_axes take_places
     gather: take_along
     scatter: put_along scatter_value
-    repeat_interleave: repeat_each
     roll: roll_flat
     round: round_decimals
     index_put_: region_write
