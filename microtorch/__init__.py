@@ -123,6 +123,7 @@ from microtorch.functions.creation import (
     zeros as zeros,
     zeros_like as zeros_like,
 )
+from microtorch.functions.files import from_file as from_file
 from microtorch.functions.index import (
     argwhere as argwhere,
     as_strided_scatter as as_strided_scatter,
@@ -479,6 +480,7 @@ from microtorch.functions.complex import (
     view_as_complex as view_as_complex,
     view_as_real as view_as_real,
 )
+from microtorch.functions.segments import segment_reduce as segment_reduce
 from microtorch.functions.shape import (
     adjoint as adjoint,
     as_strided as as_strided,

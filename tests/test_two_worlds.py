@@ -46,6 +46,7 @@ NOT_IMPLEMENTED = "standard_gamma_grad dirichlet_grad unique unique_dim unique_c
 ELSEWHERE |= dict.fromkeys(NOT_IMPLEMENTED, "their derivatives raise NotImplementedError, as in PyTorch")
 
 ELSEWHERE |= dict.fromkeys(["ldl_factor", "ldl_solve"], "no derivative in PyTorch either: tests/test_linalg.py")
+ELSEWHERE |= dict.fromkeys(["segment_reduce", "segment_reduce_backward"], "tests/test_segments.py")
 ELSEWHERE |= dict.fromkeys(["add_scaled", "sub_scaled"], "tests/test_numbers.py")
 ELSEWHERE["lobpcg"] = "tests/test_linalg.py"
 ELSEWHERE["matmul_viewed"] = "tests/test_linalg.py"
