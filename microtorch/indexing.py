@@ -54,6 +54,13 @@ def getitem(x: Any, key: Any) -> Tensor:
         return I.unsqueezed(x, (None, ...))
     if type(key) is slice and x._data.ndim:
         return I.slice_(x, (checked_slice(key), ...))
+    if type(key) is tuple:
+        entry = _plain(x._data, key)
+        if entry is not None:
+            try:
+                return entry(x, key if key and key[0] is Ellipsis else (*key, ...))
+            except IndexError as error:
+                raise index_error(error, x, split(x, key)[0], key) from None
     basic: Any = None
     if isinstance(key, TensorBase) and 0 < key._data.ndim <= x._data.ndim and key._data.dtype.char in "?li":
         advanced: Any = (key._data,)
@@ -71,6 +78,44 @@ def getitem(x: Any, key: Any) -> Tensor:
         return I.index(x, advanced)
     except IndexError as error:
         raise index_error(error, x, advanced) from None
+
+
+def _plain(data: Any, key: tuple[Any, ...]) -> Callable[..., Any] | None:
+    """The entry for a key of ints, None and slices of step 1, perhaps after an Ellipsis, as NumPy takes it, too.
+
+    None for other keys, and for those that ask for all there is.
+    """
+    if type(data) is not ndarray:
+        return None
+    entry: Any = None
+    shape, at, items = data.shape, 0, key
+    if key and key[0] is Ellipsis:
+        at, items = len(shape) + 1 - len(key), key[1:]
+        if at < 0:
+            return None
+    for k in items:
+        kind = type(k)
+        if kind is int:
+            entry = I.select
+            at += 1
+        elif kind is slice:
+            start, stop = k.start, k.stop
+            if start is not None or stop is not None or k.step is not None:
+                if (
+                    (start is not None and type(start) is not int)
+                    or (stop is not None and type(stop) is not int)
+                    or k.step is not None
+                    or at >= len(shape)
+                ):
+                    return None
+                if start or (stop is not None and stop < shape[at]):
+                    entry = I.slice_
+            at += 1
+        elif k is None and items is key:
+            entry = I.unsqueezed
+        else:
+            return None
+    return entry if at <= len(shape) else None
 
 
 def setitem(x: Any, key: Any, value: Any) -> None:

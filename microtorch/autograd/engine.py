@@ -32,7 +32,8 @@ from microtorch.kernels.quiet import silence
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
-ndarray = np.ndarray
+ndarray, float32 = np.ndarray, np.float32
+_FLOAT32 = np.dtype(np.float32)
 _number = attrgetter("seq")
 
 before_backward: list[Callable[[list[Any]], None]] = []
@@ -84,19 +85,23 @@ def run(
             edges, results = work.with_care(node, g)
         else:
             edges = node.edges
-            results = node.vjp(xp, g, edges, keep)
+            results = (g, g) if node.op.hands_on else node.vjp(xp, g, edges, keep)
         for edge, gi in zip(edges, results):
             if edge is None:
                 continue
-            if gi is not None and (gi.shape != edge.shape or gi.dtype is not edge.dtype):
-                gi = fitted(xp, gi, edge, grads, own)
+            leaf = type(edge) is Leaf
+            if gi is not None:
+                if type(gi) is float32:  # NumPy's scalar, which is slow to tell its dtype
+                    if edge.shape or edge.dtype is not _FLOAT32:
+                        gi = fitted(xp, gi, edge, grads, own)
+                elif gi.shape != edge.shape or gi.dtype is not edge.dtype:
+                    gi = fitted(xp, gi, edge, grads, own)
             if gi is not None:
                 before = grads.get(edge)
                 if before is None:
                     grads[edge] = gi
-                    if type(edge) is Leaf and gi is not g and type(gi) is ndarray and gi.base is None:
-                        if type(node) is OpNode:
-                            own.add(edge)  # a formula returns g, a view, or a new array; this one is new
+                    if leaf and gi is not g and type(gi) is ndarray and gi.base is None and type(node) is OpNode:
+                        own.add(edge)  # a formula returns g, a view, or a new array; this one is new
                 elif type(before) is not ndarray:  # Tensors, or NumPy's scalars
                     grads[edge] = before + gi
                 elif edge in own and type(gi) is not Batched:
@@ -104,10 +109,12 @@ def run(
                 else:
                     grads[edge] = before + gi
                     own.add(edge)
-            if type(edge) is Leaf:
-                waiting[edge] = count = waiting[edge] - 1
-                if not count:
+            if leaf:
+                count = waiting[edge]
+                if count == 1:
                     work.finish(edge)
+                else:
+                    waiting[edge] = count - 1
 
 
 class Pass:

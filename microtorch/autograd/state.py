@@ -76,21 +76,13 @@ class Storage:
         other._memory, other._extent = self._memory, self._extent
         return other
 
-    def add_view(self, view: TensorBase) -> None:
-        """Remember a view, in the place of the last one if that is dead (most views do not live long).
-
-        The dead among the others are dropped whenever the list has doubled, so that adding stays O(1).
-        """
+    def add_views(self, more: Sequence[TensorBase]) -> None:
+        """Remember more views. The dead are dropped whenever the list has doubled, so that adding stays O(1)."""
         views = self.views
-        if not views:
-            self.views = [weakref.ref(view)]
-        elif views[-1]() is None:
-            views[-1] = weakref.ref(view)  # type: ignore[index]
-        else:
-            views.append(weakref.ref(view))  # type: ignore[attr-defined]
-            if len(views) > self.limit:
-                self.views = [r for r in views if r() is not None]
-                self.limit = 2 * len(self.views) + 8
+        views.extend(map(_ref, more))  # type: ignore[attr-defined]
+        if len(views) > self.limit:
+            self.views = [r for r in views if r() is not None]
+            self.limit = 2 * len(self.views) + 8
 
     def wrote(self, clock: int) -> None:
         """Count one more in-place write."""
@@ -107,7 +99,10 @@ class Storage:
 def extent(a: Any) -> tuple[int, int]:
     """The address of an array's first element, and the number of bytes from there to its end."""
     a = bits_of(a)
-    size = sum((n - 1) * s for n, s in zip(a.shape, a.strides)) + a.itemsize if a.size else 0
+    if a.flags.c_contiguous:
+        size = a.nbytes
+    else:
+        size = sum((n - 1) * s for n, s in zip(a.shape, a.strides)) + a.itemsize if a.size else 0
     return a.__array_interface__["data"][0], size
 
 
@@ -213,26 +208,25 @@ def resize(t: TensorBase, shape: tuple[int, ...], strides: tuple[int, ...] | Non
 
 def share(parent: TensorBase, t: TensorBase, track: bool) -> None:
     """Make `t` a view of its parent: of one storage, following in-place writes if `track`."""
-    storage = parent._storage
-    if storage is None:
-        storage = parent._storage = Storage(parent._data)
-        node = parent._node
-        if node is not None and node.storage is None:
-            node.storage = storage
-    t._storage = storage
-    base = parent._base
+    t._storage = storage = parent._storage or storage_of(parent)
+    base, made = parent._base, None
     if base is None:
         t._base = parent  # type: ignore[assignment]
-        t._made = None
     else:
-        t._base = base
-        made = parent._made
-        t._made = made if made is None or made in ("no_grad", "inference") else "0"
+        t._base, made = base, parent._made
+        if made is not None and made != "no_grad" and made != "inference":
+            made = "0"
+    t._made = made
     if track:
-        if storage.views:
-            storage.add_view(t)
-        else:
+        views = storage.views
+        if not views:
             storage.views = [_ref(t)]
+        elif views[-1]() is None:  # most views do not live long
+            views[-1] = _ref(t)  # type: ignore[index]
+        elif len(views) < storage.limit:
+            views.append(_ref(t))  # type: ignore[attr-defined]
+        else:
+            storage.add_views((t,))
     if inferring and hasattr(t, "_inference"):
         del t._inference  # a view is of inference mode if its base is
     node = t._node

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +37,14 @@ from microtorch import dtypes
 from microtorch.autograd import state
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
-from microtorch.autograd.state import TensorBase, share, storage_of, wrap
+from microtorch.autograd.state import TensorBase, inferring, share, storage_of, wrap
 from microtorch.kernels import bfloat16, half
 from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
 from microtorch.kernels.bfloat16 import BFloats, NoRule
 from microtorch.kernels.numbers import operand
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.shape import astype
+from microtorch.kernels.strides import in_operands_order
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -55,6 +57,11 @@ ndarray = np.ndarray
 def locally_constant(xp: Any, g: Any) -> None:
     """The formula of an input on which the result does not depend but in jumps (a mask, a rounded number): no
     gradient."""
+
+
+def handed_on(xp: Any, g: Any) -> Any:
+    """The formula of an input with which the result grows one to one: a sum's."""
+    return g
 
 
 class Namespace:
@@ -79,6 +86,7 @@ class Op:
     """An entry of the table.
 
     arithmetic: its formulas are plain arithmetic, so a 0-d array may reach them as a NumPy scalar (five times faster).
+    hands_on: its two inputs get the gradient as it is, as those of a sum.
     shared: its formula is for several inputs at once, or of several results.
     name: its name in the table and in the namespaces; grad_name: what PyTorch prints as `grad_fn`.
     inputs: names of the tensor inputs, in order; parameters: names of all of the kernel's positional parameters.
@@ -139,8 +147,12 @@ class Op:
             (formulas[i], tuple(self.saved_names.index(n) for n in names)) if i in formulas else (self._none, ())
             for i, names in zip(self.inputs, per_input)
         ]
+        self.hands_on = len(self.formulas) == 2 and all(f is handed_on for f, _ in self.formulas)
         self.shared = joint is not None or outputs != 1  # one formula for several inputs, or of several results
-        self.quick = [(formula, places[0] if len(places) == 1 else None, places) for formula, places in self.formulas]
+        self.quick = [
+            (None if formula is handed_on else formula, places[0] if len(places) == 1 else None, places)
+            for formula, places in self.formulas
+        ]
         first = () if joint is None else _positional(joint)[3:]
         self.spare = {i for i, n in enumerate(self.saved_names) if again is not None and n not in first}
         self.joint_formula = joint
@@ -298,7 +310,7 @@ def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
 
 
 _new = object.__new__
-asarray = np.asarray
+asarray, float32, float64 = np.asarray, np.float32, np.float64
 
 
 def record(op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: Any) -> Tensor:
@@ -401,6 +413,15 @@ def binary(
         if isinstance(other, TensorBase):
             b: Any = other._data
             edge_y = other._node
+            if scalars is not None and not a.ndim and not b.ndim:
+                p, q = a[()], b[()]
+                kind = type(p)
+                if kind is type(q) and (kind is float32 or kind is float64):
+                    out = asarray(scalars(p, q))
+                    needs = (edge_x is not None) + 2 * (edge_y is not None)
+                    if needs and mode.enabled:
+                        return record(op, (edge_x, edge_y), picks[needs]((None, self, other, out)), out)
+                    return wrap(out)
             if a.dtype is not b.dtype:
                 if check is not None:
                     check(a, b)
@@ -412,6 +433,8 @@ def binary(
                     a, b = promote(a, b)
             if scalars is not None and not a.ndim and not b.ndim:
                 a, b, compute = a[()], b[()], scalars
+            elif not a.flags.c_contiguous or not b.flags.c_contiguous:
+                compute = partial(in_operands_order, compute)
         else:
             b = other
             edge_y = None
@@ -514,8 +537,12 @@ def view(
             if len(constants) != count:
                 constants = op.complete((input, *constants))[1:]
             result = record(made, (edge,), pick((None, input, *constants, out, a.shape)), out)
-        else:
+        elif inferring:
             result = wrap(out)
+        else:
+            result = _new(state.tensor_class)  # as wrap does
+            result._data = out
+            result._node = result._grad = result._base = result._storage = None
         if made is copying:
             return result
         share(input, result, a.dtype.kind in "fc")
@@ -525,6 +552,32 @@ def view(
                 result._node = Leaf(None, out)  # as in PyTorch it requires a gradient, which nobody collects
         return result
 
+    def several(input: Any, keys: Sequence[Any]) -> tuple[Any, ...]:
+        """A view for each key, made together (by split or unbind): recorded, none of them may be written in place."""
+        a, edge, recording = input._data, input._node, mode.enabled
+        if type(a) is not ndarray or inferring or not keys:
+            parts = [call(input, key) for key in keys]
+        else:
+            parts, shape = [call(input, keys[0])], a.shape
+            first = parts[0]
+            storage, base, made = first._storage, first._base, first._made
+            for key in keys[1:]:  # as `call`, less what is the same for all of them
+                out = kernel(a, key)
+                if edge is not None and recording:
+                    t = record(op, (edge,), pick((None, input, key, out, shape)), out)
+                    t._node.storage = storage  # type: ignore[union-attr]
+                else:
+                    t = wrap(out, None if first._node is None else Leaf(None, out))
+                t._storage, t._base, t._made = storage, base, made
+                parts.append(t)
+            if a.dtype.kind in "fc":
+                storage.add_views(parts[1:])  # type: ignore[union-attr]
+        if recording:
+            for i, t in enumerate(parts):
+                t._made = str(i)
+        return tuple(parts)
+
+    call.several = several  # type: ignore[attr-defined]
     return _named(call, op)
 
 
@@ -562,17 +615,24 @@ def op(
     nobody: list[Node | None] = [None] * len(names)
 
     def call(*args: Any) -> Any:
-        edges: list[Node | None] = nobody.copy()
-        data = list(args)
-        mask = 0
-        for i in places:
-            t = args[i]
-            if isinstance(t, TensorBase):
-                data[i] = t._data
-                edge = t._node
-                if edge is not None:
-                    edges[i] = edge
-                    mask |= 1 << i
+        data, mask = list(args), 0
+        recording: Any = differentiable and mode.enabled
+        if recording:
+            edges: list[Node | None] = nobody.copy()
+            for i in places:
+                t = args[i]
+                if isinstance(t, TensorBase):
+                    data[i] = t._data
+                    edge = t._node
+                    if edge is not None:
+                        edges[i] = edge
+                        mask |= 1 << i
+            recording = mask
+        else:
+            for i in places:
+                t = args[i]
+                if isinstance(t, TensorBase):
+                    data[i] = t._data
         try:
             result = kernel(*data)
         except Exception:
@@ -580,7 +640,6 @@ def op(
         rest: Sequence[Any] = ()
         if extra:
             result, rest = (result[0], result[1:]) if outputs == 1 else (result[:-extra], result[-extra:])
-        recording = differentiable and mask and mode.enabled
         if outputs == 1:
             if type(result) is not ndarray:
                 result = as_array(result)

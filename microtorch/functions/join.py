@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.modes import mode
+from microtorch.autograd.inplace import SHARED_MEMORY, check_overlap
 from microtorch.autograd.state import TensorBase
 from microtorch.functions.arguments import axis_of, bad_call, need_tensor, write_out
 from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
+
+
+def _check_apart(out: Any, parts: Any) -> None:
+    """Raise PyTorch's error if `out` shares memory with one of the tensors that are joined in it."""
+    for p in parts:
+        if p is out:
+            raise RuntimeError(SHARED_MEMORY)
+        if isinstance(out, TensorBase):
+            check_overlap(out, p, whole=True)
 
 
 def _list_of_tensors(name: str, tensors: Any) -> Any:
@@ -102,6 +111,7 @@ def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Ten
         return result
     if not dtypes.can_cast(result.dtype, out.dtype):
         raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {out.dtype.type_name}")
+    _check_apart(out, parts)
     return write_out(out, result)
 
 
@@ -120,7 +130,10 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
                 f"{list(p._data.shape)} at entry {i}"
             )
     result = S.stack(parts, axis)
-    return result if out is None else write_out(out, result)
+    if out is None:
+        return result
+    _check_apart(out, tensors)
+    return write_out(out, result)
 
 
 def _reshaped(t: Any, shape: tuple[int, ...]) -> Any:
@@ -180,28 +193,28 @@ def block_diag(*tensors: Any) -> Tensor:
 def _pieces(tensor: Any, sizes: Any, axis: int, entry: Any) -> tuple[Any, ...]:
     """Consecutive views of the sizes given along an axis."""
     head = (slice(None),) * axis
-    out, start = [], 0
-    for i, n in enumerate(sizes):
-        part = entry(tensor, (*head, slice(start, start + n), ...))
-        if mode.enabled:
-            part._made = str(i)
-        out.append(part)
+    keys, start = [], 0
+    for n in sizes:
+        keys.append((*head, slice(start, start + n), ...))
         start += n
-    return tuple(out)
+    return entry.several(tensor, keys)  # type: ignore[no-any-return]
 
 
 def split(tensor: Any, split_size_or_sections: Any, dim: Any = 0) -> tuple[Any, ...]:
     """Views of pieces along a dimension: of one size (the last may be smaller), or of the sizes listed."""
-    need_tensor("split", tensor)
+    if not isinstance(tensor, TensorBase):
+        need_tensor("split", tensor)
     size = split_size_or_sections
-    if isinstance(size, (list, tuple)):
-        return split_with_sizes(tensor, size, dim)
-    if isinstance(size, TensorBase):
-        size = int(size)  # type: ignore[call-overload]
-    if not hasattr(size, "__index__") or isinstance(size, bool):
-        raise TypeError(
-            f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {type(size).__name__}"
-        )
+    if type(size) is not int:
+        if isinstance(size, (list, tuple)):
+            return split_with_sizes(tensor, size, dim)
+        if isinstance(size, TensorBase):
+            size = int(size)  # type: ignore[call-overload]
+        if not hasattr(size, "__index__") or isinstance(size, bool):
+            kind = type(size).__name__
+            raise TypeError(
+                f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {kind}"
+            )
     if not tensor._data.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     axis = axis_of(dim, tensor._data.ndim)
@@ -210,8 +223,9 @@ def split(tensor: Any, split_size_or_sections: Any, dim: Any = 0) -> tuple[Any, 
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     if size == 0 and n:
         raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
-    sizes = [min(size, n - i) for i in range(0, n, size)] if n else [0]
-    return _pieces(tensor, sizes, axis, I.split_part)
+    if not n:
+        return _pieces(tensor, [0], axis, I.split_part)
+    return _pieces(tensor, [size] * (n // size) + [n % size] * (n % size > 0), axis, I.split_part)
 
 
 def split_with_sizes(input: Any, split_sizes: Any, dim: Any = 0) -> tuple[Any, ...]:
@@ -237,7 +251,8 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: Any = 0) -> tuple[Any, .
 
 def chunk(input: Any, chunks: int, dim: Any = 0) -> tuple[Any, ...]:
     """At most `chunks` views of equal size along a dimension (the last may be smaller)."""
-    need_tensor("chunk", input)
+    if not isinstance(input, TensorBase):
+        need_tensor("chunk", input)
     if not input._data.ndim:
         raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
@@ -333,10 +348,4 @@ def unbind(input: Any, dim: Any = 0) -> tuple[Any, ...]:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = axis_of(dim, input._data.ndim)
     head = (slice(None),) * axis
-    out = []
-    for i in range(input._data.shape[axis]):
-        part = I.unbind_part(input, (*head, i, ...))
-        if mode.enabled:
-            part._made = str(i)
-        out.append(part)
-    return tuple(out)
+    return I.unbind_part.several(input, [(*head, i, ...) for i in range(input._data.shape[axis])])  # type: ignore[no-any-return]

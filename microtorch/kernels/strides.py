@@ -76,14 +76,18 @@ def _laid_out(kernel: Kernel, results: int, lay: Callable[[Any, Any], Any]) -> K
         out = kernel(x, *rest)
         if type(x) is not np.ndarray:
             return out
-        if type(out) is tuple:
-            return (*[lay(x, r) for r in out[:results]], *out[results:])
-        return lay(x, out)
+        if type(out) is not tuple:
+            return lay(x, out)
+        if results == 1:
+            return (lay(x, out[0]), *out[1:])
+        return (*[lay(x, r) for r in out[:results]], *out[results:])
 
     return call
 
 
 def _suggested(x: Any, out: Any) -> Any:
+    if x.ndim < 4 and out.flags.c_contiguous:
+        return out
     return in_format(out, out.ndim == x.ndim and channels_last(x)) if out.ndim else out
 
 
@@ -174,7 +178,9 @@ def joined_format(kernel: Kernel) -> Kernel:
     @functools.wraps(kernel)
     def call(arrays: Sequence[Any], axis: int) -> Any:
         out = kernel(arrays, axis)
-        return in_format(out, True) if out.ndim > 3 and all(map(channels_last, arrays)) else out
+        if out.ndim > 3 and channels_last(arrays[0]) and all(map(channels_last, arrays)):
+            return in_format(out, True)
+        return out
 
     return call
 

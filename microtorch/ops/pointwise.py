@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.autograd.table import arrays, binary, locally_constant, op, tensors, unary, view
+from microtorch.autograd.table import arrays, binary, handed_on, locally_constant, op, tensors, unary, view
 from microtorch.kernels import pointwise as K, select
 from microtorch.kernels.shape import clone as copied
-from microtorch.kernels.strides import c_order, input_order
+from microtorch.kernels.strides import c_order, input_order, operands_order
 
 arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
 tensors.is_complex = lambda x: x._data.dtype.kind == "c"  # type: ignore[attr-defined]
@@ -73,8 +73,8 @@ relu_backward = binary("relu_backward", K.relu_backward, grad_name="ThresholdBac
 
 # arithmetic ----------------------------------------------------------------------------------------------------------
 neg = unary("neg", K.negative, x=lambda xp, g: -g)
-add = binary("add", np.add, scalars=operator.add, x=lambda xp, g: g, y=lambda xp, g: g)
-sub = binary("sub", K.subtract, check=K.no_bools, x=lambda xp, g: g, y=lambda xp, g: -g)
+add = binary("add", np.add, scalars=operator.add, x=handed_on, y=handed_on)
+sub = binary("sub", K.subtract, check=K.no_bools, x=handed_on, y=lambda xp, g: -g)
 rsub = binary(
     "rsub",
     lambda x, y: K.subtract(y, x),
@@ -85,7 +85,7 @@ rsub = binary(
 )
 rsub_tensor = binary(
     "rsub_tensor",
-    lambda x, y: K.subtract(y, x),
+    operands_order(lambda x, y: K.subtract(y, x), first=1),
     check=K.no_bools,
     grad_name="RsubBackward0",
     x=lambda xp, g: -g,
@@ -266,7 +266,7 @@ conj_physical = unary("conj_physical", np.conj, x=lambda xp, g: xp.conj(g))
 complex_from = op("complex", K.complex_from, inputs="real imag",
              real=lambda xp, g: xp.real(g), imag=lambda xp, g: -xp.imag(g))  # fmt: skip
 # of the two gradients the engine takes the real part, since length and angle are real
-polar = op("polar", K.polar, inputs="length angle",
+polar = op("polar", operands_order(K.polar), inputs="length angle",
            length=lambda xp, g, out: g * xp.sgn(out), angle=lambda xp, g, out: g * (1j * out))  # fmt: skip
 angle = unary(
     "angle", K.angle, x=lambda xp, g, x: xp.where(x == 0, 0, g * (-1j / x)) if xp.is_complex(x) else xp.zeros_like(g)
@@ -326,7 +326,7 @@ clamp_min = unary("clamp_min", K.clamp, x=_clamp_x)
 clamp_max = unary("clamp_max", K.clamp, x=_clamp_x)
 clamp_tensors = op(
     "clamp_tensors",
-    K.clamp_tensors,
+    operands_order(K.clamp_tensors),
     inputs="x low high",
     grad_name="ClampBackward0",
     x=_clamp_x,
@@ -347,23 +347,23 @@ clamp_max_tensor = binary(
     x=lambda xp, g, x, y: xp.where(_at_least(xp, g, y, x), g, 0),
     y=lambda xp, g, x, y: xp.where(_as_kind(xp, x, g) > _as_kind(xp, y, g), g, 0),
 )
-where = op("where", select.where, inputs="condition x y",
+where = op("where", operands_order(select.where), inputs="condition x y",
            x=lambda xp, g, condition: xp.where(condition, g, 0),
            y=lambda xp, g, condition: xp.where(condition, 0, g))  # fmt: skip
-lerp_number = op("lerp_number", K.lerp, inputs="x end", grad_name="LerpBackward0",
+lerp_number = op("lerp_number", operands_order(K.lerp), inputs="x end", grad_name="LerpBackward0",
                  x=lambda xp, g, weight: g * (1 - weight), end=lambda xp, g, weight: g * weight)  # fmt: skip
-lerp = op("lerp", K.lerp, inputs="x end weight", grad_name="LerpBackward1",
+lerp = op("lerp", operands_order(K.lerp), inputs="x end weight", grad_name="LerpBackward1",
           x=lambda xp, g, weight: g * (1 - weight), end=lambda xp, g, weight: g * weight,
           weight=lambda xp, g, x, end: g * (end - x))  # fmt: skip
-add_scaled = op("add_scaled", K.add_scaled, inputs="x y", grad_name="AddBackward0",
+add_scaled = op("add_scaled", operands_order(K.add_scaled), inputs="x y", grad_name="AddBackward0",
                 x=lambda xp, g: g, y=lambda xp, g, exact: g * exact)  # fmt: skip
-sub_scaled = op("sub_scaled", K.sub_scaled, inputs="x y", grad_name="SubBackward0",
+sub_scaled = op("sub_scaled", operands_order(K.sub_scaled), inputs="x y", grad_name="SubBackward0",
                 x=lambda xp, g: g, y=lambda xp, g, exact: g * -exact)  # fmt: skip
-addcmul = op("addcmul", K.addcmul, inputs="x a b", x=lambda xp, g: g,
+addcmul = op("addcmul", operands_order(K.addcmul), inputs="x a b", x=lambda xp, g: g,
              a=lambda xp, g, b, value: g * (b * value), b=lambda xp, g, a, value: g * (a * value))  # fmt: skip
 addcdiv = op(
     "addcdiv",
-    K.addcdiv,
+    operands_order(K.addcdiv),
     inputs="x a b",
     x=lambda xp, g: g,
     a=lambda xp, g, b, value: g * (value / b),
