@@ -11,6 +11,7 @@ from microtorch.kernels import select, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pieces import PIECE
 from microtorch.kernels.pointwise import quiet, sigmoid
+from microtorch.kernels.quiet import silence
 from microtorch.kernels.special import erf
 
 pieces = twins.elementwise("activation", pieces=True)
@@ -160,25 +161,26 @@ def normal_pdf(x: Any) -> Any:
 # 8e-8 (Abramowitz and Stegun, 7.1.26, where it is erf). PyTorch's float32 gelu has it from the same formula.
 _TAIL_P = 0.3275911 * SQRT_HALF
 _TAIL = tuple(a / 2 for a in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429))
+_IN_SINGLE = [np.array(a, np.float32) for a in (*_TAIL, _TAIL_P, 1, -0.5, 0.5)]  # (NumPy is slower with Python's)
 
 
 def _single_cdf(x: Any, cdf: Any) -> None:
     """The normal distribution function of float32, to 1e-7, written into cdf."""
-    a1, a2, a3, a4, a5 = _TAIL
+    a1, a2, a3, a4, a5, p, one, minus_half, half = _IN_SINGLE
     t = np.abs(x)
-    t *= _TAIL_P
-    t += 1
-    np.divide(1, t, out=t)
-    np.multiply(t, a5, out=cdf)
+    t *= p
+    t += one
+    np.divide(one, t, t)
+    np.multiply(t, a5, cdf)
     for a in (a4, a3, a2, a1):
         cdf += a
         cdf *= t
-    np.multiply(x, x, out=t)
-    t *= -0.5
-    cdf *= np.exp(t, out=t)
-    np.subtract(0.5, cdf, out=cdf)
-    np.copysign(cdf, x, out=cdf)
-    cdf += 0.5
+    np.multiply(x, x, t)
+    t *= minus_half
+    cdf *= np.exp(t, t)
+    np.subtract(half, cdf, cdf)
+    np.copysign(cdf, x, cdf)
+    cdf += half
 
 
 @quiet
@@ -193,12 +195,16 @@ def _gelu_pieces(x: Any, out: Any, cdf: Any) -> None:
 def gelu(x: Any) -> tuple[Any, Any]:
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016); and that factor (None where
     gelu_backward does without)."""
-    if x.size >= twins.least and twins.takes(x) and (fast := twins.of("activation")) is not None:
+    if twins.FEWER * x.size >= twins.least and twins.takes(x) and (fast := twins.of("activation")) is not None:
         if x.dtype == np.float64:
             return twins.each(fast.gelu, x, SQRT_HALF), None
         return twins.each(fast.gelu_float32, x, 0.5, _TAIL_P, *_TAIL), None
     if type(x) is np.ndarray and x.dtype == np.float32 and x.ndim and x.flags.c_contiguous:
-        out, cdf = np.empty_like(x), np.empty_like(x)
+        out, cdf = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
+        if x.size <= PIECE:
+            with silence():
+                _single_cdf(x, cdf)
+                return np.multiply(x, cdf, out), cdf
         threads.split(_gelu_pieces, x.size, *[a.reshape(-1) for a in (x, out, cdf)], least=PIECE)
         return out, cdf
     cdf = normal_cdf(np.asarray(x))
@@ -208,7 +214,7 @@ def gelu(x: Any) -> tuple[Any, Any]:
 @in_single
 def gelu_backward(g: Any, x: Any, cdf: Any) -> Any:
     """g (cdf + x pdf), the distribution function and density of the standard normal."""
-    if x.size >= twins.least and x.dtype == np.float32 and twins.takes(g, x):
+    if twins.FEWER * x.size >= twins.least and x.dtype == np.float32 and twins.takes(g, x):
         fast = twins.of("activation")
         if fast is not None:
             return twins.each(fast.gelu_backward_float32, g, x, 0.5, _TAIL_P, *_TAIL, INV_SQRT_2PI)

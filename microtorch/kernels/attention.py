@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import products, threads, twins
+from microtorch.kernels import products, small, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.quiet import silence
@@ -40,22 +40,28 @@ def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> 
 
     mask: None, True where a key may be seen, or added numbers. causal: query i sees the keys up to i only.
     """
-    left, right = _roots(q, scale)
-    scores = products.matmul(q * left, (k * right).swapaxes(-1, -2))
+    if q.size < k.size:  # as one product by the scale
+        scores = products.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
+    else:
+        left, right = _roots(q, scale)
+        scores = products.matmul(q * left, (k * right).swapaxes(-1, -2))
     if mask is not None:
         hide, mask = _bound(mask, scores.dtype)
         scores = hide(scores, mask)
     length, sources = scores.shape[-2:]
     if scores.size:
         rows, masked = scores.reshape(-1, sources), causal or mask is not None
-        sums = np.empty(len(rows), scores.dtype)
-        _steps(scores).softmax_rows(rows, sums, masked, 0, length if causal else 0)
+        steps = _steps(scores)
+        sums = None if steps is _NUMPY else np.empty(len(rows), scores.dtype)
+        steps.softmax_rows(rows, sums, masked, 0, length if causal else 0)
     return scores
 
 
 def _steps(scores: Any) -> Any:
     """The passes over scores: compiled or NumPy's."""
-    return twins.of("attention") or _NUMPY if 4 * scores.size >= twins.least and twins.takes(scores) else _NUMPY
+    return (
+        twins.of("attention") or _NUMPY if twins.FEWER * scores.size >= twins.least and twins.takes(scores) else _NUMPY
+    )
 
 
 def _bound(mask: Any, dtype: Any) -> tuple[Any, Any]:
@@ -72,7 +78,7 @@ def _roots(q: Any, scale: float) -> tuple[Any, Any]:
 
 
 def softmax_rows(scores: Any, sums: Any, masked: bool, first: int, queries: int) -> None:
-    """Softmax of each row, in place; log(sum(exp)) of each into `sums`.
+    """Softmax of each row, in place; log(sum(exp)) of each into `sums`, if that is not None.
 
     masked: a row may be -inf throughout. It becomes zeros, and its sum inf, by which `weights` makes zeros again.
     queries: if not 0, as many rows each are queries of which the i-th sees first + i + 1 keys, and gets zeros for more.
@@ -83,11 +89,13 @@ def softmax_rows(scores: Any, sums: Any, masked: bool, first: int, queries: int)
         top[top == -np.inf] = 0
     scores -= top
     np.exp(scores, out=scores)
-    total = _add(scores, -1, None, None, True)
+    n = scores.shape[1]
+    total = scores.dot(small.ones(n, scores.dtype))[:, None] if n <= small.FEW else _add(scores, -1, None, None, True)
     if masked:
         total[total == 0] = np.inf
     scores /= total
-    np.add(np.log(total), top, out=sums[:, None])
+    if sums is not None:
+        np.add(np.log(total), top, out=sums[:, None])
 
 
 def weights(scores: Any, sums: Any, first: int, queries: int) -> None:

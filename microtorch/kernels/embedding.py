@@ -15,9 +15,12 @@ def embedding(weight: Any, index: Any, padding_idx: int, scale: bool) -> Any:
 
     padding_idx, scale: only for the gradient (see embedding_backward).
     """
-    if index.size and (index.min() < 0 or index.max() >= weight.shape[0]):
+    if index.size and (index.item() if index.size == 1 else index.min()) < 0:
         raise IndexError("index out of range in self")
-    return np.take(weight, index, 0)
+    try:
+        return weight.take(index, 0)
+    except IndexError:
+        raise IndexError("index out of range in self") from None
 
 
 def embedding_backward(g: Any, shape: tuple[int, ...], index: Any, padding_idx: int, scale: bool) -> Any:

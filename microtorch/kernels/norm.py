@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import threads, twins
+from microtorch.kernels import small, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.pointwise import quiet
+from microtorch.kernels.twins import FEWER
 
 _add: Any = np.add.reduce
 
@@ -27,6 +29,20 @@ def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
     np.divide(1, rstd, out=rstd)
     out *= rstd
     return out, mean, rstd
+
+
+def _one_row(row: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """Layer norm of one short vector, by the calls that are cheapest there: (result, mean, 1 / deviation)."""
+    n, dtype = row.size, row.dtype
+    mean = small.scalar(row.dot(small.ones(n, dtype)) / n, dtype)
+    out = row - mean
+    rstd = small.scalar(1 / math.sqrt(out.dot(out) / n + eps), dtype)
+    np.multiply(out, rstd, out)
+    if weight is not None:
+        np.multiply(out, weight, out)
+    if bias is not None:
+        np.add(out, bias, out)
+    return out, mean.reshape(1, 1), rstd.reshape(1, 1)
 
 
 def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, Any]:
@@ -71,10 +87,18 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
     n = 1
     for size in shape:
         n *= size
+    if small.is_row(x, n) and len(shape) == 1 and n and FEWER * x.size < twins.least:
+        out, mean, rstd = _one_row(x.reshape(n), weight, bias, eps)
+        return out.reshape(x.shape), mean, rstd
     rows = np.ascontiguousarray(x).reshape(x.size // n if n else 0, n)
-    if x.size >= twins.least and x.size and _alike(rows, weight, bias) and (fast := twins.of("norm")) is not None:
-        out = np.empty(rows.shape, rows.dtype)
-        mean, rstd = np.empty((2, len(rows), 1), rows.dtype)
+    if (
+        FEWER * x.size >= twins.least
+        and x.size
+        and _alike(rows, weight, bias)
+        and (fast := twins.of("norm")) is not None
+    ):
+        out, columns = np.empty(rows.shape, rows.dtype), np.empty((2, len(rows), 1), rows.dtype)
+        mean, rstd = columns[0], columns[1]
         options = _flat(weight, x), _flat(bias, x), weight is not None, bias is not None, x.dtype.type(eps)
         threads.split(
             lambda *arrays: fast.layer_norm(*options, *arrays), len(rows), rows, out, mean, rstd, least=twins.PART // n
@@ -97,7 +121,7 @@ def layer_norm_backward(
         return [np.zeros_like(x), np.zeros(shape, x.dtype), np.zeros(shape, x.dtype)]
     rows = x.reshape(mean.shape[0], -1)
     g = g.reshape(rows.shape)
-    if x.size >= twins.least and (fast := twins.of("norm")) is not None:
+    if FEWER * x.size >= twins.least and (fast := twins.of("norm")) is not None:
         g, rows = np.ascontiguousarray(g), np.ascontiguousarray(rows)
         if _alike(rows, g, weight, mean, rstd):
             gx = np.empty(rows.shape, rows.dtype)
@@ -120,7 +144,7 @@ def rms_norm(x: Any, weight: Any, shape: tuple[int, ...], eps: float) -> tuple[A
     for size in shape:
         n *= size
     rows = np.ascontiguousarray(x).reshape(x.size // n if n else 0, n)
-    if x.size >= twins.least and x.size and _alike(rows, weight) and (fast := twins.of("norm")) is not None:
+    if FEWER * x.size >= twins.least and x.size and _alike(rows, weight) and (fast := twins.of("norm")) is not None:
         out, rstd = np.empty(rows.shape, rows.dtype), np.empty((len(rows), 1), rows.dtype)
         options = _flat(weight, x), weight is not None, x.dtype.type(eps)
         threads.split(
@@ -144,7 +168,7 @@ def rms_norm_backward(g: Any, needs: Any, x: Any, weight: Any, shape: tuple[int,
     if x.size == 0:
         return [np.zeros_like(x), np.zeros(shape, x.dtype)]
     rows, g = np.ascontiguousarray(x).reshape(len(rstd), -1), np.ascontiguousarray(g).reshape(len(rstd), -1)
-    if x.size >= twins.least and _alike(rows, g, weight, rstd) and (fast := twins.of("norm")) is not None:
+    if FEWER * x.size >= twins.least and _alike(rows, g, weight, rstd) and (fast := twins.of("norm")) is not None:
         gx = np.empty(rows.shape, rows.dtype)
         sums = _by_rows(fast.rms_norm_backward, (_flat(weight, rows), weight is not None), (g, rows, rstd, gx), 1)
         return [gx.reshape(x.shape), sums[0].reshape(shape)]

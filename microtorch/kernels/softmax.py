@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import threads, twins
+from microtorch.kernels import small, threads, twins
 from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
+from microtorch.kernels.twins import FEWER
 
 _max: Any = np.maximum.reduce
 _add: Any = np.add.reduce
@@ -37,7 +38,7 @@ _BLOCK = 1 << 15  # elements that NumPy's passes go over at a time, so that they
 def _in_blocks(kernel: Any, axis: int, *arrays: Any) -> Any:
     """Calls `kernel(axis, *arrays, out)` on blocks of them along the first axis, on the threads; the result."""
     x = arrays[0]
-    plain = all(type(a) is np.ndarray for a in arrays)
+    plain = type(x) is type(arrays[-1]) is np.ndarray
     out = np.empty_like(x) if plain else np.add(x, arrays[-1])  # (any memory for batched ones)
     if x.size < 2 * _BLOCK or axis in (0, -x.ndim) or not plain:
         kernel(axis, *arrays, out)
@@ -59,8 +60,13 @@ def softmax(x: Any, axis: int) -> Any:
     """exp(x) / sum(exp(x)) along the axis."""
     if x.ndim == 0 or x.size == 0:
         return x * 0 + 1
-    if x.size >= twins.least and (out := _rows("softmax", x, axis)) is not None:
+    if FEWER * x.size >= twins.least and (out := _rows("softmax", x, axis)) is not None:
         return out
+    if small.is_row(x, x.shape[axis]):
+        row = x.reshape(x.size)
+        out = np.exp(row - small.largest(row))
+        out /= small.scalar(out.dot(small.ones(out.size, out.dtype)))
+        return out.reshape(x.shape)
     return _in_blocks(_softmax, axis, x)
 
 
@@ -76,8 +82,13 @@ def log_softmax(x: Any, axis: int) -> Any:
     """x - log(sum(exp(x))) along the axis."""
     if x.ndim == 0 or x.size == 0:
         return x * 0
-    if x.size >= twins.least and (out := _rows("log_softmax", x, axis)) is not None:
+    if FEWER * x.size >= twins.least and (out := _rows("log_softmax", x, axis)) is not None:
         return out
+    if small.is_row(x, x.shape[axis]):
+        row = x.reshape(x.size)
+        out = row - small.largest(row)
+        out -= small.scalar(np.log(np.exp(out).dot(small.ones(out.size, out.dtype))))
+        return out.reshape(x.shape)
     return _in_blocks(_log_softmax, axis, x)
 
 
@@ -91,7 +102,7 @@ def softmax_backward(g: Any, out: Any, axis: int) -> Any:
     """out (g - sum(g out))."""
     if not g.ndim:
         return g * 0
-    if g.size >= twins.least and (found := _rows("softmax_backward", g, axis, out)) is not None:
+    if FEWER * g.size >= twins.least and (found := _rows("softmax_backward", g, axis, out)) is not None:
         return found
     return _in_blocks(_softmax_backward, axis, out, g)
 
@@ -108,7 +119,7 @@ def log_softmax_backward(g: Any, out: Any, axis: int) -> Any:
     """g - exp(out) sum(g)."""
     if not g.ndim:
         return g * 0
-    if g.size >= twins.least and (found := _rows("log_softmax_backward", g, axis, out)) is not None:
+    if FEWER * g.size >= twins.least and (found := _rows("log_softmax_backward", g, axis, out)) is not None:
         return found
     return _in_blocks(_log_softmax_backward, axis, out, g)
 

@@ -160,8 +160,7 @@ def split(kernel: Callable[..., Any], rows: int, *arrays: Any, least: int = 1) -
     >>> out
     array([ 0.,  2.,  4.,  6.,  8., 10.])
     """
-    parts = shares(rows, least)
-    if len(parts) == 1:
+    if rows < 2 * least or _count == 1 or len(parts := shares(rows, least)) == 1:
         kernel(*arrays)
         return
 

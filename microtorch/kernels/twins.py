@@ -29,7 +29,7 @@ import numpy as np
 from microtorch.kernels import threads
 from microtorch.kernels.pieces import LARGE, each_piece
 
-__all__ = ["MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "loaded", "of", "takes"]
+__all__ = ["FEWER", "MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "loaded", "of", "takes"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +44,10 @@ PART = 1 << 15
 
 least: int = LEAST
 """The least number of elements for which a compiled twin is taken; a kernel may ask for a multiple of it."""
+
+FEWER = 16
+"""What `least` is divided by for kernels of many passes in NumPy, whose twins are faster for any number of elements: a
+program whose arrays are smaller than that is not worth the compiler's import."""
 
 _families: dict[str, ModuleType | None] = {}
 _floats = (np.dtype(np.float32), np.dtype(np.float64))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.inplace import in_place
-from microtorch.autograd.state import wrap
+from microtorch.autograd.state import TensorBase, wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, write_out
 from microtorch.functions.softmax import softmax_along
@@ -212,8 +212,10 @@ def gelu(input: Any, *, approximate: str = "none") -> Tensor:
 
     approximate: "none", or "tanh" for the approximation by tanh.
     """
-    need_tensor("gelu", input)
-    floating("GeluKernelImpl", input)
+    if not isinstance(input, TensorBase):
+        need_tensor("gelu", input)
+    if input._data.dtype.kind != "f":
+        floating("GeluKernelImpl", input)
     if approximate == "none":
         return A.gelu(input)
     if approximate == "tanh":

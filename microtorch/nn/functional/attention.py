@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch.autograd.state import wrap
+from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
@@ -42,10 +42,11 @@ def scaled_dot_product_attention(
     is_causal: query i sees the keys up to i. scale: 1 / sqrt(E) by default. enable_gqa: fewer heads of keys and values.
     A query that may see no key gets zeros.
     """
-    for argument, t, position in (("query", query, 1), ("key", key, 2), ("value", value, 3)):
-        need_tensor("scaled_dot_product_attention", t, argument, position)
+    if not (isinstance(query, TensorBase) and isinstance(key, TensorBase) and isinstance(value, TensorBase)):
+        for argument, t, position in (("query", query, 1), ("key", key, 2), ("value", value, 3)):
+            need_tensor("scaled_dot_product_attention", t, argument, position)
     q, k, v = query._data, key._data, value._data
-    if not q.dtype == k.dtype == v.dtype:
+    if not (q.dtype is k.dtype is v.dtype or q.dtype == k.dtype == v.dtype):
         words = [of[a.dtype].type_name.lower() for a in (q, k, v)]
         raise RuntimeError(
             f"Expected query, key, and value to have the same dtype, but got query.dtype: {words[0]} key.dtype: "

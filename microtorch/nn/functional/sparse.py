@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.node import written
-from microtorch.autograd.state import wrap
+from microtorch.autograd.state import TensorBase, wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.kernels import embedding as K
@@ -50,8 +50,9 @@ def embedding(
     tensor([[0., 1.],
             [1., 0.]])
     """
-    need_tensor("embedding", input, "indices", 2)
-    need_tensor("embedding", weight, "weight", 1)
+    if not (isinstance(input, TensorBase) and isinstance(weight, TensorBase)):
+        need_tensor("embedding", input, "indices", 2)
+        need_tensor("embedding", weight, "weight", 1)
     rows = weight._data.shape[0] if weight._data.ndim else 0
     if padding_idx is None:
         padding_idx = -1

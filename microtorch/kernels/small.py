@@ -1,0 +1,40 @@
+"""What is short for arrays of few numbers, where NumPy's calls cost more than the arithmetic.
+
+A ufunc of arrays of one shape, or of an array and a 0-d array, takes 0.25 us. One that broadcasts takes 0.7, one with
+a Python number 0.55, a reduction 0.8 to 1.5 us. A product with a vector of ones sums in 0.3, `argmax` finds the largest
+in 0.2 us.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+__all__ = ["FEW", "is_row", "largest", "ones", "scalar"]
+
+FEW = 1024
+"""Numbers in a row up to which a product sums as exactly as is needed."""
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+scalar = np.array  # scalar(value, dtype): a 0-d array
+
+
+def is_row(x: Any, n: int) -> bool:
+    """Whether x is but one row of n numbers, few enough, of float32 or float64."""
+    return x.size == n <= FEW and type(x) is np.ndarray and x.dtype in _FLOATS and x.flags.c_contiguous
+
+
+@functools.lru_cache(64)
+def ones(n: int, dtype: Any) -> Any:
+    """A vector of ones: v.dot(ones) is the sum."""
+    v = np.ones(n, dtype)
+    v.flags.writeable = False
+    return v
+
+
+def largest(row: Any) -> Any:
+    """The largest of a vector's numbers, or its first NaN, as a 0-d array."""
+    return row[row.argmax(), ...]
