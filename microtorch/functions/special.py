@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from microtorch.autograd.state import TensorBase
-from microtorch.functions.arguments import need_tensor, takes_out
+from microtorch.functions.arguments import bad_call, need_tensor, takes_out, write_out
 from microtorch.functions.pointwise import broadcasting, one, same_dtype, two, type_name
 from microtorch.functions.reduce import as_floats
 from microtorch.ops import pointwise as P, special as F
@@ -99,3 +99,64 @@ def _incomplete(name: str, entry: Any, a: Any, x: Any) -> Any:
     if a._data.dtype.kind != "f":
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{type_name(a)}'")
     return broadcasting(entry, a, x)
+
+
+bessel_j0 = one(
+    F.bessel_j0,
+    """The Bessel function of the first kind, order 0. Needs SciPy, as the others; without gradient, as in PyTorch.
+
+    >>> import microtorch as torch
+    >>> torch.special.bessel_j0(torch.tensor([0., 1.]))
+    tensor([1.0000, 0.7652])
+    """,
+)
+bessel_j1 = one(F.bessel_j1, "The Bessel function of the first kind, order 1.")
+bessel_y0 = one(F.bessel_y0, "The Bessel function of the second kind, order 0.")
+bessel_y1 = one(F.bessel_y1, "The Bessel function of the second kind, order 1.")
+modified_bessel_i0 = one(F.modified_bessel_i0, "`i0` without a gradient.")
+modified_bessel_i1 = one(F.modified_bessel_i1, "`i1` without a gradient.")
+modified_bessel_k0 = one(F.modified_bessel_k0, "The modified Bessel function of the second kind, order 0.")
+modified_bessel_k1 = one(F.modified_bessel_k1, "The modified Bessel function of the second kind, order 1.")
+scaled_modified_bessel_k0 = one(F.scaled_modified_bessel_k0, "exp(input) modified_bessel_k0(input).")
+scaled_modified_bessel_k1 = one(F.scaled_modified_bessel_k1, "exp(input) modified_bessel_k1(input).")
+spherical_bessel_j0 = one(F.spherical_bessel_j0, "The spherical Bessel function of the first kind: sin(input) / input.")
+airy_ai = one(F.airy_ai, "Airy's function Ai.")
+
+
+def _polynomial(entry: Any, doc: str) -> Any:
+    """The public function of a polynomial of degree n at x, either of which may be a number."""
+    name = entry.__name__
+
+    def call(x: Any, n: Any, *, out: Any = None) -> Tensor:
+        if not isinstance(x, TensorBase) and not isinstance(n, TensorBase):
+            kinds = (("Tensor", "Tensor"), ("Number", "Tensor"), ("Tensor", "Number"))
+            raise bad_call(f"special_{name}", (x, n), {}, [f"{a} x, {b} n, *, Tensor out = None" for a, b in kinds])
+        result = entry(x, n)
+        return result if out is None else write_out(out, result, name, (x, n))
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"{doc} Degrees are cut to whole numbers; no gradient, as in PyTorch."
+    return call
+
+
+chebyshev_polynomial_t = _polynomial(
+    F.chebyshev_polynomial_t,
+    """Chebyshev's polynomial of the first kind, of degree n at x: cos(n arccos x).
+
+    >>> import microtorch as torch
+    >>> torch.special.chebyshev_polynomial_t(torch.tensor([0.5, 2.]), 3)
+    tensor([-1., 26.])
+
+    """,
+)
+chebyshev_polynomial_u = _polynomial(F.chebyshev_polynomial_u, "Chebyshev's polynomial of the second kind.")
+chebyshev_polynomial_v = _polynomial(F.chebyshev_polynomial_v, "Chebyshev's polynomial of the third kind.")
+chebyshev_polynomial_w = _polynomial(F.chebyshev_polynomial_w, "Chebyshev's polynomial of the fourth kind.")
+shifted_chebyshev_polynomial_t = _polynomial(F.shifted_chebyshev_polynomial_t, "chebyshev_polynomial_t(2 x - 1, n).")
+shifted_chebyshev_polynomial_u = _polynomial(F.shifted_chebyshev_polynomial_u, "chebyshev_polynomial_u(2 x - 1, n).")
+shifted_chebyshev_polynomial_v = _polynomial(F.shifted_chebyshev_polynomial_v, "chebyshev_polynomial_v(2 x - 1, n).")
+shifted_chebyshev_polynomial_w = _polynomial(F.shifted_chebyshev_polynomial_w, "chebyshev_polynomial_w(2 x - 1, n).")
+hermite_polynomial_h = _polynomial(F.hermite_polynomial_h, "The physicists' Hermite polynomial.")
+hermite_polynomial_he = _polynomial(F.hermite_polynomial_he, "The probabilists' Hermite polynomial.")
+laguerre_polynomial_l = _polynomial(F.laguerre_polynomial_l, "Laguerre's polynomial.")
+legendre_polynomial_p = _polynomial(F.legendre_polynomial_p, "Legendre's polynomial.")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from microtorch.autograd.state import wrap
 from microtorch.autograd.table import binary, op, unary
-from microtorch.kernels import bessel as B, gamma as G, special as K
+from microtorch.kernels import bessel as B, gamma as G, orthogonal as O, special as K
 from microtorch.kernels.bfloat16 import finfo
-from microtorch.kernels.pointwise import refusing
+from microtorch.kernels.pointwise import refusing, unsupported
 from microtorch.kernels.shape import in_memory_order
-from microtorch.kernels.strides import input_order
+from microtorch.kernels.strides import input_order, operands_order
 from microtorch.ops.pointwise import constant, not_implemented
 
 
@@ -69,7 +71,11 @@ polygamma = unary(
     "polygamma", input_order(G.polygamma), to_float=True, x=lambda xp, g, x, n: g * xp.polygamma(x, n + 1)
 )
 zeta = binary(
-    "zeta", G.zeta, to_float=True, grad_name="SpecialZetaBackward0", y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y))
+    "zeta",
+    operands_order(G.zeta),
+    to_float=True,
+    grad_name="SpecialZetaBackward0",
+    y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y)),
 )
 
 
@@ -112,3 +118,43 @@ def _eps(x: Any) -> float:
 
 i1 = unary("i1", of_reals(B.i1, "i1_cpu"), to_float=True, grad_name="SpecialI1Backward0", x=_i1_x)
 i1e = unary("i1e", of_reals(B.i1e, "i1e_cpu"), to_float=True, grad_name="SpecialI1EBackward0", x=_i1e_x)
+
+
+# Without a gradient, in PyTorch, too.
+def _bessel(name: str, kernel: Any) -> Any:
+    return unary(name, refusing("c", f"{name}_cpu", in_memory_order(kernel), half=False), to_float=True)
+
+
+bessel_j0, bessel_j1 = _bessel("bessel_j0", B.j0), _bessel("bessel_j1", B.j1)
+bessel_y0, bessel_y1 = _bessel("bessel_y0", B.y0), _bessel("bessel_y1", B.y1)
+modified_bessel_i0, modified_bessel_i1 = _bessel("modified_bessel_i0", B.i0), _bessel("modified_bessel_i1", B.i1)
+modified_bessel_k0, modified_bessel_k1 = _bessel("modified_bessel_k0", B.k0), _bessel("modified_bessel_k1", B.k1)
+scaled_modified_bessel_k0 = _bessel("scaled_modified_bessel_k0", B.k0e)
+scaled_modified_bessel_k1 = _bessel("scaled_modified_bessel_k1", B.k1e)
+spherical_bessel_j0 = _bessel("spherical_bessel_j0", B.spherical_j0)
+airy_ai = _bessel("airy_ai", B.airy_ai)
+
+
+# orthogonal polynomials, without a gradient, too ----------------------------------------------------------------------
+def _polynomial(name: str, kernel: Any) -> Any:
+    def checked(x: Any, n: Any) -> Any:
+        dtype = (x if isinstance(x, np.ndarray) else n).dtype
+        if dtype.kind == "c" or dtype.itemsize == 2:
+            raise unsupported(f"{name}_cpu", dtype)
+        return kernel(x, n)
+
+    return binary(name, operands_order(checked), to_float=True)
+
+
+chebyshev_polynomial_t = _polynomial("chebyshev_polynomial_t", O.chebyshev_t)
+chebyshev_polynomial_u = _polynomial("chebyshev_polynomial_u", O.chebyshev_u)
+chebyshev_polynomial_v = _polynomial("chebyshev_polynomial_v", O.chebyshev_v)
+chebyshev_polynomial_w = _polynomial("chebyshev_polynomial_w", O.chebyshev_w)
+shifted_chebyshev_polynomial_t = _polynomial("shifted_chebyshev_polynomial_t", O.shifted_chebyshev_t)
+shifted_chebyshev_polynomial_u = _polynomial("shifted_chebyshev_polynomial_u", O.shifted_chebyshev_u)
+shifted_chebyshev_polynomial_v = _polynomial("shifted_chebyshev_polynomial_v", O.shifted_chebyshev_v)
+shifted_chebyshev_polynomial_w = _polynomial("shifted_chebyshev_polynomial_w", O.shifted_chebyshev_w)
+hermite_polynomial_h = _polynomial("hermite_polynomial_h", O.hermite_h)
+hermite_polynomial_he = _polynomial("hermite_polynomial_he", O.hermite_he)
+laguerre_polynomial_l = _polynomial("laguerre_polynomial_l", O.laguerre_l)
+legendre_polynomial_p = _polynomial("legendre_polynomial_p", O.legendre_p)
