@@ -56,7 +56,7 @@ class Distribution:
             if param not in self.__dict__ and isinstance(getattr(type(self), param), lazy_property):
                 continue  # it was not given: it will be computed from one that was
             value = getattr(self, param)
-            if not constraint.check(value).all():
+            if not constraint.holds(value):
                 raise ValueError(
                     f"Expected parameter {param} ({type(value).__name__} of shape {tuple(value.shape)}) of "
                     f"distribution {self!r} to satisfy the constraint {constraint!r}, "
@@ -163,7 +163,7 @@ class Distribution:
                 stacklevel=2,
             )
             return
-        if not support.check(value).all():
+        if not support.holds(value):
             raise ValueError(
                 "Expected value argument "
                 f"({type(value).__name__} of shape {tuple(shape)}) "
