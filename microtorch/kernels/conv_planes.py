@@ -20,7 +20,8 @@ Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 3 << 17  # of an item's planes
 _LINE = 4096  # places of an item along all its rows
-_UNFOLDING = 40  # what unfolding an element costs, in products
+_UNFOLDING = 16  # what unfolding an element costs, in products
+_UNFOLDED_BYTES = 1 << 19  # of an item's unfolded matrix
 _PART = 1 << 19  # products from which a part is worth a thread
 
 
@@ -64,27 +65,27 @@ class _Planes:
 class _Small:
     """Images so small that whole vectors of places waste much: several are unfolded into one matrix.
 
-    counts: the places of each phase of the result; taps: the most that a phase has. If images are not small, `places`
-    and `steps` are empty and there is one image in an item.
+    images: in an item; line: of the matrix, in elements; steps: where its lines begin, one for each tap. If images are
+    not small, `steps` is empty and there is one image in an item.
     """
 
     def __init__(
-        self, planes: _Planes, n: int, counts: list[Ints], taps: int, rows: int, places: int, vector: int, parts: int
+        self, planes: _Planes, n: int, counts: list[Ints], taps: int, rows: int, most: int, itemsize: int, vector: int,
+        parts: int,
     ) -> None:  # fmt: skip
-        """places: of an item, about."""
-        self.images, self.line = 1, planes.line
-        self.places, self.steps = np.empty((0, 0), np.int64), np.empty(0, np.int64)
-        most = max(math.prod(c) for c in counts)
-        images = max(1, min(-(-n // parts), places // most))
-        line = -(-images * most // vector) * vector
-        waste = planes.line * images / line - 1
-        if len(planes.edges) > 1 or taps < 2 or waste * rows < _UNFOLDING:
-            return
-        self.images, self.line = images, line
-        self.steps = np.arange(taps) * self.line
-        self.places = np.zeros((len(counts), most), np.int64)
-        for i, count in enumerate(counts):
-            self.places[i, : math.prod(count)] = [_flat(at, planes.full) for at in np.ndindex(*count)]
+        """counts: the places of each phase; taps: the most that one has; most: vectors in a line, about."""
+        places = max(math.prod(c) for c in counts)
+        most = max(1, min(most, _UNFOLDED_BYTES // (taps * itemsize * vector))) * vector // places
+
+        def line(images: int) -> int:
+            return -(-images * places // vector) * vector
+
+        images = min(range(1, max(2, min(-(-n // parts), most) + 1)), key=lambda i: (line(i) / i, -i))
+        self.images, self.line, self.steps = 1, planes.line, np.empty(0, np.int64)
+        if len(planes.edges) == 1 and taps > 1 and (planes.line * images / line(images) - 1) * rows >= _UNFOLDING:
+            self.images, self.line = images, line(images)
+            # an odd number of vectors apart, so that a column's elements do not share a few places of the cache
+            self.steps = np.arange(taps) * ((self.line // vector | 1) * vector)
 
 
 class _Forward:
@@ -116,8 +117,8 @@ class _Forward:
         self.offsets = (steps + np.array(at)).reshape(-1)
         self.phases = np.array([[0, 0, 0, *self.count, 0, self.offsets.size, 0]])
         columns = self.offsets.size + -self.offsets.size % 6  # as `correlate` takes them
-        self.small = _Small(planes, self.n, [self.count], columns, self.rows, 3 * vector, vector, parts)
-        self.small_of_weight = _Small(planes, self.n, [self.count], columns, self.rows, 16 * vector, vector, parts)
+        self.small = _Small(planes, self.n, [self.count], columns, self.rows, 12, itemsize, vector, parts)
+        self.small_of_weight = _Small(planes, self.n, [self.count], columns, self.rows, 64, itemsize, vector, parts)
         self.items = _items(planes, self.n, self.small.images)
         # for the weight: small images several at once, so that sums of many products begin and end rarely
         held = 2 * _BLOCK_BYTES // (itemsize * (self.channels * self.parts * planes.plane + self.rows * planes.line))
@@ -169,7 +170,7 @@ class _Backward:
         self.phases, self.offsets, self.taps = np.array(table), np.concatenate(offsets), taps
         places: list[Ints] = [tuple(row[3:6]) for row in table]
         most_taps = max(row[7] for row in table)
-        self.small = _Small(planes, self.n, places, most_taps, self.rows, 3 * vector, vector, parts)
+        self.small = _Small(planes, self.n, places, most_taps, self.rows, 12, itemsize, vector, parts)
         self.items = _items(planes, self.n, self.small.images)
 
 
@@ -259,12 +260,12 @@ def _convolve(
 
     def work(items: Any) -> None:
         memory = scratch("planes", small.images * plan.channels * parts * planes.plane, x.dtype)
-        unfolded = scratch("unfolded", small.steps.size * small.line, x.dtype)
+        unfolded = scratch("unfolded", small.steps.size * (small.line + fast.BYTES), x.dtype)
         y = scratch("y", fast.ROWS * small.line, x.dtype)
         fast.convolve(
             items, x, plan.size, plan.channels, packed, bias, out, out_size, plan.rows, plan.groups, planes.cut,
-            planes.plane, planes.shape, plan.first, step, plan.offsets, plan.phases, out_step, small.places,
-            small.steps, memory, unfolded, y,
+            planes.plane, planes.shape, plan.first, step, plan.offsets, plan.phases, out_step, small.steps,
+            memory, unfolded, y,
         )  # fmt: skip
 
     threads.split(
@@ -296,12 +297,12 @@ def conv_weight(
 
     def work(items: Any) -> None:
         memory = scratch("planes", plan.pieces * plan.channels * plan.parts * planes.plane, dtype)
-        unfolded = scratch("unfolded", small.steps.size * small.line, dtype)
+        unfolded = scratch("unfolded", small.steps.size * (small.line + fast.BYTES), dtype)
         lines = scratch("lines", padded * (small.line if small.steps.size else plan.pieces * planes.line), dtype)
         out = np.zeros(groups * padded * columns, dtype)
         fast.correlate(
             items, g, plan.count, plan.rows, x, plan.size, plan.channels, groups, planes.cut, planes.plane,
-            planes.shape, plan.first, plan.step, offsets, small.places, small.steps, memory, unfolded, lines, out,
+            planes.shape, plan.first, plan.step, offsets, small.steps, memory, unfolded, lines, out,
         )  # fmt: skip
         sums.append((items[0, 0], items[0, 2], out))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from microtorch.kernels.compiled import jit
 from microtorch.kernels.compiled.slides import slide, slide_dots
-from microtorch.kernels.compiled.tiles import dots, give, peek, poke, products, take
+from microtorch.kernels.compiled.tiles import dots, give, lay, peek, poke, products, take
 from microtorch.kernels.compiled.vectors import BYTES, ROWS, lanes
 
 __all__ = ["COLUMNS", "ROWS", "convolve", "correlate", "lanes", "pack_weight", "slide_planes", "slide_weight"]
@@ -26,14 +26,20 @@ _WIDE = 6 if BYTES != 32 else 3
 
 
 @jit
+def _height(left: Any) -> int:
+    """Of the rows that are left, how many are the next tile's."""
+    height = min(ROWS, left)
+    return 8 if height >= 8 else 4 if height >= 4 else 2 if height >= 2 else 1
+
+
+@jit
 def pack_weight(weight: Any, order: Any, groups: Any, rows: Any, group_step: Any, row_step: Any, out: Any) -> None:
     """weight[group, row, order[k]] in the order in which tiles read it: some rows, one after the other, for each k."""
     to = 0
     for group in range(groups):
         row = 0
         while row < rows:
-            height = min(ROWS, rows - row)
-            height = 8 if height >= 8 else 4 if height >= 4 else 2 if height >= 2 else 1
+            height = _height(rows - row)
             origin = group * group_step + row * row_step
             if height == 8:
                 for k in range(order.size):
@@ -55,6 +61,14 @@ def _pack(x: Any, start: Any, size: Any, first: Any, step: Any, planes: Any, to:
     zero = x.dtype.type(0)
     s0, s1, s2 = step
     n0, n1, n2 = shape
+    whole = first[0] >= 0 <= first[1] and first[0] + (n0 - 1) * s0 < size[0] and first[1] + (n1 - 1) * s1 < size[1]
+    whole = whole and first[2] >= 0 and first[2] + (n2 - 1) * s2 < size[2]
+    if whole and s0 == s1 == s2 == 1 and n1 == size[1] and n2 == size[2]:
+        take(x, start + first[0] * n1 * n2, 1, planes, to, n0 * n1 * n2)
+        return
+    if not whole:
+        for i in range(n0 * n1 * n2):
+            poke(planes, to + i, zero)
     x0 = first[0]
     left = min(n2, max(0, -(first[2] // s2)))
     right = max(left, min(n2, (size[2] - 1 - first[2]) // s2 + 1))
@@ -64,14 +78,7 @@ def _pack(x: Any, start: Any, size: Any, first: Any, step: Any, planes: Any, to:
         at = start + (x0 * size[1] + x1) * size[2] + from_left
         for _ in range(n1):
             if 0 <= x0 < size[0] and 0 <= x1 < size[1] and right > left:
-                for i in range(left):
-                    poke(planes, to + i, zero)
                 take(x, at, s2, planes, to + left, right - left)
-                for i in range(right, n2):
-                    poke(planes, to + i, zero)
-            else:
-                for i in range(n2):
-                    poke(planes, to + i, zero)
             to += n2
             x1 += s1
             at += s1 * size[2]
@@ -84,68 +91,83 @@ def _unpack(
 ) -> None:
     """out[to + i0 t0 + i1 t1 + i2 t2] = y[at + i0 s0 + i1 s1 + i2] + shift for i within shape."""
     n0, n1, n2 = shape
+    if t2 == 1 and s1 == t1 == n2 and (n0 == 1 or s0 == t0 == n1 * n2):
+        give(y, at, out, to, 1, n0 * n1 * n2, shift)
+        return
     for i0 in range(n0):
         for i1 in range(n1):
             give(y, at + i0 * s0 + i1 * s1, out, to + i0 * t0 + i1 * t1, t2, n2, shift)
 
 
 @jit
+def _tile(
+    height: Any, left: Any, weight: Any, w: Any, planes: Any, base: Any, offsets: Any, first: Any, taps: Any, y: Any,
+    to: Any, step: Any,
+) -> int:  # fmt: skip
+    """Adds a tile of the product, of `height` rows (8, 4, 2 or 1), to y; how many vectors of the `left` ones it has."""
+    if height == 8:
+        if left >= 3 and left != 4:
+            products(8, 3, weight, w, planes, base, offsets, first, taps, y, to, step)
+            return 3
+        if left >= 2:
+            products(8, 2, weight, w, planes, base, offsets, first, taps, y, to, step)
+            return 2
+        products(8, 1, weight, w, planes, base, offsets, first, taps, y, to, step)
+        return 1
+    if height == 4:
+        if left >= _WIDE:
+            products(4, _WIDE, weight, w, planes, base, offsets, first, taps, y, to, step)
+            return _WIDE
+        if left >= 2:
+            products(4, 2, weight, w, planes, base, offsets, first, taps, y, to, step)
+            return 2
+        products(4, 1, weight, w, planes, base, offsets, first, taps, y, to, step)
+        return 1
+    if height == 2:
+        if left >= _WIDE:
+            products(2, _WIDE, weight, w, planes, base, offsets, first, taps, y, to, step)
+            return _WIDE
+        products(2, 1, weight, w, planes, base, offsets, first, taps, y, to, step)
+        return 1
+    if left >= _WIDE:
+        products(1, _WIDE, weight, w, planes, base, offsets, first, taps, y, to, step)
+        return _WIDE
+    products(1, 1, weight, w, planes, base, offsets, first, taps, y, to, step)
+    return 1
+
+
+@jit
 def _strip(
-    height: Any, weight: Any, w: Any, planes: Any, base: Any, offsets: Any, first: Any, taps: Any, y: Any, step: Any,
-    vectors: Any,
-) -> None:  # fmt: skip
-    """Some rows of the product, `vectors` wide, into y."""
+    height: Any, weight: Any, w: Any, planes: Any, offsets: Any, first: Any, taps: Any, y: Any, vectors: Any
+) -> None:
+    """Some rows of the product, `vectors` wide, into y; w: where their weights begin."""
     n = BYTES // y.itemsize
+    step = vectors * n
+    y[: height * step] = 0
     v = 0
-    while v < vectors:
-        at, left = base + v * n, vectors - v
-        to = v * n
-        if height == 8:
-            if left >= 3:
-                products(8, 3, weight, w, planes, at, offsets, first, taps, y, to, step)
-                v += 3
-            else:
-                products(8, 1, weight, w, planes, at, offsets, first, taps, y, to, step)
-                v += 1
-        elif height == 4:
-            if left >= _WIDE:
-                products(4, _WIDE, weight, w, planes, at, offsets, first, taps, y, to, step)
-                v += _WIDE
-            elif left >= 2:
-                products(4, 2, weight, w, planes, at, offsets, first, taps, y, to, step)
-                v += 2
-            else:
-                products(4, 1, weight, w, planes, at, offsets, first, taps, y, to, step)
-                v += 1
-        elif height == 2:
-            if left >= _WIDE:
-                products(2, _WIDE, weight, w, planes, at, offsets, first, taps, y, to, step)
-                v += _WIDE
-            else:
-                products(2, 1, weight, w, planes, at, offsets, first, taps, y, to, step)
-                v += 1
-        elif left >= _WIDE:
-            products(1, _WIDE, weight, w, planes, at, offsets, first, taps, y, to, step)
-            v += _WIDE
-        else:
-            products(1, 1, weight, w, planes, at, offsets, first, taps, y, to, step)
-            v += 1
+    while v < vectors and taps > 0:
+        v += _tile(height, vectors - v, weight, w, planes, v * n, offsets, first, taps, y, v * n, step)
 
 
 @jit
 def _unfold(
-    planes: Any, offsets: Any, first: Any, taps: Any, image_step: Any, images: Any, places: Any, count: Any, out: Any,
-    step: Any, used: Any,
+    planes: Any, offsets: Any, first: Any, taps: Any, image_step: Any, images: Any, s0: Any, s1: Any, shape: Any,
+    out: Any, step: Any, used: Any,
 ) -> None:  # fmt: skip
-    """What each tap reads for the places of small images, one image after the other: a row of out, then zeros."""
+    """What each tap reads for the places of small images, one image after the other: a row of out, then zeros.
+
+    Rows are copied in whole vectors; what is beyond their ends is written over by the next one, or is after the last.
+    """
     zero = planes.dtype.type(0)
+    n0, n1, n2 = shape
     for k in range(taps):
         to = k * step
         for image in range(images):
             at = offsets[first + k] + image * image_step
-            for i in range(count):
-                poke(out, to + i, peek(planes, at + peek(places, i)))
-            to += count
+            for i0 in range(n0):
+                for i1 in range(n1):
+                    lay(planes, at + i0 * s0 + i1 * s1, out, to, n2)
+                    to += n2
         for i in range(to, k * step + used):
             poke(out, i, zero)
 
@@ -154,17 +176,16 @@ def _unfold(
 def convolve(
     items: Any, x: Any, size: Any, channels: Any, weight: Any, bias: Any, out: Any, out_size: Any, rows: Any,
     groups: Any, cut: Any, plane: Any, plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, phases: Any,
-    out_step: Any, places: Any, steps: Any, planes: Any, unfolded: Any, y: Any,
+    out_step: Any, steps: Any, planes: Any, unfolded: Any, y: Any,
 ) -> None:  # fmt: skip
     """Some items (first image, end, first place, end) of the result; the places are those along dimension `cut`.
 
     channels, rows: in a group, of x and of out. in_first (n, 3): where each phase of x begins, in_step: how far its
     elements lie apart. phases (m, 9): of out; the first place (3), number of places (3), the first offset, the number
-    of offsets, where the weights begin. An item has one image; small ones, several whole images, are unfolded: places
-    (m, any) are those of each phase in a plane, steps the beginnings of the unfolded rows. planes, unfolded and y:
-    memory to work in.
+    of offsets, where the weights begin. An item has one image; small ones, several whole images, are unfolded: steps
+    are the beginnings of the unfolded rows (none if images are not small). planes, unfolded and y: memory to work in.
     """
-    small = places.size > 0
+    small = steps.size > 0
     source, table = (unfolded, steps) if small else (planes, offsets)
     n = BYTES // y.itemsize
     parts = in_first.shape[0]
@@ -207,8 +228,8 @@ def convolve(
                 vectors = (length + n - 1) // n
                 if small:
                     _unfold(
-                        planes, offsets, first, taps, channels * parts * plane, i1 - i0, places[phase], image_step,
-                        unfolded, steps[1], vectors * n,
+                        planes, offsets, first, taps, channels * parts * plane, i1 - i0, shape[1] * shape[2], shape[2],
+                        (count[0], count[1], count[2]), unfolded, steps[1], vectors * n,
                     )  # fmt: skip
                 o0 = phases[phase, 0] + (start * out_step[0] if cut == 0 else 0)
                 o1 = phases[phase, 1] + (start * out_step[1] if cut == 1 else 0)
@@ -216,14 +237,8 @@ def convolve(
                 w = phases[phase, 8] + group * rows * taps
                 row = 0
                 while row < rows:
-                    height = min(ROWS, rows - row)
-                    height = 8 if height >= 8 else 4 if height >= 4 else 2 if height >= 2 else 1
-                    if taps == 0:
-                        y[: height * vectors * n] = zero
-                    else:
-                        _strip(
-                            height, weight, w, source, 0, table, 0 if small else first, taps, y, vectors * n, vectors
-                        )
+                    height = _height(rows - row)
+                    _strip(height, weight, w, source, table, 0 if small else first, taps, y, vectors)
                     w += height * taps
                     for i in range(height):
                         o = group * rows + row + i
@@ -239,15 +254,15 @@ def convolve(
 @jit
 def correlate(
     items: Any, g: Any, g_size: Any, rows: Any, x: Any, size: Any, channels: Any, groups: Any, cut: Any, plane: Any,
-    plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, places: Any, steps: Any, planes: Any, unfolded: Any,
-    lines: Any, out: Any,
+    plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, steps: Any, planes: Any, unfolded: Any, lines: Any,
+    out: Any,
 ) -> None:  # fmt: skip
     """What some items add to the gradient of the weight, out (groups * rows, columns).
 
-    items, places, steps: as in `convolve`, but all items may have several images. offsets: of each column in planes, a
+    items, steps: as in `convolve`, but all items may have several images. offsets: of each column in planes, a
     multiple of COLUMNS of them, as of steps. planes, unfolded and lines: memory to work in.
     """
-    small = places.size > 0
+    small = steps.size > 0
     source, table = (unfolded, steps) if small else (planes, offsets)
     n = BYTES // x.itemsize
     parts = in_first.shape[0]
@@ -302,7 +317,10 @@ def correlate(
                     for i in range(rows * line, padded * line):
                         poke(lines, (image - i0) * piece + i, zero)
             if small:
-                _unfold(planes, offsets, 0, columns, image_step, i1 - i0, places[0], count, unfolded, steps[1], line)
+                _unfold(
+                    planes, offsets, 0, columns, image_step, i1 - i0, shape[1] * shape[2], shape[2],
+                    (g_shape[0], g_shape[1], g_shape[2]), unfolded, steps[1], line,
+                )  # fmt: skip
             # what is read most stays in the first cache: unfolded rows are many, planes are read by several taps
             tiles = columns // COLUMNS
             for tile in range(tiles * (padded // 4)):

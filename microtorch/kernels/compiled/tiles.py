@@ -16,7 +16,6 @@ from microtorch.kernels.compiled.vectors import (
     Loop,
     first_lanes,
     instructions,
-    lane_sum,
     load,
     masked_load,
     masked_store,
@@ -29,7 +28,7 @@ from microtorch.kernels.compiled.vectors import (
     vector_of,
 )
 
-__all__ = ["dots", "give", "peek", "poke", "products", "take"]
+__all__ = ["dots", "give", "lay", "peek", "poke", "products", "take"]
 
 
 @instructions
@@ -38,7 +37,7 @@ def products(
     out: Any, out_at: Any, step: Any,
 ) -> tuple[Any, Callable[..., Any]]:  # fmt: skip
     """A tile of a matrix product: for i < rows and x in `wide` vectors
-    out[out_at + i step + x] = sum over t < count (>= 1) of a[a_at + t rows + i] b[b_at + offsets[first + t] + x].
+    out[out_at + i step + x] += sum over t < count (>= 1) of a[a_at + t rows + i] b[b_at + offsets[first + t] + x].
     """
     index = types.intp
     signature = types.void(rows, wide, a, index, b, index, offsets, index, index, out, index, index)
@@ -66,7 +65,8 @@ def products(
             line = builder.gep(target, [builder.mul(row_step, number(i))])
             for j in range(n):
                 pointer = builder.gep(line, [number(vector.count * j)])
-                builder.store(totals[i * n + j], builder.bitcast(pointer, vector.as_pointer())).align = 4
+                total = builder.fadd(load(builder, pointer, vector), totals[i * n + j])
+                builder.store(total, builder.bitcast(pointer, vector.as_pointer())).align = 4
         return context.get_dummy_value()
 
     return signature, build
@@ -114,10 +114,53 @@ def dots(
         piece.close(totals)
         for i in range(m):
             line = builder.gep(target, [builder.mul(out_step, number(i))])
-            for j in range(n):
-                pointer = builder.gep(line, [number(j)])
-                summed = lane_sum(builder, totals[i * n + j], b.dtype.bitwidth)
-                builder.store(builder.fadd(builder.load(pointer), summed), pointer)
+            for k, summed in enumerate(_lane_sums(builder, totals[i * n : (i + 1) * n])):
+                pointer, bits = builder.gep(line, [number(k * vector.count)]), b.dtype.bitwidth
+                used = [int(k * vector.count + lane < n) for lane in range(vector.count)]
+                mask = ir.Constant(ir.VectorType(ir.IntType(1), vector.count), used)
+                before = masked_load(builder, pointer, mask, vector, bits)
+                masked_store(builder, builder.fadd(before, summed), pointer, mask, bits)
+        return context.get_dummy_value()
+
+    return signature, build
+
+
+def _lane_sums(builder: Any, vectors: list[Any]) -> list[Any]:
+    """The sum of each vector's lanes: as many lanes, one after the other, of as few vectors as hold them.
+
+    Two vectors become one whose halves are the sums of their halves; then four become one, and so on.
+    """
+    size = segment = vectors[0].type.count
+    nothing = ir.Constant(vectors[0].type, None)
+    while segment > 1:
+        pairs = [(a, b) for a, b in zip(vectors[::2], [*vectors[1::2], nothing])]
+        starts = range(0, 2 * size, segment)
+        low = [start + lane for start in starts for lane in range(segment // 2)]
+        high = [lane + segment // 2 for lane in low]
+        vectors = [
+            builder.fadd(shuffled(builder, a, b, low), shuffled(builder, a, b, high), flags=("reassoc",))
+            for a, b in pairs
+        ]
+        segment //= 2
+    return vectors
+
+
+@instructions
+def lay(typing: Any, source: Any, source_at: Any, out: Any, out_at: Any, count: Any) -> tuple[Any, Callable[..., Any]]:
+    """out[out_at + x] = source[source_at + x] for x < count (>= 1) and on to the end of the last vector."""
+    index = types.intp
+    signature = types.void(source, index, out, index, index)
+
+    def build(context: Any, builder: Any, _: Any, args: Any) -> Any:
+        source_array, source_start, out_array, out_start, length = args
+        vector = vector_of(context, source.dtype)
+        origin = pointer_to(context, builder, source, source_array, source_start)
+        target = pointer_to(context, builder, out, out_array, out_start)
+        loop = Loop(builder, builder.sdiv(builder.add(length, number(vector.count - 1)), number(vector.count)), [])
+        at = builder.mul(loop.at, number(vector.count))
+        to = builder.bitcast(builder.gep(target, [at]), vector.as_pointer())
+        builder.store(load(builder, builder.gep(origin, [at]), vector), to).align = 4
+        loop.close([])
         return context.get_dummy_value()
 
     return signature, build
