@@ -10,7 +10,7 @@ import numpy as np
 
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
-from microtorch.functions.arguments import need_tensor, numpy_dtype
+from microtorch.functions.arguments import C_TYPES, need_tensor, numpy_dtype
 from microtorch.kernels.bfloat16 import BF16
 from microtorch.kernels.linalg import c_name
 from microtorch.nn.functional.checks import not_implemented
@@ -184,16 +184,18 @@ def _dtypes(name: str, input: Any, weight: Any, bias: Any) -> None:
             need_tensor(name, t, argument, position)
         need_tensor(name, bias, "bias", 3)
         raise
-    if x.dtype != w.dtype:
-        names = of[x.dtype].type_name, of[w.dtype].type_name
-        raise RuntimeError(
-            f"Input type (torch.{names[0]}Tensor) and weight type (torch.{names[1]}Tensor) should be the same or input "
-            "should be a "
-            "MKLDNN tensor and weight is a dense tensor"
-        )
     if b is not None and b.dtype != x.dtype:
-        names = of[x.dtype].type_name.lower(), of[b.dtype].type_name.lower()
+        names = [C_TYPES.get(d.name, d.name) for d in (of[x.dtype], of[b.dtype])]
         raise RuntimeError(f"Input type ({names[0]}) and bias type ({names[1]}) should be the same")
+    if x.dtype != w.dtype:
+        names = [of[x.dtype].type_name, of[w.dtype].type_name]
+        if names[0] not in ("Float", "BFloat16"):  # what PyTorch's fastest kernels are for checks for itself
+            raise RuntimeError(f"expected scalar type {names[0]} but found {names[1]}")
+        kinds = ["CPUBFloat16Type" if n == "BFloat16" else f"torch.{n}Tensor" for n in names]
+        raise RuntimeError(
+            f"Input type ({kinds[0]}) and weight type ({kinds[1]}) should be the same or input should be a MKLDNN "
+            "tensor and weight is a dense tensor"
+        )
     if x.dtype.kind == "b":
         raise not_implemented("slow_conv2d_cpu", input)
 
