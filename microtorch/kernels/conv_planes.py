@@ -21,6 +21,7 @@ Ints = tuple[int, ...]
 _BLOCK_BYTES = 3 << 17  # of an item's planes
 _LINE = 4096  # places of an item along all its rows
 _UNFOLDING = 16  # what unfolding an element costs, in products
+_SMALL = 16  # vectors of places up to which the gradient of the weight is that of unfolded images
 _UNFOLDED_BYTES = 1 << 19  # of an item's unfolded matrix
 _PART = 1 << 19  # products from which a part is worth a thread
 
@@ -118,12 +119,14 @@ class _Forward:
         self.phases = np.array([[0, 0, 0, *self.count, 0, self.offsets.size, 0]])
         columns = self.offsets.size + -self.offsets.size % 6  # as `correlate` takes them
         self.small = _Small(planes, self.n, [self.count], columns, self.rows, 12, itemsize, vector, parts)
-        self.small_of_weight = _Small(planes, self.n, [self.count], columns, self.rows, 64, itemsize, vector, parts)
         self.items = _items(planes, self.n, self.small.images)
-        # for the weight: small images several at once, so that sums of many products begin and end rarely
-        held = 2 * _BLOCK_BYTES // (itemsize * (self.channels * self.parts * planes.plane + self.rows * planes.line))
-        pieces = max(1, min(held, self.n // parts)) if len(planes.edges) == 1 else 1
-        self.pieces = self.small_of_weight.images if self.small_of_weight.steps.size else pieces
+        # for the weight: several images at once, so that sums of many products begin and end rarely
+        self.of_weight = len(planes.edges) == 1 and math.prod(self.count) <= _SMALL * vector and self.rows >= vector
+        channels, most = self.channels * self.parts * planes.plane, max(1, self.n // parts)
+        held = 2 * _BLOCK_BYTES // (itemsize * (channels + self.rows * planes.line))
+        if self.of_weight:
+            held = _UNFOLDED_BYTES // (itemsize * columns * math.prod(self.count))
+        self.pieces = max(1, min(held, most)) if len(planes.edges) == 1 else 1
         self.groups_of_images = _items(planes, self.n, self.pieces)
 
 
@@ -287,22 +290,28 @@ def conv_weight(
     plan = _forward(
         x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:], dtype.itemsize, vector, threads.count()
     )
-    planes, small = plan.planes, plan.small_of_weight
-    taps = plan.offsets.size
-    columns, padded = -(-taps // fast.COLUMNS) * fast.COLUMNS, -(-plan.rows // 4) * 4
+    planes, taps, rows = plan.planes, plan.offsets.size, plan.rows
+    small = plan.of_weight  # whether images are small
+    places = math.prod(plan.count) * plan.pieces if small else 0
+    multiple, height = (fast.ROWS, max(fast.ROWS, vector)) if small else (fast.COLUMNS, 4)
+    columns, padded = -(-taps // multiple) * multiple, -(-rows // height) * height
     offsets = np.zeros(columns, np.int64)
     offsets[:taps] = plan.offsets
+    g_rows, steps = np.empty(0, np.int64), np.empty(0, np.int64)
+    if small:
+        g_rows = np.minimum(_counting(-(-rows // fast.ROWS) * fast.ROWS), rows - 1) * math.prod(plan.count)
+        steps = _counting(places) * padded
     g, x = _flat_array(g), _flat_array(x)
     sums: list[Any] = []
 
     def work(items: Any) -> None:
-        memory = scratch("planes", plan.pieces * plan.channels * plan.parts * planes.plane, dtype)
-        unfolded = scratch("unfolded", small.steps.size * (small.line + fast.BYTES), dtype)
-        lines = scratch("lines", padded * (small.line if small.steps.size else plan.pieces * planes.line), dtype)
+        memory = scratch("planes", plan.pieces * plan.channels * plan.parts * planes.plane + vector, dtype)
+        unfolded = scratch("unfolded", (places + vector) * columns if small else 0, dtype)
+        lines = scratch("lines", padded * (places + vector if small else plan.pieces * planes.line), dtype)
         out = np.zeros(groups * padded * columns, dtype)
         fast.correlate(
-            items, g, plan.count, plan.rows, x, plan.size, plan.channels, groups, planes.cut, planes.plane,
-            planes.shape, plan.first, plan.step, offsets, small.steps, memory, unfolded, lines, out,
+            items, g, plan.count, rows, x, plan.size, plan.channels, groups, planes.cut, planes.plane,
+            planes.shape, plan.first, plan.step, offsets, g_rows, steps, memory, unfolded, lines, out,
         )  # fmt: skip
         sums.append((items[0, 0], items[0, 2], out))
 
@@ -312,7 +321,10 @@ def conv_weight(
     total = sums[0][2]
     for _, _, more in sums[1:]:
         total += more
-    return total.reshape(groups, padded, columns)[:, : plan.rows, :taps].reshape(w_shape)
+    if small:
+        total = total.reshape(groups, columns, padded).swapaxes(1, 2)
+    total = total.reshape(groups, padded, columns)[:, :rows, :taps]
+    return np.ascontiguousarray(total).reshape(w_shape)
 
 
 # one channel in a group ----------------------------------------------------------------------------------------------

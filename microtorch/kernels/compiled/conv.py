@@ -14,7 +14,7 @@ import numpy as np
 
 from microtorch.kernels.compiled import jit
 from microtorch.kernels.compiled.slides import slide, slide_dots
-from microtorch.kernels.compiled.tiles import dots, give, lay, peek, poke, products, take
+from microtorch.kernels.compiled.tiles import dots, give, interleave, lay, peek, poke, products, take
 from microtorch.kernels.compiled.vectors import BYTES, ROWS, lanes
 
 __all__ = ["COLUMNS", "ROWS", "convolve", "correlate", "lanes", "pack_weight", "slide_planes", "slide_weight"]
@@ -252,18 +252,54 @@ def convolve(
 
 
 @jit
+def _correlate_small(
+    planes: Any, image_step: Any, images: Any, s0: Any, s1: Any, shape: Any, offsets: Any, g: Any, at: Any, g_step: Any,
+    g_rows: Any, wide: Any, steps: Any, unfolded: Any, lines: Any, out: Any, out_at: Any,
+) -> None:  # fmt: skip
+    """Adds the gradient of the weight from small images to out (offsets.size, wide): the product of the unfolded planes
+    and of g with the places first. g_rows: where g's rows begin; steps: where those of `lines` do.
+    """
+    n = BYTES // planes.itemsize
+    n0, n1, n2 = shape
+    count = n0 * n1 * n2
+    for image in range(images):
+        for row in range(0, g_rows.size, ROWS):
+            interleave(ROWS, g, g_rows, row, at + image * g_step, lines, image * count * wide + row, wide, count)
+    to = 0
+    for k in range(0, offsets.size, ROWS):
+        for image in range(images):
+            for i0 in range(n0):
+                for i1 in range(n1):
+                    interleave(
+                        ROWS, planes, offsets, k, image * image_step + i0 * s0 + i1 * s1, unfolded, to, ROWS, n2
+                    )  # fmt: skip
+                    to += n2 * ROWS
+    v, vectors = 0, wide // n
+    while v < vectors:
+        left = vectors - v
+        done = 0
+        for k in range(0, offsets.size, ROWS):
+            done = _tile(
+                ROWS, left, unfolded, k * images * count, lines, v * n, steps, 0, images * count, out,
+                out_at + k * wide + v * n, wide,
+            )  # fmt: skip
+        v += done
+
+
+@jit
 def correlate(
     items: Any, g: Any, g_size: Any, rows: Any, x: Any, size: Any, channels: Any, groups: Any, cut: Any, plane: Any,
-    plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, steps: Any, planes: Any, unfolded: Any, lines: Any,
-    out: Any,
+    plane_shape: Any, in_first: Any, in_step: Any, offsets: Any, g_rows: Any, steps: Any, planes: Any, unfolded: Any,
+    lines: Any, out: Any,
 ) -> None:  # fmt: skip
-    """What some items add to the gradient of the weight, out (groups * rows, columns).
+    """What some items add to the gradient of the weight: out (groups * rows, columns), or if images are small
+    (groups, columns, rows), rows then a multiple of vectors.
 
-    items, steps: as in `convolve`, but all items may have several images. offsets: of each column in planes, a
-    multiple of COLUMNS of them, as of steps. planes, unfolded and lines: memory to work in.
+    items: as in `convolve`, but all may have several images. offsets: of each column in planes, a multiple of COLUMNS
+    of them, or of ROWS. g_rows, steps: as `_correlate_small` takes them, empty if images are not small. planes,
+    unfolded and lines: memory to work in.
     """
     small = steps.size > 0
-    source, table = (unfolded, steps) if small else (planes, offsets)
     n = BYTES // x.itemsize
     parts = in_first.shape[0]
     zero = x.dtype.type(0)
@@ -273,6 +309,8 @@ def correlate(
     shape = np.empty(3, np.int64)
     g_shape = np.empty(3, np.int64)
     padded = (rows + 3) // 4 * 4
+    wide = (g_rows.size + n - 1) // n * n
+    image_step = channels * parts * plane
     for item in range(items.shape[0]):
         i0, i1, start, end = items[item, 0], items[item, 1], items[item, 2], items[item, 3]
         for d in range(3):
@@ -280,55 +318,49 @@ def correlate(
             g_shape[d] = plane_shape[d] if d > cut and not small else g_size[d]
         shape[cut] += end - start
         g_shape[cut] = end - start
+        extent, g_extent = (shape[0], shape[1], shape[2]), (g_shape[0], g_shape[1], g_shape[2])
         count = g_shape[0] * g_shape[1] * g_shape[2]
-        length = count * (i1 - i0) if small else count
-        vectors = (length + n - 1) // n
+        vectors = (count + n - 1) // n
         line = vectors * n
-        pieces, piece, image_step = i1 - i0, padded * line, channels * parts * plane
-        if small:
-            pieces, piece = 1, count
         used = shape[0] * shape[1] * shape[2]
         for group in range(groups):
             for image in range(i0, i1):
-                to = (image - i0) * channels * parts * plane
+                to = (image - i0) * image_step
                 for c in range(channels):
                     origin = (image * groups * channels + group * channels + c) * space
                     for part in range(parts):
                         for d in range(3):
                             begin[d] = in_first[part, d]
                         begin[cut] += start * in_step[cut]
-                        corner, extent = (begin[0], begin[1], begin[2]), (shape[0], shape[1], shape[2])
-                        _pack(x, origin, size, corner, in_step, planes, to, extent)
+                        _pack(x, origin, size, (begin[0], begin[1], begin[2]), in_step, planes, to, extent)
                         for i in range(used, plane):
                             poke(planes, to + i, zero)
                         to += plane
-                to = (image - i0) * piece
+                if small:
+                    continue
+                to = (image - i0) * padded * line
                 for row in range(rows):
                     origin = (image * groups * rows + group * rows + row) * g_space
-                    b0 = start if cut == 0 else 0
-                    b1 = start if cut == 1 else 0
-                    b2 = start if cut == 2 else 0
-                    _pack(g, origin, g_size, (b0, b1, b2), (1, 1, 1), lines, to, (g_shape[0], g_shape[1], g_shape[2]))
-                    if not small or image == i1 - 1:
-                        for i in range(to + count, to + count + line - length):
-                            poke(lines, i, zero)
+                    corner = (start if cut == 0 else 0, start if cut == 1 else 0, start if cut == 2 else 0)
+                    _pack(g, origin, g_size, corner, (1, 1, 1), lines, to, g_extent)
+                    for i in range(to + count, to + line):
+                        poke(lines, i, zero)
                     to += line
-                if not small or image == i0:
-                    for i in range(rows * line, padded * line):
-                        poke(lines, (image - i0) * piece + i, zero)
+                for i in range(rows * line, padded * line):
+                    poke(lines, (image - i0) * padded * line + i, zero)
             if small:
-                _unfold(
-                    planes, offsets, 0, columns, image_step, i1 - i0, shape[1] * shape[2], shape[2],
-                    (g_shape[0], g_shape[1], g_shape[2]), unfolded, steps[1], line,
+                _correlate_small(
+                    planes, image_step, i1 - i0, shape[1] * shape[2], shape[2], g_extent, offsets, g,
+                    (i0 * groups + group) * rows * g_space, groups * rows * g_space, g_rows, wide, steps, unfolded,
+                    lines, out, group * columns * wide,
                 )  # fmt: skip
-            # what is read most stays in the first cache: unfolded rows are many, planes are read by several taps
+                continue
             tiles = columns // COLUMNS
             for tile in range(tiles * (padded // 4)):
-                row, column = (tile % (padded // 4), tile // (padded // 4)) if small else (tile // tiles, tile % tiles)
-                row, column = row * 4, column * COLUMNS
+                row, column = tile // tiles * 4, tile % tiles * COLUMNS
                 dots(
-                    4, COLUMNS, lines, row * line, line, piece, source, 0, table, column, image_step, pieces, vectors,
-                    out, (group * padded + row) * columns + column, columns,
+                    4, COLUMNS, lines, row * line, line, padded * line, planes, 0, offsets, column, image_step, i1 - i0,
+                    vectors, out, (group * padded + row) * columns + column, columns,
                 )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from microtorch.kernels.compiled.vectors import (
     vector_of,
 )
 
-__all__ = ["dots", "give", "lay", "peek", "poke", "products", "take"]
+__all__ = ["dots", "give", "interleave", "lay", "peek", "poke", "products", "take"]
 
 
 @instructions
@@ -160,6 +160,50 @@ def lay(typing: Any, source: Any, source_at: Any, out: Any, out_at: Any, count: 
         at = builder.mul(loop.at, number(vector.count))
         to = builder.bitcast(builder.gep(target, [at]), vector.as_pointer())
         builder.store(load(builder, builder.gep(origin, [at]), vector), to).align = 4
+        loop.close([])
+        return context.get_dummy_value()
+
+    return signature, build
+
+
+@instructions
+def interleave(
+    typing: Any, rows: Any, source: Any, offsets: Any, first: Any, at: Any, out: Any, out_at: Any, step: Any, count: Any
+) -> tuple[Any, Callable[..., Any]]:
+    """Some rows one after the other for each place: for i < rows (a power of two) and x < count (>= 1)
+    out[out_at + x step + i] = source[at + offsets[first + i] + x], and 0 for x on to the end of the last vector.
+    """
+    index = types.intp
+    signature = types.void(rows, source, offsets, index, index, out, index, index, index)
+    m = rows.literal_value
+
+    def build(context: Any, builder: Any, _: Any, args: Any) -> Any:
+        _, source_array, table, t0, start, out_array, out_start, row_step, length = args
+        vector, bits = vector_of(context, source.dtype), source.dtype.bitwidth
+        size = vector.count
+        table = pointer_to(context, builder, offsets, table, t0)
+        places = [builder.add(start, builder.load(builder.gep(table, [number(i)]))) for i in range(m)]
+        origins = [pointer_to(context, builder, source, source_array, place) for place in places]
+        target = pointer_to(context, builder, out, out_array, out_start)
+        loop = Loop(builder, builder.sdiv(builder.add(length, number(size - 1)), number(size)), [])
+        x = builder.mul(loop.at, number(size))
+        mask = first_lanes(builder, builder.sub(length, x), vector)
+        held = [masked_load(builder, builder.gep(p, [x]), mask, vector, bits) for p in origins]
+        # lanes of rows i and i + m / 2 in turn; after that of i, i + m / 4, i + m / 2, i + 3 m / 4; and so on
+        low = [lane // 2 + lane % 2 * size for lane in range(size)]
+        high = [lane + size // 2 for lane in low]
+        for _ in range(m.bit_length() - 1):
+            pairs = list(zip(held[: m // 2], held[m // 2 :]))
+            held = [shuffled(builder, a, b, order) for a, b in pairs for order in (low, high)]
+        width = min(m, size)
+        for chunk in range(m * size // width):
+            place, row = divmod(chunk * width, m)
+            whole = held[chunk * width // size]
+            lanes = [chunk * width % size + lane for lane in range(width)]
+            part = whole if width == size else shuffled(builder, whole, whole, lanes)
+            to = builder.gep(target, [builder.mul(builder.add(x, number(place)), row_step)])
+            to = builder.bitcast(builder.gep(to, [number(row)]), part.type.as_pointer())
+            builder.store(part, to).align = 4
         loop.close([])
         return context.get_dummy_value()
 
