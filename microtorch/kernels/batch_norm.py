@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import threads, twins
+from microtorch.kernels import small, threads, twins
 from microtorch.kernels.bfloat16 import writes
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.norm import standardize, standardize_backward
 from microtorch.kernels.pointwise import quiet
 
 _add: Any = np.add.reduce
+_F32 = np.dtype(np.float32)
 _BLOCK = 1 << 17  # elements that passes of NumPy's take at a time
 
 
 def _by_channel(v: Any, x: Any) -> Any:
     """A vector over channels, to be broadcast over arrays with as many dimensions as x (N, C, ...)."""
-    return v.reshape((-1,) + (1,) * (x.ndim - 2))
+    return v if x.ndim == 2 else v.reshape((-1,) + (1,) * (x.ndim - 2))
 
 
 def _images(*arrays: Any) -> list[Any]:
     """Arrays (N, C, ...) as C-contiguous (N, C, places); (N, C) as they are."""
-    return [
-        np.ascontiguousarray(a).reshape(*a.shape[:2], *([math.prod(a.shape[2:])] if a.ndim > 2 else [])) for a in arrays
-    ]
+    if arrays[0].ndim == 2:
+        return [np.ascontiguousarray(a) for a in arrays]
+    return [np.ascontiguousarray(a).reshape(*a.shape[:2], math.prod(a.shape[2:])) for a in arrays]
 
 
 def _compiled(x: Any, places: int, *others: Any) -> Any:
@@ -49,6 +50,25 @@ def _by_channels(twin: Any, x: Any, *rest: Any) -> None:
     least = -(-twins.PART * x.shape[1] // max(x.size, 1))
     if x.shape[1]:
         threads.split(lambda channels: twin(channels, *rest), x.shape[1], np.arange(x.shape[1]), least=least)
+
+
+def _in_cache(kernel: Any, images: Any, vectors: Any, *options: Any) -> None:
+    """Calls `kernel(images, vectors, *options)` for a few channels at a time of arrays (N, C, ...) and (C,), any of
+    which may be None: what one pass of NumPy's reads, the next finds in the processor's cache."""
+    x = images[0]
+    if x.size <= _BLOCK:
+        kernel(images, vectors, *options)
+        return
+    step = max(_BLOCK * x.shape[1] // x.size, 1)
+
+    def some(channels: Any) -> None:
+        for start in range(int(channels[0]), int(channels[-1]) + 1, step):
+            c = slice(start, min(start + step, int(channels[-1]) + 1))
+            kernel(
+                [a if a is None else a[:, c] for a in images], [v if v is None else v[c] for v in vectors], *options
+            )  # fmt: skip
+
+    _by_channels(some, x)
 
 
 @keeping_statistics
@@ -116,73 +136,68 @@ def reciprocal_deviation(var: Any, eps: float) -> Any:
 
 def _sums(x: Any) -> Any:
     """Sums over samples and places."""
-    return _add(x, 0) if x.ndim == 2 else _add(_add(x, 2), 0)
+    if x.ndim == 2:
+        return small.ones(len(x), x.dtype).dot(x) if len(x) <= small.FEW else _add(x, 0)
+    return _add(_add(x, 2), 0)
 
 
 def _dots(x: Any, y: Any) -> Any:
     """Sums of products over samples and places."""
-    return _add(x * y, 0) if x.ndim == 2 else _add(np.vecdot(x, y), 0)
+    return _sums(x * y) if x.ndim == 2 else _add(np.vecdot(x, y), 0)
 
 
-def _in_cache(channels: Any, x: Any) -> Iterator[slice]:
-    """Channels, a few at a time: what one pass over them reads, the next finds in the processor's cache."""
-    step = max(_BLOCK * x.shape[1] // max(x.size, 1), 1)
-    for c in range(int(channels[0]), int(channels[-1]) + 1, step):
-        yield slice(c, min(c + step, int(channels[-1]) + 1))
+@functools.lru_cache(64)
+def _number(value: float, dtype: Any) -> Any:
+    """A number as NumPy's functions take it fastest."""
+    return np.array(value, dtype)
 
 
 # the NumPy twins of `compiled.batch_norm`
 
 
-@quiet
-def _batch_norm(
-    channels: Any, x: Any, weight: Any, bias: Any, eps: float, out: Any, mean: Any, var: Any, rstd: Any
-) -> None:  # fmt: skip
-    """Standardize some channels by their own statistics, which are written, too."""
-    n = x.size // x.shape[1]
-    for c in _in_cache(channels, x):
-        to = out[:, c]
-        mean[c] = np.divide(_sums(x[:, c]), n)
-        np.subtract(x[:, c], _by_channel(mean[c], x), out=to)
-        var[c] = np.divide(_dots(to, to), n)
-        rstd[c] = reciprocal_deviation(var[c], eps)
-        to *= _by_channel(rstd[c] * weight[c], x)
-        if bias.any():
-            to += _by_channel(bias[c], x)
+def _batch_norm(images: Any, vectors: Any, eps: float) -> None:
+    """Standardize x into out by its own statistics, which are written, too."""
+    (x, out), (weight, bias, mean, var, rstd) = images, vectors
+    n = _number(x.size // max(x.shape[1], 1), x.dtype)
+    np.divide(_sums(x), n, mean)
+    np.subtract(x, _by_channel(mean, x), out)
+    np.divide(_dots(out, out), n, var)
+    np.add(var, _number(eps, x.dtype), rstd)
+    np.sqrt(rstd, rstd)
+    np.divide(_number(1, x.dtype), rstd, rstd)
+    out *= _by_channel(rstd if weight is None else rstd * weight, x)
+    if bias is not None:
+        out += _by_channel(bias, x)
 
 
-@quiet
-def _affine(channels: Any, x: Any, scale: Any, shift: Any, out: Any) -> None:
-    """x * scale + shift for some channels."""
-    for c in _in_cache(channels, x):
-        to = out[:, c]
-        np.multiply(x[:, c], _by_channel(scale[c], x), out=to)
-        to += _by_channel(shift[c], x)
+def _affine(images: Any, vectors: Any) -> None:
+    """out = x * scale + shift."""
+    (x, out), (scale, shift) = images, vectors
+    np.multiply(x, _by_channel(scale, x), out)
+    out += _by_channel(shift, x)
 
 
-@quiet
-def _batch_norm_backward(
-    channels: Any, training: bool, wanted: bool, g: Any, x: Any, scale: Any, mean: Any, rstd: Any, out: Any, along: Any,
-    total: Any,
-) -> None:  # fmt: skip
-    """For some channels: sum(g h), h the standardized x, into along, sum(g) into total, and if that is wanted the
-    gradient of x, scale (g - mean(g) - h mean(g h)), without the means if not training, into out."""
-    n = max(x.size // x.shape[1], 1)
-    for c in _in_cache(channels, x):
-        up = g[:, c]
-        total[c] = _sums(up)
-        along[c] = (_dots(up, x[:, c]) - mean[c] * total[c]) * rstd[c]
-        if not wanted:
-            continue
-        to, factor = out[:, c], scale[c]
-        if training:
-            slope = along[c] * rstd[c] / n
-            np.multiply(x[:, c], _by_channel(-slope, x), out=to)
-            to += up
-            to += _by_channel(slope * mean[c] - total[c] / n, x)
-            to *= _by_channel(factor, x)
-        else:
-            np.multiply(up, _by_channel(factor, x), out=to)
+def _batch_norm_backward(images: Any, vectors: Any, training: bool) -> None:
+    """sum(g h), h the standardized x, into along, sum(g) into total, and into out, if there is one, the gradient of x:
+    scale (g - mean(g) - h mean(g h)), without the means if not training."""
+    (x, g, out), (scale, mean, rstd, along, total) = images, vectors
+    n = _number(max(x.size // max(x.shape[1], 1), 1), x.dtype)
+    total[...] = _sums(g)
+    np.subtract(_dots(g, x), mean * total, along)
+    along *= rstd
+    if out is None:
+        return
+    if training:
+        slope = along * rstd
+        slope /= n
+        np.multiply(x, _by_channel(slope, x), out)
+        np.subtract(g, out, out)
+        slope *= mean
+        slope -= total / n
+        out += _by_channel(slope, x)
+        out *= _by_channel(scale, x)
+    else:
+        np.multiply(g, _by_channel(scale, x), out)
 
 
 @quiet
@@ -195,47 +210,75 @@ def batch_norm(
     In training the statistics are the batch's, and the running ones, if given, move toward them in place (the variance
     toward the unbiased one); else they are the running ones, and None is returned for them.
     """
-    if x.dtype == np.float16:
+    if x.dtype is not _F32 and x.dtype == np.float16:
         weight, bias = (None if v is None else v.astype(np.float32) for v in (weight, bias))
         wide = x.astype(np.float32)
         single, mean, rstd = batch_norm(wide, weight, bias, running_mean, running_var, training, momentum, eps)
         return single.astype(np.float16), mean, rstd
     fast = _compiled(x, 8, weight, bias, running_mean, running_var) if x.size else None
     out: Any = np.empty(x.shape, x.dtype)
-    wide, to = _images(x, out)
     if not training:
         rstd = reciprocal_deviation(running_var, eps)
         scale = rstd if weight is None else rstd * weight
-        shift = -running_mean * scale if bias is None else bias - running_mean * scale
-        _by_channels(_affine if fast is None else fast.affine, x, wide, scale, shift, to)
+        shift = running_mean * scale
+        np.negative(shift, shift) if bias is None else np.subtract(bias, shift, shift)
+        _scaled_and_shifted(fast, x, scale, shift, out)
         return out, None, None
     mean, var, rstd = np.empty((3, x.shape[1]), x.dtype)
-    scale, shift = _vector(weight, x, 1), _vector(bias, x, 0)
-    _by_channels(_batch_norm if fast is None else fast.batch_norm, x, wide, scale, shift, eps, to, mean, var, rstd)
+    wide, to = _images(x, out)
+    if fast is None:
+        _in_cache(_batch_norm, (wide, to), (weight, bias, mean, var, rstd), eps)
+    else:
+        scale, shift = _vector(weight, x, 1), _vector(bias, x, 0)
+        _by_channels(fast.batch_norm, x, wide, scale, shift, eps, to, mean, var, rstd)
     n = x.size // x.shape[1] if x.size else 0
-    if running_mean is not None and n:
-        running_mean *= 1 - momentum
-        running_mean += momentum * mean
-    if running_var is not None and n:
-        running_var *= 1 - momentum
-        running_var += (momentum * (n / (n - 1) if n > 1 else np.nan)) * var
-    running = [r for r in (running_mean, running_var) if r is not None]
-    if any(np.may_share_memory(v, r) for v in (weight, bias) if v is not None for r in running):
+    if n:
+        _move(running_mean, mean, momentum, momentum)
+        _move(running_var, var, momentum, momentum * (n / (n - 1) if n > 1 else np.nan))
+    if any(_overlap(v, r) for v in (weight, bias) for r in (running_mean, running_var)):
         # as in PyTorch, what is scaled by has moved already
         scale = rstd * _vector(weight, x, 1)
-        _by_channels(_affine if fast is None else fast.affine, x, wide, scale, _vector(bias, x, 0) - mean * scale, to)
+        _scaled_and_shifted(fast, x, scale, _vector(bias, x, 0) - mean * scale, out)
     return out, mean, rstd
 
 
+def _move(running: Any, batch: Any, momentum: float, factor: float) -> None:
+    """running = (1 - momentum) running + factor * batch, in place, unless it is None."""
+    if running is not None:
+        running *= _number(1 - momentum, running.dtype)
+        running += _number(factor, batch.dtype) * batch
+
+
+def _overlap(v: Any, w: Any) -> bool:
+    """Whether two arrays (or None) share memory; of arrays that own theirs that is soon seen."""
+    if v is None or w is None:
+        return False
+    return v is w if v.flags.owndata and w.flags.owndata else np.may_share_memory(v, w)
+
+
+def _scaled_and_shifted(fast: Any, x: Any, scale: Any, shift: Any, out: Any) -> None:
+    wide, to = _images(x, out)
+    if fast is None:
+        _in_cache(_affine, (wide, to), (scale, shift))
+    else:
+        _by_channels(fast.affine, x, wide, scale, shift, to)
+
+
 @in_single
+@quiet
 def batch_norm_backward(g: Any, needs: Any, x: Any, weight: Any, training: bool, mean: Any, rstd: Any) -> list[Any]:
     """The gradients of x, weight and bias."""
     fast = _compiled(x, 8, g, weight, mean, rstd) if x.size else None
-    twin = _batch_norm_backward if fast is None else fast.batch_norm_backward
     wide, up = _images(x, g)
-    gx: Any = np.empty(x.shape if needs[0] else 0, x.dtype)
+    gx: Any = np.empty(x.shape, x.dtype) if needs[0] else None
     along, total = np.empty((2, x.shape[1]), x.dtype)
-    scale = np.ascontiguousarray(rstd if weight is None else rstd * weight)
-    to = gx.reshape(wide.shape if needs[0] else (0,) * wide.ndim)
-    _by_channels(twin, x, training, bool(needs[0]), up, wide, scale, mean, rstd, to, along, total)
-    return [gx if needs[0] else None, along if needs[1] else None, total if needs[2] else None]
+    scale = rstd if weight is None else rstd * weight
+    to = None if gx is None else gx.reshape(wide.shape)
+    if fast is None:
+        _in_cache(_batch_norm_backward, (wide, up, to), (scale, mean, rstd, along, total), training)
+    else:
+        _by_channels(
+            fast.batch_norm_backward, x, training, to is not None, up, wide, np.ascontiguousarray(scale), mean, rstd,
+            np.empty((0, 0, 0), x.dtype) if to is None else to, along, total,
+        )  # fmt: skip
+    return [gx, along if needs[1] else None, total if needs[2] else None]

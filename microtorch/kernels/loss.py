@@ -9,16 +9,17 @@ import numpy as np
 from microtorch.kernels import threads, twins
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.quiet import silence
+from microtorch.kernels.reduce import largest_along, row_starts, sum as sums
 
 _add: Any = np.add.reduce
-_max: Any = np.maximum.reduce
+_INT64 = np.dtype(np.int64)
 
 
 def reduced(losses: Any, reduction: str) -> Any:
     """The losses, their mean or their sum."""
     if reduction == "none":
         return losses
-    if losses.dtype == np.float16:
+    if losses.dtype.char == "e":
         return reduced(losses.astype(np.float32), reduction).astype(np.float16)
     total = _add(losses, None)
     if reduction == "sum":
@@ -153,6 +154,16 @@ def _picked(x: Any, target: Any) -> Any:
     return np.take_along_axis(x, target[:, None], 1)[:, 0]
 
 
+def _places(shape: tuple[int, ...], target: Any) -> Any:
+    """Where in the flattened array of rows the classes are; None if one does not exist, or there are none."""
+    if len(shape) != 2 or target.dtype is not _INT64 or not target.size or target.shape != shape[:1]:
+        return None
+    number = target.view(np.uint64)  # negative ones are very large
+    if number.item(number.argmax()) >= shape[1]:
+        return None
+    return target + row_starts(target.shape, shape[1])
+
+
 @quiet
 def nll_loss(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """-weight[t] x[t]; the mean divides by the sum of the weights."""
@@ -209,22 +220,12 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
         losses, p = np.empty(x.shape[0], x.dtype), np.empty(x.shape, x.dtype)
         threads.split(fast.cross_entropy, len(x), x, _whole(target), losses, p, least=twins.PART // x.shape[1])
         return _averaged(losses, w, reduction), p
-    z = x - _max(x, axis, None, None, True)
+    z = x - largest_along(x, axis)
     p = np.exp(z)
-    total = _add(p, axis, None, None, True)
-    if (
-        x.ndim == 2
-        and weight is None
-        and target.shape == x.shape[:1]
-        and target.size
-        and target.min() >= 0 > ignore_index
-    ):
-        try:
-            losses = np.log(total).reshape(-1)
-            losses -= z[np.arange(target.size), target]
-        except IndexError:
-            bad = target[target >= x.shape[1]][0]
-            raise IndexError(f"Target {int(bad)} is out of bounds.") from None
+    total = sums(p, (axis,), True)
+    if weight is None and ignore_index < 0 and (places := _places(x.shape, target)) is not None:
+        losses = np.log(total).reshape(-1)
+        losses -= z.reshape(-1).take(places)
         p /= total
         return reduced(losses, reduction), p
     z -= np.log(total)
@@ -245,10 +246,10 @@ def cross_entropy_backward(g: Any, p: Any, target: Any, weight: Any, ignore_inde
                 fast.cross_entropy_backward, len(p), p, _whole(target), share, out, least=twins.PART // p.shape[1]
             )
             return out
-    if p.ndim == 2 and weight is None and target.size and target.min() >= 0 > ignore_index:
+    if weight is None and ignore_index < 0 and (places := _places(p.shape, target)) is not None:
         share = g / target.size if reduction == "mean" else g
-        out = p * (share if reduction != "none" else share[:, None])
-        out[np.arange(target.size), target] -= share
+        out = np.multiply(p, share if reduction != "none" else share[:, None], order="C")
+        out.reshape(-1)[places] -= share
         return out
     axis = 1 if p.ndim > 1 else 0
     out = nll_loss_grad(g, p.shape, target, weight, ignore_index, reduction)

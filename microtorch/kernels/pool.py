@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microtorch.kernels import threads, twins
+from microtorch.kernels import small, threads, twins
 
 Ints = tuple[int, ...]
 
@@ -59,6 +59,8 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
         geometry = _planes(x.shape[-len(kernel) :], kernel, stride, padding, dilation, out)
         if geometry.filled:
             return _max_pool_compiled(fast, x, geometry, out)
+    elif (found := _max_pool_gathered(x, kernel, stride, padding, dilation, out)) is not None:
+        return found
     wide = _padded(x, out, kernel, stride, padding, dilation, _lowest(x.dtype))
     best, code = _max_taps(wide, out, kernel, stride, dilation, False)
     if x.dtype.kind == "f" and best.size and np.isnan(np.maximum.reduce(best, None)):
@@ -66,6 +68,75 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
     if any(padding) and best.size and not np.minimum.reduce(best, None) > _lowest(x.dtype):  # or NaN
         code = _inside(code, kernel, stride, padding, dilation)
     return (best.copy() if best.base is not None or best is x else best), code
+
+
+_GATHERED = 1 << 14  # elements of all windows up to which they are picked together
+
+
+def _max_pool_gathered(
+    x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, out: Ints
+) -> tuple[Any, Any] | None:
+    """`max_pool` of few windows in as few of NumPy's calls as there can be; None if there are many, a window is empty,
+    or there is a NaN."""
+    if (found := _picked(x, out, kernel, stride, padding, dilation)) is None:
+        return None
+    picked, taps, inside = found
+    tap = picked.argmax(2)
+    best = picked.reshape(-1).take(tap + _starts(*picked.shape))
+    if (largest := best.item(best.argmax())) != largest:
+        return None
+    if inside is not None:
+        tap = inside.take(tap + _starts(1, *inside.shape))
+    shape = (*x.shape[: x.ndim - len(kernel)], *out)
+    return best.reshape(shape), tap.astype(np.uint8 if taps <= 256 else np.uint32).reshape(shape)
+
+
+def _picked(
+    x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> tuple[Any, int, Any] | None:
+    """The elements of all windows (images, windows, taps), how many taps there are, and the second of `_elements`; None
+    if there are many, or a window is empty."""
+    windows, taps = math.prod(out), math.prod(kernel)
+    size = x.shape[-len(kernel) :]
+    pixels = math.prod(size)
+    if type(x) is not np.ndarray or not pixels or not 0 < x.size // pixels * windows * taps <= _GATHERED:
+        return None
+    elements = _elements(out, size, kernel, stride, padding, dilation)
+    return None if elements is None else (x.reshape(-1, pixels).take(elements[0], 1), taps, elements[1])
+
+
+@functools.lru_cache(maxsize=256)
+def _elements(
+    out: Ints, size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
+) -> tuple[Any, Any] | None:
+    """For each window and tap its place in the flattened spatial dimensions, in the padding that of the window's first
+    element; and that element's tap, or the tap itself (None: nothing lies in the padding). None if a window is empty.
+    """
+    n = len(kernel)
+    at = [  # (windows of a dimension, its taps), among the other dimensions' windows and taps
+        (np.arange(o)[:, None] * s - p + np.arange(k) * d).reshape([o if i == j else 1 for i in range(n)]
+         + [k if i == j else 1 for i in range(n)])
+        for j, (o, s, p, k, d) in enumerate(zip(out, stride, padding, kernel, dilation))
+    ]  # fmt: skip
+    valid: Any = True
+    places: Any = 0
+    for a, size_ in zip(at, size):
+        valid = valid & (a >= 0) & (a < size_)
+        places = places * size_ + a
+    places = places.reshape(math.prod(out), -1)
+    valid = np.broadcast_to(valid, (*out, *kernel)).reshape(places.shape)
+    if valid.all():
+        return places, None
+    if not valid.any(1).all():
+        return None
+    taps = np.where(valid, np.arange(places.shape[1]), valid.argmax(1)[:, None])
+    return np.take_along_axis(places, taps, 1), taps
+
+
+@functools.lru_cache(maxsize=64)
+def _starts(lead: int, windows: int, taps: int) -> Any:
+    """Where in an array (lead, windows, taps) each window begins."""
+    return np.arange(0, lead * windows * taps, taps).reshape(lead, windows)
 
 
 class _Planes(NamedTuple):
@@ -347,6 +418,12 @@ def avg_pool(
     ones = (1,) * len(kernel)
     size = x.shape[-len(kernel) :]
     out = output_size(size, kernel, stride, padding, ones, ceil_mode)
+    if (picked := _picked(x, out, kernel, stride, padding, ones)) is not None and x.dtype.char in "fd":
+        windows, taps, inside = picked
+        if inside is None:
+            sums: Any = windows.dot(small.ones(taps, x.dtype))
+            sums /= np.array(override or taps, x.dtype)
+            return sums.reshape(*x.shape[: x.ndim - len(kernel)], *out)
     wide = x.astype(np.float32) if x.dtype == np.float16 else x
     total = _padded(wide, out, kernel, stride, padding, ones, 0)
     for axis in range(x.ndim - 1, x.ndim - len(kernel) - 1, -1):

@@ -200,6 +200,27 @@ def stacked_format(kernel: Kernel) -> Kernel:
     return call
 
 
+def in_columns(x: Any) -> Any:
+    """x, or a copy, whose matrices lie in memory column by column, as LAPACK's do."""
+    if type(x) is not np.ndarray or x.ndim < 2 or (x.ndim == 2 and x.flags.f_contiguous):
+        return x
+    turned = np.swapaxes(x, -1, -2)
+    return x if turned.flags.c_contiguous else np.swapaxes(np.ascontiguousarray(turned), -1, -2)
+
+
+def by_columns(kernel: Kernel, *places: int) -> Kernel:
+    """A kernel whose result (or those of its results) consists of matrices that lie in memory column by column."""
+
+    @functools.wraps(kernel)
+    def call(*args: Any) -> Any:
+        out = kernel(*args)
+        if not places:
+            return in_columns(out)
+        return tuple([in_columns(r) if i in places else r for i, r in enumerate(out)])
+
+    return call
+
+
 def picked_order(x: Any, key: tuple[Any, ...], shape: tuple[int, ...]) -> list[int]:
     """The order in memory of x[key], of this shape, for a key of arrays and whole slices.
 

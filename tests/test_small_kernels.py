@@ -1,0 +1,148 @@
+"""Kernels that take another way for small arrays: the ways agree, with PyTorch and with each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import microtorch as mt
+from microtorch.kernels import batch_norm as KB, pool as KP, reduce as KR, sorting as KS
+from microtorch.kernels.pool import output_size
+
+torch = pytest.importorskip("torch")
+
+F32, F64 = np.float32, np.float64
+SPECIAL = np.array([-np.inf, np.inf, np.nan, 0, 1, 1, 2, -3.5], F32)
+
+
+def windows(rng: Any, dims: int) -> tuple[Any, ...]:
+    """A size, and kernel, stride, padding, dilation and ceil_mode that fit it."""
+    while True:
+        size, kernel, stride, dilation = (
+            tuple(int(n) for n in rng.integers(1, most, dims)) for most in (7, 4, 4, 3)
+        )  # fmt: skip
+        padding = tuple(int(rng.integers(0, k // 2 + 1)) for k in kernel)
+        ceil_mode = bool(rng.integers(2))
+        if min(output_size(size, kernel, stride, padding, dilation, ceil_mode)) > 0:
+            return size, kernel, stride, padding, dilation, ceil_mode
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_max_pool_picks_and_compares_alike(dims: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(dims)
+    for i in range(60):
+        size, *geometry = windows(rng, dims)
+        x = rng.integers(-2, 3, (2, 2, *size)).astype(F32)
+        if i % 3 == 0:
+            x[rng.random(x.shape) < 0.2] = rng.choice(SPECIAL)
+        few = KP.max_pool(x, *geometry)
+        monkeypatch.setattr(KP, "_GATHERED", 0)
+        many = KP.max_pool(x, *geometry)
+        monkeypatch.undo()
+        for a, b in zip(few, many, strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b, err_msg=f"{size} {geometry}")
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_avg_pool_picks_and_adds_alike(dims: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(dims)
+    for override in (None, None, -3):
+        size, kernel, stride, padding, _, ceil_mode = windows(rng, dims)
+        x = rng.standard_normal((2, 3, *size))
+        few = KP.avg_pool(x, kernel, stride, padding, ceil_mode, True, override)
+        monkeypatch.setattr(KP, "_GATHERED", 0)
+        many = KP.avg_pool(x, kernel, stride, padding, ceil_mode, True, override)
+        monkeypatch.undo()
+        np.testing.assert_allclose(few, many, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 5), (40, 60), (300, 30), (2, 2, 600), (1, 20000), (20000, 1), (5, 7000), (9000,)]
+)
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_sums_and_extremes(shape: tuple[int, ...], dtype: Any) -> None:
+    """Of arrays small and larger, as exact as NumPy's; extremes with NaN and infinities as they are."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(shape).astype(dtype)
+    wide, scale = x.astype(np.longdouble), np.abs(x).astype(np.longdouble)
+    axes: list[Any] = [None, (x.ndim - 1,), (0,), tuple(range(x.ndim))]
+    for axis in axes:
+        for keepdims in (False, True):
+            expected = wide.sum(axis, keepdims=keepdims)
+            bound = 16 * np.finfo(dtype).eps * scale.sum(axis, keepdims=keepdims)
+            for found, exact in (
+                (KR.sum(x, axis, keepdims), expected),
+                (KR.mean(x, axis, keepdims) * KR.count(shape, axis), expected),
+            ):
+                assert found.dtype == dtype
+                assert np.shape(found) == expected.shape
+                assert (np.abs(found - exact) <= bound).all()
+            y = x.copy()
+            y.reshape(-1)[:: max(y.size // 7, 1)] = rng.choice(SPECIAL, len(y.reshape(-1)[:: max(y.size // 7, 1)]))
+            np.testing.assert_array_equal(KR.amax(y, axis, keepdims), np.max(y, axis, keepdims=keepdims))
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_first_few(largest: bool) -> None:
+    rng = np.random.default_rng(1)
+    refused = 0
+    for i in range(200):
+        n = int(rng.integers(2, 30))
+        k = int(rng.integers(1, min(n, 8) + 1))
+        x = rng.choice(SPECIAL, (4, n)) if i % 2 else rng.standard_normal((4, n)).astype(F32)
+        found = KS._first_few(x, k, largest)
+        if found is None:
+            refused += 1
+            continue
+        places = KS.argsort(x, 1, largest)[:, :k]
+        np.testing.assert_array_equal(found[1], places)
+        np.testing.assert_array_equal(found[0], np.take_along_axis(x, places, 1))
+    assert 0 < refused <= 100
+    x = rng.integers(-5, 5, (70, 30))
+    ours, theirs = mt.tensor(x).topk(4, 1, largest), torch.tensor(x).topk(4, 1, largest)
+    assert ours[0].tolist() == theirs[0].tolist()
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (2000, 3), (3, 4, 2, 2)])
+@pytest.mark.parametrize("affine", [True, False])
+def test_batch_norm_whole_and_by_channels(shape: Any, affine: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    x, g = rng.standard_normal((2, *shape))
+    c = shape[1]
+    weight, bias = (rng.standard_normal(c) if affine else None for _ in range(2))
+    needs = [True, affine, affine]
+    for training in (True, False):
+        results = []
+        for block in (1 << 17, 1):
+            monkeypatch.setattr(KB, "_BLOCK", block)
+            running = [np.full(c, 0.5), np.full(c, 2.0)]
+            out, mean, rstd = KB.batch_norm(x, weight, bias, *running, training, 0.1, 1e-5)
+            if not training:
+                mean, rstd = running[0], KB.reciprocal_deviation(running[1], 1e-5)
+            back = KB.batch_norm_backward(g, needs, x, weight, training, mean, rstd)
+            results.append([out, mean, rstd, *running, *[b for b in back if b is not None]])
+        for a, b in zip(*results, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)
+        theirs = [torch.full((c,), 0.5, dtype=torch.float64), torch.full((c,), 2.0, dtype=torch.float64)]
+        expected = torch.nn.functional.batch_norm(
+            torch.tensor(x), *theirs, *(None if v is None else torch.tensor(v) for v in (weight, bias)), training
+        )
+        np.testing.assert_allclose(results[0][0], expected.numpy(), rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(results[0][3], theirs[0].numpy(), rtol=1e-10)
+        np.testing.assert_allclose(results[0][4], theirs[1].numpy(), rtol=1e-10)
+
+
+def test_batch_norm_of_shared_memory() -> None:
+    """A weight that is the running mean itself, or a view of its memory."""
+    x = np.random.default_rng(0).standard_normal((5, 3)).astype(F32)
+    for view in (False, True):
+        got = []
+        for framework in (torch, mt):
+            mean, var = framework.zeros(6), framework.ones(3)
+            weight = mean[:3] if view else mean[:3].clone()
+            mean = mean[:3] if view else weight
+            got.append(framework.nn.functional.batch_norm(framework.tensor(x), mean, var, weight, None, True).numpy())
+        np.testing.assert_allclose(got[0], got[1], rtol=1e-5, atol=1e-6)
