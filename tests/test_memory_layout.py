@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tests.differential import difference
+from tests.differential import difference, run, torch
 
 SOURCES = {
     "C order": "t",
@@ -112,7 +112,9 @@ def test_operands_that_lie_in_different_orders(operation: str) -> None:
             made = f"torch.arange({math.prod(whole)}.).reshape({whole})[::{step}].permute({back}){cut}"
             lines.append(f"{name} = {made} / 99 + 1")
             lines.append(f"{name} = {made}" if rng.random() < 0.5 else f"{name} = {name}.clone()")
-        found = same_strides("\n".join(lines), operation)
+        code = "\n".join(lines)
+        assert not isinstance(run(f"{code}\ntorch.{operation}", torch, {}), Exception)
+        found = same_strides(code, f"torch.{operation}")
         assert found is None, found
 
 
@@ -123,3 +125,33 @@ def test_repeat_interleave_is_a_view() -> None:
         assert (found := difference(code + more)) is None, found
     code += "y.retain_grad()\nz = y.unsqueeze(-1)\ny.fill_diagonal_(1)\n(z * z).sum().backward()\n"
     assert (found := difference(code + "(y.retains_grad, y.grad, x.grad)")) is None, found
+
+
+# LAPACK's and FFT's: by columns, and the transformed axes innermost --------------------------------------------------------
+
+MATRICES = """
+linalg.inv(a) | inverse(a) | linalg.inv_ex(a)[0] | linalg.solve(a, b) | linalg.solve(a, b.mT, left=False) | linalg.solve(a, b[..., 0]) | linalg.cholesky(a) | linalg.cholesky(a, upper=True)
+linalg.cholesky_ex(a)[0] | cholesky_solve(b, a) | cholesky_inverse(a) | linalg.lu_factor(w)[0] | linalg.lu(w)[1] | linalg.lu_solve(*torch.linalg.lu_factor(a), b) | linalg.lu_solve(*torch.linalg.lu_factor(a), b, adjoint=True)
+linalg.lu_solve(*torch.linalg.lu_factor(a), b.mT, left=False) | linalg.qr(w)[0] | linalg.qr(w)[1] | linalg.qr(w, "complete")[0] | linalg.qr(w, "r")[1] | geqrf(w)[0] | linalg.eigh(a)[1] | linalg.eig(a)[1]
+linalg.svd(w)[0] | linalg.svd(w)[2] | linalg.svd(w, full_matrices=False)[0] | linalg.solve_triangular(a, b, upper=True) | linalg.solve_triangular(a, b.mT, upper=True, left=False) | triangular_solve(b, a)[1]
+linalg.lstsq(w, b)[0] | linalg.lstsq(w.mT, b[..., :3, :])[0] | linalg.pinv(w) | linalg.matrix_power(a, -1) | linalg.householder_product(w, w[..., 0, :]) | linalg.ldl_factor(a)[0] | ormqr(*torch.geqrf(a), b)
+ormqr(*torch.geqrf(a), b.mT, left=False) | linalg.matrix_exp(a) | addr(f, a.reshape(-1)[:5], b.reshape(-1)[:3]) | kron(a.reshape(-1, 5)[:2], b.reshape(-1, 2)[:3])
+fft.fft(w) | fft.fft(w, dim=-2) | fft.ifft(w, dim=0) | fft.rfft(w, dim=-2) | fft.irfft(w, dim=-2) | fft.fftn(w) | fft.fft2(w, dim=(0, -1)) | fft.rfftn(w, dim=(-1, -2)) | fft.ihfft(w, dim=0) | fft.hfft2(w) | fft.fft(f, dim=0)
+"""
+
+
+@pytest.mark.parametrize("operation", [o.strip() for line in MATRICES.strip().splitlines() for o in line.split(" | ")])
+@pytest.mark.parametrize("batch", ["", "3, ", "2, 3, "])
+def test_matrices(operation, batch):
+    for source in ("", ".mT.contiguous().mT"):
+        lines = [
+            f"w = (torch.arange({batch.replace(', ', ' * ')}15.0) * 1.7).sin().reshape({batch}5, 3){source}",
+            f"a = (torch.eye(5) * 8 + (torch.arange(25.0).reshape(5, 5) * 1.3).sin()).expand({batch}5, 5)",
+            f"a = (a @ a.mT).clone(){source}",
+            f"b = torch.arange({batch.replace(', ', ' * ')}10.0).cos().reshape({batch}5, 2){source}",
+            "f = torch.ones(3, 5).t()",
+        ]
+        code = "\n".join(lines)
+        assert not isinstance(run(f"{code}\ntorch.{operation}", torch, {}), Exception)
+        found = same_strides(code, f"torch.{operation}")
+        assert found is None, found

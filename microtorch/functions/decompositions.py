@@ -278,7 +278,7 @@ def solve_triangular(A: Any, B: Any, *, upper: bool, left: bool = True, unitrian
     _fitting(name, A, B, left)
     if left:
         return D.solve_triangular(A, B, upper, unitriangular)
-    return _turned(D.solve_triangular(_turned(A), _turned(B), not upper, unitriangular))
+    return _turned(D.solve_triangular(_turned(A), _turned(B), not upper, unitriangular, True))
 
 
 def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False, unitriangular: bool = False) -> Any:

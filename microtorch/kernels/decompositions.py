@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.quiet import quiet
+from microtorch.kernels.strides import in_columns
 
 
 class _LinAlgError(RuntimeError):
@@ -75,7 +76,7 @@ def _turned(a: Any, b: Any, left: bool, vectors: bool) -> tuple[Any, Any]:
 
 
 def _turned_back(x: Any, left: bool, vectors: bool) -> Any:
-    return x[..., 0] if vectors else x if left else np.swapaxes(x, -1, -2)
+    return in_columns(x[..., 0]) if vectors else in_columns(x) if left else np.swapaxes(in_columns(x), -1, -2)
 
 
 def solve(a: Any, b: Any, left: bool, vectors: bool) -> Any:
@@ -112,9 +113,17 @@ def solve_ex(a: Any, b: Any, left: bool, vectors: bool) -> tuple[Any, Any]:
     return _turned_back(x, left, vectors), info
 
 
+def solve_triangular(a: Any, b: Any, upper: bool, unitriangular: bool, rows: bool = False) -> Any:
+    """x with a x = b, a triangular; its other half is not looked at. A zero on the diagonal gives infinities.
+
+    rows: it lies in memory row by row, not column by column.
+    """
+    x = _substituted(a, b, upper, unitriangular)
+    return x if rows else in_columns(x)
+
+
 @quiet
-def solve_triangular(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
-    """x with a x = b, a triangular; its other half is not looked at. A zero on the diagonal gives infinities."""
+def _substituted(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
     n = a.shape[-1]
     a = np.triu(a) if upper else np.tril(a)
     if unitriangular:
@@ -282,7 +291,7 @@ def geqrf(a: Any) -> tuple[Any, Any]:
     if not a.size:
         return a.copy(), np.zeros((*a.shape[:-2], min(a.shape[-2:])), a.dtype)
     h, tau = np.linalg.qr(a, "raw")
-    return np.swapaxes(h, -1, -2).copy(), tau
+    return in_columns(np.swapaxes(h, -1, -2)), tau
 
 
 # eigenvalues and singular values -------------------------------------------------------------------------------------
@@ -386,6 +395,10 @@ def lstsq(a: Any, b: Any, relative: float, driver: str) -> tuple[Any, Any, Any, 
     m, n = a.shape[-2:]
     exact = driver == "gels"  # taken to be of full rank
     x = pinv(a, 0.0, 0.0 if exact else relative, False) @ b
+    if type(x) is np.ndarray:  # LAPACK's is where b was
+        memory = np.zeros((*x.shape[:-2], x.shape[-1], max(m, n)), x.dtype)
+        memory[..., :n] = np.swapaxes(x, -1, -2)
+        x = np.swapaxes(memory, -1, -2)[..., :n, :]
     found = np.zeros(0, np.int64) if exact else rank(a, 0.0, relative, False)
     residuals = np.zeros(0, a.real.dtype)
     if m > n and driver != "gelsy" and (exact or (found == n).all()):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.decompositions import adjoint, permutation, solve_triangular
+from microtorch.kernels.strides import in_columns
 
 
 def lu_solve(factor: Any, pivots: Any, b: Any, left: bool, adjointed: bool) -> Any:
@@ -19,7 +20,7 @@ def lu_solve(factor: Any, pivots: Any, b: Any, left: bool, adjointed: bool) -> A
     p = permutation(pivots, factor.shape[-1], factor.dtype)
     if adjointed:
         x = solve_triangular(adjoint(factor), b, False, False)
-        return np.matmul(p, solve_triangular(adjoint(factor), x, True, True))
+        return in_columns(np.matmul(p, solve_triangular(adjoint(factor), x, True, True)))
     x = solve_triangular(factor, np.matmul(adjoint(p), b), False, True)
     return solve_triangular(factor, x, True, False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,37 @@ def _scaled(out: Any, scale: float) -> Any:
     return out
 
 
+def _innermost(x: Any, axes: tuple[int, ...], half: bool) -> list[int]:
+    """The order in memory of a transform: within the other axes, those transformed, both as they are in x.
+
+    half: the last of them comes last whatever x is like. (_exec_fft and _sort_dims in ATen's mkl/SpectralOps.cpp)
+    """
+    steps = x.strides
+    whole = axes[:-1] if half else axes
+    order = sorted((i for i in range(x.ndim) if i not in axes), key=lambda i: -steps[i])
+    order += sorted(whole, key=lambda i: -steps[i])
+    return [*order, axes[-1]] if half else order
+
+
+def _laid_out(x: Any, axes: tuple[int, ...], half: bool, transform: Callable[[Any, tuple[int, ...]], Any]) -> Any:
+    """transform(x, axes), computed with the axes in the order that PyTorch's result has in memory."""
+    if type(x) is not np.ndarray or x.ndim < 2:
+        return transform(x, axes)
+    order = _innermost(x, axes, half)
+    if order == [*range(x.ndim)] and x.flags.c_contiguous:
+        return transform(x, axes)
+    out = transform(np.ascontiguousarray(x.transpose(order)), tuple([order.index(a) for a in axes]))
+    return out.transpose(np.argsort(order))
+
+
 def fft(x: Any, axes: tuple[int, ...], forward: bool, scale: float) -> Any:
     """The sums of x[n] exp(-+ 2 pi i k n / N) over the axes, times `scale`; of real numbers, too."""
     library = _library(x)
     if library is np.fft and len(axes) == 1:
-        return _one_axis(x, axes[0], forward, scale)
+        return _laid_out(x, axes, False, lambda x, axes: _one_axis(x, axes[0], forward, scale))
     transform = library.fftn if forward else library.ifftn
-    return _scaled(transform(x, axes=axes, norm="backward" if forward else "forward"), scale)
+    norm = "backward" if forward else "forward"
+    return _laid_out(x, axes, False, lambda x, axes: _scaled(transform(x, axes=axes, norm=norm), scale))
 
 
 def _one_axis(x: Any, axis: int, forward: bool, scale: float) -> Any:
@@ -55,12 +80,15 @@ def _one_axis(x: Any, axis: int, forward: bool, scale: float) -> Any:
 def rfft(x: Any, axes: tuple[int, ...], scale: float) -> Any:
     """The transform of real numbers over the axes, of which the last has the first half only: the rest follows."""
     library = _library(x)
-    return _scaled(library.rfft(x, axis=axes[0]) if len(axes) == 1 else library.rfftn(x, axes=axes), scale)
+    if len(axes) == 1:
+        return _laid_out(x, axes, True, lambda x, axes: _scaled(library.rfft(x, axis=axes[0]), scale))
+    return _laid_out(x, axes, True, lambda x, axes: _scaled(library.rfftn(x, axes=axes), scale))
 
 
 def irfft(x: Any, n: int, axis: int, scale: float) -> Any:
     """The n real numbers of which x is half the transform, the other way round (times n)."""
-    return _scaled(_library(x).irfft(x, n, axis, "forward"), scale)
+    library = _library(x)
+    return _laid_out(x, (axis,), True, lambda x, axes: _scaled(library.irfft(x, n, axes[0], "forward"), scale))
 
 
 def weights_of_half(n: int, size: int, axis: int, ndim: int, dtype: Any) -> Any:

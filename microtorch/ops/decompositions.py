@@ -18,7 +18,7 @@ from microtorch.autograd.state import wrap
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import decompositions as K, ldl as LDL
 from microtorch.kernels.lobpcg import lobpcg as lobpcg_kernel
-from microtorch.kernels.strides import c_order
+from microtorch.kernels.strides import by_columns, c_order
 from microtorch.ops.pointwise import constant
 
 # pieces of formulas --------------------------------------------------------------------------------------------------
@@ -91,8 +91,12 @@ def _inverse_ex_x(xp: Any, g: Any, out0: Any) -> Any:
     return -xp.matmul(h, xp.matmul(g, h))
 
 
-inverse = unary("inverse", lambda x, name: K.checked_inverse(name, x), x=_inverse_x, grad_name="LinalgInvExBackward0")
-inverse_ex = op("inverse_ex", K.inverse, inputs="x", outputs=2, x=_inverse_ex_x, grad_name="LinalgInvExBackward0")
+inverse = unary(
+    "inverse", by_columns(lambda x, name: K.checked_inverse(name, x)), x=_inverse_x, grad_name="LinalgInvExBackward0"
+)
+inverse_ex = op(
+    "inverse_ex", by_columns(K.inverse, 0), inputs="x", outputs=2, x=_inverse_ex_x, grad_name="LinalgInvExBackward0"
+)
 
 
 def _solve(xp: Any, g: Any, needs: Any, x: Any, out: Any, left: bool, vectors: bool) -> list[Any]:
@@ -236,9 +240,10 @@ def _cholesky_ex(x: Any, upper: bool) -> tuple[Any, Any]:
     return K.adjoint(found) if upper else found, info
 
 
-cholesky = unary("cholesky", _checked_cholesky, x=usual(_cholesky_x), grad_name="LinalgCholeskyExBackward0")
-old_cholesky = unary("old_cholesky", _checked_cholesky, x=usual(_cholesky_x), grad_name="CholeskyBackward0")
-cholesky_ex = op("cholesky_ex", _cholesky_ex, inputs="x", outputs=2, grad_name="LinalgCholeskyExBackward0",
+cholesky = unary("cholesky", by_columns(_checked_cholesky), x=usual(_cholesky_x), grad_name="LinalgCholeskyExBackward0")
+old_cholesky = unary("old_cholesky", by_columns(_checked_cholesky), x=usual(_cholesky_x), grad_name="CholeskyBackward0")
+cholesky_ex = op("cholesky_ex", by_columns(_cholesky_ex, 0), inputs="x", outputs=2,
+                 grad_name="LinalgCholeskyExBackward0",
                  x=usual(lambda xp, g, out0, upper: _cholesky_x(xp, g, out0, upper)))  # fmt: skip
 
 
@@ -332,7 +337,14 @@ def _lu_factor_x(xp: Any, g: Any, x_shape: Any, out0: Any, out1: Any, pivot: boo
     return conj(xp, xp.matmul(known(xp, K.permutation(constant(out1), m, kind)), found) if pivot else found)
 
 
-lu_factor = op("lu_factor", K.lu_factor, inputs="x", outputs=3, x=_lu_factor_x, grad_name="LinalgLuFactorExBackward0")
+lu_factor = op(
+    "lu_factor",
+    by_columns(K.lu_factor, 0),
+    inputs="x",
+    outputs=3,
+    x=_lu_factor_x,
+    grad_name="LinalgLuFactorExBackward0",
+)
 
 
 def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
@@ -378,7 +390,7 @@ def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
     return conj(xp, mm(q, inner))
 
 
-qr = op("qr", K.qr, inputs="x", outputs=2, x=_qr_x, grad_name="LinalgQrBackward0")
+qr = op("qr", by_columns(K.qr, 0, 1), inputs="x", outputs=2, x=_qr_x, grad_name="LinalgQrBackward0")
 geqrf = op("geqrf", K.geqrf, inputs="x", outputs=2)
 
 
@@ -399,7 +411,7 @@ def _eigh_x(xp: Any, g: Any, out0: Any, out1: Any) -> Any:
     return conj(xp, 0.5 * (found + adjoint(xp, found)))
 
 
-eigh = op("eigh", K.eigh, inputs="x", outputs=2, x=_eigh_x, grad_name="LinalgEighBackward0")
+eigh = op("eigh", by_columns(K.eigh, 1), inputs="x", outputs=2, x=_eigh_x, grad_name="LinalgEighBackward0")
 
 
 def _lobpcg_x(xp: Any, g: Any, x: Any, k: int, largest: bool, out0: Any, out1: Any) -> Any:
@@ -439,7 +451,7 @@ def _eig_x(xp: Any, g: Any, out0: Any, out1: Any) -> Any:
     return conj(xp, xp.solve(h, xp.matmul(inner, h), True, False))
 
 
-eig = op("eig", K.eig, inputs="x", outputs=2, x=_eig_x, grad_name="LinalgEigBackward0")
+eig = op("eig", by_columns(K.eig, 1), inputs="x", outputs=2, x=_eig_x, grad_name="LinalgEigBackward0")
 
 
 def _svd_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any) -> Any:
@@ -482,7 +494,7 @@ def _svd_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any) -> Any:
     return conj(xp, result)
 
 
-svd = op("svd", K.svd, inputs="x", outputs=3, x=_svd_x, grad_name="LinalgSvdBackward0")
+svd = op("svd", by_columns(K.svd, 0, 2), inputs="x", outputs=3, x=_svd_x, grad_name="LinalgSvdBackward0")
 
 # functions of matrices -----------------------------------------------------------------------------------------------
 
@@ -508,7 +520,7 @@ def _no_derivative(name: str) -> Callable[..., Any]:
     return formula
 
 
-ldl_factor = op("ldl_factor", LDL.ldl_factor, inputs="x", outputs=3, x=_no_derivative("linalg_ldl_factor_ex"),
-                grad_name="NotImplemented")  # fmt: skip
-ldl_solve = op("ldl_solve", LDL.ldl_solve, inputs="x pivots y", x=_no_derivative("linalg_ldl_solve"),
+ldl_factor = op("ldl_factor", by_columns(LDL.ldl_factor, 0), inputs="x", outputs=3,
+                x=_no_derivative("linalg_ldl_factor_ex"), grad_name="NotImplemented")  # fmt: skip
+ldl_solve = op("ldl_solve", by_columns(LDL.ldl_solve), inputs="x pivots y", x=_no_derivative("linalg_ldl_solve"),
                y=_no_derivative("linalg_ldl_solve"), grad_name="NotImplemented")  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 from microtorch.autograd.table import op
 from microtorch.kernels import factors as K
 from microtorch.kernels.decompositions import permutation
+from microtorch.kernels.strides import by_columns
 from microtorch.ops.decompositions import adjoint, columns, conj, known
 from microtorch.ops.pointwise import constant
 
@@ -78,7 +79,9 @@ def _triangular_solve(
     return [conj(xp, gy) if needs[0] else None, gx]
 
 
-triangular_solve = op("triangular_solve", K.triangular_solve, inputs="y x", outputs=2, joint=_triangular_solve)
+triangular_solve = op(
+    "triangular_solve", by_columns(K.triangular_solve, 0, 1), inputs="y x", outputs=2, joint=_triangular_solve
+)
 
 # Householder's reflections -------------------------------------------------------------------------------------------
 
@@ -122,8 +125,8 @@ def _householder_product(xp: Any, g: Any, needs: Any, x: Any, tau: Any) -> list[
     return [conj(xp, gx) if needs[0] else None, conj(xp, gtau) if needs[1] else None]
 
 
-householder_product = op("householder_product", K.householder_product, inputs="x tau", joint=_householder_product,
-                         grad_name="LinalgHouseholderProductBackward0")  # fmt: skip
+householder_product = op("householder_product", by_columns(K.householder_product), inputs="x tau",
+                         joint=_householder_product, grad_name="LinalgHouseholderProductBackward0")  # fmt: skip
 
 
 def _ormqr(xp: Any, g: Any, needs: Any, x: Any, tau: Any, y: Any, left: bool, transpose: bool) -> list[Any]:
@@ -136,4 +139,4 @@ def _ormqr(xp: Any, g: Any, needs: Any, x: Any, tau: Any, y: Any, left: bool, tr
     return [conj(xp, part) if need else None for part, need in zip(found, needs)]
 
 
-ormqr = op("ormqr", K.ormqr, inputs="x tau y", joint=_ormqr)
+ormqr = op("ormqr", by_columns(K.ormqr), inputs="x tau y", joint=_ormqr)

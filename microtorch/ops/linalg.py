@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import linalg as K
+from microtorch.kernels.strides import like_input
 
 
 def _matmul_x(xp: Any, g: Any, x_shape: tuple[int, ...], y: Any) -> Any:
@@ -80,7 +83,14 @@ baddbmm = op("baddbmm", K.addmm, **_add_product)
 addbmm = op("addbmm", K.addbmm, x=_add_product["x"],
             a=lambda xp, g, b, alpha: xp.matmul(g * alpha, xp.transpose(b, -1, -2)),
             b=lambda xp, g, a, alpha: xp.matmul(xp.transpose(a, -1, -2), g * alpha))  # fmt: skip
-addr = op("addr", K.addr, x=_add_product["x"],
+
+
+def _addr(x: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+    out = K.addr(x, a, b, beta, alpha)
+    return like_input(x, out) if type(x) is np.ndarray and x.shape == out.shape else out
+
+
+addr = op("addr", _addr, x=_add_product["x"],
           a=lambda xp, g, b, alpha: xp.matmul(g, b) * alpha,
           b=lambda xp, g, a, alpha: xp.matmul(xp.t(g), a) * alpha)  # fmt: skip
 

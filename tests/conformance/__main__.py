@@ -25,6 +25,7 @@ def main() -> None:
     )
     parser.add_argument("--reference", action="store_true", help="PyTorch's larger set of samples, with special values")
     parser.add_argument("--names", action="store_true", help="compare the names of grad_fn, too")
+    parser.add_argument("--strides", action="store_true", help="compare how results lie in memory, too")
     parser.add_argument("--fails-only", action="store_true", help="print only operators that do not pass")
     parser.add_argument("--all", action="store_true", help="out-of-scope operators, too")
     parser.add_argument(
@@ -36,7 +37,8 @@ def main() -> None:
     limit = None if options.samples == "all" else int(options.samples)
     names = [n for n in (harness.database() if options.all else harness.in_scope()) if re.search(options.ops, n)]
     one = functools.partial(
-        harness.run, mode=mode, samples=limit, variant=options.variant, reference=options.reference, names=options.names
+        harness.run, mode=mode, samples=limit, variant=options.variant, reference=options.reference,
+        names=options.names, strides=options.strides,
     )  # fmt: skip
     results = []
     with contextlib.ExitStack() as stack:

@@ -516,6 +516,14 @@ def compare_names(want: Any, got: Any) -> None:
             raise Differs(f"names: grad_fn {names[1]} instead of {names[0]}")
 
 
+def compare_strides(want: Any, got: Any) -> None:
+    """Results must lie in memory as PyTorch's do (the stride of a dimension of size 1 says nothing)."""
+    for i, (w, g) in enumerate(zip(tensors_in(want, torch.Tensor), tensors_in(got, microtorch.Tensor))):
+        steps = [[s for s, n in zip(t.stride(), t.shape) if n > 1] if t.numel() else [] for t in (w, g)]
+        if steps[0] != steps[1]:
+            raise Differs(f"strides: {g.stride()} instead of {w.stride()} in result {i} of shape {tuple(w.shape)}")
+
+
 # PyTorch's are off by 1e-5 between 4 and 8, in float64 as in float32: the database's own reference, SciPy, says who is right
 BY_REFERENCE = {"special.bessel_j0", "special.bessel_y1"}
 
@@ -525,7 +533,9 @@ def referred(op: Any, x: torch.Tensor) -> torch.Tensor:
     return torch.from_numpy(np.asarray(op.ref(x.double().numpy())))
 
 
-def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "function", names: bool = False) -> None:
+def check_sample(
+    op: Any, sample: Any, *, second: bool = False, variant: str = "function", names: bool = False, strides: bool = False
+) -> None:
     """Run one sample on both; where they differ, torch runs again in a wider dtype to see who is right.
 
     Raises Differs where they disagree, Missing, Unsupported, or whatever microtorch raises where torch does not.
@@ -589,6 +599,8 @@ def check_sample(op: Any, sample: Any, *, second: bool = False, variant: str = "
         values = op.name not in UNSET
         if names:
             compare_names(want, got)
+        if strides:
+            compare_strides(want, got)
 
         def check(truth: Any = None, true_grads: Any = None) -> None:
             compare(want, got, "value", values, truth)
@@ -639,11 +651,12 @@ def check_error(op: Any, error_input: Any) -> str | None:
 
 def run(
     name: str, mode: str = "float32", samples: int | None = None, *, variant: str = "function", stop: bool = False,
-    reference: bool = False, names: bool = False,
+    reference: bool = False, names: bool = False, strides: bool = False,
 ) -> Result:  # fmt: skip
     """Run an operator's samples. mode: a dtype, "noncontiguous" (float32), "grad2" (float64, second derivatives) or "errors".
 
-    reference: PyTorch's larger set of samples, with special values; names: compare grad_fn names, too.
+    reference: PyTorch's larger set of samples, with special values; names: compare grad_fn names, too;
+    strides: and how results lie in memory.
     """
     op = database()[name]
     result = Result(name)
@@ -667,7 +680,7 @@ def run(
         if mode == "noncontiguous":
             cases = (sample.noncontiguous() for sample in cases)
         second = mode == "grad2" and name not in FIRST_ONLY
-        check = functools.partial(check_sample, op, second=second, variant=variant, names=names)
+        check = functools.partial(check_sample, op, second=second, variant=variant, names=names, strides=strides)
     while True:
         try:
             case = next(cases, None)
