@@ -155,6 +155,17 @@ def test_blas_has_its_threads_back_when_the_last_one_leaves(two_threads: None) -
     assert functions[0]() == 2
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradient_of_the_bias(two_threads: None, dtype: str) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((3, 4, 5, 6), (64, 64, 8, 8), (40, 70, 2, 5, 6), (300, 700, 1), (3, 1, 200, 300)):
+        g = rng.standard_normal(shape).astype(dtype)
+        g[0, 0, 0] = np.inf
+        for order in (g, np.asfortranarray(g)):
+            sums = np.sum(g, (0, *range(2, g.ndim)), np.float64)
+            np.testing.assert_allclose(K.conv_bias(order), sums, 1e-5, 1e-3 if dtype == "float32" else 1e-10)
+
+
 PROGRAMS = {
     "same": ("conv2d(x, w, padding='same')", (2, 3, 9, 10), (4, 3, 4, 3)),
     "same dilated": ("conv1d(x, w, padding='same', dilation=3)", (2, 3, 30), (4, 3, 4)),

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microtorch.kernels import blas, conv_planes, threads, twins, winograd
+from microtorch.kernels import blas, conv_planes, reduce, threads, twins, winograd
 from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.scratch import scratch
@@ -468,6 +468,23 @@ def _total(sums: dict[int, Any]) -> Any:
     for first in sorted(sums):
         out += sums[first]
     return out
+
+
+@quiet
+def _row_sums(rows: Any, out: Any) -> None:
+    np.matmul(rows, np.ones(rows.shape[1], rows.dtype), out=out)
+
+
+def conv_bias(g: Any) -> Any:
+    """The gradient of bias, given g, that of the result: sums over samples and places, which BLAS adds faster."""
+    axes = (0, *range(2, g.ndim))
+    if g.dtype.char not in "fd" or not g.flags.c_contiguous or g.size < _PART // 64:
+        return reduce.sum(g, axes)
+    rows = g.reshape(g.shape[0] * g.shape[1], -1)
+    sums = np.empty(len(rows), g.dtype)
+    with threads.with_serial_blas():
+        threads.split(_row_sums, len(rows), rows, sums, least=-(-_PART // 16 // rows.shape[1]))
+    return np.add.reduce(sums.reshape(g.shape[:2]), 0)
 
 
 def conv_transpose(
