@@ -108,7 +108,13 @@ def _written(function: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place form of a function: `x.lerp_(...)` from `lerp(x, ...)`."""
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Tensor:
-        return assign_checked(self, function(old_value(self, *args, *kwargs.values()), *args, **kwargs))
+        try:
+            result = function(old_value(self, *args, *kwargs.values()), *args, **kwargs)
+        except NotImplementedError:
+            if len(args) == 1 and isinstance(args[0], (TensorBase, float)):  # PyTorch looks first whether it fits
+                inplace.check_castable(dtypes.result_type(self, args[0]).numpy, self._data.dtype)
+            raise
+        return assign_checked(self, result)
 
     call.__name__ = call.__qualname__ = function.__name__ + "_"
     call.__doc__ = f"`{function.__name__}`, in place."
@@ -287,7 +293,7 @@ class TensorMethods(TensorBase):
     negative_, absolute_ = neg_, abs_
     sin_, cos_, tan_, sinh_, cosh_, tanh_ = (in_place(f) for f in (P.sin, P.cos, P.tan, P.sinh, P.cosh, P.tanh))
     asin_, acos_, atan_, asinh_, acosh_, atanh_ = (
-        in_place(f) for f in (P.asin, P.acos, P.atan, P.asinh, P.acosh, P.atanh)
+        in_place(f) for f in (P.asin, P.acos, P.atan, P.asinh_in_place, P.acosh_in_place, P.atanh_in_place)
     )
     arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_
     sigmoid_, relu_, deg2rad_, rad2deg_, sinc_ = (

@@ -348,3 +348,43 @@ def test_beside_numpy(expression):
         "f, i, a = torch.ones(3), torch.tensor([1, 2, 3]), np.ones(3)\nu = torch.tensor([1, 200], dtype=torch.uint8)\n"
     )
     check(names + expression)
+
+
+ORDER_OF_ERRORS = """
+F.linear(torch.zeros(2, 0), torch.zeros(2, 0)) | F.linear(torch.zeros(3, 2, 0), torch.zeros(2, 0), torch.ones(2))
+torch.zeros(2, 3).__or__(torch.zeros(2, 2)) | torch.zeros(2, dtype=torch.bool).bitwise_and_(torch.zeros(2)) | torch.zeros(2).bitwise_or_(torch.zeros(2))
+torch.zeros(2, dtype=torch.long).bitwise_or_(0.5) | torch.zeros(2, dtype=torch.long).__ior__(torch.zeros(2)) | torch.zeros(2, 3).bitwise_or(torch.zeros(2, 2))
+B(2, 0) @ B(0, 2) | B(0, 2) @ B(2, 2) | B() @ B() | B(2, 3) @ B(2, 3) | B(1, 2, 3) @ B(1, 2, 3) | torch.mm(B(0, 1), B(0, 2)) | torch.dot(B(0), B(0))
+B(2, 2) @ B(2, 2) | torch.linalg.multi_dot([B(0, 2), B(2, 2), B(2, 2)]) | torch.bucketize(B(0), torch.tensor([0., 1])) | torch.bucketize(B(1), torch.tensor([0., 1]))
+torch.softmax(B(0), 0) | torch.softmax(B(1), 0) | torch.log_softmax(B(0, 2).long(), 0) | torch.log_softmax(B(0, 2).long(), 1) | torch.median(B(0), 0) | torch.median(B(1), 0)
+torch.abs(torch.zeros(2), out=torch.zeros(2).double()) | torch.neg(torch.zeros(2).double(), out=torch.zeros(2).long()) | torch.sgn(torch.zeros(2), out=B(2))
+torch.select_scatter(B(2, 3).long(), torch.zeros(3, requires_grad=True), 0, 1) | torch.slice_scatter(B(2, 3), torch.zeros(1, 3, requires_grad=True), 0, 1, 2)
+torch.select_scatter(torch.zeros(2, 3, requires_grad=True), B(3).long(), 0, 1) | torch.tensor(3).scatter(0, torch.tensor(0), 0)._is_view()
+torch.tensor(3.).scatter_add(0, torch.tensor(0), torch.tensor(1.))._is_view() | torch.tensor(3.).gather(0, torch.tensor(0))._is_view()
+torch.tensor(3.).index_select(0, torch.tensor([0]))._is_view() | torch.tensor(3.).index_fill(0, torch.tensor(0), 1)._is_view()
+"""
+
+
+@pytest.mark.parametrize(
+    "code", [e.strip() for line in ORDER_OF_ERRORS.strip().splitlines() for e in line.split(" | ")]
+)
+def test_which_of_two_errors_comes_first(code: str) -> None:
+    """Shapes before dtypes, and of nothing no dtype is looked at."""
+    setup = "F = torch.nn.functional\nB = lambda *shape: torch.zeros(shape, dtype=torch.bool)\n"
+    assert (found := difference(setup + code)) is None, found
+
+
+@pytest.mark.parametrize("name", ["asin_", "acos_", "atan_", "asinh_", "acosh_", "atanh_", "sinh_", "cosh_", "erf_"])
+def test_derivatives_of_what_is_written_in_place(name: str) -> None:
+    """Of three PyTorch has none."""
+    code = f"x = torch.tensor([0.3], requires_grad=True)\ny = x * 1\ny.{name}()\n"
+    assert (found := difference(code + "y", exact=False)) is None, found
+    assert (found := difference(code + "torch.autograd.grad(y.sum(), x)", exact=False)) is None, found
+
+
+def test_largest_where_the_gradient_is_infinite() -> None:
+    code = "x = torch.tensor([[-1.06, 0.02], [-1.62, -1.36]], requires_grad=True)\n"
+    code += (
+        "y = x.scatter_reduce(1, torch.tensor([[1, 0], [0, 1]]), torch.tensor([[-1.93, 0.54], [0.0, 1.0]]), 'amax')\n"
+    )
+    assert (found := difference(code + "torch.autograd.grad(torch.asin(y).sum(), x)", exact=False)) is None, found

@@ -467,7 +467,7 @@ def binary(
             raise broadcast_error(a, b, error) from None
         except TypeError as error:
             if type(a) is not BFloats and type(b) is not BFloats:
-                raise no_loop(name, b if swapped else a, error) from None
+                raise broadcast_error(a, b, no_loop(name, b if swapped else a, error)) from None
             out = one_by_one(kernel, a, b)
         kind = type(out)
         if kind is not ndarray and kind is not Batched and kind is not BFloats:

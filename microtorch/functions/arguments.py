@@ -167,7 +167,8 @@ _EXACT = {
     **dict.fromkeys("sort msort topk kthvalue norm isin mm bmm addmm addbmm baddbmm".split(), _EXPECTED),
     **dict.fromkeys(("dot", "vdot"), "result dtype {3} does not match input dtype {2}"),
     **dict.fromkeys(("mv", "addmv"), "addmv input tensors must have the same dtype, but got {3}, {2}, and {2}"),
-    **dict.fromkeys("clamp clamp_min clamp_max round floor ceil trunc bitwise_not".split(), _FOUND),
+    **dict.fromkeys("abs neg clamp clamp_min clamp_max round floor ceil trunc frac".split(), _FOUND),
+    **dict.fromkeys("sign sgn bitwise_not conj_physical".split(), _FOUND),
     **dict.fromkeys(
         ("amax", "amin"),
         "Expected the dtype for input and out to match, but got {2} for input's dtype and {3} for out's dtype.",

@@ -16,6 +16,7 @@ from microtorch.kernels import index as K
 from microtorch.kernels.batched import everything
 from microtorch.kernels.bfloat16 import cast
 from microtorch.kernels.shape import Geometry
+from microtorch.kernels.small import within
 from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _index_of(name: str, index: Any, position: int = 3) -> Any:
 
 def _in_range(data: Any, axis: int, n: int) -> None:
     data = everything(data)
-    if data.size and (data.min() < 0 or data.max() >= n):
+    if not within(data, n):
         bad = int(data[(data < 0) | (data >= n)].flat[0])
         raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {n}")
 
@@ -44,7 +45,7 @@ def _as_vector(t: Any) -> Any:
 
 
 def _like(result: Any, shape: tuple[int, ...]) -> Any:
-    return result if result._data.shape == shape else S.reshape(result, shape)
+    return result if result._data.shape == shape else S.unsafe_view(result, shape)  # no view: as if made in that shape
 
 
 # gather and scatter --------------------------------------------------------------------------------------------------
@@ -719,6 +720,12 @@ def _need_shape(src: Any, shape: tuple[int, ...]) -> None:
         )
 
 
+def _need_floating(input: Any, src: Any) -> None:
+    """PyTorch's refusal to put what requires a gradient into integers."""
+    if src._node is not None and mode.enabled and input._data.dtype.kind not in "fc":
+        raise RuntimeError(f"Autograd not support dtype: {dtypes.of[input._data.dtype].type_name}")
+
+
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Tensor:
     """A copy with src at one index of a dimension."""
     axis = axis_of(dim, input._data.ndim)
@@ -729,6 +736,7 @@ def select_scatter(input: Any, src: Any, dim: int, index: int) -> Tensor:
         )
     key = (slice(None),) * axis + (index, ...)
     _need_shape(src, input._data[key].shape)
+    _need_floating(input, src)
     return I.select_scatter(input, src, key)
 
 
@@ -743,6 +751,7 @@ def slice_scatter(
     shape = input._data[key].shape
     if src._data.shape != shape:
         src = S.expand(src, shape)
+    _need_floating(input, src)
     return I.slice_scatter(input, src, key)
 
 

@@ -111,7 +111,9 @@ def refuse_kinds(name: str, kinds: str, *values: Any) -> None:
     if kind in kinds:
         if name in ("maximum", "minimum", "fmax", "fmin"):
             raise RuntimeError(f"{name} not implemented for complex tensors.")
-        raise NotImplementedError(f"\"{_KERNEL_NAMES.get(name, name + '_cpu')}\" not implemented for '{at}'")
+        error = NotImplementedError(f"\"{_KERNEL_NAMES.get(name, name + '_cpu')}\" not implemented for '{at}'")
+        arrays = [v._data for v in values if isinstance(v, TensorBase)]
+        raise broadcast_error(arrays[0], arrays[1], error) if len(arrays) == 2 else error
 
 
 def with_number(entry: Callable[..., Any], input: Any, number: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from microtorch import dtypes
+from microtorch.autograd.state import wrap
 from microtorch.functions.arguments import axis_of, need_tensor, numpy_dtype, takes_out
 from microtorch.ops import pointwise as P, softmax as S
 
@@ -25,6 +26,8 @@ def softmax_along(name: str, entry: Any, input: Any, dim: int, dtype: Any) -> Te
         if want != x.dtype:
             input = P.cast(input, want)
             x = input._data
+    if x.dtype.kind != "f" and not x.size:
+        return wrap(x.copy())  # of nothing PyTorch does not look at the dtype
     if x.dtype.kind != "f":
         kernel = f"{name}_lastdim_kernel_impl" if axis == x.ndim - 1 or not x.ndim else f"{name}_kernel_impl"
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{dtypes.of[x.dtype].type_name}'")

@@ -96,11 +96,12 @@ def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     tensor(2.)
     """
     need_tensor("median", input)
-    _median_of_reals(input, dim)
     if dim is None:
+        _median_of_reals(input, dim)
         return O.median_all(input)
     axis = axis_of(dim, input._data.ndim)
     nonempty("median", input, axis)
+    _median_of_reals(input, dim)
     return return_types.median(*O.median(input, axis, keepdim))
 
 
@@ -239,9 +240,10 @@ def searchsorted(
     tensor([1, 3])
     """
     need_tensor("searchsorted", sorted_sequence, "sorted_sequence")
-    for t in (sorted_sequence, input):
-        if isinstance(t, TensorBase) and t._data.dtype.kind in "bc":
-            raise NotImplementedError(f"\"searchsorted_out_cpu\" not implemented for '{type_name(t)}'")
+    if not isinstance(input, TensorBase) or input._data.size:  # of nothing PyTorch does not look at the dtype
+        common = dtypes.result_type(sorted_sequence, input)
+        if common.numpy.kind in "bc":
+            raise NotImplementedError(f"\"searchsorted_out_cpu\" not implemented for '{common.type_name}'")
     x = input if isinstance(input, TensorBase) else wrap(full((), input, _kind_of_number(input, sorted_sequence)))
     edges, values = sorted_sequence._data, x._data
     if edges.ndim == 0:

@@ -43,7 +43,10 @@ def matmul(x: Any, y: Any) -> Any:
                 return products.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])
             return np.matmul(x, y) if x.ndim < 3 > y.ndim else products.matmul(x, y)
         if kind == "b":
-            raise unsupported("addmm_impl_cpu_", x.dtype)
+            out = np.matmul(x, y)  # shapes that do not fit come first
+            if (x.size and y.size) or x.ndim == y.ndim == 1:
+                raise unsupported("dot" if x.ndim == y.ndim == 1 else "addmm_impl_cpu_", x.dtype)
+            return out
         return _matmul_in_float(x, y)
     except ValueError:
         raise _misfit(x, y) from None
@@ -102,7 +105,7 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
 def _one_row(x: Any, weight: Any, bias: Any) -> Any:
     """`linear` of a single row, by the calls that are cheapest there; None for what they do not take."""
     dtype, n = x.dtype, weight.shape[0]
-    if x.shape[-1] != x.size or not (dtype is weight.dtype and dtype.char in "fd" and x.ndim):
+    if x.shape[-1] != x.size or not (dtype is weight.dtype and dtype.char in "fd" and x.size):
         return None
     if bias is not None and not (type(bias) is np.ndarray and bias.shape == (n,)):
         return None

@@ -136,11 +136,11 @@ def _scatter_reduce(
         divided = xp.gather(g * out, index, axis) / xp.where(zero, xp.ones_like(src), src)
         gsrc = xp.where(only, xp.gather(g * without, index, axis), divided)
     else:
-        mine, theirs = x == out, src == xp.gather(out, index, axis)
-        count = xp.scatter_add(xp.cast(mine, _kind(xp, g)), index, xp.cast(theirs, _kind(xp, g)), axis)
+        mine = xp.cast(x == out, _kind(xp, g))
+        theirs = xp.cast(src == xp.gather(out, index, axis), _kind(xp, g))
+        count = xp.scatter_add(mine, index, theirs, axis)
         shared = g / xp.where(count == 0, xp.ones_like(count), count)
-        gx, gsrc = xp.where(mine, shared, xp.zeros_like(g)), xp.gather(shared, index, axis)
-        gsrc = xp.where(theirs, gsrc, xp.zeros_like(gsrc))
+        gx, gsrc = mine * shared, theirs * xp.gather(shared, index, axis)  # (0 times inf is NaN, as in PyTorch)
     if not include_self:
         gx = xp.scatter_value(gx, index, 0, axis)
     return [gx if needs[0] else None, None, gsrc if needs[2] else None]

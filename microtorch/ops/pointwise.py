@@ -210,13 +210,21 @@ tanh_backward = op("tanh_backward", K.tanh_backward, grad_name="TanhBackwardBack
                    t=lambda xp, g, u, t: g * u * (-2 * t))  # fmt: skip
 tanh = unary("tanh", np.tanh, to_float=True, x=lambda xp, g, out: xp.tanh_backward(g, out))
 asinh = unary("asinh", np.arcsinh, to_float=True, x=lambda xp, g, x: g * xp.rsqrt(x * x + 1))
+_acosh, _atanh = K.quiet(lambda x: np.arccosh(x)), K.quiet(lambda x: np.arctanh(x))
 acosh = unary(
     "acosh",
-    K.quiet(lambda x: np.arccosh(x)),
+    _acosh,
     to_float=True,
     x=lambda xp, g, x: g * (xp.rsqrt(x - 1) * xp.rsqrt(x + 1) if xp.is_complex(x) else xp.rsqrt(x * x - 1)),
 )
-atanh = unary("atanh", K.quiet(lambda x: np.arctanh(x)), to_float=True, x=lambda xp, g, x: g / (1 - x * x))
+atanh = unary("atanh", _atanh, to_float=True, x=lambda xp, g, x: g / (1 - x * x))
+# written in place, these three have no derivative in PyTorch
+asinh_in_place = unary("asinh_in_place", np.arcsinh, to_float=True, grad_name="AsinhBackward1",
+                       x=not_implemented("inplace version of asinh"))  # fmt: skip
+acosh_in_place = unary("acosh_in_place", _acosh, to_float=True, grad_name="AcoshBackward1",
+                       x=not_implemented("inplace version of acosh"))  # fmt: skip
+atanh_in_place = unary("atanh_in_place", _atanh, to_float=True, grad_name="AtanhBackward1",
+                       x=not_implemented("inplace version of atanh"))  # fmt: skip
 
 
 def _over_square(xp: Any, x: Any, y: Any) -> Any:
@@ -227,7 +235,7 @@ def _over_square(xp: Any, x: Any, y: Any) -> Any:
 
 atan2 = binary("atan2", K.refusing_both("c", "atan2_cpu", np.arctan2), to_float=True,
                x=lambda xp, g, x, y: g * y * _over_square(xp, x, y),
-               y=lambda xp, g, x, y: g * -x * _over_square(xp, x, y))  # fmt: skip
+               y=lambda xp, g, x, y: g * xp.neg(x) * _over_square(xp, x, y))  # fmt: skip
 hypot = binary("hypot", K.refusing_both("biuc", "hypot_cpu", K.hypot), to_float=True,
                x=lambda xp, g, x, out: g * (x / out),
                y=lambda xp, g, y, out: g * (y / out))  # fmt: skip

@@ -122,6 +122,9 @@ _VARIANTS = """
     rnn_tanh: rnn_layer rnn_layer_packed
     threshold_backward: relu_backward
     leaky_relu_: leaky_relu_in_place
+    asinh_: asinh_in_place
+    acosh_: acosh_in_place
+    atanh_: atanh_in_place
     threshold_: threshold_in_place
     copy_: copy grad_copy
     zero_: zero

@@ -14,19 +14,12 @@ import torch
 
 import microtorch
 from tests.differential import grad_fn_name, relevant
-from tests.fuzz.grammar import BINARY, OPERATORS, Grammar
+from tests.fuzz.grammar import Grammar
 
 torch.set_num_threads(1)
 
 HUGE = 1e3
 """Results beyond this, or not finite, are mostly thrown away: differences of rounding would be all that is seen."""
-ELEMENTWISE = re.compile(
-    rf"[\w)] ({'|'.join(map(re.escape, OPERATORS))}) [\w(-]|\.({'|'.join(BINARY)})\("
-    r"|einsum\('\w+,|where\(|\.cl(amp|ip)\(|lerp\(|addc(mul|div)\(|_loss\(|_cross_entropy|kl_div\(|(normalize|similarity)\("
-)
-"""Lines that compute each element from those of several tensors in the same place (or a tensor and its own sums)."""
-SEVERAL = re.compile(r"normalize\(|torch\.tensor\(\[|torch\.full\(")
-"""Of these, lines that do so though they name one variable only."""
 ULPS = {"float16": 2e-3, "float32": 4e-6, "float64": 1e-12, "complex64": 4e-6, "complex128": 1e-12}
 
 
@@ -48,7 +41,6 @@ class Run:
         self.names: list[str] = []  # of the tensors
         self.lines: list[str] = []
         self.as_it_comes: set[str] = set()  # tensors whose layout is not compared (note_layout)
-        self.singular = False  # the deviation of equal elements: whether it rounds to 0 decides its gradient
         self.scale = 1.0  # the largest value so far
         for library in (torch, microtorch):
             library.set_grad_enabled(True)
@@ -177,8 +169,6 @@ class Run:
             and a.storage_offset() != b.storage_offset()
         ):
             return f"storage_offset {a.storage_offset()}, microtorch {b.storage_offset()}"
-        if "autograd.grad" in self.lines[-1] and any(self.theirs[n].dtype is torch.float16 for n in self.names):
-            return None  # what overflows on the way back in half precision depends on the order of its products
         x, y = numpy(a), b._data
         if x.dtype.kind not in "fc":
             return None if np.array_equal(x, y) else f"values {x.tolist()}, microtorch {y.tolist()}"
@@ -187,43 +177,25 @@ class Run:
         finite = np.abs(x[np.isfinite(x)])
         self.scale = min(max(self.scale, finite.max(initial=0.0)), HUGE)
         tolerance = max(ULPS[x.dtype.name], self.coarse)
-        if "_norm(" in self.lines[-1]:  # the rounding of elements less their mean is divided by sqrt(eps), if not more
-            tiny = np.maximum(np.abs(x), np.abs(y)) < 320 * tolerance
-            x_, y_ = np.where(tiny, 0, x), np.where(tiny, 0, y)
-            same = bool(np.allclose(x_, y_, tolerance * 4, tolerance * self.scale, equal_nan=True))
-        else:
-            same = bool(np.allclose(x, y, tolerance * 4, tolerance * self.scale, equal_nan=True))
-        if "std" in self.lines[-1] and ((x == 0) != (y == 0)).any():
-            self.singular = True
-        if not same:
-            return f"values {x.tolist()}, microtorch {y.tolist()}"
+        if not np.allclose(x, y, tolerance * 4, tolerance * self.scale, equal_nan=True):
+            [moves] = torch_moves(self.lines, [], [name])
+            small = moves <= 0.1 * (1 + np.abs(x)) if "autograd.grad" not in self.lines[-1] else True  # no jumps
+            if moves.shape != x.shape or not (within(x, y, tolerance * (4 + self.scale), moves) & small).all():
+                return f"values {x.tolist()}, microtorch {y.tolist()}"
         if y.flags.writeable and 0 not in y.strides:
             np.copyto(y, x)
         return None
 
     def note_layout(self, line: str, new: str) -> None:
-        """Note whether the layout of a new tensor is as it comes.
-
-        Where the operands of an elementwise operation lie in memory in different orders PyTorch's result follows the
-        first one's strides, NumPy's C order: a look at every operand of every sum would cost more than it is worth.
-        """
+        """Note whether the layout of a new tensor is as it comes: a formula of a derivative is several operations."""
         made_of = set(re.findall(r"\bv\d+\b", line)) - {new}
-        tensors = [t for t in map(self.theirs.get, made_of) if isinstance(t, torch.Tensor)]
-        if (
-            made_of & self.as_it_comes
-            or "autograd.grad" in line  # a formula is several operations
-            or ELEMENTWISE.search(line)
-            and any(t.stride() != torch.empty(t.shape).stride() for t in tensors)
-            and (len(made_of) > 1 or SEVERAL.search(line))
-        ):
+        if made_of & self.as_it_comes or "autograd.grad" in line:
             self.as_it_comes.add(new)
         else:
             self.as_it_comes.discard(new)
 
     def gradients(self, seed: int) -> str | None:
         """Backward from all tensors, each with random weights; compare what the leaves got."""
-        if self.singular:
-            return None
         lines = backward_lines(self.names, seed)
         theirs = self.theirs
         errors: list[Exception | None] = [None, None]
@@ -242,7 +214,7 @@ class Run:
             if folded and any(re.search(r" @ |matmul\(", line) for line in self.lines):
                 return None  # PyTorch's matmul may fold a batch into rows, and saves then a copy
             return f"backward: torch {said(errors[0])}, microtorch {said(errors[1])}"
-        return self.same_gradients(theirs)
+        return self.same_gradients(theirs, lines)
 
     def after_writes(self, lines: list[str]) -> str | None:
         """Compare with the gradients that PyTorch finds if it keeps copies of what is written over."""
@@ -255,9 +227,10 @@ class Run:
                 except Exception:
                     if line in lines:
                         return None
-        return self.same_gradients(theirs)
+        return self.same_gradients(theirs, lines)
 
-    def same_gradients(self, theirs: dict[str, Any]) -> str | None:
+    def same_gradients(self, theirs: dict[str, Any], backward: list[str]) -> str | None:
+        moves: dict[str, Any] | None = None
         for name in self.names:
             a, b = theirs[name].grad, self.ours[name].grad
             if (a is None) != (b is None):
@@ -268,11 +241,15 @@ class Run:
                 return f"{name}.grad: torch {a.dtype} {tuple(a.shape)}, microtorch {b.dtype} {tuple(b.shape)}"
             x, y = numpy(a), b._data
             finite = np.abs(x[np.isfinite(x)])
-            if finite.size < x.size or finite.max(initial=0.0) > 1e6:
-                continue  # inf and NaN in the middle of a sum: rounding decides
             kinds = {str(theirs[n].dtype)[6:] for n in self.names}
             loose = 0.05 if x.dtype.name == "float16" else 2e-3 if kinds & {"float16", "float32"} else 1e-6
-            if not np.allclose(x, y, loose, loose * (1 + finite.max(initial=0.0)), equal_nan=True):
+            loose *= 1 + finite.max(initial=0.0)
+            if np.allclose(x, y, 0, loose, equal_nan=True):
+                continue
+            if moves is None:
+                leaves = [n for n in self.names if theirs[n].grad is not None]
+                moves = dict(zip(leaves, torch_moves(self.lines, backward, leaves)))
+            if moves[name].shape != x.shape or not within(x, y, loose, moves[name]).all():
                 return f"{name}.grad: values {x.tolist()}, microtorch {y.tolist()}"
         return None
 
@@ -286,6 +263,58 @@ def backward_lines(names: list[str], seed: int) -> list[str]:
         f"for k, t in enumerate([{', '.join(chosen)}], 1) if t.requires_grad)",
         "if not isinstance(loss, int): loss.backward()",
     ]
+
+
+def torch_moves(lines: list[str], backward: list[str], names: list[str]) -> list[Any]:
+    """How far torch's own results move with the last bits of what they are computed from.
+
+    That bounds what rounding may do to the last line's (a program that ends by `backward`: to the gradients).
+    Equal values stay equal, and a zero a zero; inf where a result is finite for some and not for others.
+    """
+    runs = []
+    for trial in range(9):  # the first as it is
+        world: dict[str, Any] = {"torch": torch, "np": np}
+        torch.manual_seed(0)
+        for i, line in enumerate([*lines, *backward]):
+            if trial and backward and 0 < i <= len(lines):
+                shift(world, set(re.findall(r"\bv\d+\b", lines[i - 1])), trial)
+            elif trial and i == len(lines) - 1:
+                shift(world, set(world), trial)
+            try:
+                exec(compiled(line), world)
+            except Exception:  # as it did in the program
+                pass
+            torch.set_grad_enabled(True)
+        found = [world[n].grad if backward else world[n] for n in names]
+        runs.append([np.empty(0) if t is None else numpy(t).astype(np.complex128) for t in found])
+    moves = []
+    for first, *others in zip(*runs):
+        others = [o for o in others if o.shape == first.shape]
+        with np.errstate(all="ignore"):
+            apart = [np.where(first == o, 0, np.abs(first - o)) for o in others]
+        apart = [
+            np.where(np.isnan(first) & np.isnan(o), 0, np.nan_to_num(d, nan=np.inf)) for d, o in zip(apart, others)
+        ]
+        moves.append(np.max(apart, axis=0) if apart else np.zeros(first.shape))
+    return moves
+
+
+def shift(world: dict[str, Any], names: set[str], trial: int) -> None:
+    """Change the last bits of these tensors: each value in a way that depends on the value alone."""
+    for name in names:
+        t = world.get(name)
+        if isinstance(t, torch.Tensor) and (t.is_floating_point() or t.is_complex()) and 0 not in t.stride():
+            x = t.detach().resolve_conj().resolve_neg()
+            up = torch.sin((x.real if x.is_complex() else x).double() * 1e6 * trial + trial)
+            t.data.copy_(x * (1 + up * 2 * torch.finfo(t.dtype).eps))
+
+
+def within(x: Any, y: Any, tolerance: float, moves: Any) -> Any:
+    """Where two arrays agree but for what rounding may do."""
+    with np.errstate(all="ignore"):
+        apart = np.where(x == y, 0, np.abs(x.astype(np.complex128) - y))
+        close = apart <= tolerance + 16 * moves
+    return close | (np.isnan(x) & np.isnan(y)) | np.isinf(moves)
 
 
 def numpy(t: Any) -> Any:
@@ -324,26 +353,18 @@ def excused(theirs: Exception | None, ours: Exception | None, backward: bool = F
         return True  # a leaf that was detached in place, and then written
     if "out of bounds" in text and write:
         return type(theirs) is type(ours)  # what was written until then is not defined
-    if ours is None and "Autograd not support dtype" in text:
-        return True  # gaps of PyTorch's
     if "derivative for" in text and "is not implemented" in text:
         return True  # derivatives that PyTorch does not have
-    if "inplace version of" in text or "Can't detach views" in str(ours):
-        return True
-    if theirs is not None and ours is not None and ("bool" in text.lower() or "bool" in str(ours).lower()):
+    if "\"addmm_impl_cpu_\" not implemented for 'Bool'" in str(ours):
+        return True  # PyTorch finds some contractions of everything without a matrix product; or another error first
+    if "inplace version of" in text and "modified by an inplace operation" in str(ours):
         return True  # which of two errors comes first
     if ours is None and backward and "bool tensor" in text:
         return True
     if ours is None and "modified by an inplace operation" in text:
         return True  # PyTorch saves more
-    if theirs is None and "not implemented for" in str(ours):
-        return True  # of an empty tensor PyTorch does not look at the dtype
     if ours is None and "more than one element" in text and backward:
         return True  # PyTorch's backward writes into the expanded memory again
-    if "Found dtype" in text and ours is None:
-        return True  # a backward of PyTorch's that mixed dtypes break
-    if "not implemented for" in str(ours) and type(theirs) is RuntimeError:
-        return True  # NotImplementedError is a RuntimeError
     if theirs is not None and ours is None and "has been modified inplace" in str(theirs):
         return True  # torch raises when such a view is used, microtorch in the backward
     return False
