@@ -53,8 +53,8 @@ def _laid_out(x: Any, axes: tuple[int, ...], half: bool, transform: Callable[[An
     order = _innermost(x, axes, half)
     if order == [*range(x.ndim)] and x.flags.c_contiguous:
         return transform(x, axes)
-    out = transform(np.ascontiguousarray(x.transpose(order)), tuple([order.index(a) for a in axes]))
-    return out.transpose(np.argsort(order))
+    out = transform(x.transpose(order), tuple([order.index(a) for a in axes]))
+    return np.ascontiguousarray(out).transpose(np.argsort(order))
 
 
 def fft(x: Any, axes: tuple[int, ...], forward: bool, scale: float) -> Any:
