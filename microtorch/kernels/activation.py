@@ -161,6 +161,7 @@ def normal_pdf(x: Any) -> Any:
 # 8e-8 (Abramowitz and Stegun, 7.1.26, where it is erf). PyTorch's float32 gelu has it from the same formula.
 _TAIL_P = 0.3275911 * SQRT_HALF
 _TAIL = tuple(a / 2 for a in (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429))
+_FOR_TWIN = tuple(np.float32(a) for a in (0.5, _TAIL_P, *_TAIL))
 _IN_SINGLE = [np.array(a, np.float32) for a in (*_TAIL, _TAIL_P, 1, -0.5, 0.5)]  # (NumPy is slower with Python's)
 
 
@@ -198,7 +199,7 @@ def gelu(x: Any) -> tuple[Any, Any]:
     if twins.FEWER * x.size >= twins.least and twins.takes(x) and (fast := twins.of("activation")) is not None:
         if x.dtype == np.float64:
             return twins.each(fast.gelu, x, SQRT_HALF), None
-        return twins.each(fast.gelu_float32, x, 0.5, _TAIL_P, *_TAIL), None
+        return twins.each(fast.gelu_float32, x, *_FOR_TWIN), None
     if type(x) is np.ndarray and x.dtype == np.float32 and x.ndim and x.flags.c_contiguous:
         out, cdf = np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype)
         if x.size <= PIECE:

@@ -40,8 +40,8 @@ def attention_weights(q: Any, k: Any, mask: Any, scale: float, causal: bool) -> 
 
     mask: None, True where a key may be seen, or added numbers. causal: query i sees the keys up to i only.
     """
-    if q.size < k.size:  # as one product by the scale
-        scores = products.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
+    if q.shape[-2] == 1:
+        scores = np.matmul(q * small.scalar(scale, q.dtype), k.swapaxes(-1, -2))
     else:
         left, right = _roots(q, scale)
         scores = products.matmul(q * left, (k * right).swapaxes(-1, -2))
@@ -83,13 +83,17 @@ def softmax_rows(scores: Any, sums: Any, masked: bool, first: int, queries: int)
     masked: a row may be -inf throughout. It becomes zeros, and its sum inf, by which `weights` makes zeros again.
     queries: if not 0, as many rows each are queries of which the i-th sees first + i + 1 keys, and gets zeros for more.
     """
+    n = scores.shape[1]
+    if sums is None and not masked and small.may_exp(scores):
+        np.exp(scores, scores)
+        scores /= scores.dot(small.ones(n, scores.dtype))[:, None]
+        return
     _hide(scores, first, queries)
     top = _max(scores, -1, None, None, True)
     if masked:
         top[top == -np.inf] = 0
     scores -= top
     np.exp(scores, out=scores)
-    n = scores.shape[1]
     total = scores.dot(small.ones(n, scores.dtype))[:, None] if n <= small.FEW else _add(scores, -1, None, None, True)
     if masked:
         total[total == 0] = np.inf
@@ -222,7 +226,7 @@ def _attended(out: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: fl
     """The result, in `out`; and either the weights before dropout or the logarithms of their rows' sums."""
     if out.size * k.shape[-2] <= BLOCK * v.shape[-1] or not k.shape[-2]:
         p = attention_weights(q, k, mask, scale, causal)
-        products.matmul(p if noise is None else p * noise, v, out=out)
+        (np if q.shape[-2] == 1 else products).matmul(p if noise is None else p * noise, v, out=out)
         return out, p, None
     problem = _Problem(q, k, v, mask, noise, scale, causal)
     sums = np.zeros((*problem.q.shape[:2], problem.length), problem.dtype)

@@ -8,6 +8,7 @@ import numpy as np
 
 from microtorch.kernels import products
 from microtorch.kernels.index import add_rows
+from microtorch.kernels.small import within
 
 
 def embedding(weight: Any, index: Any, padding_idx: int, scale: bool) -> Any:
@@ -15,12 +16,9 @@ def embedding(weight: Any, index: Any, padding_idx: int, scale: bool) -> Any:
 
     padding_idx, scale: only for the gradient (see embedding_backward).
     """
-    if index.size and (index.item() if index.size == 1 else index.min()) < 0:
+    if not within(index, weight.shape[0]):
         raise IndexError("index out of range in self")
-    try:
-        return weight.take(index, 0)
-    except IndexError:
-        raise IndexError("index out of range in self") from None
+    return weight.take(index, 0) if type(weight) is np.ndarray else np.take(weight, index, 0)
 
 
 def embedding_backward(g: Any, shape: tuple[int, ...], index: Any, padding_idx: int, scale: bool) -> Any:

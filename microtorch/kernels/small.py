@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FEW", "is_row", "largest", "ones", "scalar"]
+__all__ = ["FEW", "few", "is_row", "largest", "may_exp", "ones", "scalar", "within"]
 
 FEW = 1024
 """Numbers in a row up to which a product sums as exactly as is needed."""
@@ -33,6 +33,27 @@ def ones(n: int, dtype: Any) -> Any:
     v = np.ones(n, dtype)
     v.flags.writeable = False
     return v
+
+
+def may_exp(x: Any) -> bool:
+    """Whether exp of none of a few numbers overflows or underflows, so that none need be taken off first."""
+    if x.size > FEW or not x.flags.c_contiguous:
+        return False
+    flat = x.reshape(x.size)
+    return bool(flat.dot(flat) < 6400)  # |x| < 80; not for NaN
+
+
+def few(x: Any) -> bool:
+    """Whether x is an array of some, but not many numbers that lie in a row."""
+    return type(x) is np.ndarray and 0 < x.size <= FEW and x.flags.c_contiguous
+
+
+def within(index: Any, n: int) -> bool:
+    """Whether all numbers of an integer array are in 0..n-1: read without their signs, the negative are the largest."""
+    if index.dtype == np.int64 and type(index) is np.ndarray and index.flags.c_contiguous and index.size:
+        places = index.reshape(index.size).view(np.uint64)
+        return bool(places[places.argmax()] < n)
+    return not index.size or bool(index.min() >= 0 and index.max() < n)
 
 
 def largest(row: Any) -> Any:

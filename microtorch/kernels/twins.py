@@ -119,7 +119,7 @@ def each(twin: Any, *inputs: Any) -> Any:
     first = inputs[0]
     out = np.empty(first.shape, first.dtype)
     number = first.dtype.type
-    flat = [a.reshape(-1) if type(a) is np.ndarray else number(a) for a in inputs]
+    flat = [a.reshape(-1) if type(a) is np.ndarray else a if type(a) is number else number(a) for a in inputs]
     threads.split(twin, first.size, *flat, out.reshape(-1), least=PART)
     return out
 

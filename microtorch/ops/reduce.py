@@ -11,6 +11,7 @@ import numpy as np
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import reduce as K
 from microtorch.kernels.bfloat16 import finfo
+from microtorch.kernels.small import few
 from microtorch.kernels.strides import c_order
 from microtorch.ops.pointwise import constant
 
@@ -121,7 +122,12 @@ def _extreme_of_all(xp: Any, g: Any, x: Any, out: Any) -> Any:
 
 amax = unary("amax", c_order(K.amax), x=_extreme_x)
 amin = unary("amin", c_order(K.amin), x=_extreme_x)
-max_all = unary("max_all", lambda x: K.amax(x, None, False), x=_extreme_of_all, grad_name="MaxBackward1")
+max_all = unary(
+    "max_all",
+    lambda x: x.reshape(-1)[x.argmax()] if few(x) else K.amax(x, None, False),
+    x=_extreme_of_all,
+    grad_name="MaxBackward1",
+)
 min_all = unary("min_all", lambda x: K.amin(x, None, False), x=_extreme_of_all, grad_name="MinBackward1")
 
 

@@ -14,6 +14,7 @@ from microtorch.functions.arguments import need_tensor
 from microtorch.kernels import embedding as K
 from microtorch.kernels.batched import everything, value_of
 from microtorch.kernels.bfloat16 import cast, computed
+from microtorch.kernels.small import within
 from microtorch.ops import embedding as E, index as I, shape as S
 
 if TYPE_CHECKING:
@@ -98,14 +99,15 @@ def one_hot(tensor: Any, num_classes: int = -1) -> Tensor:
         message = "When vmap-ing torch.nn.functional.one_hot, please provide an explicit positive num_classes argument."
         index = value_of(index, message)
     index = everything(index)
-    if index.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    if num_classes == -1:
-        num_classes = int(index.max()) + 1
-    elif num_classes < 1:
-        raise RuntimeError("num_classes should be positive")
-    elif index.max() >= num_classes:
-        raise RuntimeError("Class values must be smaller than num_classes.")
+    if num_classes < 1 or not within(index, num_classes):
+        if index.min() < 0:
+            raise RuntimeError("Class values must be non-negative.")
+        if num_classes == -1:
+            num_classes = int(index.max()) + 1
+        elif num_classes < 1:
+            raise RuntimeError("num_classes should be positive")
+        else:
+            raise RuntimeError("Class values must be smaller than num_classes.")
     return E.one_hot(tensor, num_classes)
 
 

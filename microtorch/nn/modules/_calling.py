@@ -159,16 +159,22 @@ class CallableModule:
     # calling ---------------------------------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if (
-            self._backward_hooks
-            or self._backward_pre_hooks
-            or self._forward_hooks
-            or self._forward_pre_hooks
-            or _global_backward_pre_hooks
-            or _global_backward_hooks
-            or _global_forward_hooks
-            or _global_forward_pre_hooks
-        ):
+        own = self.__dict__  # (an attribute of a class with __getattr__ takes three times as long)
+        try:
+            hooked = (
+                own["_backward_hooks"]
+                or own["_backward_pre_hooks"]
+                or own["_forward_hooks"]
+                or own["_forward_pre_hooks"]
+                or _global_backward_pre_hooks
+                or _global_backward_hooks
+                or _global_forward_hooks
+                or _global_forward_pre_hooks
+            )
+        except KeyError as missing:  # Module.__init__ has not run
+            text = f"'{type(self).__name__}' object has no attribute '{missing.args[0]}'"
+            raise AttributeError(text) from None
+        if hooked:
             return self._call_with_hooks(args, kwargs)
         return self.forward(*args, **kwargs)
 
