@@ -94,6 +94,8 @@ class Scratch:
 
 _idle: dict[int, Scratch] = {}
 
+_KEPT = 2048  # pairs of the largest scratch that is kept for the next call; to make one takes 6 us
+
 
 def box_muller32(bits: NDArray[np.int32]) -> NDArray[np.float32]:
     """Standard normals of integers below 2**24, by blocks of 16.
@@ -108,7 +110,7 @@ def box_muller32(bits: NDArray[np.int32]) -> NDArray[np.float32]:
     pairs = bits.size // 2
     work = _idle.pop(pairs, None) or Scratch(pairs)  # one at a time has it: pop is atomic
     _transform(bits.reshape(-1, 16), out.reshape(-1, 16), work)
-    if len(_idle) < 4:
+    if pairs <= _KEPT and len(_idle) < 4:
         _idle[pairs] = work
     return out
 
