@@ -79,7 +79,9 @@ def lstm_step_backward(gates, cells, previous, g_hidden, g_cell, scratch, gz, st
         out = z[2 * size : 3 * size]
         for j in range(size):
             out[j] = c[j] * i[j] * (one - g[j] * g[j])
-        z[3 * size :] = scratch[0, r]
+        out, up = z[3 * size :], scratch[0, r]
+        for j in range(size):
+            out[j] = up[j]
     f = gates[1, start : start + n].ravel()
     for j in range(f.size):
         g_c[j] *= f[j]
@@ -171,12 +173,20 @@ def _packed(weight):
 
 
 @jit
+def _copy_rows(source, start, target, at, rows):
+    """target[at : at + rows] = source[start : start + rows]"""
+    a, b = source[start : start + rows].ravel(), target[at : at + rows].ravel()
+    for j in range(a.size):
+        b[j] = a[j]
+
+
+@jit
 def _before(states, initial, starts, counts, s, low, rows, into):
     """The states before the s-th step of `rows` sequences from `low` on: the last ones of each, or the initial ones."""
     seen = min(max(counts[s - 1] - low, 0), rows) if s else 0
     if seen:
-        into[:seen] = states[starts[s - 1] + low : starts[s - 1] + low + seen]
-    into[seen:rows] = initial[low + seen : low + rows]
+        _copy_rows(states, starts[s - 1] + low, into, 0, seen)
+    _copy_rows(initial, low + seen, into, seen, rows - seen)
 
 
 @jit
@@ -233,8 +243,8 @@ def lstm_layer(gates, w_hh, state, cell, cells, out, starts, counts, low, high):
         for k in range(4):
             _state_to_gates(packed[k], state, low, gates, k, first, rows)
         _lstm_gates(gates, cells, cell[low : low + rows], out[first : first + rows], first)
-        state[low : low + rows] = out[first : first + rows]
-        cell[low : low + rows] = cells[first : first + rows]
+        _copy_rows(out, first, state, low, rows)
+        _copy_rows(cells, first, cell, low, rows)
 
 
 @jit
@@ -272,7 +282,7 @@ def gru_layer(gates, inner, w_hh, bias, state, out, starts, counts, low, high):
             address(bias), 0, address(inner) + first * row, row,
         )  # fmt: skip
         _gru_gates(gates, inner, state[low : low + rows], out, first)
-        state[low : low + rows] = out[first : first + rows]
+        _copy_rows(out, first, state, low, rows)
 
 
 @jit
