@@ -14,18 +14,14 @@ __all__ = ["affine", "matmul"]
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
 _NOTHING = {_F32: np.empty(0, np.float32), _F64: np.empty(0, np.float64)}
 
-SMALL = 4
-"""Multiply-adds, in units of `twins.least`, up to which BLAS takes less time than the compiled twin and its choice."""
-_AT_ONCE = 32
-"""Multiply-adds, in units of `twins.least`, from which one product is worth the compiler's import."""
-_WORTH = 1 << 31
-"""Multiply-adds, in all, from which small ones are; each counts _CALL more."""
-_CALL = 1 << 15
+LEAST = 16
+"""Multiply-adds, in units of `twins.least`, from which a product is the compiled twin's. Below a quarter of that BLAS
+is faster; between, the gain is not worth the compiler's import. It depends on shapes alone, never on what was used
+before: the same product has the same bits throughout a program."""
 _SHARED = 1 << 22
 """Multiply-adds from which a product is shared by the threads."""
 
 _ready: dict[Any, Any] = {}
-_waiting = 0
 
 
 def matmul(x: Any, y: Any, out: Any = None) -> Any:
@@ -79,32 +75,20 @@ def affine(x: Any, y: Any, bias: Any) -> Any:
 
 
 def _fast(work: int, dtype: Any) -> Any:
-    """The compiled twins for products of so many multiply-adds; None if BLAS is to be taken.
-
-    The import of the compiler and of its code takes a few hundred milliseconds: it has to be worth that.
-    """
-    if work <= SMALL * twins.least:  # nothing to multiply is not for them either
+    """The compiled twins for products of so many multiply-adds; None if BLAS is to be taken."""
+    if work < LEAST * twins.least or not work:
         return None
     try:
         return _ready[dtype]
     except KeyError:
-        return _load(work, dtype)
-
-
-def _load(work: int, dtype: Any) -> Any:
-    global _waiting
-    if work < _AT_ONCE * twins.least and not twins.loaded():
-        _waiting += work + _CALL
-        if _waiting < _WORTH:
-            return None
-    fast = twins.of("product")
-    if fast is not None:
-        if twins.least and not fast.FASTER:
-            fast = None
-        else:
-            fast.prepare(dtype)
-        _ready[dtype] = fast
-    return fast
+        fast = twins.of("product")
+        if fast is not None:
+            if twins.least and not fast.FASTER:
+                fast = None
+            else:
+                fast.prepare(dtype)
+            _ready[dtype] = fast
+        return fast
 
 
 def _takes(out: Any, shape: tuple[int, int]) -> bool:
@@ -138,7 +122,7 @@ def _stacks(x: Any, y: Any, out: Any) -> Any:
         return None
     shape = (max(i, u) if i and u else 0, max(j, v) if j and v else 0, m, n)
     work = shape[0] * shape[1] * m * k * n
-    if work <= 4 * SMALL * twins.least or (fast := _fast(work, dtype)) is None:
+    if (fast := _fast(work, dtype)) is None:
         return None
     ndim = max(x.ndim, y.ndim)
     if out is None:

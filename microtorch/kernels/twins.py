@@ -29,7 +29,7 @@ import numpy as np
 from microtorch.kernels import threads
 from microtorch.kernels.pieces import LARGE, each_piece
 
-__all__ = ["FEWER", "MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "loaded", "of", "takes"]
+__all__ = ["FEWER", "MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "of", "takes"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,11 +87,6 @@ def of(family: str) -> Any:
 def active() -> bool:
     """Whether compiled twins are used for large arrays."""
     return least < NEVER and _installed()
-
-
-def loaded() -> bool:
-    """Whether compiled twins have been used before, so that the compiler is imported already."""
-    return any(_families.values())
 
 
 def at_hand(family: str, n: int) -> Any:
