@@ -162,13 +162,14 @@ class Stream(BasicStream):
         if not by_sums:
             return self._largest_ratios(p, num_samples)
         rows: Any = p.reshape(-1, p.shape[-1])
-        out = np.empty((len(rows), num_samples), np.int64)
-        for row, indices in zip(rows, out, strict=True):
-            with np.errstate(over="ignore", invalid="ignore"):
-                sums: Any = np.cumsum(row, dtype=F64 if p.dtype == F64 else F32)  # one by one, as PyTorch adds them
-                sums /= sums[-1]
-            sums[-1] = 1
-            indices[...] = np.searchsorted(sums.astype(np.float64), self.uniform64(num_samples))
+        with silence():
+            sums: Any = np.add.accumulate(rows, 1, F64 if p.dtype == F64 else F32)  # one by one, as PyTorch adds them
+            sums /= sums[:, -1:].copy()
+        sums[:, -1] = 1
+        drawn = self.uniform64(len(rows) * num_samples).reshape(len(rows), num_samples)
+        out = np.empty(drawn.shape, np.int64)
+        for row, uniforms, indices in zip(sums.astype(np.float64), drawn, out, strict=True):
+            indices[...] = row.searchsorted(uniforms)
         return out.reshape(*p.shape[:-1], num_samples)
 
     def poisson(self, rate: Array) -> Array:
@@ -284,10 +285,11 @@ class Stream(BasicStream):
     def _largest_ratios(self, p: Array, num_samples: int) -> NDArray[np.int64]:
         q = empty_like(p, p.dtype)  # in the same order in memory, in which it is filled
         self.fill(q, "exponential")
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        with silence():
             np.divide(p, q, out=q)
         if num_samples == 1:
-            return np.argmax(q, axis=-1, keepdims=True)
+            places: NDArray[np.int64] = q.argmax(-1, keepdims=True)
+            return places
         order: NDArray[np.int64] = np.argsort(-q, axis=-1, kind="stable")[..., :num_samples]
         return np.ascontiguousarray(order)
 

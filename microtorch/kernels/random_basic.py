@@ -337,7 +337,9 @@ class BasicStream(Engine):
             if p.dtype == F64:
                 part[...] = self.uniform64(part.size) < chance
             else:
-                part[...] = self.bits24(part.size) * np.float32(2.0**-24) < chance.astype(np.float32, copy=False)
+                uniforms = np.empty(part.size, np.float32)
+                self.uniform24(uniforms)
+                part[...] = uniforms < chance.astype(np.float32, copy=False)
 
     def _dropout(self, out: Array, p: float) -> None:
         self._bernoulli(out, 1.0 - p)

@@ -229,8 +229,9 @@ def check_distribution(p: Any, replacement: bool) -> None:
             raise RuntimeError("invalid multinomial distribution (encountering probability entry = infinity or NaN)")
         empty = not (p.max(axis=-1, initial=0) > 0).all()
     else:
-        if not (p.min() >= 0 and p.max() < np.inf):
+        largest = p.max(axis=-1)
+        if not (p.min() >= 0 and largest.max() < np.inf):
             raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
-        empty = not (p.max(axis=-1) > 0).all()
+        empty = not largest.min() > 0
     if empty:
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")

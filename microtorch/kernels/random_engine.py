@@ -237,6 +237,8 @@ class Engine:
 
     def uniform64(self, n: int) -> NDArray[np.float64]:
         """n float64 uniforms in [0, 1), two words each."""
+        if n <= BLOCK:
+            return np.multiply(self.bits53(n), _ULP53)
         out = np.empty(n)
         for start in range(0, n, BLOCK):
             part = out[start : start + BLOCK]

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from microtorch.kernels.quiet import silence
+
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
@@ -95,6 +97,9 @@ _LIBM: dict[str, Callable[[float], float]] = {
 }
 
 
+_MARGIN = np.array(2.0**-48)
+
+
 def libm(name: str, x: Floats) -> Floats:
     """The C library's function of that name, for each element: PyTorch's bits."""
     return np.fromiter(map(_LIBM[name], x.tolist()), np.float64, x.size)
@@ -106,12 +111,13 @@ def libm_as_float32(name: str, x: Floats, scale: float = 1.0) -> NDArray[np.floa
     NumPy's float64 f is within a few ulp, which float32 does not show unless the value is next to a rounding boundary:
     about one element in ten million, and those are asked from the C library.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
+    with silence():
         value = getattr(np, name)(x)
         value *= scale
-        margin = value * 2.0**-48
+        margin = value * _MARGIN
         result = (value - margin).astype(np.float32)
-        doubtful = np.flatnonzero(result != (value + margin).astype(np.float32))
+        value += margin
+        doubtful = np.not_equal(result, value.astype(np.float32)).nonzero()[0]
         if doubtful.size:
             result[doubtful] = libm(name, x[doubtful]) * scale
     return result
