@@ -13,6 +13,7 @@ from microtorch.kernels.reduce import largest_along, row_starts, sum as sums
 
 _add: Any = np.add.reduce
 _INT64 = np.dtype(np.int64)
+_FEW = 8192  # numbers up to which a sum is PyTorch's to the last digit
 
 
 def reduced(losses: Any, reduction: str) -> Any:
@@ -21,7 +22,7 @@ def reduced(losses: Any, reduction: str) -> Any:
         return losses
     if losses.dtype.char == "e":
         return reduced(losses.astype(np.float32), reduction).astype(np.float16)
-    total = _add(losses, None)
+    total = sums(losses, None)
     if reduction == "sum":
         return total
     return total / losses.size if losses.size else np.asarray(np.nan, losses.dtype)
@@ -33,7 +34,7 @@ def mse_loss(x: Any, y: Any, reduction: str) -> Any:
     if reduction == "none" or d.size == 0 or d.dtype.kind != "f" or d.dtype == np.float16:
         return reduced(d * d, reduction)
     flat = d.reshape(-1)
-    total = np.dot(flat, flat)
+    total = np.dot(flat, flat) if d.size > _FEW else sums(np.multiply(flat, flat, flat), None)
     return total / d.size if reduction == "mean" else total
 
 
@@ -167,6 +168,8 @@ def _places(shape: tuple[int, ...], target: Any) -> Any:
 @quiet
 def nll_loss(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """-weight[t] x[t]; the mean divides by the sum of the weights."""
+    if weight is None and ignore_index < 0 and (places := _places(x.shape, target)) is not None:
+        return reduced(np.negative(x.reshape(-1).take(places)), reduction)
     target, w = _weights(target, x.shape[1 if x.ndim > 1 else 0], weight, ignore_index, x.dtype)
     return _averaged(np.negative(_picked(x, target)), w, reduction)
 
@@ -188,6 +191,9 @@ def _whole(target: Any) -> Any:
 def nll_loss_grad(g: Any, shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """The gradient of nll_loss, linear in g: zeros of `shape` but for the targets' places."""
     out = np.zeros(shape, g.dtype)
+    if weight is None and ignore_index < 0 and (places := _places(shape, target)) is not None:
+        out.reshape(-1)[places] = -_share(g, None, target.size, reduction)
+        return out
     target, w = _weights(target, shape[1 if len(shape) > 1 else 0], weight, ignore_index, g.dtype)
     share = -_share(g, w, target.size, reduction)
     if len(shape) == 1:

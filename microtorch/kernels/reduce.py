@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import small
+from microtorch.kernels import ordered, small
 from microtorch.kernels.quiet import quiet, silence
 
 Axis = tuple[int, ...] | None
@@ -113,6 +113,9 @@ def _total(x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
+    if (axis is None or len(axis) == x.ndim) and ordered.takes(x):
+        total = ordered.total(x)
+        return np.full((1,) * x.ndim, total, x.dtype) if keepdims else total
     if x.size < _FEW and x.dtype.char in "fdFD":
         return _add(x, axis, None, None, keepdims)
     kind = x.dtype.kind
@@ -125,6 +128,8 @@ def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
 
 def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     n = x.size if axis is None else count(x.shape, axis)
+    if n and (axis is None or len(axis) == x.ndim) and ordered.takes(x):
+        return sum(x, axis, keepdims) / n
     if n and x.size < _FEW and x.dtype.char in "fdFD":
         return _add(x, axis, None, None, keepdims) / n
     if x.dtype.char == "e":

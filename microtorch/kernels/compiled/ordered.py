@@ -1,0 +1,45 @@
+"""The sum of a flat array in PyTorch's order (see kernels/ordered.py), rounded at each step as written."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from microtorch.kernels.compiled import jit_exact
+
+
+@jit_exact
+def total(x, lanes):
+    """The groups' sums stand in `sums`: a row for each level, 4 vectors side by side."""
+    zero = x.dtype.type(0)
+    n, width = x.size, 4 * lanes
+    whole = n // lanes
+    rows = whole // 4
+    sums = np.zeros((4, width), x.dtype)
+    first = sums[0]
+    for i in range(rows):
+        row = x[i * width : (i + 1) * width]
+        for k in range(width):
+            first[k] += row[k]
+        done, level = i + 1, 0
+        while level < 3 and done & 15 == 0:
+            done >>= 4
+            low, high = sums[level], sums[level + 1]
+            for k in range(width):
+                high[k] += low[k]
+                low[k] = zero
+            level += 1
+    for level in range(1, 4):
+        for k in range(width):
+            first[k] += sums[level, k]
+    for i in range(rows * 4, whole):
+        for k in range(lanes):
+            first[k] += x[i * lanes + k]
+    for part in range(1, 4):
+        for k in range(lanes):
+            first[k] += first[part * lanes + k]
+    result = zero
+    for i in range(whole * lanes, n):
+        result += x[i]
+    for k in range(lanes):
+        result += first[k]
+    return result
