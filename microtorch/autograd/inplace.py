@@ -156,7 +156,7 @@ class Invalid(Node):
         self.shape, self.dtype = view._data.shape, view._data.dtype
         self.hooks = self.storage = self.notes = None
         self.message = message
-        self.origin: str = "Invalid" if node is None else node.origin if isinstance(node, Invalid) else node.name()
+        self.origin: str = Leaf.NAME if node is None else node.origin if isinstance(node, Invalid) else node.name()
 
     def name(self) -> str:
         return "Invalid"

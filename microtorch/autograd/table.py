@@ -433,7 +433,7 @@ def binary(
                     a, b = promote(a, b)
             if scalars is not None and not a.ndim and not b.ndim:
                 a, b, compute = a[()], b[()], scalars
-            elif not a.flags.c_contiguous or not b.flags.c_contiguous:
+            elif (a.ndim > 1 or b.ndim > 1) and not (a.flags.c_contiguous and b.flags.c_contiguous):
                 compute = partial(in_operands_order, compute)
         else:
             b = other

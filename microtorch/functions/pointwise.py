@@ -545,6 +545,8 @@ clip = clamp
 
 
 def _clamp(entry: Any, input: Any, low: Any, high: Any) -> Any:
+    if type(low) is float is type(high) and isinstance(input, TensorBase) and input._data.dtype.kind == "f":
+        return entry(input, low, high)
     allowed = (TensorBase, *_NUMBERS, np.number, type(None))
     if not (isinstance(input, TensorBase) and isinstance(low, allowed) and isinstance(high, allowed)):
         kinds = ["Tensor input, Tensor min = None, Tensor max = None, *, Tensor out = None",

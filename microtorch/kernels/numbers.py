@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["operand", "zero"]
+__all__ = ["one", "operand", "zero"]
 
 _MOST = 1024  # numbers kept for each dtype: a loop may use new ones forever
 _known: dict[str, dict[Any, Any]] = {"e": {}, "f": {}, "d": {}}
@@ -41,8 +41,14 @@ def operand(number: Any, a: Any) -> Any:
 
 
 _zeros = {kind: np.zeros((), kind) for kind in "efd"}
+_ones = {kind: np.ones((), kind) for kind in "efd"}
 
 
 def zero(a: Any) -> Any:
     """0 as the operand beside the array `a`."""
     return _zeros.get(a.dtype.char, 0) if type(a) is np.ndarray else 0
+
+
+def one(a: Any) -> Any:
+    """1 as the operand beside the array `a`."""
+    return _ones.get(a.dtype.char, 1) if type(a) is np.ndarray else 1

@@ -12,7 +12,7 @@ from microtorch.dtypes import fill_number, of
 from microtorch.kernels import twins
 from microtorch.kernels.bfloat16 import BFloats, computed
 from microtorch.kernels.half import in_single, is_narrow
-from microtorch.kernels.numbers import operand, zero
+from microtorch.kernels.numbers import one, operand, zero
 from microtorch.kernels.pieces import by_pieces
 from microtorch.kernels.quiet import quiet as quiet, silence
 from microtorch.kernels.select import dropped, kept
@@ -324,9 +324,10 @@ def sigmoid(x: Any) -> Any:
     t = np.negative(x)
     if type(t) is not np.ndarray:  # of a 0-d array NumPy makes a scalar
         return 1 / (1 + np.exp(t))
-    np.exp(t, out=t)
-    np.add(t, 1, out=t)
-    return np.divide(1, t, out=t)
+    np.exp(t, t)
+    unit = one(t)
+    np.add(t, unit, t)
+    return np.divide(unit, t, t)
 
 
 def relu(x: Any) -> Any:
@@ -370,7 +371,7 @@ def relu_backward(g: Any, out: Any) -> Any:
 @twins.elementwise("activation", pieces=True)
 def sigmoid_backward(g: Any, out: Any) -> Any:
     """g out (1 - out)."""
-    t = np.asarray(np.subtract(1, out))
+    t = np.asarray(np.subtract(one(out), out))
     np.multiply(t, out, out=t)
     return g * t if g.shape != t.shape else np.multiply(g, t, out=t)
 
@@ -380,7 +381,7 @@ def sigmoid_backward(g: Any, out: Any) -> Any:
 def tanh_backward(g: Any, out: Any) -> Any:
     """g (1 - out^2)."""
     t = np.asarray(np.multiply(out, out))
-    np.subtract(1, t, out=t)
+    np.subtract(one(t), t, out=t)
     return g * t if g.shape != t.shape else np.multiply(g, t, out=t)
 
 
