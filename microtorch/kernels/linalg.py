@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.dtypes import of
-from microtorch.kernels import products, twins
+from microtorch.kernels import blas, products, twins
 from microtorch.kernels.bfloat16 import BF16, Widen
 from microtorch.kernels.pointwise import unsupported
 
@@ -35,7 +35,7 @@ def matmul(x: Any, y: Any) -> Any:
     try:
         if (kind == "f" or kind == "c") and x.itemsize > 2:
             if x.ndim == y.ndim == 2 and type(x) is type(y) is np.ndarray:
-                if x.size * y.shape[1] < products.LEAST * twins.least:
+                if (work := x.size * y.shape[1]) < products.LEAST * twins.least and work <= blas.SERIAL:
                     return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
                 return products.matmul(x, y)
             if y.ndim == 2 and x.ndim > 2 and x.shape[-1] == y.shape[0] and x.size:

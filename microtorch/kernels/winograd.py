@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import threads
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.scratch import scratch
 
@@ -128,12 +129,14 @@ def _transposed_sums(y: Any, out: Any) -> None:
 
 def _transformed_weight(w: Any) -> Any:
     """G w G^T, (16, O, C)."""
-    return np.matmul(_BOTH.astype(w.dtype), w.reshape(-1, 9).T).reshape(16, *w.shape[:2])
+    with threads.with_serial_blas():
+        return np.matmul(_BOTH.astype(w.dtype), w.reshape(-1, 9).T).reshape(16, *w.shape[:2])
 
 
 def _weight_gradient(u: Any) -> Any:
     """G^T u G of (16, O, C): (O, C, 3, 3)."""
-    return np.matmul(u.reshape(16, -1).T, _BOTH.astype(u.dtype)).reshape(*u.shape[1:], 3, 3)
+    with threads.with_serial_blas():
+        return np.matmul(u.reshape(16, -1).T, _BOTH.astype(u.dtype)).reshape(*u.shape[1:], 3, 3)
 
 
 def convolve(x: Any, weight: Any, bias: Any, padding: Ints, out: Any) -> Callable[[int, int, Any], None]:
