@@ -8,6 +8,7 @@ import numpy as np
 
 from microtorch.kernels import products
 from microtorch.kernels.index import add_rows
+from microtorch.kernels.reduce import row_starts
 from microtorch.kernels.small import within
 
 
@@ -68,7 +69,8 @@ def limit_rows(weight: Any, index: Any, max_norm: float, norm_type: float) -> No
 def one_hot(index: Any, classes: int) -> Any:
     """int64 zeros with a one at each index, in a new last dimension."""
     out = np.zeros((*index.shape, classes), np.int64)
-    np.put_along_axis(out, index[..., None], 1, -1)
+    flat = index.reshape(-1)
+    out.reshape(-1)[flat + row_starts(flat.shape, classes)] = 1
     return out
 
 
