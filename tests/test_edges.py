@@ -388,3 +388,24 @@ def test_largest_where_the_gradient_is_infinite() -> None:
         "y = x.scatter_reduce(1, torch.tensor([[1, 0], [0, 1]]), torch.tensor([[-1.93, 0.54], [0.0, 1.0]]), 'amax')\n"
     )
     assert (found := difference(code + "torch.autograd.grad(torch.asin(y).sum(), x)", exact=False)) is None, found
+
+
+RESULTS = """
+F.pixel_unshuffle(x[None], 1) | F.pixel_shuffle(x[None], 1) | F.channel_shuffle(x[None], 1) | torch.quantile(x, .5, 0) | torch.quantile(x, .5) | F.max_pool1d(x, 1)
+torch.nanquantile(x, .5, 0) | F.max_pool2d(x[None], 1) | F.avg_pool2d(x[None], 1) | torch.combinations(x[0]) | torch.kthvalue(x, 1)[0] | F.max_pool1d(x, 2)
+"""
+
+
+@pytest.mark.parametrize("code", [e.strip() for line in RESULTS.strip().splitlines() for e in line.split(" | ")])
+@pytest.mark.parametrize("needs", [False, True])
+def test_results_that_are_no_views(code: str, needs: bool) -> None:
+    """A write into them is not seen in the input, though no element was moved or only a dimension dropped."""
+    setup = f"F = torch.nn.functional\nx = torch.tensor([[1., 2.], [3., 4.]], requires_grad={needs})\ny = {code}\n"
+    assert (found := difference(setup + "v = y._is_view()\ny.detach().fill_(7)\n(x.tolist(), v)")) is None, found
+
+
+def test_truncated_quotients_of_float16_by_one_number() -> None:
+    for y in ("torch.tensor(.02, dtype=torch.float16)", "torch.full((2,), .02, dtype=torch.float16)", "0.02"):
+        for mode in ("trunc", "floor", None):
+            code = f"torch.div(torch.tensor([2., 3.], dtype=torch.float16), {y}, rounding_mode={mode!r})"
+            assert (found := difference(code)) is None, found

@@ -79,9 +79,10 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     """The k-th smallest element along `dim`, and its place."""
     need_tensor("kthvalue", input)
-    refuse_kinds("kthvalue", "bc", input)
     axis = axis_of(dim, input._data.ndim)
     nonempty("kthvalue", input, axis)
+    if input._data.ndim:  # of a single number PyTorch does not look at the dtype
+        refuse_kinds("kthvalue", "bc", input)
     if not 1 <= k <= (input._data.shape[axis] if input._data.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {axis}")
     return return_types.kthvalue(*O.kthvalue(input, int(k), axis, keepdim))
@@ -106,7 +107,7 @@ def median(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def _median_of_reals(input: Any, dim: Any) -> None:
-    if input._data.dtype.kind in "bc":
+    if input._data.dtype.kind in "bc" and input._data.size:
         kernel = "median_cpu" if dim is None else "median_out"
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{type_name(input)}'")
 
@@ -202,7 +203,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
         above = I.gather(ordered, wrap(np.ceil(rank._data).astype(np.int64)), last)
         values = P.lerp(values, above, weight)
     if q._data.ndim == 0:
-        return S.reshape(values, shape if keepdim else values._data.shape[:-1])
+        return S.unsafe_view(values, shape if keepdim else values._data.shape[:-1])
     m = values._data.ndim
     values = S.permute(values, (m - 1, *range(m - 1)))
     return S.reshape(values, (q._data.size, *shape)) if keepdim else values

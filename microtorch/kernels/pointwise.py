@@ -223,6 +223,8 @@ def divide_trunc(x: Any, y: Any) -> Any:
         return (quotient + ((quotient < 0) & (quotient * y != x))).astype(quotient.dtype)
     if type(x) is BFloats and type(y) is BFloats:  # PyTorch rounds the quotient before
         return np.trunc(computed(np.true_divide, x, y))
+    if x.dtype == np.float16 and x.ndim and not y.ndim:  # by one number PyTorch divides in float32
+        return np.trunc(np.true_divide(x, y, dtype=np.float32)).astype(np.float16)
     return np.trunc(np.true_divide(x, y))
 
 

@@ -395,7 +395,8 @@ def pixel_shuffle(x: Any, r: int) -> Any:
     *lead, c, h, w = x.shape
     blocks = x.reshape(*lead, c // (r * r), r, r, h, w)
     k = len(lead)
-    return blocks.transpose(*range(k + 1), k + 3, k + 1, k + 4, k + 2).reshape(*lead, c // (r * r), h * r, w * r)
+    out = blocks.transpose(*range(k + 1), k + 3, k + 1, k + 4, k + 2).reshape(*lead, c // (r * r), h * r, w * r)
+    return out.copy() if np.may_share_memory(out, x) else out
 
 
 def pixel_unshuffle(x: Any, r: int) -> Any:
@@ -403,7 +404,8 @@ def pixel_unshuffle(x: Any, r: int) -> Any:
     *lead, c, h, w = x.shape
     blocks = x.reshape(*lead, c, h // r, r, w // r, r)
     k = len(lead)
-    return blocks.transpose(*range(k + 1), k + 2, k + 4, k + 1, k + 3).reshape(*lead, c * r * r, h // r, w // r)
+    out = blocks.transpose(*range(k + 1), k + 2, k + 4, k + 1, k + 3).reshape(*lead, c * r * r, h // r, w // r)
+    return out.copy() if np.may_share_memory(out, x) else out
 
 
 def channel_shuffle(x: Any, groups: int) -> Any:

@@ -254,7 +254,8 @@ class Grammar:
         r = self.rng.random()
         if r < 0.45:
             name = self.one(REDUCE)
-            dims = self.one([str(axis), str(axis), f"({axis},)", str(tuple(self.rng.sample(range(d), min(d, 2))))])
+            several = tuple(self.rng.sample(range(d), min(d, self.one([2, 2, 3]))))
+            dims = self.one([str(axis), str(axis), f"({axis},)", str(several), str(tuple(i - d for i in several))])
             if name == "logsumexp":
                 made = f"{x}.logsumexp({dims}{keep})"
             elif self.chance(0.3):
@@ -263,6 +264,13 @@ class Grammar:
                 made = f"{x}.prod({axis}{keep})"
             else:
                 made = f"{x}.{name}({dims}{keep})"
+            if self.chance(0.15):
+                made = self.one([
+                    f"{x}.var({several}{keep})", f"{x}.std({several}{keep}, correction=0)", f"{x}.norm(2, {several}{keep})",
+                    f"torch.count_nonzero({x}, {several})", f"{x}.any({several}{keep})", f"{x}.all({several}{keep})",
+                    f"torch.var_mean({x}, {several})[0]", f"torch.linalg.vector_norm({x}, 1, {several}{keep})",
+                    f"{x}.flip({several})", f"{x}.roll({tuple(1 for _ in several)}, {several})",
+                ])  # fmt: skip
         elif r < 0.75:
             name = self.one(REDUCE_ONE)
             if name in ("cumsum", "cumprod", "logcumsumexp"):
@@ -443,6 +451,7 @@ class Grammar:
             f"{x}.masked_scatter{end}({mask}, {self.literal((64,), self.dtype(x)) if math.prod(shape) <= 64 else f'{x}.clone()'})",
             f"{x}.scatter_reduce{end}({axis}, {where}, {source}, '{reduce}'{include})", f"{x}.index_reduce{end}({axis}, {index}, {source}, '{reduce if reduce != 'sum' else 'amax'}'{include})",
             f"{x}.index_put{end}(({self.indices((2,), shape[0])},), {self.literal((), self.dtype(x))}, accumulate=True)" if shape and shape[0] else f"{x}.masked_fill{end}({mask}, 1)",
+            f"{x}.index_put{end}(({', '.join(self.indices((2, 2), n) for n in shape)},), {self.literal((2,), self.dtype(x))}, accumulate={self.chance(0.7)})" if shape and 0 not in shape else f"{x}.masked_fill{end}({mask}, 2)",
         ]))  # fmt: skip
 
     def scattered(self, x: str) -> str | None:
@@ -470,14 +479,27 @@ class Grammar:
             f"{F}.cosine_similarity({x}, {twin}, dim={axis})", f"{F}.softmin({x}, dim={axis})", f"{F}.glu({x}, {axis})", f"{F}.kl_div({x}, {twin}.sigmoid(), reduction='sum')",
             f"{F}.softmax({x}, dim={axis})", f"{F}.log_softmax({x}, {axis})", f"{F}.leaky_relu({x}, 0.2)", f"{F}.gelu({x}, approximate='tanh')", f"{F}.threshold({x}, 0.1, 2.0)",
             f"{F}.soft_margin_loss({x}, {twin}.sign())", f"{F}.rms_norm({x}, ({last},))" if shape else f"{F}.relu({x})", f"{F}.hardtanh({x}, -0.5, 0.5)", f"{F}.softplus({x}, 2.0, 1.0)",
-            f"{F}.pairwise_distance({x}, {twin})", f"{F}.poisson_nll_loss({x}, {twin}.exp())", f"{F}.layer_norm({x}, {shape!r})" if shape else f"{F}.relu({x})",
+            f"{F}.triplet_margin_loss({x}, {twin}, {x}.detach() + 1{reduce})", f"{F}.margin_ranking_loss({x}, {twin}, {twin}.sign(){reduce})", f"{F}.gaussian_nll_loss({x}, {twin}, {twin}.exp())",
+            f"{F}.hinge_embedding_loss({x}, {twin}.sign(){reduce})", f"{F}.binary_cross_entropy({x}.sigmoid(), {twin}.sigmoid(){reduce})", f"{F}.prelu({x}, torch.tensor([0.2], dtype={x}.dtype))", f"{F}.rrelu({x})", f"{F}.hardsigmoid({x})",
+            f"{F}.cosine_embedding_loss({x}, {twin}, torch.tensor(1))" if len(shape) < 3 else f"{F}.celu({x}, 0.5)", f"{F}.logsigmoid({x})", f"{F}.softsign({x})", f"torch.special.expit({x})", f"torch.special.log1p({x})", f"torch.special.xlog1py({x}, {twin})",
+            f"{F}.elu({x}, 0.5)", f"torch.special.entr({x})", f"{F}.pairwise_distance({x}, {twin})", f"{F}.poisson_nll_loss({x}, {twin}.exp())", f"{F}.layer_norm({x}, {shape!r})" if shape else f"{F}.relu({x})",
         ]  # fmt: skip
         if len(shape) == 2 and shape[0]:
             target = self.indices((shape[0],), max(last, 1))
             options += [f"{F}.cross_entropy({x}, {target}{reduce})", f"{F}.cross_entropy({x}, {target}, label_smoothing=0.1)", f"{F}.nll_loss({x}.log_softmax(1), {target}{reduce})",
                         f"{F}.embedding({self.indices((2, 2), shape[0])}, {x})", f"{F}.batch_norm({x}, None, None, training=True)", f"{F}.cross_entropy({x}, {twin}.softmax(1))",
                         f"{F}.multi_margin_loss({x}, {target})", f"{F}.one_hot({target}, {last})", f"{F}.max_pool1d({x}, 2)", f"{F}.linear({x}, {self.literal((2, last), self.dtype(x))}, {self.literal((2,), self.dtype(x))})"]  # fmt: skip
+        if len(shape) == 2 and 0 not in shape:
+            hidden, kind = self.literal((2, last), self.dtype(x)), self.dtype(x)
+            options += [f"{F}.instance_norm({x}[None])", f"{F}.linear({F}.relu({F}.linear({x}, {hidden})), {self.literal((3, 2), kind)}, {self.literal((3,), kind)})", f"{F}.bilinear({x}, {x}, {self.literal((2, last, last), kind)})",
+                        f"{F}.multilabel_margin_loss({x}, {F}.one_hot({target}, {last}))", f"{F}.multilabel_soft_margin_loss({x}, {twin}.sigmoid().detach(){reduce})", f"{F}.pdist({x})", f"{F}.max_pool2d({x}[None], 1)",
+                        f"{F}.embedding_bag({self.indices((2, 2), shape[0])}, {x}, mode={self.one(['sum', 'mean', 'max'])!r})", f"{F}.avg_pool2d({x}[None], 1)", f"{F}.conv2d({x}[None, None], {self.literal((2, 1, 1, 1), kind)})",
+                        f"{F}.pad({x}[None], (1, 0), mode='reflect')" if last > 1 else f"{F}.relu({x})", f"{F}.adaptive_max_pool1d({x}, 1)", f"{F}.batch_norm({x}, {self.literal((last,), kind)}, {self.literal((last,), kind)}.abs() + 1)",
+                        f"{F}.layer_norm({x}, ({last},), {self.literal((last,), kind)}, {self.literal((last,), kind)})"]  # fmt: skip
         if len(shape) == 3 and 0 not in shape:
+            options += [f"{F}.scaled_dot_product_attention({x}, {twin}, {x}, is_causal=True)", f"{F}.max_pool2d({x}, 1)", f"{F}.pixel_unshuffle({x}, 1)", f"{F}.adaptive_max_pool1d({x}, 2)",
+                        f"{F}.interpolate({x}, size=3, mode='linear')", f"{F}.instance_norm({x})", f"{F}.conv2d({x}, {self.literal((2, shape[0], 1, 1), self.dtype(x))})", f"{F}.lp_pool1d({x}, 2, 1)", f"{F}.local_response_norm({x}, 2)",
+                        f"{F}.fold({x}.transpose(1, 2), (1, {shape[1]}), (1, 1))", f"{F}.conv1d({x}, {self.literal((shape[1], 1, 1), self.dtype(x))}, {self.literal((shape[1],), self.dtype(x))}, groups={shape[1]})"]  # fmt: skip
             w = self.literal((2, shape[1], 1), self.dtype(x))
             options += [f"{F}.conv1d({x}, {w})", f"{F}.avg_pool1d({x}, 2)", f"{F}.max_pool1d({x}, 2, 1)", f"{F}.conv1d({x}, {self.literal((1, shape[1], 2), self.dtype(x))}, padding=1)", f"{F}.adaptive_avg_pool1d({x}, 1)",
                         f"{F}.interpolate({x}, scale_factor=2)", f"{F}.scaled_dot_product_attention({x}, {twin}, {x})", f"{F}.pad({x}, (1, 1), mode='replicate')", f"{F}.conv_transpose1d({x}, {self.literal((shape[1], 2, 2), self.dtype(x))})",

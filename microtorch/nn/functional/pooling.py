@@ -155,7 +155,12 @@ def _batched(input: Any, count: int, call: Callable[[Any], Any]) -> Any:
     if input._data.ndim == count + 2:
         return call(input)
     result = call(S.unsqueeze(input, 0))
-    return tuple(S.squeeze_one(r, (0,)) for r in result) if isinstance(result, tuple) else S.squeeze_one(result, (0,))
+    parts = result if isinstance(result, tuple) else (result,)
+    if count == 1:
+        parts = tuple(S.squeeze_one(r, (0,)) for r in parts)
+    else:  # in PyTorch these take a single image as it is: no view
+        parts = tuple(S.unsafe_view(r, r._data.shape[1:]) for r in parts)
+    return parts if isinstance(result, tuple) else parts[0]
 
 
 _MAX = {1: (O.max_pool1d, O.max_pool1d_with_indices), 2: (O.max_pool2d, O.max_pool2d_with_indices),
@@ -207,10 +212,12 @@ def _max_pool(
         raise not_implemented("max_pool1d_impl" if count == 1 else name, input)
     entry = _MAX[count][bool(return_indices)]
     if x.ndim != count + 2:
-        return _batched(input, count, lambda t: entry(t, *windows, ceil_mode))
-    result = entry(input, *windows, ceil_mode)
-    if count == 1 and not return_indices and result._node is None and not result._data.flags.c_contiguous:
-        return P.contiguous(result)  # PyTorch takes another way where nothing is recorded
+        result = _batched(input, count, lambda t: entry(t, *windows, ceil_mode))
+    else:
+        result = entry(input, *windows, ceil_mode)
+    if count == 1 and not return_indices and result._node is None:  # PyTorch takes another way then
+        shape = result._data.shape
+        return S.unsafe_view(result if result._data.flags.c_contiguous else P.contiguous(result), shape)
     return result
 
 
