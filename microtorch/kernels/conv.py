@@ -392,11 +392,11 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
 
 
 def _turning_is_faster(x_shape: Ints, groups: int, stride: Ints) -> bool:
-    """Whether unfolding g is faster than folding the product (measured): not for few channels or small images, and for
-    strides only if there is one channel in a group, where products cost little."""
+    """Whether unfolding g is faster than folding the product (measured): if there is one channel in a group, where
+    products cost little; else not for few channels or small images, nor for strides."""
     channels = x_shape[1] // groups
     if groups == x_shape[1] > 1:
-        return math.prod(x_shape[2:]) >= 256
+        return True
     return math.prod(x_shape[2:]) >= 256 and channels >= 16 and all(s == 1 for s in stride)
 
 
