@@ -7,13 +7,12 @@
 tensor([2., 4.])
 """
 
-import warnings as _warnings
 from math import e as e, inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-# NumPy warns of infinities and NaN (log of 0, overflow), PyTorch does not: say nothing where the warning comes from
-# here.
-_warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"microtorch\.")
+from microtorch import _silence
+
+_silence.install()
 
 from microtorch import autograd as autograd
 from microtorch import _lazy
@@ -634,6 +633,7 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         __config__ as __config__,
         __future__ as __future__,
         _dynamo as _dynamo,
+        _utils as _utils,
         accelerator as accelerator,
         amp as amp,
         ao as ao,

@@ -11,8 +11,8 @@ import importlib
 from microtorch._missing import missing_name
 
 MODULES = frozenset(
-    """_C __config__ __future__ _dynamo accelerator amp ao backends compiler cpu cuda distributed distributions export fft
-    func functional futures fx hub jit library linalg mps mtia multiprocessing nested nn onnx optim overrides
+    """_C __config__ __future__ _dynamo _utils accelerator amp ao backends compiler cpu cuda distributed distributions
+    export fft func functional futures fx hub jit library linalg mps mtia multiprocessing nested nn onnx optim overrides
     profiler quantization return_types serialization signal sparse special testing torch_version types utils version
     xpu""".split()
 )

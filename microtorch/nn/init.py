@@ -152,6 +152,11 @@ def zeros_(tensor: Any) -> Any:
     return tensor.zero_()
 
 
+# PyTorch's own names for these without their checks; models take them from there for initialisations of their own
+_no_grad_uniform_, _no_grad_normal_, _no_grad_trunc_normal_ = uniform_, normal_, trunc_normal_
+_no_grad_fill_, _no_grad_zero_ = constant_, zeros_
+
+
 @no_grad()
 def eye_(tensor: Any) -> Any:
     """Ones on the diagonal of a matrix, zeros elsewhere: a Linear layer is then the identity."""

@@ -2,6 +2,9 @@
 
 import torch
 from torch import nn
+from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
+from torch.nn.init import _no_grad_trunc_normal_, _no_grad_zero_
+from torch.utils._foreach_utils import _group_tensors_by_device_and_dtype
 from torch.utils.checkpoint import get_device_states, set_device_states
 
 
@@ -119,3 +122,12 @@ print(torch._C._get_tracing_state(), torch._C._log_api_usage_once("name"), torch
 print(torch.vmap(lambda x: x * torch._C._are_functorch_transforms_active())(torch.ones(2)))
 print(torch.distributed.ReduceOp.SUM, torch.distributed.group.WORLD, torch.torch is torch)
 print(torch.distributions.constraints.__all__, torch.distributions.transforms.__all__)
+flat = _flatten_dense_tensors([torch.ones(2), torch.zeros(2, 2)])
+print(flat, _unflatten_dense_tensors(flat, [torch.ones(2), torch.zeros(2, 2)]))
+mixed = [torch.ones(1), torch.ones(2, dtype=torch.float64), torch.ones(3)]
+groups = _group_tensors_by_device_and_dtype([mixed, mixed], with_indices=True)
+print(sorted((str(k), v) for k, v in groups.items()))
+print(_no_grad_trunc_normal_(torch.empty(3), 0.0, 1.0, -0.5, 0.5), _no_grad_zero_(torch.empty(2)))
+for a, b in ((torch.float64, torch.float32), (torch.int64, torch.float32)):
+    attempt(nn.functional.conv2d, torch.ones(1, 2, 4, 4, dtype=a), torch.ones(3, 2, 3, 3, dtype=b))
+    attempt(nn.Conv2d(2, 3, 3), torch.ones(1, 2, 4, 4, dtype=a))
