@@ -215,10 +215,11 @@ def gelu(x: Any) -> tuple[Any, Any]:
 @in_single
 def gelu_backward(g: Any, x: Any, cdf: Any) -> Any:
     """g (cdf + x pdf), the distribution function and density of the standard normal."""
-    if twins.FEWER * x.size >= twins.least and x.dtype == np.float32 and twins.takes(g, x):
-        fast = twins.of("activation")
+    if twins.FEWER * x.size >= twins.least and x.dtype == np.float32 and type(g) is np.ndarray:
+        up = np.ascontiguousarray(g)  # (a sum's gradient is one number spread over all places)
+        fast = twins.of("activation") if up.shape == x.shape and twins.takes(up, x) else None
         if fast is not None:
-            return twins.each(fast.gelu_backward_float32, g, x, 0.5, _TAIL_P, *_TAIL, INV_SQRT_2PI)
+            return twins.each(fast.gelu_backward_float32, up, x, 0.5, _TAIL_P, *_TAIL, INV_SQRT_2PI)
     return _gelu_backward(g, x, normal_cdf(x) if cdf is None else cdf)
 
 
