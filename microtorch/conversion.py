@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import copy
-import mmap
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,12 +16,12 @@ from microtorch.autograd.node import Leaf, require_grad, written
 from microtorch.autograd.state import Storage, TensorBase, share, storage_of, whole_storage, wrap
 from microtorch.functions import creation
 from microtorch.functions.join import unbind
-from microtorch.kernels import bfloat16, shape as K
+from microtorch.kernels import bfloat16, shape as K, shared
 from microtorch.kernels.batched import CONTROL_FLOW, memory_of, value_of
 from microtorch.kernels.bfloat16 import address
 from microtorch.ops import index as I, pointwise as P, shape as S
 from microtorch.size import require_cpu
-from microtorch.storage import TypedStorage, UntypedStorage, in_shared_memory
+from microtorch.storage import TypedStorage, UntypedStorage
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -196,7 +195,7 @@ class TensorValues(TensorBase):
         return UntypedStorage(self)
 
     def share_memory_(self) -> Tensor:
-        """Move it to memory that processes forked from this one share (others, of `spawn`, get copies).
+        """Move it to memory that processes forked from this one share, and those spawned with it as an argument.
 
         Raises NotImplementedError for a view, for a tensor that has views, and for one that is not contiguous.
         """
@@ -207,16 +206,14 @@ class TensorValues(TensorBase):
                 raise NotImplementedError("share_memory_ of a view, or of a tensor that has views, is not supported")
             if type(data) is not np.ndarray or not data.flags.c_contiguous:
                 raise NotImplementedError("share_memory_ is supported for contiguous tensors, and not for bfloat16")
-            shared = np.ndarray(data.shape, data.dtype, mmap.mmap(-1, data.nbytes or 1))
-            shared[...] = data
-            self._data = shared
+            self._data = shared.array(data)
             if self._storage is not None:
-                self._storage.hold(shared)
+                self._storage.hold(self._data)
         return cast("Tensor", self)
 
     def is_shared(self) -> bool:
-        """Whether its memory is shared with forked processes (`share_memory_`)."""
-        return in_shared_memory(self._data)
+        """Whether its memory is shared with other processes (`share_memory_`)."""
+        return shared.is_shared(self._data)
 
     def is_pinned(self, device: Any = None) -> bool:
         """False: there is no accelerator to pin memory for."""
@@ -335,7 +332,10 @@ class TensorConversions(TensorValues):
         return t
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return _rebuild, (type(self), K.clone(self._data), self._node is not None, dict(self.__dict__))
+        data = shared.for_sending(self._data)
+        if data is None:
+            data = K.clone(self._data)
+        return _rebuild, (type(self), data, self._node is not None, dict(self.__dict__))
 
     @classmethod
     def _make_subclass(cls, subclass: Any, data: Any, require_grad: Any = False) -> Any:
@@ -460,7 +460,7 @@ def _copied(t: Any, memo: dict[Any, Any]) -> Any:
 
 def _rebuild(cls: Any, data: Any, requires_grad: bool, attributes: dict[str, Any]) -> Any:
     """A tensor from its pickled parts."""
-    t = _bare(cls, K.clone(data))
+    t = _bare(cls, data if shared.is_shared(data) else K.clone(data))
     if requires_grad:
         require_grad(t)
     t.__dict__.update(attributes)

@@ -1,7 +1,7 @@
 """`torch.multiprocessing`: Python's `multiprocessing`, and `spawn`.
 
 Tensors go to other processes as copies, but for those in shared memory (`Tensor.share_memory_`) that a forked process
-finds.
+finds, or a spawned one gets as an argument.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from microtorch import dtypes
 from microtorch.autograd.state import TensorBase, storage_of, whole_storage, wrap
+from microtorch.kernels import shared
 from microtorch.size import cpu, device
 
 
@@ -68,8 +68,8 @@ class UntypedStorage:
         return object.__sizeof__(self) + self.nbytes()
 
     def is_shared(self) -> bool:
-        """Whether its memory is shared with forked processes (Tensor.share_memory_)."""
-        return in_shared_memory(self._bytes)
+        """Whether its memory is shared with other processes (Tensor.share_memory_)."""
+        return shared.is_shared(self._bytes)
 
     def data_ptr(self) -> int:
         """The address of the first byte."""
@@ -132,7 +132,7 @@ class TypedStorage:
         return object.__sizeof__(self) + self.nbytes()
 
     def is_shared(self) -> bool:
-        """Whether its memory is shared with forked processes (Tensor.share_memory_)."""
+        """Whether its memory is shared with other processes (Tensor.share_memory_)."""
         return self._untyped.is_shared()
 
     def data_ptr(self) -> int:
@@ -159,13 +159,6 @@ class TypedStorage:
     def __repr__(self) -> str:
         lines = "".join(f" {v}\n" for v in self.tolist())
         return f"{lines}[torch.storage.TypedStorage(dtype={self.dtype}, device=cpu) of size {len(self)}]"
-
-
-def in_shared_memory(array: Any) -> bool:
-    """Whether an array's memory is shared with forked processes (Tensor.share_memory_)."""
-    while array is not None and not isinstance(array, mmap.mmap):  # a view's base, or who owns the memory of one
-        array = getattr(array, "base", None) if isinstance(array, np.ndarray) else getattr(array, "owner", None)
-    return isinstance(array, mmap.mmap)
 
 
 def is_storage(obj: Any) -> bool:

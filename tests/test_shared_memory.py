@@ -46,6 +46,14 @@ if __name__ == "__main__":
     y.share_memory_()
     (y * 2).sum().backward()
     print(counter, y.grad, y.requires_grad, y.is_leaf, list(model.state_dict()))
+
+    ctx = mp.get_context("spawn")
+    before = [q.clone() for q in model.parameters()]
+    rows = torch.tensor([[0.0, 1, 2], [3, 4, 5]]).share_memory_()
+    workers = [ctx.Process(target=train, args=(model, 1)), ctx.Process(target=add, args=(rows[1],))]
+    for p in workers: p.start()
+    for p in workers: p.join()
+    print([p.exitcode for p in workers], [bool((a != b).any()) for a, b in zip(before, model.parameters())], rows)
 """
 
 
