@@ -114,6 +114,10 @@ class Optimizer:
             "load_state_dict_post",
         ):
             self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
+        self._patch_step_function()
+
+    def _patch_step_function(self) -> None:
+        """Have the class's step call the hooks; optimizers around another, without `__init__`, call it themselves."""
         cls: Any = type(self)
         if not getattr(cls.step, "hooked", False):
             cls.step = self.profile_hook_step(cls.step)

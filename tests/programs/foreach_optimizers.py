@@ -72,6 +72,39 @@ for kind in (Lion, AMSGrad):
             print(kind.__name__, step, f"{loss.item():.4f} {torch.stack(norms).norm().item():.3f}")
     print([f"{a.sum().item():.3f}" for a in average])
 
+
+class Lookahead(torch.optim.Optimizer):
+    """An optimizer around another one, which has no groups of its own."""
+
+    def __init__(self, optimizer, k=2, alpha=0.5):
+        self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks = {}, {}
+        self._patch_step_function()
+        self.optimizer, self.k, self.alpha, self.count = optimizer, k, alpha, 0
+        self.slow = [[p.detach().clone() for p in g["params"]] for g in self.param_groups]
+
+    @property
+    def param_groups(self):
+        return self.optimizer.param_groups
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        self.optimizer.step(closure)
+        self.count += 1
+        if self.count % self.k == 0:
+            for slow, group in zip(self.slow, self.param_groups):
+                torch._foreach_lerp_(slow, group["params"], weight=self.alpha)
+                torch._foreach_copy_(group["params"], slow)
+
+
+optimizer = Lookahead(torch.optim.SGD(model.parameters(), lr=0.1))
+optimizer.register_step_post_hook(lambda o, args, kwargs: print("stepped", o.count))
+for _ in range(3):
+    model.zero_grad()
+    loss = nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    optimizer.step()
+    print(f"{loss.item():.4f}")
+
 a = [torch.tensor([1.0, -2.0]), torch.tensor([[0.25], [4.0]])]
 for name in ("abs", "exp", "neg", "sign", "reciprocal", "sigmoid", "round", "trunc", "sqrt", "max", "clone"):
     print(name, getattr(torch, "_foreach_" + name)(a))
