@@ -10,6 +10,7 @@ import numpy as np
 
 from microtorch.kernels import small, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
+from microtorch.kernels.numbers import one, operand
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.twins import FEWER
 
@@ -18,17 +19,24 @@ _add: Any = np.add.reduce
 
 def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
     """Each row less its mean, over its standard deviation: (result, mean, 1 / deviation), the last two as columns."""
-    n = rows.shape[1]
-    mean = _add(rows, 1, None, None, True)
-    mean /= n
+    n = operand(rows.shape[1], rows)
+    mean = (_add(rows, 1) / n)[:, None]
     out = rows - mean
-    rstd = np.vecdot(out, out)[:, None]
+    rstd = np.vecdot(out, out)
     rstd /= n
-    rstd += eps
+    rstd += operand(eps, rows)
     np.sqrt(rstd, out=rstd)
-    np.divide(1, rstd, out=rstd)
+    np.divide(one(rstd), rstd, out=rstd)
+    rstd = rstd[:, None]
     out *= rstd
     return out, mean, rstd
+
+
+def _sums(rows: Any) -> Any:
+    """The sum of each row."""
+    if type(rows) is np.ndarray and rows.shape[1] <= small.FEW and rows.dtype.char in "fd":
+        return rows.dot(small.ones(rows.shape[1], rows.dtype))
+    return _add(rows, 1)
 
 
 def _one_row(row: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
@@ -47,13 +55,11 @@ def _one_row(row: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, An
 
 def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, Any]:
     """The gradient of `standardize` and the standardized rows h: (g - mean(g) - h mean(g h)) / deviation."""
-    n = rows.shape[1]
+    n = operand(rows.shape[1], rows)
     h = rows - mean
     h *= rstd
-    along = np.vecdot(g, h)[:, None]
-    along /= n
-    level = _add(g, 1, None, None, True)
-    level /= n
+    along = (np.vecdot(g, h) / n)[:, None]
+    level = (_sums(g) / n)[:, None]
     result = h * along
     np.subtract(g, result, out=result)
     result -= level
