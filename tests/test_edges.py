@@ -355,7 +355,7 @@ F.linear(torch.zeros(2, 0), torch.zeros(2, 0)) | F.linear(torch.zeros(3, 2, 0), 
 torch.zeros(2, 3).__or__(torch.zeros(2, 2)) | torch.zeros(2, dtype=torch.bool).bitwise_and_(torch.zeros(2)) | torch.zeros(2).bitwise_or_(torch.zeros(2))
 torch.zeros(2, dtype=torch.long).bitwise_or_(0.5) | torch.zeros(2, dtype=torch.long).__ior__(torch.zeros(2)) | torch.zeros(2, 3).bitwise_or(torch.zeros(2, 2))
 B(2, 0) @ B(0, 2) | B(0, 2) @ B(2, 2) | B() @ B() | B(2, 3) @ B(2, 3) | B(1, 2, 3) @ B(1, 2, 3) | torch.mm(B(0, 1), B(0, 2)) | torch.dot(B(0), B(0))
-B(2, 2) @ B(2, 2) | torch.linalg.multi_dot([B(0, 2), B(2, 2), B(2, 2)]) | torch.bucketize(B(0), torch.tensor([0., 1])) | torch.bucketize(B(1), torch.tensor([0., 1]))
+B(2, 2) @ B(2, 2) | B(2, 2) ** B(3, 3) | B(2) ** B(2) | torch.linalg.multi_dot([B(0, 2), B(2, 2), B(2, 2)]) | torch.bucketize(B(0), torch.tensor([0., 1])) | torch.bucketize(B(1), torch.tensor([0., 1]))
 torch.softmax(B(0), 0) | torch.softmax(B(1), 0) | torch.log_softmax(B(0, 2).long(), 0) | torch.log_softmax(B(0, 2).long(), 1) | torch.median(B(0), 0) | torch.median(B(1), 0)
 torch.abs(torch.zeros(2), out=torch.zeros(2).double()) | torch.neg(torch.zeros(2).double(), out=torch.zeros(2).long()) | torch.sgn(torch.zeros(2), out=B(2))
 torch.select_scatter(B(2, 3).long(), torch.zeros(3, requires_grad=True), 0, 1) | torch.slice_scatter(B(2, 3), torch.zeros(1, 3, requires_grad=True), 0, 1, 2)
@@ -409,3 +409,14 @@ def test_truncated_quotients_of_float16_by_one_number() -> None:
         for mode in ("trunc", "floor", None):
             code = f"torch.div(torch.tensor([2., 3.], dtype=torch.float16), {y}, rounding_mode={mode!r})"
             assert (found := difference(code)) is None, found
+
+
+@pytest.mark.parametrize("call", [
+    "x.scatter_reduce(0, torch.tensor(0), x.detach() * 2, 'prod')", "x.index_reduce(0, torch.tensor([0]), x.detach() * 2, 'prod')",
+    "torch.nn.functional.max_pool2d(x.reshape(1, 1, 1), 1)", "torch.quantile(x, .5)", "x.scatter_add(0, torch.tensor(0), x * 2).exp()",
+])  # fmt: skip
+def test_writes_into_what_a_function_has_saved_are_noticed(call: str) -> None:
+    code = (
+        f"x = torch.tensor(-0.9, requires_grad=True)\ny = {call}\ny.detach().mul_(3)\ntorch.autograd.grad(y.sum(), x)"
+    )
+    assert (found := difference(code, message=False, exact=False)) is None, found

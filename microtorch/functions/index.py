@@ -11,7 +11,7 @@ from microtorch.autograd.inplace import assign, check_overlap, check_writable, f
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, storage_bytes, storage_of, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out, write_out
-from microtorch.functions.shape import as_strided, need_matrix
+from microtorch.functions.shape import as_strided, in_shape, need_matrix
 from microtorch.kernels import index as K
 from microtorch.kernels.batched import everything
 from microtorch.kernels.bfloat16 import cast
@@ -45,7 +45,7 @@ def _as_vector(t: Any) -> Any:
 
 
 def _like(result: Any, shape: tuple[int, ...]) -> Any:
-    return result if result._data.shape == shape else S.unsafe_view(result, shape)  # no view: as if made in that shape
+    return result if result._data.shape == shape else in_shape(result, shape)
 
 
 # gather and scatter --------------------------------------------------------------------------------------------------

@@ -15,10 +15,10 @@ from microtorch.functions.arguments import bad_call, number_of, size_of
 from microtorch.functions.creation import dtype_argument, filled_later, finish, number_argument
 from microtorch.functions.index import index_select
 from microtorch.functions.join import stack
-from microtorch.functions.shape import expand, flip, reshape, unsqueeze
+from microtorch.functions.shape import expand, flip, in_shape, reshape, unsqueeze
 from microtorch.kernels import ranges as K
 from microtorch.kernels.bfloat16 import cast, empty
-from microtorch.ops import pointwise as P, shape as S
+from microtorch.ops import pointwise as P
 from microtorch.size import require_cpu
 
 if TYPE_CHECKING:
@@ -318,4 +318,4 @@ def combinations(input: Any, r: int = 2, with_replacement: bool = False) -> Tens
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     n = input._data.size
     chosen = np.fromiter(itertools.chain.from_iterable(choose(list(np.arange(n).tolist()), r)), np.int64).reshape(-1, r)
-    return S.unsafe_view(index_select(input, 0, wrap(chosen.reshape(-1))), chosen.shape)
+    return in_shape(index_select(input, 0, wrap(chosen.reshape(-1))), chosen.shape)

@@ -634,6 +634,16 @@ def tile(input: Any, *dims: Any, **named: Any) -> Tensor:
     return repeat(input, (1,) * (input._data.ndim - len(times)) + times)
 
 
+def in_shape(made: Any, shape: tuple[int, ...]) -> Tensor:
+    """What a function made, in the shape that it returns: no view of it, but writes into its memory are noticed."""
+    result = S.unsafe_view(made, shape)
+    if type(result._data) is np.ndarray and np.may_share_memory(result._data, made._data):
+        result._storage = storage_of(made)
+        if result._node is not None:
+            result._node.storage = result._storage
+    return result
+
+
 def repeat_interleave(
     input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:

@@ -13,6 +13,7 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out, write_out
 from microtorch.functions.pointwise import refuse_kinds, type_name
 from microtorch.functions.reduce import nonempty
+from microtorch.functions.shape import in_shape
 from microtorch.kernels import sorting as K
 from microtorch.kernels.bfloat16 import BF16, computed, full
 from microtorch.ops import index as I, pointwise as P, shape as S, sorting as O
@@ -203,7 +204,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
         above = I.gather(ordered, wrap(np.ceil(rank._data).astype(np.int64)), last)
         values = P.lerp(values, above, weight)
     if q._data.ndim == 0:
-        return S.unsafe_view(values, shape if keepdim else values._data.shape[:-1])
+        return in_shape(values, shape if keepdim else values._data.shape[:-1])
     m = values._data.ndim
     values = S.permute(values, (m - 1, *range(m - 1)))
     return S.reshape(values, (q._data.size, *shape)) if keepdim else values

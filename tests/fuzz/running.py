@@ -359,6 +359,12 @@ def excused(theirs: Exception | None, ours: Exception | None, backward: bool = F
         return True  # PyTorch finds some contractions of everything without a matrix product; or another error first
     if "inplace version of" in text and "modified by an inplace operation" in str(ours):
         return True  # which of two errors comes first
+    if "inplace version of" in str(ours) and "modified by an inplace operation" in text:
+        return True
+    if theirs is None and "Can't detach views" in str(ours):
+        return (
+            True  # of contractions that need no sum microtorch makes a view of what lies in between, PyTorch does not
+        )
     if ours is None and backward and "bool tensor" in text:
         return True
     if ours is None and "modified by an inplace operation" in text:

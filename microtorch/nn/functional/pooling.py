@@ -11,6 +11,7 @@ import numpy as np
 
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
+from microtorch.functions.shape import in_shape
 from microtorch.kernels import pool as K
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.ops import pointwise as P, pool as O, shape as S, vision as V
@@ -159,7 +160,7 @@ def _batched(input: Any, count: int, call: Callable[[Any], Any]) -> Any:
     if count == 1:
         parts = tuple(S.squeeze_one(r, (0,)) for r in parts)
     else:  # in PyTorch these take a single image as it is: no view
-        parts = tuple(S.unsafe_view(r, r._data.shape[1:]) for r in parts)
+        parts = tuple(in_shape(r, r._data.shape[1:]) for r in parts)
     return parts if isinstance(result, tuple) else parts[0]
 
 
@@ -217,7 +218,7 @@ def _max_pool(
         result = entry(input, *windows, ceil_mode)
     if count == 1 and not return_indices and result._node is None:  # PyTorch takes another way then
         shape = result._data.shape
-        return S.unsafe_view(result if result._data.flags.c_contiguous else P.contiguous(result), shape)
+        return in_shape(result if result._data.flags.c_contiguous else P.contiguous(result), shape)
     return result
 
 
