@@ -1,5 +1,7 @@
 """Optimizers written with torch._foreach_*, and the small private names that libraries written for PyTorch use."""
 
+from collections import OrderedDict
+
 import torch
 from torch import nn
 from torch._utils import _flatten_dense_tensors, _unflatten_dense_tensors
@@ -77,7 +79,7 @@ class Lookahead(torch.optim.Optimizer):
     """An optimizer around another one, which has no groups of its own."""
 
     def __init__(self, optimizer, k=2, alpha=0.5):
-        self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks = {}, {}
+        self._optimizer_step_pre_hooks, self._optimizer_step_post_hooks = OrderedDict(), OrderedDict()
         self._patch_step_function()
         self.optimizer, self.k, self.alpha, self.count = optimizer, k, alpha, 0
         self.slow = [[p.detach().clone() for p in g["params"]] for g in self.param_groups]
