@@ -106,6 +106,24 @@ def test_first_few(largest: bool) -> None:
     assert ours[0].tolist() == theirs[0].tolist()
 
 
+@pytest.mark.parametrize("name", ["cumsum", "cumprod"])
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_running_sums_have_pytorchs_bits(name: str, dtype: Any, twin: str) -> None:
+    """By either twin, of few rows and many (which are taken side by side), with infinities and NaN."""
+    rng = np.random.default_rng(0)
+    for shape in [(7,), (1, 50), (3, 4), (6, 700), (130, 300), (2, 3, 5), (0, 3), (3, 0), ()]:
+        x = (rng.random(shape) + 0.5).astype(dtype)
+        theirs = torch.tensor(x)
+        for axis in range(-1, max(x.ndim - 1, 0)):
+            ours = getattr(mt.tensor(x), name)(axis).numpy()
+            np.testing.assert_array_equal(ours, getattr(theirs, name)(axis).numpy(), err_msg=f"{shape} {axis}")
+            assert ours.flags.c_contiguous
+    y = rng.choice(SPECIAL, (9, 40)).astype(dtype)
+    np.testing.assert_array_equal(getattr(mt.tensor(y), name)(1).numpy(), getattr(torch.tensor(y), name)(1).numpy())
+    z = mt.tensor(y.T)
+    np.testing.assert_array_equal(getattr(z, name)(1).numpy(), getattr(torch.tensor(y.T), name)(1).numpy())
+
+
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (2000, 3), (3, 4, 2, 2)])
 @pytest.mark.parametrize("affine", [True, False])
 def test_batch_norm_whole_and_by_channels(shape: Any, affine: bool, monkeypatch: pytest.MonkeyPatch) -> None:

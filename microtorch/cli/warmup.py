@@ -41,6 +41,7 @@ STEPS: dict[str, list[str]] = {
         "torch.gather(x, 1, index)", "torch.scatter(x, 1, index, y)", "torch.scatter_add(x, 1, index, y)",
         "F.embedding(classes, x)",
     ],
+    "running sums": ["torch.cumsum(x, 1)", "torch.cumprod(x, 1)"],
     "random numbers": [
         "torch.randn(300, 300)", "torch.randint(0, 9, (300, 300))", "torch.randperm(100000)",
         "F.dropout(torch.ones(300, 300))",

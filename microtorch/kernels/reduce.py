@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import ordered, small
+from microtorch.kernels import ordered, small, threads, twins
 from microtorch.kernels.quiet import quiet, silence
 
 Axis = tuple[int, ...] | None
@@ -356,30 +356,48 @@ def _running(ufunc: Any, x: Any, axis: int) -> Any:
         x = x.astype(np.int64)
     if not x.ndim:
         return x.copy()
-    if x.dtype == np.float16:
+    if x.dtype.char == "e":
         return np.ascontiguousarray(ufunc.accumulate(x, axis, np.float32).astype(np.float16))
-    return _scanned(ufunc, x, axis)
+    return _scanned(ufunc, x, axis, np.float64 if x.dtype.char == "f" else None)
 
 
-def _scanned(ufunc: Any, x: Any, axis: int) -> Any:
+def _scanned(ufunc: Any, x: Any, axis: int, wide: Any = None) -> Any:
     """ufunc.accumulate along the axis, contiguous; of many rows at once by steps along the axis, since NumPy takes row
-    after row, in which each element waits for the one before it."""
+    after row, in which each element waits for the one before it. wide: the dtype to compute in."""
     n = x.shape[axis]
     if type(x) is not np.ndarray or x.size < _LARGE or x.size < 256 * n:
-        return ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
-    steps = np.array(np.moveaxis(x, axis, 0), order="C")
+        if wide is None:
+            return ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
+        return np.ascontiguousarray(ufunc.accumulate(x, axis, wide).astype(x.dtype))
+    steps = np.array(np.moveaxis(x, axis, 0), wide, order="C")
     for before, here in itertools.pairwise(steps):
         ufunc(before, here, out=here)
-    return np.ascontiguousarray(np.moveaxis(steps, 0, axis))
+    return np.ascontiguousarray(np.moveaxis(steps, 0, axis), x.dtype)
 
 
+def _by_twin(name: str, x: Any, axis: int) -> Any:
+    """The result of the compiled twin of that name along the rows; None if it does not take them."""
+    if axis not in (-1, x.ndim - 1) or not x.size or not twins.takes(x) or (fast := twins.of("reduce")) is None:
+        return None
+    out = np.empty(x.shape, x.dtype)
+    n = x.shape[-1]
+    threads.split(getattr(fast, name), x.size // n, x.reshape(-1, n), out.reshape(-1, n), least=twins.PART // n)
+    return out
+
+
+@quiet
 def cumsum(x: Any, axis: int) -> Any:
-    """Sums of the first 1, 2, 3, ... elements along the axis."""
+    """Sums of the first 1, 2, 3, ... elements along the axis; of float32 in float64, as in PyTorch."""
+    if twins.FEWER * x.size >= twins.least and (out := _by_twin("cumsum", x, axis)) is not None:
+        return out
     return _running(np.add, x, axis)
 
 
+@quiet
 def cumprod(x: Any, axis: int) -> Any:
-    """Products of the first 1, 2, 3, ... elements along the axis."""
+    """Products of the first 1, 2, 3, ... elements along the axis; of float32 in float64, as in PyTorch."""
+    if twins.FEWER * x.size >= twins.least and (out := _by_twin("cumprod", x, axis)) is not None:
+        return out
     return _running(np.multiply, x, axis)
 
 
