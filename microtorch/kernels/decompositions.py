@@ -419,6 +419,13 @@ def rank(a: Any, atol: Any, rtol: Any, hermitian: bool) -> Any:
 # functions of matrices -----------------------------------------------------------------------------------------------
 
 
+@quiet
+def det(a: Any) -> Any:
+    """The determinants."""
+    return np.linalg.det(a)
+
+
+@quiet
 def slogdet(a: Any) -> tuple[Any, Any]:
     """The sign of the determinant (for complex ones a number of length 1) and the logarithm of its size."""
     sign, size = np.linalg.slogdet(a)

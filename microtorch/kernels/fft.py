@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.quiet import quiet
+
 _SMALL = 8192  # elements below which loading SciPy is not worth it
 
 
@@ -57,6 +59,7 @@ def _laid_out(x: Any, axes: tuple[int, ...], half: bool, transform: Callable[[An
     return np.ascontiguousarray(out).transpose(np.argsort(order))
 
 
+@quiet
 def fft(x: Any, axes: tuple[int, ...], forward: bool, scale: float) -> Any:
     """The sums of x[n] exp(-+ 2 pi i k n / N) over the axes, times `scale`; of real numbers, too."""
     library = _library(x)
@@ -77,6 +80,7 @@ def _one_axis(x: Any, axis: int, forward: bool, scale: float) -> Any:
     return _scaled(transform(x, axis=axis, norm="backward" if forward else "forward"), scale)
 
 
+@quiet
 def rfft(x: Any, axes: tuple[int, ...], scale: float) -> Any:
     """The transform of real numbers over the axes, of which the last has the first half only: the rest follows."""
     library = _library(x)
@@ -85,6 +89,7 @@ def rfft(x: Any, axes: tuple[int, ...], scale: float) -> Any:
     return _laid_out(x, axes, True, lambda x, axes: _scaled(library.rfftn(x, axes=axes), scale))
 
 
+@quiet
 def irfft(x: Any, n: int, axis: int, scale: float) -> Any:
     """The n real numbers of which x is half the transform, the other way round (times n)."""
     library = _library(x)

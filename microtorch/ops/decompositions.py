@@ -191,7 +191,7 @@ def _det_x(xp: Any, g: Any, x: Any, out: Any) -> Any:
     return conj(xp, xp.solve(adjoint(xp, x), diagonal, True, False))
 
 
-det = unary("det", c_order(lambda x: np.linalg.det(x)), x=_det_x, grad_name="LinalgDetBackward0")
+det = unary("det", c_order(K.det), x=_det_x, grad_name="LinalgDetBackward0")
 
 
 def _slogdet_x(xp: Any, g: Any, x: Any, out0: Any) -> Any:
