@@ -30,6 +30,18 @@ reciprocal = quiet(lambda x: 1 / x)
 divide = quiet(lambda x, y: np.true_divide(x, y))
 
 
+_FEW = 1024  # float32 numbers of which the last digit is worth more than the time
+
+
+@quiet
+def exp(x: Any) -> Any:
+    """e^x; of few float32 numbers by way of float64, since NumPy's is wrong in the last digit for 4 of 10 numbers (and
+    PyTorch's for 1 of 100)."""
+    if x.size <= _FEW and x.dtype == np.float32 and type(x) is np.ndarray:
+        return np.exp(x, dtype=np.float64).astype(np.float32)
+    return np.exp(x)
+
+
 def sign(x: Any) -> Any:
     """-1, 0 or 1; of a complex number its direction (0 at 0). NaN stays for floats only as PyTorch has it: 0."""
     if x.dtype.kind == "f":

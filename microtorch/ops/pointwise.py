@@ -160,7 +160,7 @@ number_pow = unary("number_pow", c_order(lambda x, base: K.number_power(x, base)
                    grad_name="PowBackward2")  # fmt: skip
 
 # exponentials and roots ----------------------------------------------------------------------------------------------
-exp = unary("exp", np.exp, to_float=True, x=lambda xp, g, out: g * out)
+exp = unary("exp", K.exp, to_float=True, x=lambda xp, g, out: g * out)
 exp2 = unary("exp2", np.exp2, to_float=True, x=lambda xp, g, out: g * out * math.log(2))
 expm1 = unary("expm1", np.expm1, to_float=True, x=lambda xp, g, out: g * (out + 1))
 log = unary("log", K.log, to_float=True, x=lambda xp, g, x: g / x)
