@@ -755,6 +755,10 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
     from microtorch.func import (
         vmap as vmap,
     )
+    from microtorch.functions.quantize import (
+        fake_quantize_per_channel_affine as fake_quantize_per_channel_affine,
+        fake_quantize_per_tensor_affine as fake_quantize_per_tensor_affine,
+    )
     from microtorch.futures import (
         Future as Future,
     )

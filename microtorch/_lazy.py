@@ -38,6 +38,7 @@ _FROM = {
     "microtorch.compiler": "compile",
     "microtorch.autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled",
     "microtorch.func": "vmap",
+    "microtorch.functions.quantize": "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
     "microtorch.futures": "Future",
     "microtorch.model_summary": "summary",
     "microtorch.nn.functional": """adaptive_avg_pool1d avg_pool1d bilinear celu celu_ channel_shuffle conv1d conv2d
