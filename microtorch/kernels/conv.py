@@ -34,7 +34,7 @@ from microtorch.kernels.scratch import scratch
 
 Ints = tuple[int, ...]
 
-_BLOCK_BYTES = 1 << 22  # of the unfolded matrix and the product
+_BLOCK_BYTES = 1 << 21  # of the unfolded matrix and the product
 _PART = 1 << 21  # products from which a part is worth a thread
 _ROW, _MULTIPLY, _COPY = (
     6.0,

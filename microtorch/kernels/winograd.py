@@ -35,7 +35,7 @@ Ints = tuple[int, ...]
 _G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
 _BOTH = np.kron(_G, _G)  # (16, 9): w to G w G^T
 
-_BLOCK = 1 << 15  # elements of one of the 16 matrices
+_BLOCK = 3 << 13  # elements of one of the 16 matrices
 _MULTIPLY, _UNFOLD, _PASS = 0.016, 0.7, 0.33  # nanoseconds: a product; to unfold a channel's place; all passes over one
 
 
