@@ -69,6 +69,16 @@ def test_images_of_height_one(operation: str) -> None:
     assert same_strides("x = torch.arange(12.).reshape(2, 3, 2).transpose(1, 2)", operation) is None
 
 
+@pytest.mark.parametrize("shape", ["2, 3, 2", "3, 1, 2", "1, 3, 2", "2, 3, 1"])
+@pytest.mark.parametrize("name", ["conv1d", "conv_transpose1d"])
+def test_rows_convolved(name: str, shape: str) -> None:
+    weight = "torch.ones(3, x.shape[1], 1)" if name == "conv1d" else "torch.ones(x.shape[1], 3, 2)"
+    for order in ("transpose(1, 2)", "reshape(-1, 1, 2)", "contiguous()"):
+        code = f"x = torch.arange(12.)[:{shape.replace(chr(44), chr(42))}].reshape({shape}).{order}"
+        found = same_strides(code, f"F.{name}(x, {weight})")
+        assert found is None, found
+
+
 KEYS = """
 [0, 1] | :, [0, 1] | ..., [0, 1] | [0, 1], :, [1, 0] | [[0], [1]] | :, [[0, 1], [1, 0]] | torch.tensor([[0, 1], [1, 1]]).T | :, torch.tensor([[0, 1], [1, 1]]).T
 None, [0, 1] | 0, :, [0, 1] | torch.tensor([True, False]), :, 1 | :, torch.tensor([True, True]), [0, 1] | [0, 1], None, :, [1, 1]

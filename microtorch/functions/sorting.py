@@ -68,11 +68,11 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
     indices=tensor([1, 3]))
     """
     need_tensor("topk", input)
-    _ordered("topk", input)
     axis = axis_of(dim, input._data.ndim)
     k = int(k)
     if not 0 <= k <= (input._data.shape[axis] if input._data.ndim else 1):
         raise RuntimeError("selected index k out of range")
+    _ordered("topk", input)
     return return_types.topk(*O.topk(input, k, axis, bool(largest), bool(sorted)))
 
 

@@ -151,6 +151,15 @@ def image_format(kernel: Kernel, results: int = 1) -> Kernel:
     return _laid_out(kernel, results, _suggested_as_image)
 
 
+def _suggested_by_convolution(x: Any, out: Any) -> Any:
+    return _suggested_as_image(x, out) if x.ndim == 3 and x.flags.c_contiguous else _suggested(x, out)
+
+
+def convolution_format(kernel: Kernel) -> Kernel:
+    """`suggested_format`; a contiguous (N, C, L) is taken for an image, which decides where L or C is 1."""
+    return _laid_out(kernel, 1, _suggested_by_convolution)
+
+
 def like_input(x: Any, out: Any) -> Any:
     """out, of x's shape, in x's order in memory."""
     if x.ndim < 2 or (x.flags.c_contiguous and out.flags.c_contiguous):

@@ -9,7 +9,7 @@ import numpy as np
 
 from microtorch.autograd.table import op
 from microtorch.kernels import conv as K
-from microtorch.kernels.strides import suggested_format
+from microtorch.kernels.strides import convolution_format
 
 
 def _bias(xp: Any, g: Any) -> Any:
@@ -19,7 +19,7 @@ def _bias(xp: Any, g: Any) -> Any:
     return xp.sum(g, (0, *range(2, len(g.shape))), False)
 
 
-conv = op("conv", suggested_format(K.conv), inputs="x weight bias", grad_name="ConvolutionBackward0",
+conv = op("conv", convolution_format(K.conv), inputs="x weight bias", grad_name="ConvolutionBackward0",
           x=lambda xp, g, weight, x_shape, stride, padding, dilation, groups:
               xp.conv_input(g, weight, x_shape, stride, padding, dilation, groups),
           weight=lambda xp, g, x, weight_shape, stride, padding, dilation, groups:
@@ -35,7 +35,7 @@ conv_weight = op("conv_weight", K.conv_weight, inputs="y x", grad_name="Convolut
                      xp.conv(x, g, None, stride, padding, dilation, groups, y_shape[2:]),
                  x=lambda xp, g, y, x_shape, stride, padding, dilation, groups:
                      xp.conv_input(y, g, x_shape, stride, padding, dilation, groups))  # fmt: skip
-conv_transpose = op("conv_transpose", suggested_format(K.conv_transpose), inputs="x weight bias",
+conv_transpose = op("conv_transpose", convolution_format(K.conv_transpose), inputs="x weight bias",
                     grad_name="ConvolutionBackward0",
                     x=lambda xp, g, weight, x_shape, stride, padding, dilation, groups:
                         xp.conv(g, weight, None, stride, padding, dilation, groups, x_shape[2:]),
