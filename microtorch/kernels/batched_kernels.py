@@ -382,12 +382,13 @@ def _batch_norm(b: Batch, run: Kernel, x: Any, weight: Any, bias: Any, mean: Any
     if training and mean is not None and b.has(x) and not (b.has(mean) and b.has(var)):
         raise RuntimeError(RUNNING)
     if not training and not any(b.has(v) for v in (weight, bias, mean, var)):
-        return b.apart(run(b.among(x), weight, bias, mean, var, False, momentum, eps)[0]), None, None
+        out, *rest = run(b.among(x), weight, bias, mean, var, False, momentum, eps)
+        return b.apart(out), *rest
     if training and mean is not None:
         raise NotBatchable("running statistics that differ by example")
     per_channel = [None if v is None else np.ascontiguousarray(b.all(v)).reshape(-1) for v in (weight, bias, mean, var)]
-    out, m, r = run(b.in_channels(x), *per_channel, training, momentum, eps)
-    return b.from_channels(out), *(None if v is None else Batched(v.reshape(b.size, -1), b.level) for v in (m, r))
+    out, *rest = run(b.in_channels(x), *per_channel, training, momentum, eps)  # (native_batch_norm has more results)
+    return b.from_channels(out), *(None if v is None else Batched(v.reshape(b.size, -1), b.level) for v in rest)
 
 
 def _scaled(out: Any, weight: Any, bias: Any) -> Any:
@@ -399,20 +400,21 @@ def _scaled(out: Any, weight: Any, bias: Any) -> Any:
 @_rule(bn.group_norm)
 def _group_norm(b: Batch, run: Kernel, x: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
     own = b.has(weight) or b.has(bias)
-    out, mean, rstd = run(b.among(x), *((None, None) if own else (weight, bias)), groups, eps)
+    out, *rest = run(b.among(x), *((None, None) if own else (weight, bias)), groups, eps)
     result: Any = b.apart(out)
     if own:
         shape = (-1, *(1,) * (x.ndim - 2))
         result = _scaled(result, *[None if v is None else v.reshape(shape) for v in (weight, bias)])
-    return result, b.apart(mean), b.apart(rstd)
+    return result, *[b.apart(v) for v in rest]
 
 
 @_rule(nm.layer_norm)
 def _layer_norm(b: Batch, run: Kernel, x: Any, weight: Any, bias: Any, shape: Ints, eps: float) -> Any:
     own = b.has(weight) or b.has(bias)
-    out, mean, rstd = run(b.all(x), *((None, None) if own else (weight, bias)), shape, eps)
-    result: Any = Batched(out, b.level)
-    return _scaled(result, weight, bias) if own else result, b.apart(mean), b.apart(rstd)
+    out, *shown, mean, rstd = run(b.all(x), *((None, None) if own else (weight, bias)), shape, eps)
+    result: Any = Batched(out, b.level)  # (of native_layer_norm, so are the statistics that it shows)
+    statistics = *[Batched(v, b.level) for v in shown], b.apart(mean), b.apart(rstd)
+    return _scaled(result, weight, bias) if own else result, *statistics
 
 
 @_rule(nm.rms_norm)
