@@ -348,10 +348,29 @@ def _converged(a: Any, values: Callable[[], Any]) -> Any:
         ) from None
 
 
+def _infinite(a: Any) -> Any:
+    """Which matrices have an infinity, with which LAPACK may never end; None if none has. A NaN is PyTorch's error."""
+    if type(a) is not np.ndarray or np.isfinite(a).all():
+        return None
+    if np.isnan(a).any():
+        _converged(a, _no_svd)
+    return ~np.isfinite(a).all((-1, -2))
+
+
+def _no_svd() -> Any:
+    raise np.linalg.LinAlgError
+
+
 def svd(a: Any, full_matrices: bool) -> tuple[Any, Any, Any]:
-    """U, S, V^H with U S V^H = a; the singular values S fall."""
+    """U, S, V^H with U S V^H = a; the singular values S fall. Of a matrix with an infinity all are NaN."""
     if a.size:
+        infinite = _infinite(a)
+        if infinite is not None:
+            a = np.where(infinite[..., None, None], 0, a)
         u, s, vh = _converged(a, lambda: np.linalg.svd(a, full_matrices))
+        if infinite is not None:
+            for part in (u, s, vh):
+                part[infinite] = np.nan
         return u, s, vh
     *batch, m, n = a.shape
     k = min(m, n)
@@ -369,6 +388,8 @@ def svd(a: Any, full_matrices: bool) -> tuple[Any, Any, Any]:
 def svdvals(a: Any) -> Any:
     """The singular values, falling."""
     if a.size:
+        if _infinite(a) is not None:
+            return svd(a, False)[1]
         return _converged(a, lambda: np.linalg.svd(a, compute_uv=False))
     return np.zeros((*a.shape[:-2], min(a.shape[-2:])), a.real.dtype)
 
@@ -435,7 +456,7 @@ def slogdet(a: Any) -> tuple[Any, Any]:
 def cofactor(a: Any) -> Any:
     """The gradient of the determinant, also of singular matrices: from a = U S V^H, det(U V^H) U (products of the
     others of S) V^H."""
-    u, s, vh = np.linalg.svd(a)
+    u, s, vh = svd(a, True)
     n = s.shape[-1]
     others = np.stack([np.prod(np.delete(s, i, -1), -1) for i in range(n)], -1) if n else s
     factor = np.linalg.det(u @ vh)
