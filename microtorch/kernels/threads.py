@@ -123,8 +123,9 @@ _pool = _Pool()
 
 
 def _fresh_pool() -> None:
-    global _pool
+    global _pool, _serial_lock
     _pool = _Pool()  # a fork copies the pool, but not its threads
+    _serial_lock = threading.Lock()  # nor the thread that may have held it
 
 
 if hasattr(os, "register_at_fork"):
