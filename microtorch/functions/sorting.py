@@ -16,6 +16,7 @@ from microtorch.functions.reduce import nonempty
 from microtorch.functions.shape import in_shape
 from microtorch.kernels import sorting as K
 from microtorch.kernels.bfloat16 import BF16, computed, full
+from microtorch.kernels.quiet import silence
 from microtorch.ops import index as I, pointwise as P, shape as S, sorting as O
 
 if TYPE_CHECKING:
@@ -417,7 +418,8 @@ def histogram(
         if bins <= 0:
             raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
         low, high = _edges(x, range)
-        edges = np.linspace(low, high, bins + 1, dtype=x.dtype)
+        with silence():
+            edges = np.linspace(low, high, bins + 1, dtype=x.dtype)
     if weight is not None and weight._data.shape != x.shape:
         raise RuntimeError(
             "torch.histogramdd(): if weight tensor is provided it should have the same shape as the input tensor "
@@ -466,7 +468,8 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
             edges.append(b._data)
         else:
             low, high = _edges(points[:, i], None if range is None else range[2 * i : 2 * i + 2])
-            edges.append(np.linspace(low, high, b + 1, dtype=x.dtype))
+            with silence():
+                edges.append(np.linspace(low, high, b + 1, dtype=x.dtype))
     counts = K.histogramdd(points, edges, None if weight is None else weight._data.reshape(-1))
     if density:
         counts /= counts.sum()
