@@ -73,7 +73,7 @@ def _by_products(x: Any, axis: Axis, keepdims: bool) -> Any:
             out = small.ones(rows, x.dtype).dot(out)
         out = out.dot(small.ones(columns, x.dtype))
         return np.full((1,) * n, out, x.dtype) if keepdims else out
-    if axis[0] == n - 1 and x.shape[-1] <= small.FEW:
+    if axis == (n - 1,) and x.shape[-1] <= small.FEW:
         out = x.dot(small.ones(x.shape[-1], x.dtype))
         return out[..., None] if keepdims else out
     if axis[0] == 0 and n == 2 and len(x) <= small.FEW:
@@ -165,7 +165,7 @@ def amax(x: Any, axis: Axis, keepdims: bool) -> Any:
         if axis is None or len(axis) == x.ndim:
             out: Any = x.reshape(-1)[x.argmax()]
             return np.full((1,) * x.ndim, out) if keepdims else out
-        if axis[0] == x.ndim - 1:
+        if axis == (x.ndim - 1,):
             out = largest_along(x, -1)
             return out if keepdims else out[..., 0]
     return _maximum(x, axis, None, None, keepdims)

@@ -313,3 +313,16 @@ def test_second_derivatives(function, shapes):
     inputs = tuple(points(*s) for s in shapes)
     assert microtorch.autograd.gradcheck(function, inputs)
     assert microtorch.autograd.gradgradcheck(function, inputs)
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "amax", "amin", "std", "logsumexp", "count_nonzero"])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (2, 3, 64, 64), (2, 3, 100, 100), (64, 64)])
+def test_reductions_along_dimensions_in_any_order(name, shape):
+    """dim=(-1, -2) is dim=(-2, -1), for small arrays and for those that are reduced another way."""
+    x = torch.arange(float(np.prod(shape))).mul(0.37).sin().reshape(shape)
+    mine = microtorch.tensor(x.numpy())
+    for dim in ((-1, -2), (-2, -1), (1, 0), (0, -1), (-1, 0), (-1,), (0,), (*range(len(shape)),)):
+        for more in ({}, {"keepdim": True}) if name != "count_nonzero" else ({},):
+            want, got = getattr(x, name)(dim, **more), getattr(mine, name)(dim, **more)
+            assert tuple(got.shape) == tuple(want.shape), (dim, more)
+            np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=2e-4, atol=2e-4, err_msg=f"{dim} {more}")
