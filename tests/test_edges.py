@@ -355,7 +355,7 @@ F.linear(torch.zeros(2, 0), torch.zeros(2, 0)) | F.linear(torch.zeros(3, 2, 0), 
 torch.zeros(2, 3).__or__(torch.zeros(2, 2)) | torch.zeros(2, dtype=torch.bool).bitwise_and_(torch.zeros(2)) | torch.zeros(2).bitwise_or_(torch.zeros(2))
 torch.zeros(2, dtype=torch.long).bitwise_or_(0.5) | torch.zeros(2, dtype=torch.long).__ior__(torch.zeros(2)) | torch.zeros(2, 3).bitwise_or(torch.zeros(2, 2))
 B(2, 0) @ B(0, 2) | B(0, 2) @ B(2, 2) | B() @ B() | B(2, 3) @ B(2, 3) | B(1, 2, 3) @ B(1, 2, 3) | torch.mm(B(0, 1), B(0, 2)) | torch.dot(B(0), B(0))
-B(2, 2) @ B(2, 2) | torch.topk(B(0), 1, 2) | torch.topk(B(2), 3) | torch.topk(B(2), 1) | torch.topk(B(), 1) | B(2, 2) ** B(3, 3) | B(2) ** B(2) | torch.linalg.multi_dot([B(0, 2), B(2, 2), B(2, 2)]) | torch.bucketize(B(0), torch.tensor([0., 1])) | torch.bucketize(B(1), torch.tensor([0., 1]))
+B(2, 2) @ B(2, 2) | torch.topk(B(0), 1, 2) | torch.topk(B(2), 3) | torch.topk(B(2), 1) | torch.topk(B(), 1) | B(2, 2) ** B(3, 3) | B(2, 2) // B(3, 3) | B(2, 2).gcd(B(3)) | B(2) % B(3) | B(2) // B(2) | B(2) ** B(2) | torch.linalg.multi_dot([B(0, 2), B(2, 2), B(2, 2)]) | torch.bucketize(B(0), torch.tensor([0., 1])) | torch.bucketize(B(1), torch.tensor([0., 1]))
 torch.softmax(B(0), 0) | torch.softmax(B(1), 0) | torch.log_softmax(B(0, 2).long(), 0) | torch.log_softmax(B(0, 2).long(), 1) | torch.median(B(0), 0) | torch.median(B(1), 0)
 torch.abs(torch.zeros(2), out=torch.zeros(2).double()) | torch.neg(torch.zeros(2).double(), out=torch.zeros(2).long()) | torch.sgn(torch.zeros(2), out=B(2))
 torch.select_scatter(B(2, 3).long(), torch.zeros(3, requires_grad=True), 0, 1) | torch.slice_scatter(B(2, 3), torch.zeros(1, 3, requires_grad=True), 0, 1, 2)

@@ -463,7 +463,7 @@ def binary(
                 out = one_by_one(kernel, a, b)
             except ValueError as error:
                 raise broadcast_error(a, b, error) from None
-        except ValueError as error:
+        except (ValueError, NotImplementedError) as error:  # (shapes that do not fit come before dtypes)
             raise broadcast_error(a, b, error) from None
         except TypeError as error:
             if type(a) is not BFloats and type(b) is not BFloats:

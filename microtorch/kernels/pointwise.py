@@ -132,7 +132,6 @@ def power(x: Any, y: Any) -> Any:
     if np.asarray(x).dtype.kind == "b" and np.asarray(y).dtype.kind == "b":
         if not isinstance(y, np.ndarray):
             return x.copy() if y else np.ones_like(x)
-        np.broadcast(x, y)  # shapes that do not fit come first
         raise unsupported("pow", np.dtype(bool))
     if np.asarray(x).dtype.kind in "iu" and np.asarray(y).dtype.kind in "iu":
         negative = np.less(y, 0)
