@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch import dtypes
 from microtorch.autograd.state import TensorBase
 from microtorch.autograd.table import type_text
 from microtorch.functions.arguments import axis_of
 from microtorch.kernels import segments as K
+from microtorch.kernels.pointwise import unsupported
 from microtorch.ops import segments as S
 
 if TYPE_CHECKING:
@@ -57,13 +57,12 @@ def segment_reduce(
     if given is None:
         raise RuntimeError("segment_reduce(): Either lengths or offsets must be defined.")
     if x.dtype.kind != "f":
-        raise NotImplementedError(f"\"_segment_reduce_cpu\" not implemented for '{dtypes.of[x.dtype].type_name}'")
+        raise unsupported("_segment_reduce_cpu", x.dtype)
     numbers, what = given._data, "offsets" if offsets is not None else "lengths"
     if numbers.ndim > x.ndim:
         raise RuntimeError(f"Expected data.dim() >= {what}_value.dim() to be true, but got false.{_IMPROVED}")
     if numbers.dtype not in (np.int64, np.int32):
-        kind = dtypes.of[numbers.dtype].type_name
-        raise NotImplementedError(f"\"_segment_reduce_{what}_cpu_kernel1\" not implemented for '{kind}'")
+        raise unsupported(f"_segment_reduce_{what}_cpu_kernel1", numbers.dtype)
     if along != numbers.ndim - 1:
         raise RuntimeError(f"segment_reduce(): Expected axis to be the last dimension of {what} but got {along}.")
     if numbers.shape[:-1] != x.shape[:along]:
