@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microtorch.kernels import blas, conv_planes, reduce, threads, twins, winograd
+from microtorch.kernels import blas, conv_planes, products, reduce, threads, twins, winograd
 from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.scratch import scratch
@@ -285,6 +285,11 @@ def _compiled(a: Any, b: Any, products: int) -> Any:
     return twins.of("conv")
 
 
+def _one_place(x_shape: Ints, w_shape: Ints, padding: Ints, dilation: Ints, groups: int) -> bool:
+    """Whether the kernel is as large as the input: then the result has one place, and is a product of two matrices."""
+    return x_shape[2:] == w_shape[2:] and groups == 1 and not any(padding) and all(d == 1 for d in dilation)
+
+
 @in_single
 def conv(
     x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: Ints | None = None
@@ -297,6 +302,11 @@ def conv(
     if plan.k == 0:
         out[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
         return out
+    if _one_place(x.shape, weight.shape, padding, dilation, groups):
+        out = products.matmul(x.reshape(plan.n, -1), weight.reshape(plan.o, -1).T)
+        if bias is not None:
+            out += bias
+        return out.reshape(plan.n, plan.o, *plan.out)
     if (fast := _compiled(x, weight, out.size * plan.k)) is not None:
         return conv_planes.conv(fast, x, weight, bias, stride, padding, dilation, groups, plan.out)
     if winograd.pays(x.shape, weight.shape, stride, dilation, groups, plan.out):
@@ -360,6 +370,8 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     plan = _plan(x_shape, weight.shape, stride, padding, dilation, groups, g.shape[2:])
     if 0 in x_shape or g.size == 0 or plan.k == 0:
         return np.zeros(x_shape, g.dtype)
+    if _one_place(x_shape, weight.shape, padding, dilation, groups):
+        return products.matmul(g.reshape(plan.n, plan.o), weight.reshape(plan.o, -1)).reshape(x_shape)
     if (fast := _compiled(g, weight, g.size * plan.k)) is not None:
         return conv_planes.conv_input(fast, g, weight, x_shape, stride, padding, dilation, groups)
     if plan.pointwise:
@@ -423,6 +435,8 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
     plan = _plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:])
     if 0 in w_shape or g.size == 0:
         return np.zeros(w_shape, g.dtype)
+    if _one_place(x.shape, w_shape, padding, dilation, groups):
+        return products.matmul(g.reshape(plan.n, plan.o).T, x.reshape(plan.n, -1)).reshape(w_shape)
     if (fast := _compiled(g, x, g.size * plan.k)) is not None:
         out = conv_planes.conv_weight(fast, g, x, w_shape, stride, padding, dilation, groups)
     elif winograd.pays(x.shape, w_shape, stride, dilation, groups, plan.out):
