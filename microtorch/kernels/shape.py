@@ -350,14 +350,42 @@ def diagonal(x: Any, offset: int, i: int, j: int) -> Any:
     return out
 
 
+def _lower(m: int, n: int, k: int) -> Any:
+    """Which places of a matrix are on or below the k-th diagonal; not to be written."""
+    return np.tri(m, n, k, dtype=bool)
+
+
+def _upper(m: int, n: int, k: int) -> Any:
+    """Which places of a matrix are on or above the k-th diagonal; not to be written."""
+    return ~np.tri(m, n, k - 1, dtype=bool)
+
+
+_kept = functools.lru_cache(16)
+_kept_lower, _kept_upper = _kept(_lower), _kept(_upper)
+_MOST_KEPT = 1 << 16
+"""Places of the largest matrix whose triangle is kept for the next time: programs ask for few shapes."""
+
+
+def _part(x: Any, inside: Any) -> Any:
+    out = np.zeros(x.shape, x.dtype)
+    np.copyto(out, x, where=inside)
+    return out
+
+
 def tril(x: Any, k: int) -> Any:
     """x with zeros above the k-th diagonal of its last two axes."""
-    return np.ascontiguousarray(np.tril(x, k))
+    if type(x) is not np.ndarray or x.ndim < 2:
+        return np.ascontiguousarray(np.tril(x, k))
+    m, n = x.shape[-2:]
+    return _part(x, (_kept_lower if m * n <= _MOST_KEPT else _lower)(m, n, k))
 
 
 def triu(x: Any, k: int) -> Any:
     """x with zeros below the k-th diagonal of its last two axes."""
-    return np.ascontiguousarray(np.triu(x, k))
+    if type(x) is not np.ndarray or x.ndim < 2:
+        return np.ascontiguousarray(np.triu(x, k))
+    m, n = x.shape[-2:]
+    return _part(x, (_kept_upper if m * n <= _MOST_KEPT else _upper)(m, n, k))
 
 
 def diag_embed(x: Any, shape: tuple[int, ...], offset: int, i: int, j: int) -> Any:
