@@ -38,7 +38,7 @@ torch.cumsum(x, 1) | torch.cummax(x, 1)[1] | torch.cat([x, x], 1) | torch.stack(
 torch.hstack([x, x]) | torch.dstack([x, x]) | x.flip(1) | x.roll(1, 1) | x.roll(1) | x.rot90() | x.repeat(2, 1, 1, 1) | x.repeat_interleave(2, 1)
 x[:, [0]] | x[[0]] | x[..., [0, 1]] | x[:, [0], [0]] | x[[0, 0], :, [0, 1]] | x[x > 0] | x.index_select(1, torch.tensor([0])) | torch.diff(x)
 x.gather(1, torch.zeros(x.shape, dtype=torch.int64)) | x.masked_fill(x > 1, 0) | x.index_fill(1, torch.tensor([0]), 2) | x.isreal() | x.isnan()
-(x > 0).square() | (x > 0).exp() | x % 2 | torch.fmod(x, 2) | torch.polygamma(1, x + 1) | torch.complex(x, x) | torch.polar(x, x) | x.double() | x.clone()
+(x > 0).square() | (x > 0).exp() | x % 2 | torch.fmod(x, 2) | torch.polygamma(1, x + 1) | torch.complex(x, x) | torch.polar(x, x) | x.double() | x.clone() | x.byte() | (x > 0).float()
 torch.linalg.vector_norm(x, dim=1) | torch.linalg.det(x[..., :2, :2]) | torch.slogdet(x[..., :2, :2] + 9 * torch.eye(2))[1]
 torch.select_scatter(x, x[0], 0, 0) | torch.diagonal_scatter(x, x.diagonal())
 """

@@ -56,7 +56,7 @@ def cast(x: Any, dtype: Any) -> Any:
             if x.dtype.kind == "c" and dtype.kind not in "cb":
                 x = x.real
             if x.dtype.kind == "f" and dtype.kind == "u":
-                return x.astype(np.int64).astype(dtype)  # negative numbers wrap around, as C's cast does
+                return astype(astype(x, np.int64), dtype)  # negative numbers wrap around, as C's cast does
             return astype(x, dtype)
     return astype(x, dtype)
 
