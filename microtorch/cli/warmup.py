@@ -53,7 +53,10 @@ STEPS: dict[str, list[str]] = {
     ],
     "pooling": ["F.max_pool2d(image, 2)", "F.max_pool2d(image, 3, 2, 1)"],
     "matrix products": ["F.linear(x, y, w)", "torch.bmm(x[None], y[None])"],
-    "recurrent networks": ["layer(nn.LSTM(64, 8), x[None])[0]", "layer(nn.GRU(64, 8), x[None])[0]"],
+    "recurrent networks": [
+        "layer(nn.LSTM(64, 8), x[None])[0]", "layer(nn.LSTM(64, 8, proj_size=4), x[None])[0]",
+        "layer(nn.GRU(64, 8), x[None])[0]", "layer(nn.RNN(64, 8), x[None])[0]",
+    ],
     "attention": [
         "F.scaled_dot_product_attention(*[image] * 3)",
         "F.scaled_dot_product_attention(*[image] * 3, is_causal=True)",

@@ -47,7 +47,9 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
             if out is None:
                 return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
         elif x.ndim > 1 < y.ndim:
-            done = _stacks(x, y, out)
+            done = None
+            if max(x.size * y.shape[-1], y.size * x.shape[-2]) >= LEAST * twins.least:
+                done = _stacks(x, y, out)
             return blas.matmul(x, y, out) if done is None else done
     return np.matmul(x, y, order="C") if out is None else np.matmul(x, y, out=out)
 
