@@ -337,7 +337,12 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
     tensor([1., 4., 9.])
     """
     kind = type(exponent)
-    if (kind is int or kind is float) and isinstance(input, TensorBase) and out is None and input._data.dtype.char in "fd":
+    if (
+        (kind is int or kind is float)
+        and isinstance(input, TensorBase)
+        and out is None
+        and input._data.dtype.char in "fd"
+    ):
         return P.pow_number(input, exponent)
     if not builtins.any(isinstance(v, TensorBase) for v in (input, exponent)) or not builtins.all(
         isinstance(v, (TensorBase, *_NUMBERS, np.number)) for v in (input, exponent)
