@@ -16,7 +16,7 @@ import numpy as np
 from microtorch.kernels import twins
 from microtorch.kernels.quiet import quiet
 
-__all__ = ["takes", "total"]
+__all__ = ["total"]
 
 _add: Any = np.add.reduce
 _running: Any = np.add.accumulate
@@ -25,41 +25,50 @@ _FEW = (0, 4, 5, 6, 1, 2, 3)  # the order of up to 7 numbers that fill no vector
 _ORDERS = [np.array([k for k in _FEW if k < n]) for n in range(8)]
 _MOST = 8192  # elements up to which NumPy adds in this order at little cost
 _LARGEST = 1 << 24  # of more rows PyTorch makes larger groups
-_floats = (np.dtype(np.float32), np.dtype(np.float64))
 
 
-def takes(x: Any) -> bool:
-    """Whether `total` adds that array: C-contiguous, of float32 or float64, and not too large for it."""
-    return (
-        x.dtype in _floats
-        and (x.size <= _MOST or (twins.least <= x.size < _LARGEST and twins.active()))
-        and type(x) is np.ndarray
-        and x.flags.c_contiguous
-    )
-
-
-@quiet
 def total(x: Any) -> Any:
-    """The sum of an array that it takes, as a number of its dtype.
+    """The sum of an array as a number of its dtype; None if it is not C-contiguous, of float32 or float64, or if it is
+    too large to be added in this order at little cost.
 
     >>> total(np.float32([1, 2, 3]))
     np.float32(6.0)
     """
+    if type(x) is not np.ndarray or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+        return None
     n = x.size
-    if n < 5:
-        return _add(x, None)
-    flat, lanes = x.reshape(-1), 32 // x.itemsize
-    if n >= lanes and (fast := twins.at_hand("ordered", n)) is not None:
-        return x.dtype.type(fast.total(flat, lanes))
+    if n > _MOST and not (twins.least <= n < _LARGEST and twins.active()):
+        return None
+    return _total(x.reshape(-1), n)
+
+
+@quiet
+def _total(flat: Any, n: int) -> Any:
+    """The sum of a contiguous run of n floats (a running sum takes half the time of NumPy's sum)."""
+    lanes = 8 if flat.itemsize == 4 else 4
     if n < lanes:
-        return _add(flat.take(_ORDERS[n]))  # (NumPy adds up to 7 numbers in their order)
+        if n < 5:
+            return (n and _running(flat)[-1]) or flat.dtype.type(0)  # (-0 becomes 0)
+        return _running(flat.take(_ORDERS[n]))[-1] or flat.dtype.type(0)
+    if 64 * n >= twins.least and (fast := twins.at_hand("ordered", n)) is not None:
+        return flat.dtype.type(fast.total(flat, lanes))
     whole = n // lanes
     rows, left = divmod(whole, _SIDE_BY_SIDE)
     width = _SIDE_BY_SIDE * lanes
-    if rows:
-        parts = _cascade(flat[: rows * width].reshape(rows, width)).reshape(_SIDE_BY_SIDE, lanes)
-        for k in range(rows * _SIDE_BY_SIDE, whole):
-            parts[0] += flat[k * lanes : (k + 1) * lanes]
+    if n == width:
+        vector = _add(flat.reshape(_SIDE_BY_SIDE, lanes), 0)
+    elif rows:
+        if rows == 1:
+            parts = flat[:width]
+        elif rows == 2:
+            parts = flat[:width] + flat[width : 2 * width]
+        else:
+            parts = _cascade(flat[: rows * width].reshape(rows, width))
+        parts = parts.reshape(_SIDE_BY_SIDE, lanes)
+        if left:
+            parts = parts.copy() if rows == 1 else parts
+            for k in range(rows * _SIDE_BY_SIDE, whole):
+                parts[0] += flat[k * lanes : (k + 1) * lanes]
         vector = _add(parts, 0)
     elif left > 1:
         vector = _add(flat[: whole * lanes].reshape(left, lanes), 0)
@@ -67,7 +76,7 @@ def total(x: Any) -> Any:
         vector = flat[:lanes]
     if whole * lanes < n:
         vector = np.concatenate((flat[whole * lanes :], vector))
-    return _running(vector)[-1] if vector.size > 7 else _add(vector)
+    return _running(vector)[-1] or flat.dtype.type(0)
 
 
 def _cascade(rows: Any) -> Any:

@@ -113,8 +113,7 @@ def _total(x: Any, axis: Axis, keepdims: bool) -> Any:
 
 
 def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
-    if (axis is None or len(axis) == x.ndim) and ordered.takes(x):
-        total = ordered.total(x)
+    if (axis is None or len(axis) == x.ndim) and (total := ordered.total(x)) is not None:
         return np.full((1,) * x.ndim, total, x.dtype) if keepdims else total
     if x.size < _FEW and x.dtype.char in "fdFD":
         return _add(x, axis, None, None, keepdims)
@@ -128,8 +127,8 @@ def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
 
 def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     n = x.size if axis is None else count(x.shape, axis)
-    if n and (axis is None or len(axis) == x.ndim) and ordered.takes(x):
-        return sum(x, axis, keepdims) / n
+    if n and (axis is None or len(axis) == x.ndim) and (whole := ordered.total(x)) is not None:
+        return np.full((1,) * x.ndim, whole / n, x.dtype) if keepdims else whole / n
     if n and x.size < _FEW and x.dtype.char in "fdFD":
         return _add(x, axis, None, None, keepdims) / n
     if x.dtype.char == "e":
