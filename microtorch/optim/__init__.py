@@ -1,7 +1,12 @@
 """Optimizers and learning-rate schedules, as in `torch.optim`."""
 
 from microtorch._missing import missing_name as _missing_name
-from microtorch.optim import lr_scheduler as lr_scheduler, optimizer as optimizer, swa_utils as swa_utils
+from microtorch.optim import (
+    _functional as _functional,
+    lr_scheduler as lr_scheduler,
+    optimizer as optimizer,
+    swa_utils as swa_utils,
+)
 from microtorch.optim.adadelta import Adadelta as Adadelta
 from microtorch.optim.adafactor import Adafactor as Adafactor
 from microtorch.optim.adagrad import Adagrad as Adagrad

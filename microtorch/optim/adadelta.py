@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number
 
 
@@ -71,3 +72,20 @@ class Adadelta(KernelOptimizer):
             weight_decay=group["weight_decay"],
             maximize=group["maximize"],
         )
+
+
+def adadelta(
+    params: Tensors, grads: Tensors, square_avgs: Tensors, acc_deltas: Tensors, state_steps: Tensors,
+    capturable: bool = False, foreach: bool | None = None, differentiable: bool = False, has_complex: bool = False, *,
+    lr: float, rho: float, eps: float, weight_decay: float, maximize: bool,
+) -> None:  # fmt: skip
+    """One step of Adadelta on lists of parameters, gradients and state, all of the caller's; see Adadelta."""
+    group = {
+        "lr": lr,
+        "rho": rho,
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "maximize": maximize,
+        "capturable": capturable,
+    }
+    step_lists(Adadelta, group, params, grads, [square_avgs, acc_deltas], [state_steps])

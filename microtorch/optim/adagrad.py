@@ -9,6 +9,7 @@ from microtorch.autograd.state import wrap
 from microtorch.kernels import optim as kernels
 from microtorch.kernels.bfloat16 import full
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number, step_tensor
 
 
@@ -88,3 +89,29 @@ class Adagrad(KernelOptimizer):
             weight_decay=group["weight_decay"],
             maximize=group["maximize"],
         )
+
+
+def adagrad(
+    params: Tensors, grads: Tensors, state_sums: Tensors, state_steps: Tensors, fused: bool | None = None,
+    grad_scale: Tensor | None = None, found_inf: Tensor | None = None, has_sparse_grad: bool = False,
+    foreach: bool | None = None, differentiable: bool = False, has_complex: bool = False, *,
+    lr: float, weight_decay: float, lr_decay: float, eps: float, maximize: bool,
+) -> None:  # fmt: skip
+    """One step of Adagrad on lists of parameters, gradients and state, all of the caller's; see Adagrad."""
+    group = {
+        "lr": lr,
+        "lr_decay": lr_decay,
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "maximize": maximize,
+        "fused": fused,
+    }
+    step_lists(
+        Adagrad,
+        group,
+        params,
+        grads,
+        [state_sums],
+        [state_steps],
+        scaled=grad_scale if found_inf is None else found_inf,
+    )

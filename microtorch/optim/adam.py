@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, number
 
 
@@ -109,3 +110,44 @@ class Adam(KernelOptimizer):
             maximize=group["maximize"],
             decoupled=group["decoupled_weight_decay"],
         )
+
+
+def adam(
+    params: Tensors, grads: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors,
+    state_steps: Tensors, foreach: bool | None = None, capturable: bool = False, differentiable: bool = False,
+    fused: bool | None = None, grad_scale: Tensor | None = None, found_inf: Tensor | None = None,
+    has_complex: bool = False, decoupled_weight_decay: bool = False, *,
+    amsgrad: bool, beta1: float | Tensor, beta2: float | Tensor,
+    lr: float | Tensor, weight_decay: float, eps: float, maximize: bool,
+) -> None:  # fmt: skip
+    """One step of Adam on lists of parameters, gradients and state, all of the caller's; see Adam.
+
+    Raises RuntimeError for step counts that are no tensors.
+
+    >>> import microtorch as torch
+    >>> p, g, m, v, step = torch.ones(2), torch.full((2,), 0.5), torch.zeros(2), torch.zeros(2), torch.tensor(0.0)
+    >>> options = dict(lr=0.1, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, amsgrad=False, maximize=False)
+    >>> torch.optim._functional.adam([p], [g], [m], [v], [], [step], **options)
+    >>> p, step
+    (tensor([0.9000, 0.9000]), tensor(1.))
+    """
+    group = {
+        "lr": lr,
+        "betas": (beta1, beta2),
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "amsgrad": amsgrad,
+        "maximize": maximize,
+        "capturable": capturable,
+        "fused": fused,
+        "decoupled_weight_decay": decoupled_weight_decay,
+    }
+    step_lists(
+        Adam,
+        group,
+        params,
+        grads,
+        [exp_avgs, exp_avg_sqs, max_exp_avg_sqs] if amsgrad else [exp_avgs, exp_avg_sqs],
+        [state_steps],
+        scaled=grad_scale if found_inf is None else found_inf,
+    )

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, check_not_negative, number
 
 
@@ -74,3 +75,21 @@ class Adamax(KernelOptimizer):
             weight_decay=group["weight_decay"],
             maximize=group["maximize"],
         )
+
+
+def adamax(
+    params: Tensors, grads: Tensors, exp_avgs: Tensors, exp_infs: Tensors, state_steps: Tensors,
+    foreach: bool | None = None, maximize: bool = False, differentiable: bool = False, capturable: bool = False,
+    has_complex: bool = False, *,
+    eps: float, beta1: float, beta2: float, lr: float, weight_decay: float,
+) -> None:  # fmt: skip
+    """One step of Adamax on lists of parameters, gradients and state, all of the caller's; see Adamax."""
+    group = {
+        "lr": lr,
+        "betas": (beta1, beta2),
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "maximize": maximize,
+        "capturable": capturable,
+    }
+    step_lists(Adamax, group, params, grads, [exp_avgs, exp_infs], [state_steps])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from microtorch._tensor import Tensor
-from microtorch.optim.adam import Adam
+from microtorch.optim.adam import Adam, adam
+from microtorch.optim.lists import Tensors
 from microtorch.optim.optimizer import ParamsT
 
 
@@ -50,3 +51,18 @@ class AdamW(Adam):
         super().__setstate__(state)
         for group in self.param_groups:  # a state saved by Adam is taken over as AdamW's
             group["decoupled_weight_decay"] = True
+
+
+def adamw(
+    params: Tensors, grads: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, max_exp_avg_sqs: Tensors,
+    state_steps: Tensors, foreach: bool | None = None, capturable: bool = False, differentiable: bool = False,
+    fused: bool | None = None, grad_scale: Tensor | None = None, found_inf: Tensor | None = None,
+    has_complex: bool = False, *, amsgrad: bool, beta1: float | Tensor, beta2: float | Tensor,
+    lr: float | Tensor, weight_decay: float, eps: float, maximize: bool,
+) -> None:  # fmt: skip
+    """One step of AdamW on lists of parameters, gradients and state, all of the caller's; see AdamW."""
+    adam(
+        params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, foreach, capturable, differentiable, fused,
+        grad_scale, found_inf, has_complex, True, amsgrad=amsgrad, beta1=beta1, beta2=beta2, lr=lr,
+        weight_decay=weight_decay, eps=eps, maximize=maximize,
+    )  # fmt: skip

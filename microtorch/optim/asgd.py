@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import (
     KernelOptimizer,
     ParamsT,
@@ -91,3 +92,22 @@ class ASGD(KernelOptimizer):
             weight_decay=group["weight_decay"],
             maximize=group["maximize"],
         )
+
+
+def asgd(
+    params: Tensors, grads: Tensors, axs: Tensors, mus: Tensors, etas: Tensors, state_steps: Tensors,
+    foreach: bool | None = None, maximize: bool = False, differentiable: bool = False, capturable: bool = False,
+    has_complex: bool = False, *,
+    lambd: float, lr: float, t0: float, alpha: float, weight_decay: float,
+) -> None:  # fmt: skip
+    """One step of ASGD on lists of parameters, gradients and state, all of the caller's; see ASGD."""
+    group = {
+        "lr": lr,
+        "lambd": lambd,
+        "t0": t0,
+        "alpha": alpha,
+        "weight_decay": weight_decay,
+        "maximize": maximize,
+        "capturable": capturable,
+    }
+    step_lists(ASGD, group, params, grads, [axs], [state_steps, etas, mus])

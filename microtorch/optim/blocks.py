@@ -68,6 +68,27 @@ class Block:
             array[...] = piece
 
 
+class LoneBlock(Block):
+    """One parameter whose gradient and state are given by the caller, for one update."""
+
+    __slots__ = ("owners",)
+
+    def __init__(self, p: Tensor, grad: Tensor, state: Sequence[Tensor | None], count: Any, fresh: bool) -> None:
+        self.owners = [p, *state]
+        flats = [None if t is None else _flat(t._data) for t in self.owners]
+        assert flats[0] is not None
+        super().__init__([p], [], flats[1:], [empty(flats[0].size, flats[0].dtype) for _ in range(3)])
+        self.p, self.g, self.count, self.fresh = flats[0], _flat(grad._data), count, fresh
+
+    def store(self) -> None:
+        """Bring the results to the tensors whose elements are not in order, and note that all were written."""
+        for owner, flat in zip(self.owners, [self.p, *self.state]):
+            if owner is not None and flat is not None:
+                if not np.may_share_memory(owner._data, flat):
+                    owner._data[...] = _shaped(flat, owner._data)
+                written(owner)
+
+
 def _flat(a: Array) -> Array:
     """All elements in the order of the indices, in one dimension (a copy only if need be), complex ones as pairs."""
     a = a.reshape(-1)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import (
     KernelOptimizer,
     ParamsT,
@@ -106,3 +107,23 @@ class NAdam(KernelOptimizer):
             maximize=group["maximize"],
             decoupled=group["decoupled_weight_decay"],
         )
+
+
+def nadam(
+    params: Tensors, grads: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, mu_products: Tensors,
+    state_steps: Tensors, decoupled_weight_decay: bool = False, foreach: bool | None = None, capturable: bool = False,
+    differentiable: bool = False, has_complex: bool = False, maximize: bool = False, *,
+    beta1: float, beta2: float, lr: float, weight_decay: float, momentum_decay: float, eps: float,
+) -> None:  # fmt: skip
+    """One step of NAdam on lists of parameters, gradients and state, all of the caller's; see NAdam."""
+    group = {
+        "lr": lr,
+        "betas": (beta1, beta2),
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "momentum_decay": momentum_decay,
+        "decoupled_weight_decay": decoupled_weight_decay,
+        "maximize": maximize,
+        "capturable": capturable,
+    }
+    step_lists(NAdam, group, params, grads, [exp_avgs, exp_avg_sqs], [state_steps, mu_products])

@@ -394,11 +394,7 @@ class KernelOptimizer(Optimizer):
         loss = loss_of(closure)
         with silence():
             for group in self.param_groups:
-                if group.get("capturable"):
-                    raise AssertionError(
-                        "If capturable=True, params and state_steps must be on supported devices: "
-                        "['cuda', 'xpu', 'hpu', 'privateuseone', 'xla']."
-                    )
+                check_capturable(group)
                 params = [p for p in group["params"] if p._grad is not None]
                 if group.get("differentiable"):
                     self._step_recorded(group, params)
@@ -409,12 +405,7 @@ class KernelOptimizer(Optimizer):
 
     def _step_recorded(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """Change the parameters one by one, by operations that are recorded."""
-        for name in ("lr", "betas", "weight_decay"):
-            for value in group[name] if isinstance(group.get(name), tuple) else [group.get(name)]:
-                if isinstance(value, Tensor) and value.requires_grad:
-                    raise NotImplementedError(
-                        f"microtorch: {type(self).__name__}(differentiable=True) has no derivative by {name}"
-                    )
+        check_constant(type(self).__name__, group)
         names = self.state_names(group)
         with enable_grad():
             for p in params:
@@ -499,6 +490,23 @@ def check_dense(name: str, p: Tensor) -> None:
             f"{name}: the gradient is {grad.dtype} of shape {tuple(grad.shape)}, its parameter {p.dtype} of shape "
             f"{tuple(p.shape)}"
         )
+
+
+def check_capturable(group: dict[str, Any]) -> None:
+    """Raise for a mode that needs a graph of a device's kernels."""
+    if group.get("capturable"):
+        raise AssertionError(
+            "If capturable=True, params and state_steps must be on supported devices: "
+            "['cuda', 'xpu', 'hpu', 'privateuseone', 'xla']."
+        )
+
+
+def check_constant(name: str, group: dict[str, Any]) -> None:
+    """Raise for a recorded step whose options want gradients."""
+    for option in ("lr", "betas", "weight_decay"):
+        for value in group[option] if isinstance(group.get(option), tuple) else [group.get(option)]:
+            if isinstance(value, Tensor) and value.requires_grad:
+                raise NotImplementedError(f"microtorch: {name}(differentiable=True) has no derivative by {option}")
 
 
 def check_modes(name: str, options: dict[str, Any]) -> None:

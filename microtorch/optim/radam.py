@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, check_not_negative, number
 
 
@@ -78,3 +79,22 @@ class RAdam(KernelOptimizer):
             maximize=group["maximize"],
             decoupled=group["decoupled_weight_decay"],
         )
+
+
+def radam(
+    params: Tensors, grads: Tensors, exp_avgs: Tensors, exp_avg_sqs: Tensors, state_steps: Tensors,
+    decoupled_weight_decay: bool = False, foreach: bool | None = None, differentiable: bool = False,
+    capturable: bool = False, has_complex: bool = False, maximize: bool = False, *,
+    beta1: float, beta2: float, lr: float, weight_decay: float, eps: float,
+) -> None:  # fmt: skip
+    """One step of RAdam on lists of parameters, gradients and state, all of the caller's; see RAdam."""
+    group = {
+        "lr": lr,
+        "betas": (beta1, beta2),
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "decoupled_weight_decay": decoupled_weight_decay,
+        "maximize": maximize,
+        "capturable": capturable,
+    }
+    step_lists(RAdam, group, params, grads, [exp_avgs, exp_avg_sqs], [state_steps])

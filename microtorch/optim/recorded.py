@@ -76,10 +76,12 @@ class Recorded:
 class RecordedBlock:
     """One parameter for an optimizer's `update`, as a `Block` (blocks.py) is several."""
 
-    def __init__(self, p: Tensor, state: Sequence[Tensor | None], count: Any, fresh: bool) -> None:
+    def __init__(
+        self, p: Tensor, state: Sequence[Tensor | None], count: Any, fresh: bool, grad: Tensor | None = None
+    ) -> None:
         self.owners = [p, *state]
         # copies, since what the graph saves of them must outlive `store`
-        self.p, self.g = Recorded(_real(p).clone()), Recorded(_real(p._grad))  # type: ignore[arg-type]
+        self.p, self.g = Recorded(_real(p).clone()), Recorded(_real(p._grad if grad is None else grad))  # type: ignore[arg-type]
         self.state = [None if t is None else Recorded(_real(t).clone()) for t in state]
         self.scratch = [Recorded(self.p.tensor) for _ in range(3)]
         self.count, self.fresh = count, fresh

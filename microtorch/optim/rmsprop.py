@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import (
     KernelOptimizer,
     ParamsT,
@@ -84,3 +85,22 @@ class RMSprop(KernelOptimizer):
             momentum=group["momentum"],
             maximize=group["maximize"],
         )
+
+
+def rmsprop(
+    params: Tensors, grads: Tensors, square_avgs: Tensors, grad_avgs: Tensors, momentum_buffer_list: Tensors,
+    state_steps: Tensors, foreach: bool | None = None, maximize: bool = False, differentiable: bool = False,
+    capturable: bool = False, has_complex: bool = False, *,
+    lr: float, alpha: float, eps: float, weight_decay: float, momentum: float, centered: bool,
+) -> None:  # fmt: skip
+    """One step of RMSprop on lists of parameters, gradients and state, all of the caller's; see RMSprop."""
+    group = {
+        "lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum, "centered": centered,
+        "maximize": maximize, "capturable": capturable,
+    }  # fmt: skip
+    states = [square_avgs]
+    if momentum > 0:
+        states.append(momentum_buffer_list)
+    if centered:
+        states.append(grad_avgs)
+    step_lists(RMSprop, group, params, grads, states, [state_steps])

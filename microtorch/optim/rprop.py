@@ -9,6 +9,7 @@ from microtorch.autograd.state import wrap
 from microtorch.kernels import optim as kernels
 from microtorch.kernels.bfloat16 import full
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, step_tensor, zeros_like
 
 
@@ -76,3 +77,18 @@ class Rprop(KernelOptimizer):
             grow=group["etas"][1],
             maximize=group["maximize"],
         )
+
+
+def rprop(
+    params: Tensors, grads: Tensors, prevs: Tensors, step_sizes: Tensors, state_steps: Tensors,
+    foreach: bool | None = None, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
+    has_complex: bool = False, *, step_size_min: float, step_size_max: float, etaminus: float, etaplus: float,
+) -> None:  # fmt: skip
+    """One step of Rprop on lists of parameters, gradients and state, all of the caller's; see Rprop."""
+    group = {
+        "etas": (etaminus, etaplus),
+        "step_sizes": (step_size_min, step_size_max),
+        "maximize": maximize,
+        "capturable": capturable,
+    }
+    step_lists(Rprop, group, params, grads, [prevs, step_sizes], [state_steps])

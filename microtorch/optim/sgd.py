@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
+from microtorch.optim.lists import Tensors, like, step_lists
 from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, zeros_like
 
 
@@ -93,3 +94,35 @@ class SGD(KernelOptimizer):
             maximize=group["maximize"],
             first=block.fresh,
         )
+
+
+def sgd(
+    params: Tensors, d_p_list: Tensors, momentum_buffer_list: list[Tensor | None], has_sparse_grad: bool = False,
+    foreach: bool | None = None, fused: bool | None = None, grad_scale: Tensor | None = None,
+    found_inf: Tensor | None = None, *, weight_decay: float, momentum: float, lr: float, dampening: float,
+    nesterov: bool, maximize: bool,
+) -> None:  # fmt: skip
+    """One step of SGD on lists of parameters, gradients and velocities, all of the caller's; see SGD.
+
+    A velocity that is None is replaced by a new one.
+
+    >>> import microtorch as torch
+    >>> p, velocity = torch.ones(2), [None]
+    >>> options = dict(weight_decay=0.0, momentum=0.9, dampening=0.0, nesterov=False, maximize=False)
+    >>> torch.optim._functional.sgd([p], [torch.ones(2)], velocity, lr=0.1, **options)
+    >>> p, velocity
+    (tensor([0.9000, 0.9000]), [tensor([1., 1.])])
+    """
+    group = {
+        "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
+        "maximize": maximize, "fused": fused,
+    }  # fmt: skip
+    scaled = grad_scale if found_inf is None else found_inf
+    if momentum == 0:
+        step_lists(SGD, group, params, d_p_list, [], [], scaled=scaled)
+        return
+    for i, (p, g) in enumerate(zip(params, d_p_list)):
+        fresh = momentum_buffer_list[i] is None
+        buffers = [like(p) if fresh else momentum_buffer_list[i]]
+        step_lists(SGD, group, [p], [g], [buffers], [], fresh=fresh, scaled=scaled)
+        momentum_buffer_list[i] = buffers[0]

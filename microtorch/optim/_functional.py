@@ -1,0 +1,23 @@
+"""The optimizers' steps as functions of lists, as `torch.optim._functional` has them."""
+
+from __future__ import annotations
+
+from microtorch._missing import missing_name as _missing_name
+from microtorch.optim.adadelta import adadelta as adadelta
+from microtorch.optim.adagrad import adagrad as adagrad
+from microtorch.optim.adam import adam as adam
+from microtorch.optim.adamax import adamax as adamax
+from microtorch.optim.adamw import adamw as adamw
+from microtorch.optim.asgd import asgd as asgd
+from microtorch.optim.nadam import nadam as nadam
+from microtorch.optim.radam import radam as radam
+from microtorch.optim.rmsprop import rmsprop as rmsprop
+from microtorch.optim.rprop import rprop as rprop
+from microtorch.optim.sgd import sgd as sgd
+from microtorch.unsupported import absent as _absent
+
+sparse_adam = _absent(__name__, "sparse_adam", "SparseAdam has no step on sparse gradients")
+
+
+def __getattr__(name: str) -> object:
+    raise _missing_name(__name__, name)
