@@ -186,3 +186,38 @@ def test_small_products_do_not_import_the_compiler(monkeypatch: pytest.MonkeyPat
     products.matmul(large, large)
     assert list(products._ready) == [np.dtype(np.float32)]
     np.testing.assert_array_equal(products.matmul(x, x), before)
+
+
+def _mkl_for_avx2() -> bool:
+    """Whether PyTorch multiplies by MKL's kernels for AVX2, as on processors that are not Intel's."""
+    rng = np.random.default_rng(7)
+    x, y = (torch.from_numpy(rng.standard_normal((32, 32)).astype(np.float32)) for _ in range(2))
+    total = np.zeros((32, 32))
+    for k in range(32):  # one sum in the order of k, of which each step is rounded once
+        total = (x[:, k : k + 1].double() * y[k].double() + torch.from_numpy(total)).float().double().numpy()
+    return bool((total == torch.mm(x, y).numpy()).all())
+
+
+@pytest.mark.parametrize("k", [1, 50, 192, 193, 250, 300, 384, 385, 1000])
+def test_bits_as_torch(k: int) -> None:
+    """Compiled products of 4 rows and 12 columns or more, plain, with a bias and in stacks."""
+    pytest.importorskip("numba")
+    if not _mkl_for_avx2():
+        pytest.skip("another BLAS, or another processor")
+    least = twins.least
+    twins.choose("numba")
+    try:
+        rng = np.random.default_rng(8)
+        for m, n, layout in [(4, 12, "rows"), (33, 70, "columns"), (64, 48, "rows")]:
+            x, y, bias = (made(rng, shape, layout, np.float32) for shape in ((m, k), (k, n), (1, n)))
+            theirs = torch.mm(torch.from_numpy(x), torch.from_numpy(y))
+            np.testing.assert_array_equal(products.matmul(x, y), theirs.numpy())
+            weight, added = np.ascontiguousarray(y.T), np.ascontiguousarray(bias[0])
+            theirs = torch.nn.functional.linear(*(torch.from_numpy(a) for a in (x, weight, added)))
+            np.testing.assert_array_equal(products.affine(x, weight.T, added), theirs.numpy())
+        x, y = (made(rng, shape, "rows", np.float32) for shape in ((3, 16, k), (3, k, 20)))
+        np.testing.assert_array_equal(
+            products.matmul(x, y), torch.bmm(torch.from_numpy(x), torch.from_numpy(y)).numpy()
+        )
+    finally:
+        twins.least = least
