@@ -390,6 +390,49 @@ def test_largest_where_the_gradient_is_infinite() -> None:
     assert (found := difference(code + "torch.autograd.grad(torch.asin(y).sum(), x)", exact=False)) is None, found
 
 
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float32"])
+@pytest.mark.parametrize("call", [
+    "addmm(ones(()), ones(2, 0), ones(0, 2), ", "addmv(ones(2), ones(2, 0), ones(0), ", "baddbmm(ones(()), ones(3, 2, 0), ones(3, 0, 2), ",
+    "addbmm(ones(()), ones(3, 2, 0), ones(3, 0, 2), ", "addmm(ones(()), ones(0, 2), ones(2, 2), ", "addmm(ones(()), ones(2, 3), ones(3, 2), ",
+])  # fmt: skip
+def test_sums_with_products_of_nothing(call: str, dtype: str) -> None:
+    """PyTorch multiplies the input alone then, in place: what the number makes of its dtype must fit."""
+    setup = f"ones = lambda *shape: torch.ones(*shape, dtype=torch.{dtype})\n"
+    for numbers in ("", "beta=0", "beta=2", "beta=.5", "beta=1.", "beta=True", "beta=0.", "alpha=2", "beta=0, alpha=3"):
+        assert (found := difference(f"{setup}torch.{call}{numbers})")) is None, found
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float32"])
+@pytest.mark.parametrize(
+    "name", "leaky_relu elu selu celu silu mish hardswish hardsigmoid rrelu relu6 hardtanh".split()
+)
+def test_activations_written_where_elements_share_memory(name: str, dtype: str) -> None:
+    code = f"x = torch.ones(2, 1, dtype=torch.{dtype}).expand(2, 3)\ntorch.nn.functional.{name}(x, inplace=True)"
+    assert (found := difference(code)) is None, found
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("call", ["x ** {}", "torch.pow(x, {})", "x.clone().pow_({})", "x.clone().__ipow__({})"])
+def test_powers_of_false(call: str, dtype: str) -> None:
+    """Of 0, the derivative is NaN where the exponent is False, not where it is 0."""
+    setup = f"x = torch.tensor([0., 2., -1.], dtype=torch.{dtype}, requires_grad=True)\n"
+    for exponent in ("False", "0", "0.0", "True"):
+        code = f"{setup}y = {call.format(exponent)}\ny, torch.autograd.grad(y.sum(), x)"
+        assert (found := difference(code)) is None, found
+
+
+@pytest.mark.parametrize("call", [
+    "threshold(x, 0.1, 2.)", "hardtanh(x)", "hardshrink(x)", "softshrink(x)", "leaky_relu(x)", "relu(x)", "relu6(x)",
+    "prelu(x, w)",
+])  # fmt: skip
+def test_nan_in_second_derivatives(call: str) -> None:
+    """Zeros between the corners, not 0 times NaN."""
+    code = "x = torch.tensor([-3., -.2, .05, .3, 4.], requires_grad=True)\nw = torch.tensor([.5], requires_grad=True)\n"
+    code += f"y = torch.nn.functional.{call}\n[g] = torch.autograd.grad((y * y).sum(), x, create_graph=True)\n"
+    code += "torch.autograd.grad(g, (x, w), torch.full((5,), float('nan')), allow_unused=True)"
+    assert (found := difference(code)) is None, found
+
+
 RESULTS = """
 F.pixel_unshuffle(x[None], 1) | F.pixel_shuffle(x[None], 1) | F.channel_shuffle(x[None], 1) | torch.quantile(x, .5, 0) | torch.quantile(x, .5) | F.max_pool1d(x, 1)
 torch.nanquantile(x, .5, 0) | F.max_pool2d(x[None], 1) | F.avg_pool2d(x[None], 1) | torch.combinations(x[0]) | torch.kthvalue(x, 1)[0] | F.max_pool1d(x, 2)

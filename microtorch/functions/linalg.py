@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.autograd.inplace import check_castable
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.dtypes import promoted_with_number
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.complex import conj
 from microtorch.functions.pointwise import broadcasting, same_dtype, type_name
@@ -58,17 +60,15 @@ def mm(input: Any, mat2: Any) -> Tensor:
     """
     need_tensor("mm", input)
     need_tensor("mm", mat2, "mat2", 2)
-    for name, t in (("self", input), ("mat2", mat2)):
-        if t._data.ndim != 2:
-            raise RuntimeError(f"{name} must be a matrix")
+    if input._data.ndim != 2 or mat2._data.ndim != 2:
+        raise RuntimeError(f"{'mat2' if input._data.ndim == 2 else 'self'} must be a matrix")
     return L.matmul(input, mat2)
 
 
 def _need_batches(a: Any, b: Any) -> None:
-    for name, t in (("batch1", a), ("batch2", b)):
-        if t._data.ndim != 3:
-            raise RuntimeError(f"{name} must be a 3D tensor")
     m, n = a._data.shape, b._data.shape
+    if len(m) != 3 or len(n) != 3:
+        raise RuntimeError(f"{'batch2' if len(m) == 3 else 'batch1'} must be a 3D tensor")
     if m[0] != n[0] or m[2] != n[1]:
         raise RuntimeError(
             f"Expected size for first two dimensions of batch2 tensor to be: [{m[0]}, {m[2]}] but got: [{n[0]}, "
@@ -129,8 +129,6 @@ def _dot(name: str, a: Any, b: Any) -> Tensor:
 def _add_product(entry: Any, input: Any, a: Any, b: Any, shape: tuple[int, ...], beta: Any, alpha: Any) -> Tensor:
     """beta * input + alpha * (a product of that shape), after PyTorch's check that the input expands to it."""
     need_tensor(entry.__name__, input)
-    if a._data.dtype.kind not in "fc":
-        beta, alpha = int(beta), int(alpha)
     have = input._data.shape
     if len(have) > len(shape):
         raise RuntimeError(
@@ -148,6 +146,14 @@ def _add_product(entry: Any, input: Any, a: Any, b: Any, shape: tuple[int, ...],
     for t in (input, b):
         if t._data.dtype != a._data.dtype:
             raise RuntimeError(f"self and mat2 must have the same dtype, but got {type_name(input)} and {type_name(b)}")
+    dtype = a._data.dtype
+    if dtype.kind not in "fc":
+        if not a._data.shape[-1] and 0 not in shape and entry is not L.addmv:
+            factors = (beta, 1) if entry is L.addbmm and a._data.shape[0] > 1 else (beta,)  # (from the second batch: 1)
+            for factor in filter(None, factors):  # products of nothing: only the input is multiplied, in place
+                check_castable(promoted_with_number(dtype, factor), dtype)
+        number = bool if dtype.kind == "b" else int
+        beta, alpha = number(beta), number(alpha)
     return entry(input, a, b, beta, alpha)
 
 

@@ -344,6 +344,8 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
         and input._data.dtype.char in "fd"
     ):
         return P.pow_number(input, exponent)
+    if exponent is False and isinstance(input, TensorBase) and out is None and input._data.dtype.kind == "f":
+        return P.pow_number(input, exponent)  # as it is: its derivative is not that of 0
     if not builtins.any(isinstance(v, TensorBase) for v in (input, exponent)) or not builtins.all(
         isinstance(v, (TensorBase, *_NUMBERS, np.number)) for v in (input, exponent)
     ):

@@ -25,7 +25,7 @@ def _in_one_pass(kernel: Any, formula: Any) -> Any:
 
 
 # pieces of formulas: linear in g, and between their corners constant in x --------------------------------------------
-_flat = lambda xp, g: g * 0
+_flat = lambda xp, g: xp.zeros_like(g)  # zeros even of NaN, as PyTorch's
 between = op("between", K.between, inputs="g x", x=_flat, g=lambda xp, g, x, low, high: xp.between(g, x, low, high))
 outside = op("outside", K.outside, inputs="g x", x=_flat, g=lambda xp, g, x, lambd: xp.outside(g, x, lambd))
 above = op("above", K.above, inputs="g x", x=_flat, g=lambda xp, g, x, threshold: xp.above(g, x, threshold))
@@ -55,7 +55,7 @@ rrelu_mean = _leaky_relu("rrelu_mean", "RreluWithNoiseBackward0", c_order(K.leak
 rrelu_mean_in_place = _leaky_relu("rrelu_mean_in_place", "RreluWithNoiseBackward1")
 prelu = op("prelu", K.prelu, inputs="x weight", grad_name="PreluKernelBackward0",
            x=lambda xp, g, x, weight: xp.where(x > 0, g, g * weight),
-           weight=lambda xp, g, x: xp.where(x > 0, g * 0, g * x))  # fmt: skip
+           weight=lambda xp, g, x: xp.where(x > 0, 0, g * x))  # fmt: skip
 rrelu = op("rrelu", c_order(K.rrelu), inputs="x noise", grad_name="RreluWithNoiseBackward0",
            x=lambda xp, g, noise: g * noise)  # fmt: skip
 rrelu_in_place = op("rrelu_in_place", K.rrelu, inputs="x noise", grad_name="RreluWithNoiseBackward1",

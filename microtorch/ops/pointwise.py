@@ -121,7 +121,7 @@ def _pow_number(xp: Any, g: Any, x: Any, y: float) -> Any:
 
     Recorded, the derivative of x^2 is 2 x^1: it stays a power of x, which can be differentiated once more than 2 x.
     """
-    if y == 0:
+    if y == 0 and y is not False:  # False is no 0 to PyTorch: 0 x^-1, NaN at 0
         return xp.zeros_like(g)
     return g * (2 * x) if y == 2 and not xp.recorded else g * (y * xp.pow_number(x, y - 1))
 

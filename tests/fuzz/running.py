@@ -227,6 +227,7 @@ class Run:
                 except Exception:
                     if line in lines:
                         return None
+                seen(theirs)
         return self.same_gradients(theirs, lines)
 
     def same_gradients(self, theirs: dict[str, Any], backward: list[str]) -> str | None:
@@ -285,6 +286,7 @@ def torch_moves(lines: list[str], backward: list[str], names: list[str]) -> list
             except Exception:  # as it did in the program
                 pass
             torch.set_grad_enabled(True)
+            seen(world)
         found = [world[n].grad if backward else world[n] for n in names]
         runs.append([np.empty(0) if t is None else numpy(t).astype(np.complex128) for t in found])
     moves = []
@@ -297,6 +299,13 @@ def torch_moves(lines: list[str], backward: list[str], names: list[str]) -> list
         ]
         moves.append(np.max(apart, axis=0) if apart else np.zeros(first.shape))
     return moves
+
+
+def seen(world: dict[str, Any]) -> None:
+    """Look at every tensor's grad_fn, as the comparison does: until then PyTorch takes a view for the leaf it was."""
+    for t in list(world.values()):
+        if isinstance(t, torch.Tensor):
+            grad_fn_name(t)
 
 
 def shift(world: dict[str, Any], names: set[str], trial: int) -> None:

@@ -54,7 +54,7 @@ def relu_(input: Any) -> Tensor:
 def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """input, or negative_slope * input where it is negative."""
     need_tensor("leaky_relu", input)
-    floating("leaky_relu_cpu", input)
+    floating("leaky_relu_cpu", input, inplace=inplace)
     if inplace:
         if negative_slope < 0 and input._node is not None:
             raise RuntimeError(
@@ -111,7 +111,7 @@ def rrelu(
 ) -> Tensor:
     """leaky_relu with slopes drawn from [lower, upper] in training, with their mean otherwise."""
     need_tensor("rrelu", input)
-    floating("rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu", input)
+    floating("rrelu_with_noise_out_cpu" if training else "leaky_relu_cpu", input, inplace=inplace)
     if lower > upper:
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
@@ -172,7 +172,7 @@ def relu6(input: Any, inplace: bool = False) -> Tensor:
 def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input, or alpha * (exp(input) - 1) where it is negative (Clevert et al., 2015)."""
     need_tensor("elu", input)
-    floating("elu_cpu", input)
+    floating("elu_cpu", input, inplace=inplace)
     return (_elu_ if inplace else A.elu)(input, alpha, 1.0, 1.0)
 
 
@@ -184,7 +184,7 @@ def elu_(input: Any, alpha: float = 1.0) -> Tensor:
 def selu(input: Any, inplace: bool = False) -> Tensor:
     """The scaled elu that keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
     need_tensor("selu", input)
-    floating("elu_cpu", input)
+    floating("elu_cpu", input, inplace=inplace)
     return (_elu_ if inplace else A.elu)(input, SELU_ALPHA, SELU_SCALE, 1.0)
 
 
@@ -196,7 +196,7 @@ def selu_(input: Any) -> Tensor:
 def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """input, or alpha * (exp(input / alpha) - 1) where it is negative (Barron, 2017)."""
     need_tensor("celu", input)
-    floating("elu_cpu", input)
+    floating("elu_cpu", input, inplace=inplace)
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return (_celu_ if inplace else A.celu)(input, alpha, 1.0, 1.0 / alpha)
@@ -226,14 +226,14 @@ def gelu(input: Any, *, approximate: str = "none") -> Tensor:
 def silu(input: Any, inplace: bool = False) -> Tensor:
     """input * sigmoid(input), also called swish."""
     need_tensor("silu", input)
-    floating("silu_cpu", input)
+    floating("silu_cpu", input, inplace=inplace)
     return (_silu_ if inplace else A.silu)(input)
 
 
 def mish(input: Any, inplace: bool = False) -> Tensor:
     """input * tanh(softplus(input)) (Misra, 2019)."""
     need_tensor("mish", input)
-    floating("mish_cpu", input)
+    floating("mish_cpu", input, inplace=inplace)
     return (_mish_ if inplace else A.mish)(input)
 
 
@@ -271,14 +271,14 @@ def logsigmoid(input: Any) -> Tensor:
 def hardsigmoid(input: Any, inplace: bool = False) -> Tensor:
     """min(max(input + 3, 0), 6) / 6."""
     need_tensor("hardsigmoid", input)
-    floating("hardsigmoid_cpu", input)
+    floating("hardsigmoid_cpu", input, inplace=inplace)
     return (_hardsigmoid_ if inplace else A.hardsigmoid)(input)
 
 
 def hardswish(input: Any, inplace: bool = False) -> Tensor:
     """input * min(max(input + 3, 0), 6) / 6 (Howard et al., 2019)."""
     need_tensor("hardswish", input)
-    floating("hardswish_cpu", input)
+    floating("hardswish_cpu", input, inplace=inplace)
     return (_hardswish_ if inplace else A.hardswish)(input)
 
 

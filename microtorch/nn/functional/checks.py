@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
+from microtorch.autograd.inplace import check_writable
 from microtorch.autograd.table import broadcast_error
 from microtorch.kernels.bfloat16 import BF16
 from microtorch.ops import pointwise as P, reduce as R, shape as S
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 REDUCTIONS = ("none", "mean", "sum")
 
 
-def floating(kernel: str, *inputs: Any) -> None:
-    """Raise PyTorch's NotImplementedError, naming its kernel, if a tensor is integer or bool."""
+def floating(kernel: str, *inputs: Any, inplace: bool = False) -> None:
+    """Raise PyTorch's NotImplementedError, naming its kernel, if a tensor is integer or bool.
+
+    inplace: that it may not be written comes first.
+    """
     for t in inputs:
         if t._data.dtype.kind not in "fc":
+            if inplace:
+                check_writable(t)
             raise not_implemented(kernel, t)
 
 
