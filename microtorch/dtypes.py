@@ -232,6 +232,8 @@ def fill_number(number: Any, dtype: Any) -> Any:
     Raises RuntimeError if it does not fit.
     """
     kind = dtype.kind
+    if kind == "f" and (type(number) is float or type(number) is int) and -65504 <= number <= 65504:
+        return dtype.type(number)  # too small to overflow in any of them: nothing need be silenced
     if kind in "iu":
         info = np.iinfo(dtype)
         if isinstance(number, complex):

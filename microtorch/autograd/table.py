@@ -405,6 +405,16 @@ def binary(
             f"op {name!r}: a binary entry's formulas need no shapes (the engine sums to the input's shape)"
         )
 
+    def alike(a: Any, b: Any) -> tuple[Any, Any, Callable[..., Any]]:
+        """Two operands of different dtypes, promoted, and what computes the result."""
+        if check is not None:
+            check(a, b)
+        if to_float and a.dtype.kind in "iub" and b.dtype.kind in "iub":
+            return as_float(a), as_float(b), kernel
+        if wide_number and a.ndim and not b.ndim and half.is_narrow(a) and b.dtype.kind == "f":
+            return a, astype(b, np.float32), rounding
+        return *promote(a, b), kernel
+
     def operator(self: Any, other: Any, swapped: bool = False) -> Any:
         """`self op other`; `other op self` if swapped; NotImplemented if `other` is neither a Tensor nor a number."""
         a: Any = self._data
@@ -413,7 +423,12 @@ def binary(
         if isinstance(other, TensorBase):
             b: Any = other._data
             edge_y = other._node
-            if scalars is not None and not a.ndim and not b.ndim:
+            if a.ndim or b.ndim:
+                if a.dtype is not b.dtype:
+                    a, b, compute = alike(a, b)
+                if not (a.flags.c_contiguous and b.flags.c_contiguous) and (a.ndim > 1 or b.ndim > 1):
+                    compute = partial(in_operands_order, compute)
+            elif scalars is not None:
                 p, q = a[()], b[()]
                 kind = type(p)
                 if kind is type(q) and (kind is float32 or kind is float64):
@@ -422,19 +437,12 @@ def binary(
                     if needs and mode.enabled:
                         return record(op, (edge_x, edge_y), picks[needs]((None, self, other, out)), out)
                     return wrap(out)
-            if a.dtype is not b.dtype:
-                if check is not None:
-                    check(a, b)
-                if to_float and a.dtype.kind in "iub" and b.dtype.kind in "iub":
-                    a, b = as_float(a), as_float(b)
-                elif wide_number and a.ndim and not b.ndim and half.is_narrow(a) and b.dtype.kind == "f":
-                    b, compute = astype(b, np.float32), rounding
-                else:
-                    a, b = promote(a, b)
-            if scalars is not None and not a.ndim and not b.ndim:
-                a, b, compute = a[()], b[()], scalars
-            elif (a.ndim > 1 or b.ndim > 1) and not (a.flags.c_contiguous and b.flags.c_contiguous):
-                compute = partial(in_operands_order, compute)
+                if a.dtype is not b.dtype:
+                    a, b, _ = alike(a, b)
+                    p, q = a[()], b[()]
+                a, b, compute = p, q, scalars
+            elif a.dtype is not b.dtype:
+                a, b, compute = alike(a, b)
         else:
             b = other
             edge_y = None

@@ -526,6 +526,8 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
 
 def number_argument(name: str, value: Any, argument: str = "fill_value", position: int = 2) -> Any:
     """A Python number given for a `Number` argument (a number or a 0-d tensor)."""
+    if type(value) is float or type(value) is int:
+        return value
     if isinstance(value, TensorBase) and value._data.ndim == 0:
         return value._data.item()
     if isinstance(value, np.generic) and value.dtype.kind in "biufc":
@@ -550,7 +552,8 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
     shape = size_of((size,), "full")
     check_sizes(shape)
     number = number_argument("full", fill_value)
-    require_strided(layout)
+    if layout is not None:
+        require_strided(layout)
     if out is not None:
         out = filled_later("full", (shape,), dtype, layout, device, out)
         out._data[...] = dtypes.fill_number(number, out._data.dtype)

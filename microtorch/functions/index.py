@@ -118,6 +118,8 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
 
 
 def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    if a == b:
+        return a
     try:
         return np.broadcast_shapes(a, b)
     except ValueError:

@@ -285,7 +285,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     for i, j in zip(dims_a, dims_b):
         lb[axis_of(j, n)] = la[axis_of(i, m)]
     free = [c for c in la if c not in lb] + [c for c in lb if c not in la]
-    return L.contract(a, b, "".join(la), "".join(lb), "".join(free))
+    product = L.contract(a, b, "".join(la), "".join(lb), "".join(free))
+    return S.view_as(product, product._data.shape)
 
 
 @takes_out

@@ -401,7 +401,11 @@ def empty(shape: Any, dtype: Any) -> Array:
 
 def full(shape: Any, value: Any, dtype: Any) -> Array:
     """An array of one number."""
-    return BFloats(np.full(shape, rounded(value).bits)) if dtype is BF16 else np.full(shape, value, dtype)
+    if dtype is BF16:
+        return BFloats(np.full(shape, rounded(value).bits))
+    out = np.empty(shape, dtype)
+    out.fill(value)
+    return out
 
 
 def ones(shape: Any, dtype: Any) -> Array:

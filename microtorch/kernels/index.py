@@ -373,7 +373,7 @@ def masked_fill(x: Any, mask: Any, value: Any) -> Any:
     """A copy of x with one number where the mask is true, both broadcast."""
     shape = x.shape if x.shape == mask.shape else np.broadcast_shapes(x.shape, mask.shape)
     out = np.array(x if x.shape == shape else np.broadcast_to(x, shape), order="C")
-    np.copyto(out, value, where=mask)
+    np.copyto(out, np.array(value) if isinstance(value, np.generic) else value, where=mask)  # (0-d arrays are faster)
     return out
 
 

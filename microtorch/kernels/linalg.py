@@ -12,6 +12,7 @@ from microtorch.dtypes import of
 from microtorch.kernels import blas, products, twins
 from microtorch.kernels.bfloat16 import BF16, Widen
 from microtorch.kernels.pointwise import unsupported
+from microtorch.kernels.strides import in_operands_order
 
 _C_NAMES = {
     "Float": "float", "Double": "double", "Half": "c10::Half",
@@ -28,21 +29,27 @@ def c_name(dtype: Any) -> str:
 
 def matmul(x: Any, y: Any) -> Any:
     """x @ y by NumPy's rules, which are PyTorch's: vectors, matrices, broadcast batches."""
-    if x.dtype is not y.dtype and x.dtype != y.dtype:
-        kinds = c_name(x.dtype), c_name(y.dtype)
+    dtype = x.dtype
+    if dtype is not y.dtype and dtype != y.dtype:
+        kinds = c_name(dtype), c_name(y.dtype)
         raise RuntimeError(f"expected m1 and m2 to have the same dtype, but got: {kinds[0]} != {kinds[1]}")
-    kind = x.dtype.kind
     try:
-        if (kind == "f" or kind == "c") and x.itemsize > 2:
-            if x.ndim == y.ndim == 2 and type(x) is type(y) is np.ndarray:
-                if (work := x.size * y.shape[1]) < products.LEAST * twins.least and work <= blas.SERIAL:
-                    return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
-                return products.matmul(x, y)
+        if dtype.char in "fdFD" and type(x) is type(y) is np.ndarray:
+            if (n := x.ndim) == y.ndim and n > 1:
+                work = x.size * y.shape[-1]
+                if work < products.LEAST * twins.least and work <= blas.SERIAL:
+                    if n == 2:
+                        return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
+                    if n == 3 and len(x) == len(y):
+                        return np.matmul(x, y, order="C")
+                if n == 2:
+                    return products.matmul(x, y)
+        if dtype.kind in "fc" and dtype.itemsize > 2:
             if y.ndim == 2 and x.ndim > 2 and x.shape[-1] == y.shape[0] and x.size:
                 # one long matrix; if x must be copied for it, that still takes less than its many products
                 return products.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])
             return np.matmul(x, y) if x.ndim < 3 > y.ndim else products.matmul(x, y)
-        if kind == "b":
+        if dtype.kind == "b":
             out = np.matmul(x, y)  # shapes that do not fit come first
             if (x.size and y.size) or x.ndim == y.ndim == 1:
                 raise unsupported("dot" if x.ndim == y.ndim == 1 else "addmm_impl_cpu_", x.dtype)
@@ -211,9 +218,8 @@ def addr(x: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
 def _contraction(x: str, y: str, out: str) -> tuple[Any, ...]:
     """How to multiply two arrays with lettered axes: the order of x's and y's axes and, of x's, how many are common to
     all, only x's, summed; then the order of the product's axes."""
-    both = [c for c in x if c in y]
-    batch, summed = [c for c in both if c in out], [c for c in both if c not in out]
-    of_x, of_y = [c for c in x if c not in y], [c for c in y if c not in x]
+    batch, summed = [c for c in out if c in x and c in y], [c for c in x if c in y and c not in out]
+    of_x, of_y = [c for c in out if c not in y], [c for c in out if c not in x]
     have = batch + of_x + of_y
     orders = [[x.index(c) for c in batch + of_x + summed], [y.index(c) for c in batch + summed + of_y]]
     back = None if "".join(have) == out else [have.index(c) for c in out]
@@ -236,6 +242,17 @@ def contract(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> A
     else:
         product = a.reshape((*a.shape, *(1,) * len(columns))) * b.reshape((*head, *(1,) * len(rows), *columns))
     return product if back is None else product.transpose(back)
+
+
+def multiply(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> Any:
+    """`contract` where nothing is summed, laid out as a product element by element."""
+    operands = []
+    for a, labels in ((x, x_labels), (y, y_labels)):
+        a = a.transpose([labels.index(c) for c in out_labels if c in labels])
+        operands.append(a[tuple([slice(None) if c in labels else None for c in out_labels])])
+    if any(type(a) is not np.ndarray for a in operands):
+        return operands[0] * operands[1]
+    return in_operands_order(np.multiply, *operands)
 
 
 def cross(x: Any, y: Any, axis: int) -> Any:

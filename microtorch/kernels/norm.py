@@ -20,7 +20,7 @@ _add: Any = np.add.reduce
 def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
     """Each row less its mean, over its standard deviation: (result, mean, 1 / deviation), the last two as columns."""
     n = operand(rows.shape[1], rows)
-    mean = (_add(rows, 1) / n)[:, None]
+    mean = (_sums(rows) / n)[:, None]
     out = rows - mean
     rstd = np.vecdot(out, out)
     rstd /= n
@@ -32,16 +32,36 @@ def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
     return out, mean, rstd
 
 
+def _few_rows(flat: Any, n: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+    """Layer norm of few numbers in rows of n, flattened: (result, flattened, mean and 1 / deviation as columns)."""
+    size, count = operand(n, flat), flat.size // n
+    mean = flat.reshape(count, n).dot(small.ones(n, flat.dtype))
+    mean /= size
+    out = flat - mean.repeat(n)
+    rows = out.reshape(count, n)
+    rstd = np.vecdot(rows, rows)
+    rstd /= size
+    rstd += operand(eps, flat)
+    np.sqrt(rstd, rstd)
+    np.divide(one(rstd), rstd, rstd)
+    out *= rstd.repeat(n)
+    if weight is not None:
+        out *= small.in_each_row(weight, count)
+    if bias is not None:
+        out += small.in_each_row(bias, count)
+    return out, mean.reshape(count, 1), rstd.reshape(count, 1)
+
+
 def _sums(rows: Any) -> Any:
     """The sum of each row."""
-    if type(rows) is np.ndarray and rows.shape[1] <= small.FEW and rows.dtype.char in "fd":
+    if rows.shape[1] <= small.FEW and rows.dtype.char in "fd" and type(rows) is np.ndarray:
         return rows.dot(small.ones(rows.shape[1], rows.dtype))
     return _add(rows, 1)
 
 
-def _one_row(row: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
+def _one_row(row: Any, n: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Layer norm of one short vector, by the calls that are cheapest there: (result, mean, 1 / deviation)."""
-    n, dtype = row.size, row.dtype
+    dtype = row.dtype
     mean = small.scalar(row.dot(small.ones(n, dtype)) / n, dtype)
     out = row - mean
     rstd = small.scalar(1 / math.sqrt(out.dot(out) / n + eps), dtype)
@@ -93,8 +113,9 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
     n = 1
     for size in shape:
         n *= size
-    if small.is_row(x, n) and len(shape) == 1 and n and FEWER * x.size < twins.least:
-        out, mean, rstd = _one_row(x.reshape(n), weight, bias, eps)
+    if len(shape) == 1 and x.size and FEWER * x.size < twins.least and small.are_rows(x, -1):
+        flat = x.reshape(x.size)
+        out, mean, rstd = (_one_row if x.size == n else _few_rows)(flat, n, weight, bias, eps)
         return out.reshape(x.shape), mean, rstd
     rows = np.ascontiguousarray(x).reshape(x.size // n if n else 0, n)
     if (

@@ -281,6 +281,10 @@ def stack(arrays: list[Any], axis: int) -> Any:
     """Arrays of one shape joined along a new axis, contiguous."""
     first = arrays[0]
     out = np.empty((*first.shape[:axis], len(arrays), *first.shape[axis:]), first.dtype)
+    if axis == 0:
+        for i, a in enumerate(arrays):
+            out[i] = a
+        return out
     head: tuple[Any, ...] = (slice(None),) * axis
     for i, a in enumerate(arrays):
         out[(*head, i)] = a

@@ -67,15 +67,17 @@ def softmax(x: Any, axis: int) -> Any:
         out = np.exp(row if small.may_exp(row) else row - small.largest(row))
         out /= small.scalar(out.dot(small.ones(out.size, out.dtype)))
         return out.reshape(x.shape)
+    if small.are_rows(x, axis):
+        n, flat = x.shape[axis], x.reshape(x.size)
+        if not flat.dot(flat) < small.EXPONENTS:
+            flat = flat - _max(x.reshape(-1, n), 1).repeat(n)
+        out = np.exp(flat)
+        out /= out.reshape(-1, n).dot(small.ones(n, out.dtype)).repeat(n)
+        return out.reshape(x.shape)
     return _in_blocks(_softmax, axis, x)
 
 
 def _softmax(axis: int, x: Any, out: Any) -> None:
-    if axis in (-1, x.ndim - 1) and type(x) is np.ndarray and out.flags.c_contiguous and small.may_exp(x):
-        n = x.shape[-1]
-        rows = np.exp(x, out).reshape(-1, n)
-        rows /= rows.dot(small.ones(n, x.dtype))[:, None]
-        return
     np.subtract(x, _max(x, axis, None, None, True), out=out)
     np.exp(out, out=out)
     out /= _add(out, axis, None, None, True)
