@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -156,6 +158,28 @@ def test_threads_share_a_product(twin: str, monkeypatch: pytest.MonkeyPatch) -> 
                     check(x, y, result)
     finally:
         threads.set_count(before)
+
+
+def test_first_products_of_several_threads_at_once() -> None:
+    """In a process of its own: the code is made once, and no thread meets it half made."""
+    pytest.importorskip("numba")
+    program = """
+import os, threading
+os.environ["MICROTORCH_KERNELS"] = "numba"
+import numpy as np
+from microtorch.kernels import products
+x, found = np.ones((16, 16), np.float32), []
+go = threading.Barrier(4)
+def work():
+    go.wait()
+    found.append(float(products.matmul(x, x).sum()))
+workers = [threading.Thread(target=work) for _ in range(4)]
+for worker in workers: worker.start()
+for worker in workers: worker.join()
+print(found)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout == "[4096.0, 4096.0, 4096.0, 4096.0]\n", done.stderr
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (2, 4, 6), (3, 2, 4, 6), (40, 6)])

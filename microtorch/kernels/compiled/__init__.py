@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -62,12 +63,16 @@ _strided: list[tuple[str, Any, tuple[int, ...], int]] = []
 def prepare(module: str, dtype: Any) -> None:
     """Make (or read from disk) the code of a module's `jit_strided` functions for arrays of a dtype."""
     scalar = numba.from_dtype(dtype)
-    for name, made, read, written in _strided:
-        if name == module:
-            arrays = [numba.types.Array(scalar, rank, "A", readonly=True, aligned=False) for rank in read]
-            made._can_compile = True
-            made.compile(numba.void(*arrays, numba.types.Array(scalar, written, "A")))
-            made.disable_compile()
+    with _preparing:  # several threads may come to their first product at once
+        for name, made, read, written in _strided:
+            if name == module:
+                arrays = [numba.types.Array(scalar, rank, "A", readonly=True, aligned=False) for rank in read]
+                made._can_compile = True
+                made.compile(numba.void(*arrays, numba.types.Array(scalar, written, "A")))
+                made.disable_compile()
+
+
+_preparing = threading.Lock()
 
 
 def _compiled(function: F, freedoms: set[str]) -> F:
