@@ -164,3 +164,36 @@ def test_matrices(operation, batch):
         assert not isinstance(run(f"{code}\ntorch.{operation}", torch, {}), Exception)
         found = same_strides(code, f"torch.{operation}")
         assert found is None, found
+
+
+PRODUCTS = """ij,kj->ik ij,jk->ki ji,jk->ik ij,ij->i ij,kj->ki bij,bjk->bik bij,bkj->ibk bji,bjk->bik i,j->ji ij,j->i bij,bj->bi
+ij,kl->ikjl ijk,jl->ikl ij,jk-> ij,k->ikj j,ij->i ij,jkl->ikl bij,jk->bik ij,jk ij,ij->ji ij->ij ij->ji ij,j,jk->ik"""
+
+
+@pytest.mark.parametrize("equation", PRODUCTS.split())
+def test_sums_of_products(equation: str) -> None:
+    """Of operands in C order and turned around, of all sizes 1, 2 and 3; and which results are views."""
+    code = f"""
+import itertools
+equation = {equation!r}
+terms = equation.split('->')[0].split(',')
+letters = sorted(set(''.join(terms)))
+found = []
+for sizes in itertools.product((1, 2, 3), repeat=len(letters)) if len(terms) < 3 else ((2, 3, 4),):
+    for turned in itertools.product((False, True), repeat=len(terms)):
+        shapes = [[sizes[letters.index(c)] for c in term] for term in terms]
+        xs = [torch.ones(s[::-1]).permute(*range(len(s))[::-1]) if t else torch.ones(s) for s, t in zip(shapes, turned)]
+        r = torch.einsum(equation, *xs)
+        found.append((sizes, turned, r._is_view(), [s for s, n in zip(r.stride(), r.shape) if n != 1]))
+found"""
+    assert (result := difference(code)) is None, result
+
+
+@pytest.mark.parametrize(
+    "call", ["tensordot(x, x, 2)", "tensordot(x, x, ([0], [0]))", "einsum('ij,ij->', x, x)", "einsum('ij->ij', x)"]
+)
+def test_views_of_products(call: str) -> None:
+    """What was taken of a product before a write in place hangs on the product, of which the result is a view."""
+    code = f"x = torch.tensor([[1., 2.], [3., 4.]], requires_grad=True)\ny = torch.{call}\nv = y.reshape(-1)\n"
+    code += "try:\n    y *= 3\nexcept RuntimeError:\n    pass\ny.retain_grad()\n(y.sum() + 2 * v.sum()).backward()\n"
+    assert (found := difference(code + "x.grad, y.grad, y._is_view()")) is None, found

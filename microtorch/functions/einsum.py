@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,9 +35,11 @@ def einsum(*args: Any) -> Tensor:
         x, y = args[1], args[2]  # the common case, without all that follows
         plan = _plain(args[0], x._data.shape, y._data.shape) if x._data.dtype == y._data.dtype else None
         if plan is not None:
-            a, b, have, order, summing = plan
-            product = (L.contract if summing else L.multiply)(x, y, a, b, have)
-            return product if order is None else S.permute(product, order)
+            a, b, have, order, swapped = plan
+            if swapped is None:
+                return L.multiply(x, y, a, b, have)
+            product = L.contract(y, x, b, a, have) if swapped else L.contract(x, y, a, b, have)
+            return S.view_as(product, product._data.shape) if order is None else S.permute(product, order)
     terms, result, operands = _parsed(args)
     labels = [_with_ellipsis(i, term, t._data.ndim) for i, (term, t) in enumerate(zip(terms, operands))]
     sizes = _sizes(labels, operands)
@@ -48,8 +51,11 @@ def einsum(*args: Any) -> Tensor:
         out = _output(result, "".join(dots), sizes)
     if len(operands) > 1:
         operands = same_dtype(*operands)
-    # every operand without its repeated subscripts, its dimensions of size 1, and what it alone sums over
-    ready = [_simple(t, label, sizes) for t, label in zip(operands, labels)]
+    ready = [_single(t, label) for t, label in zip(operands, labels)]
+    if len(ready) == 2 and not any(c in ready[1][1] and c not in out for c in _long(*ready[0])):
+        return _multiplied(ready, out, sizes)
+    # every operand without its dimensions of size 1, and what it alone sums over
+    ready = [_squeezed(t, label) for t, label in ready]
     wanted = "".join(c for c in out if sizes[c] != 1)
     ready = [
         _summed(t, label, wanted + "".join(other for j, (_, other) in enumerate(ready) if j != i))
@@ -60,23 +66,60 @@ def einsum(*args: Any) -> Tensor:
         (a, la), (b, lb) = ready[i], ready[j]
         rest = [ready[k] for k in range(len(ready)) if k not in (i, j)]
         needed = wanted + "".join(label for _, label in rest)
-        both = [c for c in la if c in lb and c in needed]
-        lo = "".join(both + [c for c in la if c not in lb] + [c for c in lb if c not in la])
         entry = L.contract if any(c in lb and c not in needed for c in la) else L.multiply
+        full = out + "".join(sorted(c for c in sizes if c not in out))
+        lo, swapped = _product_order(la, lb, [c for c in full if c in needed or not (c in la and c in lb)])
         if a._data.dtype != b._data.dtype:  # one was summed alone, into int64
             if entry is L.contract:
                 raise RuntimeError(f"expected scalar type {type_name(a)} but found {type_name(b)}")
             a, b = same_dtype(a, b)
-        ready = [(entry(a, b, la, lb, lo), lo), *rest]
+        ready = [(entry(b, a, lb, la, lo) if swapped else entry(a, b, la, lb, lo), lo), *rest]
     t, label = ready[0]
     if len(operands) == 1 and t._data.dtype.kind in "iub" and set(labels[0]) - set(out):
         t = P.cast(t, np.dtype(np.int64))  # as a sum
     if len(operands) == 1 and t._base is not None and set(labels[0]) - set(out):
         t = R.sum(t, (), False)  # over dimensions of size 1 alone: new memory all the same
-    if label != wanted:
-        t = S.permute(t, tuple(label.index(c) for c in wanted))
+    order = tuple(label.index(c) for c in wanted)
     shape = tuple(sizes[c] for c in out)
+    fresh = t._base is None and t is not operands[0] if len(operands) == 1 else len(out) == len(sizes)
+    if fresh and label == wanted and t._data.shape == shape:
+        return t  # a sum, or products alone
+    if label != wanted or t._data.shape == shape:
+        t = S.permute(t, order)  # a view always
     return t if t._data.shape == shape else S.reshape(t, shape)
+
+
+def _product_order(a: str, b: str, full: Sequence[str]) -> tuple[str, bool]:
+    """The subscripts of a matrix product as they lie in memory, and whether b comes first in it.
+
+    Both are as in sumproduct_pair of aten/src/ATen/native/Linear.cpp: the common ones, those of the first operand,
+    those of the second, each as listed in `full` (the result, then what is summed later); b is the first if all of its
+    own are listed before a's. Subscripts of size 1 are in neither operand, and count as b's.
+    """
+    both = [c for c in full if c in a and c in b]
+    of_a = [c for c in full if c in a and c not in b]
+    others = [c for c in full if c not in a]
+    of_b = [c for c in others if c in b]
+    swapped = bool(of_a and others) and full.index(others[-1]) < full.index(of_a[0])
+    return "".join(both + of_b + of_a if swapped else both + of_a + of_b), swapped
+
+
+def _multiplied(ready: list[tuple[Any, str]], out: str, sizes: dict[str, int]) -> Tensor:
+    """The product of two operands that share no subscript that is summed: element by element."""
+    full = out + "".join(sorted(c for c in sizes if c not in out))
+    operands, labels = [], []
+    for t, label in ready:
+        alone = tuple(k for k, c in enumerate(label) if c not in out and t._data.shape[k] != 1)
+        if alone:
+            t = R.sum(t, alone, True)
+        stretched = tuple(k for k, c in enumerate(label) if t._data.shape[k] == 1 != sizes[c] and k not in alone)
+        if stretched:
+            t = S.squeeze(t, stretched)
+            label = "".join(c for k, c in enumerate(label) if k not in stretched)
+        operands.append(t)
+        labels.append(label)
+    t = L.multiply(*same_dtype(*operands), *labels, full)
+    return t if full == out else S.view_as(t, t._data.shape[: len(out)])
 
 
 def _parsed(args: tuple[Any, ...]) -> tuple[list[str], str | None, list[Any]]:
@@ -124,10 +167,10 @@ def _parsed_equation(equation: str, count: int) -> tuple[list[str], str | None]:
 
 
 @functools.lru_cache(1024)
-def _plain(equation: str, x: tuple[int, ...], y: tuple[int, ...]) -> tuple[str, str, str, Any, bool] | None:
+def _plain(equation: str, x: tuple[int, ...], y: tuple[int, ...]) -> tuple[str, str, str, Any, bool | None] | None:
     """How two operands of these shapes are multiplied, where each has every subscript once, no size is 1 and none is
-    summed alone: their subscripts, the product's, how to permute it (None: not at all), whether anything is summed.
-    None otherwise.
+    summed alone: their subscripts, the product's, how to permute it (None: not at all), whether they change places
+    (None: nothing is summed). None otherwise.
     """
     (a, b), out = _parsed_equation(equation, 2)
     if out is None or "." in equation or len(a) != len(x) or len(b) != len(y) or 1 in x or 1 in y:
@@ -138,9 +181,10 @@ def _plain(equation: str, x: tuple[int, ...], y: tuple[int, ...]) -> tuple[str, 
         return None
     if any(x[a.index(c)] != y[b.index(c)] for c in a if c in b):
         return None
-    have = [c for c in a if c in b and c in out] + [c for c in a if c not in b] + [c for c in b if c not in a]
-    order = None if "".join(have) == out else tuple(have.index(c) for c in out)
-    return a, b, "".join(have), order, any(c in b and c not in out for c in a)
+    if all(c in out for c in a + b):
+        return a, b, out, None, None
+    have, swapped = _product_order(a, b, out)
+    return a, b, have, None if have == out else tuple(have.index(c) for c in out), swapped
 
 
 def _with_ellipsis(i: int, term: str, ndim: int) -> str:
@@ -192,14 +236,24 @@ def _output(result: str, dots: str, sizes: dict[str, int]) -> str:
     return out
 
 
-def _simple(t: Any, label: str, sizes: dict[str, int]) -> tuple[Any, str]:
-    """An operand with each subscript once, and none of size 1."""
+def _single(t: Any, label: str) -> tuple[Any, str]:
+    """An operand with each subscript once."""
     for c in dict.fromkeys(label):
         while label.count(c) > 1:
             i = label.index(c)
             j = label.index(c, i + 1)
             t = S.diagonal(t, 0, i, j)
             label = label[:i] + label[i + 1 : j] + label[j + 1 :] + c
+    return t, label
+
+
+def _long(t: Any, label: str) -> str:
+    """The subscripts of an operand that are not of size 1 in it."""
+    return "".join(c for c, n in zip(label, t._data.shape) if n != 1)
+
+
+def _squeezed(t: Any, label: str) -> tuple[Any, str]:
+    """An operand without its dimensions of size 1."""
     flat = tuple(i for i, n in enumerate(t._data.shape) if n == 1)
     if flat:
         t = S.squeeze(t, flat)

@@ -246,12 +246,18 @@ def contract(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> A
 
 def multiply(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> Any:
     """`contract` where nothing is summed, laid out as a product element by element."""
-    operands = []
+    operands, plain = [], True
     for a, labels in ((x, x_labels), (y, y_labels)):
         a = a.transpose([labels.index(c) for c in out_labels if c in labels])
+        plain = plain and a.flags.c_contiguous and 1 not in a.shape
         operands.append(a[tuple([slice(None) if c in labels else None for c in out_labels])])
-    if any(type(a) is not np.ndarray for a in operands):
+    if plain or any(type(a) is not np.ndarray for a in operands):
         return operands[0] * operands[1]
+    for i, j in ((0, 1), (1, 0)):
+        a, shape = operands[i], operands[j].shape
+        if 1 in shape and 0 in a.strides:  # an axis new to one, of size 1 in the other: PyTorch's has a stride of 1
+            strides = [a.itemsize if n == 1 and not s else s for n, s in zip(shape, a.strides)]
+            operands[i] = np.lib.stride_tricks.as_strided(a, a.shape, strides)
     return in_operands_order(np.multiply, *operands)
 
 

@@ -104,8 +104,8 @@ def _contract_y(xp: Any, g: Any, x: Any, x_labels: str, y_labels: str, out_label
     return xp.contract(g, x, out_labels, x_labels, y_labels)
 
 
-contract = op("contract", K.contract, grad_name="ViewBackward0", x=_contract_x, y=_contract_y)
-multiply = op("multiply", K.contract, grad_name="MulBackward0", x=_contract_x, y=_contract_y)  # without sums
+contract = op("contract", K.contract, grad_name="BmmBackward0", x=_contract_x, y=_contract_y)
+multiply = op("multiply", K.multiply, grad_name="MulBackward0", x=_contract_x, y=_contract_y)  # without sums
 cross = op("cross", K.cross, grad_name="LinalgCrossBackward0",
            x=lambda xp, g, y, axis: xp.cross(y, g, axis), y=lambda xp, g, x, axis: xp.cross(g, x, axis))  # fmt: skip
 trace = unary(
