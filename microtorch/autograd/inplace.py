@@ -207,9 +207,11 @@ def place(x: TensorBase, node: Node) -> None:
         _move(x, node)
         base = x  # type: ignore[assignment]
     else:
-        _move(base, _written_node(base, x, node))
+        whole, seen = base._data, x._data
+        where = geometry_of(whole, seen) if seen.dtype is whole.dtype else None
+        _move(base, _written_node(base, x, node, where))
         base._node.storage = storage  # type: ignore[union-attr]
-        _move(x, _region_node(base, x))
+        _move(x, _region_node(base, x, where))
     for ref in storage.views:
         other = ref()
         if other is None or other is x or other._base is not base:  # (a detached tensor has views of its own)
@@ -232,10 +234,14 @@ def _move(t: TensorBase, node: Node | None) -> None:
     t._node = node
 
 
-def _region_node(base: TensorBase, view: TensorBase) -> Node | None:
-    """The node of a view of the base as it is now."""
+def _region_node(base: TensorBase, view: TensorBase, where: Any = None) -> Node | None:
+    """The node of a view of the base as it is now; `where` is their `geometry_of`, if it is known."""
     if base._node is None:
         return None
+    if where is not None:
+        known = OpNode(table["region"], (base._node,), (where,), view._data)
+        known.storage = view._storage
+        return known
     whole, source = base._data, base._node
     seen, pairs = view._data, False
     if seen.dtype != whole.dtype:  # of one are the real and imaginary parts that the other has
@@ -248,32 +254,29 @@ def _region_node(base: TensorBase, view: TensorBase) -> Node | None:
     if (seen.shape, seen.strides) == (whole.shape, whole.strides) and seen.dtype != base._data.dtype:
         node = source
     else:
-        node = OpNode(table["region"], (source,), _saved("region", whole, seen), seen)
+        node = OpNode(table["region"], (source,), (geometry_of(whole, seen),), seen)
     if pairs:
         node = OpNode(table["view_as_complex"], (node,), (), view._data)
     node.storage = view._storage
     return node
 
 
-def _written_node(base: TensorBase, view: TensorBase, node: Node) -> Node:
+def _written_node(base: TensorBase, view: TensorBase, node: Node, where: Any = None) -> Node:
     """The node of the base's value, of which the view's region was just written with that of `node`."""
     whole, seen, source = base._data, view._data, base._node
+    if where is not None:
+        return OpNode(table["region_write"], (source, node), (where,), whole)
     if seen.dtype == whole.dtype:
-        return OpNode(table["region_write"], (source, node), _saved("region_write", whole, seen), whole)
+        return OpNode(table["region_write"], (source, node), (geometry_of(whole, seen),), whole)
     if seen.dtype.kind == "c":
         seen = view_as_real(seen)
         node = OpNode(table["view_as_real"], (node,), (), seen)
-        return OpNode(table["region_write"], (source, node), _saved("region_write", whole, seen), whole)
+        return OpNode(table["region_write"], (source, node), (geometry_of(whole, seen),), whole)
     whole = view_as_real(whole)
     if source is not None:
         source = OpNode(table["view_as_real"], (source,), (), whole)
-    node = OpNode(table["region_write"], (source, node), _saved("region_write", whole, seen), whole)
+    node = OpNode(table["region_write"], (source, node), (geometry_of(whole, seen),), whole)
     return OpNode(table["region_write_pairs"], (node,), (), base._data)
-
-
-def _saved(entry: str, whole: Any, seen: Any) -> tuple[Any, ...]:
-    """What a node of that entry saves: where `seen` lies in `whole`."""
-    return tuple(geometry_of(whole, seen) if name == "geometry" else None for name in table[entry].saved_names)
 
 
 def node_after_writes(view: TensorBase) -> Node | None:
@@ -395,15 +398,18 @@ def write(
     entry: the table's entry, with inputs (x, *others); into: the kernel `into(x, *others, *constants)` that writes.
     """
     op = entry.op  # type: ignore[attr-defined]
-    edges = [x._node]
-    arrays = []
+    edge = x._node
+    edges, arrays, mask, bit = [edge], [], int(edge is not None), 1
     for t in others:
-        is_tensor = isinstance(t, TensorBase)
-        edges.append(t._node if is_tensor else None)
-        arrays.append(t._data if is_tensor else t)
+        bit <<= 1
+        edge, array = (t._node, t._data) if isinstance(t, TensorBase) else (None, t)
+        if edge is not None:
+            mask |= bit
+        edges.append(edge)
+        arrays.append(array)
     if running.levels and max(map(level_of, arrays), default=0) > level_of(x._data):
         raise WritesUnbatched
-    recorded = mode.enabled and any(e is not None for e in edges)
+    recorded = mode.enabled and mask != 0
     floating = x._data.dtype.kind in "fc"
     check_writable(x, recorded and (floating or op.name != "copy"), overlap)
     recorded = recorded and floating
@@ -421,7 +427,6 @@ def write(
     except Exception:
         bfloat16.written(into, x._data, (*arrays, *constants))
     if recorded:
-        mask = sum(1 << i for i, e in enumerate(edges) if e is not None)
         saved = op.plan(mask)(op.collect((x, *others, *constants), (x._data,), ()))
         node = OpNode(op, edges, saved, x._data)
         written(x)

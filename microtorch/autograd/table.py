@@ -683,7 +683,10 @@ def _of_two(entry: Op) -> Call:
         if type(out) is not ndarray:
             out = as_array(out)
         if differentiable and (edge_x is not None or edge_y is not None) and mode.enabled:
-            values = entry.collect((input, other), (out,), (), (a, b))
+            if type(a) is type(b) is ndarray:
+                values: tuple[Any, ...] = (None, input, other, out, a.shape, b.shape)  # as `collect` orders them
+            else:
+                values = entry.collect((input, other), (out,), (), (a, b))
             return record(entry, (edge_x, edge_y), picks[(edge_x is not None) + 2 * (edge_y is not None)](values), out)
         return wrap(out)
 
