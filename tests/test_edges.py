@@ -421,6 +421,19 @@ def test_powers_of_false(call: str, dtype: str) -> None:
         assert (found := difference(code)) is None, found
 
 
+@pytest.mark.parametrize("narrow", ["uint8", "int64", "float16"])
+@pytest.mark.parametrize("wide", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "call", ["pow(k, x)", "pow(k[0], x)", "xlogy(x, k)", "xlogy(x, k[0])", "special.xlog1py(x, k)", "pow(x + 2, k)"]
+)
+def test_derivatives_beside_a_narrower_dtype(call: str, wide: str, narrow: str) -> None:
+    """Logarithms of small integers are not to be those of float16."""
+    code = f"x = torch.tensor([-.63, -1.26, 2.7], dtype=torch.{wide}, requires_grad=True)\n"
+    code += f"k = (torch.tensor([3., 5., 7.]) * 1.1).to(torch.{narrow})\ny = torch.{call}.sum()\n"
+    code += "torch.autograd.grad(y, x, retain_graph=True), torch.autograd.grad(y, x, create_graph=True)"
+    assert (found := difference(code, exact=False)) is None, found
+
+
 @pytest.mark.parametrize("call", [
     "threshold(x, 0.1, 2.)", "hardtanh(x)", "hardshrink(x)", "softshrink(x)", "leaky_relu(x)", "relu(x)", "relu6(x)",
     "prelu(x, w)",

@@ -166,6 +166,16 @@ def test_matrices(operation, batch):
         assert found is None, found
 
 
+@pytest.mark.parametrize("shape", [(2, 1, 3, 2), (1, 2, 1, 3), (2, 1, 1, 1), (3, 1), (1, 1, 2)])
+def test_clones_keep_the_strides_of_axes_of_size_one(shape: tuple[int, ...]) -> None:
+    code = f"""
+import itertools
+x = torch.arange({math.prod(shape)}.).reshape({shape})
+ways = [x.permute(p) for p in itertools.permutations(range(x.ndim))]
+[(t.clone().stride(), t.clone().tolist(), (t.clone() + 1).tolist(), t.clone().flatten().tolist()) for t in ways]"""
+    assert (found := difference(code)) is None, found
+
+
 PRODUCTS = """ij,kj->ik ij,jk->ki ji,jk->ik ij,ij->i ij,kj->ki bij,bjk->bik bij,bkj->ibk bji,bjk->bik i,j->ji ij,j->i bij,bj->bi
 ij,kl->ikjl ijk,jl->ikl ij,jk-> ij,k->ikj j,ij->i ij,jkl->ikl bij,jk->bik ij,jk ij,ij->ji ij->ij ij->ji ij,j,jk->ik"""
 

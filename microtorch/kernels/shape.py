@@ -103,7 +103,11 @@ def astype(x: Any, dtype: Any) -> Any:
 def clone(x: Any) -> Any:
     """A copy of x in its order in memory."""
     if 0 not in x.strides:
-        return x.copy("K")
+        out = x.copy("K")
+        if 1 in x.shape and type(x) is np.ndarray and out.strides != x.strides:
+            if all(n == 1 or s == kept for n, s, kept in zip(x.shape, out.strides, x.strides)):
+                return strided(out, x.shape, x.strides, 0)  # axes of size 1 keep theirs, too
+        return out
     out = empty_like(x, x.dtype)
     out[...] = x
     return out

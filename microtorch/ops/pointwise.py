@@ -137,7 +137,7 @@ def _pow_x(xp: Any, g: Any, x: Any, y: Any) -> Any:
 
 def _pow_y(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     """d x^y / dy = x^y log x, and 0 where x is 0 and y is not negative."""
-    return g * xp.where((x == 0) & _not_negative(xp, y), 0, out * xp.log(x))
+    return g * xp.where((x == 0) & _not_negative(xp, y), 0, out * xp.log(_as_kind(xp, x, g)))
 
 
 def _not_negative(xp: Any, y: Any) -> Any:
@@ -190,10 +190,10 @@ def _logit_x(xp: Any, g: Any, x: Any, eps: float | None) -> Any:
 
 logit = unary("logit", K.refusing("c", "logit_cpu", K.logit), to_float=True, x=_logit_x)
 xlogy = binary("xlogy", K.xlogy, to_float=True,
-               x=lambda xp, g, x, y: xp.where((x == 0) & (y <= 0), 0, xp.xlogy(g, y)),
+               x=lambda xp, g, x, y: xp.where((x == 0) & (y <= 0), 0, xp.xlogy(g, _as_kind(xp, y, g))),
                y=lambda xp, g, x, y: g * x / y)  # fmt: skip
 xlog1py = binary("xlog1py", K.xlog1py, to_float=True, grad_name="SpecialXlog1PyBackward0",
-                 x=lambda xp, g, x, y: xp.where((x == 0) & (y <= -1), 0, xp.xlog1py(g, y)),
+                 x=lambda xp, g, x, y: xp.where((x == 0) & (y <= -1), 0, xp.xlog1py(g, _as_kind(xp, y, g))),
                  y=lambda xp, g, x, y: g * x / (y + 1))  # fmt: skip
 
 # trigonometry --------------------------------------------------------------------------------------------------------
