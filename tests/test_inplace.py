@@ -223,6 +223,10 @@ x = torch.arange(6.).reshape(2, 3).requires_grad_(); v = x * x; l = torch.nn.fun
 x = torch.arange(6.).reshape(2, 3).requires_grad_(); v = x * x; l = torch.nn.functional.cross_entropy(v, torch.tensor([0, 1]), reduction='none'); v[::1] = 2.; l.sum().backward()\nx.grad
 x = torch.arange(6.).reshape(1, 2, 3).requires_grad_(); v = x * x; l = torch.nn.functional.cross_entropy(v, torch.tensor([[0, 1, 1]])); v.mul_(2.); l.backward()\nx.grad
 x = torch.arange(12.).reshape(1, 4, 3).requires_grad_(); v = x * x / 100; l = torch.nn.functional.scaled_dot_product_attention(v, v, x * 2); v.fill_(2.); l.sum().backward()\nx.grad
+b = torch.tensor(False)\nb[None].masked_fill_(b, True)
+b = torch.tensor([True, False])\nb.masked_fill_(b[:1], False)
+b = torch.tensor([True, False])\nb[None].masked_fill_(b, False)
+b = torch.tensor([True, False])\nb.masked_fill_(b, b[1])
 x = torch.ones(1, 1, requires_grad=True); y = x.exp(); z = torch.tensordot(y, x, 2); y.zero_(); z.backward()\nx.grad
 x = torch.ones(2, 3, requires_grad=True); y = x * 2; y.retain_grad(); z = y.sum(); y.t_(); (z + y.sum()).backward()\n(y.grad, y.retains_grad)
 x = torch.ones(2, 1, requires_grad=True); y = x * 2; y.retain_grad(); y.squeeze_(); (3 * y.sum()).backward()\ny.grad

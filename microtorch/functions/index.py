@@ -599,6 +599,10 @@ def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
             f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}"
         )
     filler = _filling(value, self._data.dtype)
+    if (
+        mask._storage is not None and mask is not self
+    ):  # `write` lets single elements pass: those of the value may share
+        check_overlap(self, mask)
     if isinstance(filler, TensorBase):
         return write(I.masked_fill_by, _fill_masked, self, (mask, filler), overlap=True)
     return write(I.masked_fill, _fill_masked, self, (mask,), (filler,), overlap=True)
