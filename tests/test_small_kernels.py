@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -164,3 +165,28 @@ def test_batch_norm_of_shared_memory() -> None:
             mean = mean[:3] if view else weight
             got.append(framework.nn.functional.batch_norm(framework.tensor(x), mean, var, weight, None, True).numpy())
         np.testing.assert_allclose(got[0], got[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+@pytest.mark.parametrize("shape", [(4, 8), (2, 2, 8), (5, 1), (0, 8), (30, 34)])
+@pytest.mark.parametrize("special", [False, True])
+def test_few_rows(shape: tuple[int, ...], dtype: Any, special: bool) -> None:
+    """softmax, its logarithm and layer norm of few numbers in several rows, and of infinities and NaN: no warning."""
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    if special and x.size > 8:
+        rows = x.reshape(-1, shape[-1])
+        rows[0, 0], rows[1, -1], rows[2], rows[3] = np.inf, np.nan, -np.inf, rows[3] * 1e4
+    n = shape[-1]
+
+    def values(lib: Any) -> list[Any]:
+        t = lib.from_numpy(x.copy())
+        w, b = lib.arange(n, dtype=t.dtype), lib.ones(n, dtype=t.dtype)
+        norm = lib.nn.functional.layer_norm
+        return [t.softmax(-1), t.log_softmax(-1), norm(t, (n,)), norm(t, (n,), w, b), norm(t, (n,), w)]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        ours = values(mt)
+    for a, b in zip(ours, values(torch)):
+        assert a.numpy().dtype == dtype
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=2e-5 if dtype == F32 else 1e-12, atol=2e-6)
