@@ -663,6 +663,7 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         overrides as overrides,
         profiler as profiler,
         quantization as quantization,
+        quasirandom as quasirandom,
         return_types as return_types,
         serialization as serialization,
         signal as signal,
