@@ -424,7 +424,18 @@ def test_powers_of_false(call: str, dtype: str) -> None:
 @pytest.mark.parametrize("narrow", ["uint8", "int64", "float16"])
 @pytest.mark.parametrize("wide", ["float32", "float64"])
 @pytest.mark.parametrize(
-    "call", ["pow(k, x)", "pow(k[0], x)", "xlogy(x, k)", "xlogy(x, k[0])", "special.xlog1py(x, k)", "pow(x + 2, k)"]
+    "call",
+    [
+        "pow(k, x)",
+        "pow(k[0], x)",
+        "xlogy(x, k)",
+        "xlogy(x, k[0])",
+        "special.xlog1py(x, k)",
+        "pow(x + 2, k)",
+        "xlogy(x, 2)",
+        "xlogy(x, 2.5)",
+        "special.xlog1py(x, 2)",
+    ],
 )
 def test_derivatives_beside_a_narrower_dtype(call: str, wide: str, narrow: str) -> None:
     """Logarithms of small integers are not to be those of float16."""

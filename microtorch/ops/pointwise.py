@@ -28,7 +28,9 @@ def constant(t: Any) -> Any:
 
 
 def _as_kind(xp: Any, x: Any, g: Any) -> Any:
-    """An operand in the gradient's dtype (what was saved is not promoted)."""
+    """An operand in the gradient's dtype (what was saved is not promoted); a number as it is."""
+    if isinstance(x, (int, float, complex)):
+        return x
     have, want = ((t._data if xp.recorded else t).dtype for t in (x, g))
     return x if have == want else xp.cast(x, want)
 

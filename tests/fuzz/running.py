@@ -41,6 +41,7 @@ class Run:
         self.names: list[str] = []  # of the tensors
         self.lines: list[str] = []
         self.as_it_comes: set[str] = set()  # tensors whose layout is not compared (note_layout)
+        self.thin: set[str] = set()  # made of tensors with an axis of size 1 that lies out of order (note_layout)
         self.scale = 1.0  # the largest value so far
         for library in (torch, microtorch):
             library.set_grad_enabled(True)
@@ -160,6 +161,8 @@ class Run:
         versions = self.versions[name]
         if a.numel() and a._version - versions[0] != b._version - versions[1]:
             return f"version {a._version - versions[0]} writes later, microtorch {b._version - versions[1]}"
+        if a.numel() and relevant(a) != relevant(b) and name in self.thin:
+            self.as_it_comes.add(name)
         if a.numel() and relevant(a) != relevant(b) and name not in self.as_it_comes:
             return f"strides {a.stride()}, microtorch {b.stride()}"
         if (
@@ -187,12 +190,21 @@ class Run:
         return None
 
     def note_layout(self, line: str, new: str) -> None:
-        """Note whether the layout of a new tensor is as it comes: a formula of a derivative is several operations."""
+        """Note whether the layout of a new tensor is as it comes: a formula of a derivative is several operations.
+
+        PyTorch orders the axes of a result by all strides, also by those of axes of size 1. To NumPy these mean nothing:
+        such an array counts as C-contiguous, and its ufuncs give the axis another stride. To look at them before every
+        operation would cost all of them, so what is made of such tensors may lie in another order.
+        """
         made_of = set(re.findall(r"\bv\d+\b", line)) - {new}
         if made_of & self.as_it_comes or "autograd.grad" in line:
             self.as_it_comes.add(new)
         else:
             self.as_it_comes.discard(new)
+        if made_of & self.thin or any(out_of_order(self.theirs[n]) for n in made_of if n in self.names):
+            self.thin.add(new)
+        else:
+            self.thin.discard(new)
 
     def gradients(self, seed: int) -> str | None:
         """Backward from all tensors, each with random weights; compare what the leaves got."""
@@ -299,6 +311,11 @@ def torch_moves(lines: list[str], backward: list[str], names: list[str]) -> list
         ]
         moves.append(np.max(apart, axis=0) if apart else np.zeros(first.shape))
     return moves
+
+
+def out_of_order(t: Any) -> bool:
+    """True if t has an axis of size 1 and other strides than a new tensor's."""
+    return 1 in t.shape and t.stride() != torch.empty(t.shape).stride()
 
 
 def seen(world: dict[str, Any]) -> None:
