@@ -256,7 +256,7 @@ def multiply(x: Any, y: Any, x_labels: str, y_labels: str, out_labels: str) -> A
     for i, j in ((0, 1), (1, 0)):
         a, shape = operands[i], operands[j].shape
         if 1 in shape and 0 in a.strides:  # an axis new to one, of size 1 in the other: PyTorch's has a stride of 1
-            strides = [a.itemsize if n == 1 and not s else s for n, s in zip(shape, a.strides)]
+            strides = [a.itemsize if m == n == 1 and not s else s for m, n, s in zip(a.shape, shape, a.strides)]
             operands[i] = np.lib.stride_tricks.as_strided(a, a.shape, strides)
     return in_operands_order(np.multiply, *operands)
 
