@@ -207,3 +207,13 @@ def test_views_of_products(call: str) -> None:
     code = f"x = torch.tensor([[1., 2.], [3., 4.]], requires_grad=True)\ny = torch.{call}\nv = y.reshape(-1)\n"
     code += "try:\n    y *= 3\nexcept RuntimeError:\n    pass\ny.retain_grad()\n(y.sum() + 2 * v.sum()).backward()\n"
     assert (found := difference(code + "x.grad, y.grad, y._is_view()")) is None, found
+
+
+@pytest.mark.parametrize("equation", ["i,j->ij", "i,j->ji", "ij,j->ij", "ij,jk->ik", "i,i->i", "ij,k->ikj"])
+def test_products_of_expanded_tensors(equation: str) -> None:
+    code = f"""
+terms = {equation!r}.split('->')[0].split(',')
+x, y = [torch.arange(1., 4).reshape(3, *[1] * (len(t) - 1))[1].expand([3] * len(t)) for t in terms]
+p, q = [torch.arange(3. ** len(t)).reshape([3] * len(t)) for t in terms]
+[torch.einsum({equation!r}, a, b) for a in (x, p) for b in (y, q)]"""
+    assert (found := difference(code)) is None, found
