@@ -457,6 +457,17 @@ def test_nan_in_second_derivatives(call: str) -> None:
     assert (found := difference(code)) is None, found
 
 
+@pytest.mark.parametrize(
+    "call", ["multi_margin_loss(x, t[0])", "multi_margin_loss(x, t[0], p=2)", "multilabel_margin_loss(x, t)"]
+)
+@pytest.mark.parametrize("values", ["1., nan, 2.", "nan, 1., 2."])
+def test_nan_in_margins(call: str, values: str) -> None:
+    """A margin that is NaN counts for nothing."""
+    code = f"nan = float('nan')\nx = torch.tensor([[{values}]], requires_grad=True)\nt = torch.tensor([[0, -1, 1]])\n"
+    code += f"y = torch.nn.functional.{call.replace('t[0]', 't[0, :1]')}\ny, torch.autograd.grad(y, x)"
+    assert (found := difference(code, exact=False)) is None, found
+
+
 RESULTS = """
 F.pixel_unshuffle(x[None], 1) | F.pixel_shuffle(x[None], 1) | F.channel_shuffle(x[None], 1) | torch.quantile(x, .5, 0) | torch.quantile(x, .5) | F.max_pool1d(x, 1)
 torch.nanquantile(x, .5, 0) | F.max_pool2d(x[None], 1) | F.avg_pool2d(x[None], 1) | torch.combinations(x[0]) | torch.kthvalue(x, 1)[0] | F.max_pool1d(x, 2)

@@ -276,7 +276,7 @@ def multi_margin_loss(x: Any, target: Any, weight: Any, p: int, margin: float, r
 
 def _margins(x: Any, target: Any, margin: float) -> Any:
     rows = np.arange(x.shape[0])
-    z = np.maximum(margin - x[rows, target][:, None] + x, 0)
+    z = np.fmax(margin - x[rows, target][:, None] + x, 0)  # NaN counts for nothing, as in PyTorch
     z[rows, target] = 0
     return z
 
@@ -319,7 +319,7 @@ def _label_margins(x: Any, target: Any) -> tuple[Any, Any]:
     """The margin of each target over each other class, (N, C, C), and how often each pair counts."""
     counts = multilabel_targets(target, x.shape[1])
     pairs = counts[:, :, None] * (counts == 0)[:, None, :]
-    return np.maximum(1 - x[:, :, None] + x[:, None, :], 0), pairs
+    return np.fmax(1 - x[:, :, None] + x[:, None, :], 0), pairs
 
 
 def multilabel_margin_slope(x: Any, target: Any) -> Any:
