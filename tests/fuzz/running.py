@@ -391,8 +391,10 @@ def excused(theirs: Exception | None, ours: Exception | None, backward: bool = F
         return (
             True  # of contractions that need no sum microtorch makes a view of what lies in between, PyTorch does not
         )
-    if ours is None and backward and "bool tensor" in text:
-        return True
+    if backward and "bool tensor" in text and (ours is None or "inplace version of" in str(ours)):
+        return True  # PyTorch's formula subtracts from a bool exponent
+    if ours is None and backward and "_backward\" not implemented for 'Half'" in text:
+        return True  # a kernel of a derivative that PyTorch lacks
     if ours is None and "modified by an inplace operation" in text:
         return True  # PyTorch saves more
     if ours is None and "more than one element" in text and backward:
