@@ -28,7 +28,7 @@ _UNSEEN = set(
     storage_offset element_size requires_grad_ retain_grad sparse_dim dense_dim apply_ map_ share_memory_ data_ptr
     ndimension nelement dim_order register_hook register_post_accumulate_grad_hook storage untyped_storage tolist
     numpy new reinforce type as_subclass pin_memory qscheme indices values norm lobpcg lstsq eig solve symeig
-    cond matrix_rank sym_int sym_float sym_sum sym_ite sym_not sym_max sym_min
+    cond matrix_rank module_load sym_int sym_float sym_sum sym_ite sym_not sym_max sym_min
     """.split()
 )
 _QUESTIONS = (
