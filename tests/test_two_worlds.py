@@ -48,7 +48,9 @@ ELSEWHERE |= dict.fromkeys(NOT_IMPLEMENTED, "their derivatives raise NotImplemen
 ELSEWHERE |= dict.fromkeys(["ldl_factor", "ldl_solve"], "no derivative in PyTorch either: tests/test_linalg.py")
 ELSEWHERE |= dict.fromkeys(["segment_reduce", "segment_reduce_backward"], "tests/test_segments.py")
 ELSEWHERE |= dict.fromkeys(["add_scaled", "sub_scaled"], "tests/test_numbers.py")
-ELSEWHERE |= dict.fromkeys("asinh_in_place acosh_in_place atanh_in_place".split(), "no derivative in PyTorch: tests/test_edges.py")
+ELSEWHERE |= dict.fromkeys(
+    "asinh_in_place acosh_in_place atanh_in_place".split(), "no derivative in PyTorch: tests/test_edges.py"
+)
 ELSEWHERE["lobpcg"] = "tests/test_linalg.py"
 ELSEWHERE["matmul_viewed"] = "tests/test_linalg.py"
 ELSEWHERE["lstm_layer"] = "float32 only; in float64 the same formula is reached as lstm_layer_unfused"
