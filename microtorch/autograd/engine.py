@@ -39,6 +39,9 @@ _number = attrgetter("seq")
 before_backward: list[Callable[[list[Any]], None]] = []
 """Functions called with the list of root tensors at the start of each backward (for tools that look at graphs)."""
 
+watchers: list[object] = []
+"""Who wants to see each node's `vjp` (the profiler): while there are any, none is passed over."""
+
 
 def topological_order(roots: Sequence[Node]) -> tuple[list[Node], dict[Node, int]]:
     """All nodes that the roots depend on, each after all that depend on it; and how many edges lead to each leaf."""
@@ -73,7 +76,7 @@ def run(
     """
     order, waiting = topological_order(roots)
     work = Pass(order, seeds, keep, create_graph, wanted, accumulate)
-    grads, own, careful, xp = work.grads, work.own, work.careful, work.xp
+    grads, own, careful, xp, in_full = work.grads, work.own, work.careful, work.xp, bool(watchers)
     for root, seed in zip(roots, seeds):
         work.deposit(root, seed)
     for node in order:
@@ -85,7 +88,7 @@ def run(
             edges, results = work.with_care(node, g)
         else:
             edges = node.edges
-            results = (g, g) if node.op.hands_on else node.vjp(xp, g, edges, keep)
+            results = node.vjp(xp, g, edges, keep) if in_full or not node.op.hands_on else (g, g)
         for edge, gi in zip(edges, results):
             if edge is None:
                 continue

@@ -378,6 +378,7 @@ class _Watching:
         ]
         for instrument in self._instruments:
             instrument.start()
+        engine.watchers.append(self)
         labels = names.kernels()
         self._kernels = {name: kernel for name, kernel in vars(arrays).items() if name in labels}
         for name, kernel in self._kernels.items():
@@ -386,6 +387,7 @@ class _Watching:
     def stop(self) -> None:
         for instrument in self._instruments:
             instrument.stop()
+        engine.watchers.remove(self)
         for name, kernel in self._kernels.items():
             setattr(arrays, name, kernel)
         self._instruments, self._kernels = [], {}
