@@ -181,6 +181,15 @@ def _copy_rows(source, start, target, at, rows):
 
 
 @jit
+def _add_rows(source, start, target, at, rows):
+    """target[at : at + rows] += source[start : start + rows], unless the source is empty"""
+    if source.size:
+        a, b = source[start : start + rows].ravel(), target[at : at + rows].ravel()
+        for j in range(a.size):
+            b[j] += a[j]
+
+
+@jit
 def _before(states, initial, starts, counts, s, low, rows, into):
     """The states before the s-th step of `rows` sequences from `low` on: the last ones of each, or the initial ones."""
     seen = min(max(counts[s - 1] - low, 0), rows) if s else 0
@@ -222,10 +231,7 @@ def rnn_layer_backward(slope, w_hh, gh, g_out, gz, starts, counts, low, high):
             continue
         first = starts[s] + low
         g, z, d = gh[low : low + rows].ravel(), gz[first : first + rows].ravel(), slope[first : first + rows].ravel()
-        if g_out.size:
-            more = g_out[first : first + rows].ravel()
-            for j in range(g.size):
-                g[j] += more[j]
+        _add_rows(g_out, first, gh, low, rows)
         for j in range(g.size):
             z[j] = g[j] * d[j]
         _gates_to_state(packed, gz, first, rows, gh, low, False)
@@ -257,10 +263,7 @@ def lstm_layer_backward(gates, cells, w_hh, c, gh, gc, g_out, gz, starts, counts
         if rows <= 0:
             continue
         first, g = starts[s] + low, gh[low : low + rows]
-        if g_out.size:
-            flat, more = g.ravel(), g_out[first : first + rows].ravel()
-            for j in range(flat.size):
-                flat[j] += more[j]
+        _add_rows(g_out, first, gh, low, rows)
         _before(cells, c, starts, counts, s, low, rows, previous)
         lstm_step_backward(gates, cells, previous, g, gc[low : low + rows], scratch, gz, first)
         _gates_to_state(packed, gz, first, rows, gh, low, False)
@@ -295,10 +298,7 @@ def gru_layer_backward(gates, inner, out, w_hh, h, gh, g_out, gz, g_candidate, s
         if rows <= 0:
             continue
         first, g = starts[s] + low, gh[low : low + rows]
-        if g_out.size:
-            flat, more = g.ravel(), g_out[first : first + rows].ravel()
-            for j in range(flat.size):
-                flat[j] += more[j]
+        _add_rows(g_out, first, gh, low, rows)
         _before(out, h, starts, counts, s, low, rows, previous)
         gru_step_backward(gates, inner, previous, g, scratch, gz, g_candidate, first)
         _gates_to_state(packed, gz, first, rows, gh, low, True)
