@@ -38,6 +38,8 @@ def exp(x: Any) -> Any:
     """e^x; of few float32 numbers by way of float64, since NumPy's is wrong in the last digit for 4 of 10 numbers (and
     PyTorch's for 1 of 100)."""
     if x.size <= _FEW and x.dtype == np.float32 and type(x) is np.ndarray:
+        if not x.flags.c_contiguous:  # astype would give an expanded array another order in memory
+            return np.exp(x, dtype=np.float64).astype(np.float32)
         wide = x.astype(np.float64)
         return np.exp(wide, wide).astype(np.float32) if x.ndim else np.float32(np.exp(wide))
     return np.exp(x)
