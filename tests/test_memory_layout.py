@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+import microtorch
 from tests.differential import difference, run, torch
 
 SOURCES = {
