@@ -27,6 +27,8 @@ def run(code: str, library: Any, names: dict[str, Any]) -> Any:
             return eval(last, scope)
     except Exception as error:  # it is the result to compare
         return error
+    finally:
+        library.set_default_dtype(library.float32)
 
 
 def difference(

@@ -51,6 +51,9 @@ ELSEWHERE |= dict.fromkeys(["add_scaled", "sub_scaled"], "tests/test_numbers.py"
 ELSEWHERE |= dict.fromkeys(
     "asinh_in_place acosh_in_place atanh_in_place".split(), "no derivative in PyTorch: tests/test_edges.py"
 )
+ELSEWHERE |= dict.fromkeys(
+    "fake_quantize fake_quantize_by_tensors fake_quantize_by_channel".split(), "tests/programs/fake_quantize.py"
+)
 ELSEWHERE["lobpcg"] = "tests/test_linalg.py"
 ELSEWHERE["matmul_viewed"] = "tests/test_linalg.py"
 ELSEWHERE["lstm_layer"] = "float32 only; in float64 the same formula is reached as lstm_layer_unfused"
