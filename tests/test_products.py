@@ -134,7 +134,7 @@ def test_a_row_is_the_same_in_any_company() -> None:
 
 def test_threads_share_a_product(twin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By rows, by columns, by matrices of a stack; several threads calling at once."""
-    monkeypatch.setattr(products, "_SHARED", 0)
+    monkeypatch.setattr(products, "POOLED", 0)
     before = threads.count()
     rng = np.random.default_rng(4)
     try:

@@ -25,6 +25,6 @@ from microtorch.autograd.variable import Variable as Variable
 
 
 def __getattr__(name: str) -> object:
-    if name in ("profiler",):
+    if name == "profiler":
         return _importlib.import_module(f"{__name__}.{name}")
     raise _missing_name(__name__, name)

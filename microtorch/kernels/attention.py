@@ -30,7 +30,6 @@ SHARED = 1 << 16
 QUERIES = 64
 """The least number of queries that are cut off a longer row of them."""
 
-_add: Any = np.add.reduce
 _max: Any = np.maximum.reduce
 
 
@@ -83,10 +82,9 @@ def softmax_rows(scores: Any, sums: Any, masked: bool, first: int, queries: int)
     masked: a row may be -inf throughout. It becomes zeros, and its sum inf, by which `weights` makes zeros again.
     queries: if not 0, as many rows each are queries of which the i-th sees first + i + 1 keys, and gets zeros for more.
     """
-    n = scores.shape[1]
     if sums is None and not masked and small.may_exp(scores):
         np.exp(scores, scores)
-        scores /= scores.dot(small.ones(n, scores.dtype))[:, None]
+        scores /= small.added(scores)[:, None]
         return
     _hide(scores, first, queries)
     top = _max(scores, -1, None, None, True)
@@ -94,7 +92,7 @@ def softmax_rows(scores: Any, sums: Any, masked: bool, first: int, queries: int)
         top[top == -np.inf] = 0
     scores -= top
     np.exp(scores, out=scores)
-    total = scores.dot(small.ones(n, scores.dtype))[:, None] if n <= small.FEW else _add(scores, -1, None, None, True)
+    total = small.row_sums(scores)[:, None]
     if masked:
         total[total == 0] = np.inf
     scores /= total
@@ -226,7 +224,7 @@ def _attended(out: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: fl
     """The result, in `out`; and either the weights before dropout or the logarithms of their rows' sums."""
     if out.size * k.shape[-2] <= BLOCK * v.shape[-1] or not k.shape[-2]:
         p = attention_weights(q, k, mask, scale, causal)
-        (np if q.shape[-2] == 1 else products).matmul(p if noise is None else p * noise, v, out=out)
+        products.matmul(p if noise is None else p * noise, v, out=out)
         return out, p, None
     problem = _Problem(q, k, v, mask, noise, scale, causal)
     sums = np.zeros((*problem.q.shape[:2], problem.length), problem.dtype)

@@ -20,7 +20,7 @@ _add: Any = np.add.reduce
 def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
     """Each row less its mean, over its standard deviation: (result, mean, 1 / deviation), the last two as columns."""
     n = operand(rows.shape[1], rows)
-    mean = (_sums(rows) / n)[:, None]
+    mean = (small.row_sums(rows) / n)[:, None]
     out = rows - mean
     rstd = np.vecdot(out, out)
     rstd /= n
@@ -35,7 +35,7 @@ def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
 def _few_rows(flat: Any, n: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Layer norm of few numbers in rows of n, flattened: (result, flattened, mean and 1 / deviation as columns)."""
     size, count = operand(n, flat), flat.size // n
-    mean = flat.reshape(count, n).dot(small.ones(n, flat.dtype))
+    mean = small.added(flat.reshape(count, n))
     mean /= size
     out = flat - mean.repeat(n)
     rows = out.reshape(count, n)
@@ -52,17 +52,10 @@ def _few_rows(flat: Any, n: int, weight: Any, bias: Any, eps: float) -> tuple[An
     return out, mean.reshape(count, 1), rstd.reshape(count, 1)
 
 
-def _sums(rows: Any) -> Any:
-    """The sum of each row."""
-    if rows.shape[1] <= small.FEW and rows.dtype.char in "fd" and type(rows) is np.ndarray:
-        return rows.dot(small.ones(rows.shape[1], rows.dtype))
-    return _add(rows, 1)
-
-
 def _one_row(row: Any, n: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Layer norm of one short vector, by the calls that are cheapest there: (result, mean, 1 / deviation)."""
     dtype = row.dtype
-    mean = small.scalar(row.dot(small.ones(n, dtype)) / n, dtype)
+    mean = small.scalar(small.added(row) / n, dtype)
     out = row - mean
     rstd = small.scalar(1 / math.sqrt(out.dot(out) / n + eps), dtype)
     np.multiply(out, rstd, out)
@@ -79,7 +72,7 @@ def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, 
     h = rows - mean
     h *= rstd
     along = (np.vecdot(g, h) / n)[:, None]
-    level = (_sums(g) / n)[:, None]
+    level = (small.row_sums(g) / n)[:, None]
     result = h * along
     np.subtract(g, result, out=result)
     result -= level

@@ -421,7 +421,7 @@ def avg_pool(
     if (picked := _picked(x, out, kernel, stride, padding, ones)) is not None and x.dtype.char in "fd":
         windows, taps, inside = picked
         if inside is None:
-            sums: Any = windows.dot(small.ones(taps, x.dtype))
+            sums: Any = small.added(windows)
             sums /= np.array(override or taps, x.dtype)
             return sums.reshape(*x.shape[: x.ndim - len(kernel)], *out)
     wide = x.astype(np.float32) if x.dtype == np.float16 else x

@@ -19,10 +19,7 @@ LEAST = 16
 is faster; between, the gain is not worth the compiler's import. It depends on shapes alone, never on what was used
 before: the same product has the same bits throughout a program."""
 POOLED = 1 << 22
-"""Multiply-adds from which one of BLAS's products is shared by our threads: it is worth their start; below, BLAS uses
-its own."""
-_SHARED = 1 << 22
-"""Multiply-adds from which a product is shared by the threads."""
+"""Multiply-adds from which a product is shared by our threads: it is worth their start; below, BLAS uses its own."""
 
 _ready: dict[Any, Any] = {}
 
@@ -102,7 +99,7 @@ def _takes(out: Any, shape: tuple[int, int]) -> bool:
 
 
 def _product(fast: Any, x: Any, y: Any, bias: Any, out: Any, work: int) -> None:
-    if work < _SHARED or threads.count() == 1:
+    if work < POOLED or threads.count() == 1:
         fast.product(x, y, bias, out)
         return
     m, n = out.shape
@@ -136,7 +133,7 @@ def _stacks(x: Any, y: Any, out: Any) -> Any:
     elif out.shape != shape[4 - ndim :] or out.strides[-1] != out.itemsize or type(out) is not np.ndarray:
         return None
     c = out if ndim == 4 else out[None]
-    if work < _SHARED or threads.count() == 1:
+    if work < POOLED or threads.count() == 1:
         fast.products(a, b, c)
     else:
         axis = 0 if shape[0] > 1 else 1

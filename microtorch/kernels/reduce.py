@@ -71,10 +71,10 @@ def _by_products(x: Any, axis: Axis, keepdims: bool) -> Any:
         out: Any = x.reshape(rows, columns) if rows > 1 else x.reshape(columns)
         if rows > 1:
             out = small.ones(rows, x.dtype).dot(out)
-        out = out.dot(small.ones(columns, x.dtype))
+        out = small.added(out)
         return np.full((1,) * n, out, x.dtype) if keepdims else out
     if axis == (n - 1,) and x.shape[-1] <= small.FEW:
-        out = x.dot(small.ones(x.shape[-1], x.dtype))
+        out = small.added(x)
         return out[..., None] if keepdims else out
     if axis[0] == 0 and n == 2 and len(x) <= small.FEW:
         out = small.ones(len(x), x.dtype).dot(x)

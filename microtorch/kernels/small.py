@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 __all__ = [
-    "EXPONENTS",
     "FEW",
+    "added",
     "are_rows",
     "few",
     "in_each_row",
@@ -23,6 +23,7 @@ __all__ = [
     "largest",
     "may_exp",
     "ones",
+    "row_sums",
     "scalar",
     "within",
 ]
@@ -30,7 +31,7 @@ __all__ = [
 FEW = 1024
 """Numbers in a row up to which a product sums as exactly as is needed."""
 
-EXPONENTS = 6400
+_EXPONENTS = 6400
 """The sum of squares below which no |x| is 80 or more, so that exp(x) is neither 0 nor infinite."""
 
 scalar = np.array  # scalar(value, dtype): a 0-d array
@@ -60,12 +61,24 @@ def ones(n: int, dtype: Any) -> Any:
     return v
 
 
+def added(x: Any) -> Any:
+    """The sums along the last axis, by a product with ones."""
+    return x.dot(ones(x.shape[-1], x.dtype))
+
+
+def row_sums(rows: Any) -> Any:
+    """The sum of each row, by a product if that is as exact."""
+    if rows.shape[1] <= FEW and rows.dtype.char in "fd" and type(rows) is np.ndarray:
+        return added(rows)
+    return np.add.reduce(rows, 1)
+
+
 def may_exp(x: Any) -> bool:
     """Whether exp of none of a few numbers overflows or underflows, so that none need be taken off first."""
     if x.size > FEW or not x.flags.c_contiguous:
         return False
     flat = x.reshape(x.size)
-    return bool(flat.dot(flat) < EXPONENTS)
+    return bool(flat.dot(flat) < _EXPONENTS)
 
 
 def few(x: Any) -> bool:

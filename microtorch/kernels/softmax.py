@@ -65,14 +65,14 @@ def softmax(x: Any, axis: int) -> Any:
     if small.is_row(x, x.shape[axis]):
         row = x.reshape(x.size)
         out = np.exp(row if small.may_exp(row) else row - small.largest(row))
-        out /= small.scalar(out.dot(small.ones(out.size, out.dtype)))
+        out /= small.scalar(small.added(out))
         return out.reshape(x.shape)
     if small.are_rows(x, axis):
         n, flat = x.shape[axis], x.reshape(x.size)
-        if not flat.dot(flat) < small.EXPONENTS:
+        if not small.may_exp(flat):
             flat = flat - _max(x.reshape(-1, n), 1).repeat(n)
         out = np.exp(flat)
-        out /= out.reshape(-1, n).dot(small.ones(n, out.dtype)).repeat(n)
+        out /= small.added(out.reshape(-1, n)).repeat(n)
         return out.reshape(x.shape)
     return _in_blocks(_softmax, axis, x)
 
@@ -94,7 +94,7 @@ def log_softmax(x: Any, axis: int) -> Any:
     if small.is_row(x, x.shape[axis]):
         row = x.reshape(x.size)
         out = row - small.largest(row)
-        out -= small.scalar(np.log(np.exp(out).dot(small.ones(out.size, out.dtype))))
+        out -= small.scalar(np.log(small.added(np.exp(out))))
         return out.reshape(x.shape)
     return _in_blocks(_log_softmax, axis, x)
 

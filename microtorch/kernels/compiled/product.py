@@ -248,9 +248,7 @@ def _depth(like: Any, k: Any) -> Any:
 
 
 @jit
-def _pack(
-    like: Any, at: Any, wide: Any, left: Any, depth: Any, b: Any, b_row: Any, b_column: Any
-) -> None:  # fmt: skip
+def _pack(like: Any, at: Any, wide: Any, left: Any, depth: Any, b: Any, b_row: Any, b_column: Any) -> None:
     """Some columns of b to the address `at`, as tiles read them."""
     size = like.itemsize
     lanes = BYTES // size
@@ -311,9 +309,7 @@ def _block(
         left = min(lanes, n - column - (wide - 1) * lanes)
         _pack(packed, at, wide, left, depth, b + column * b_column, b_row, b_column)
         begun = start + column * size if start else 0
-        _pass(
-            packed, at, wide, left, m, depth, a, a_row, a_column, begun, start_row, out + column * size, out_row
-        )  # fmt: skip
+        _pass(packed, at, wide, left, m, depth, a, a_row, a_column, begun, start_row, out + column * size, out_row)
         column += wide * lanes
         vectors -= wide
 
