@@ -124,7 +124,13 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     Raises TypeError for a value that is neither a number nor a tensor.
     """
     kind, kind_of_key = type(value), type(key)
-    if kind is float and type(key) is int and x._data.dtype.kind == "f" and outside(x):
+    if (
+        kind is float
+        and type(key) is int
+        and x._data.dtype.kind == "f"
+        and outside(x)
+        and (x._data.flags.c_contiguous or x._data.ndim == 1)  # places that share a number are refused below
+    ):
         try:
             x._data[key] = value
         except IndexError as error:

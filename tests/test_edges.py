@@ -498,3 +498,33 @@ def test_writes_into_what_a_function_has_saved_are_noticed(call: str) -> None:
         f"x = torch.tensor(-0.9, requires_grad=True)\ny = {call}\ny.detach().mul_(3)\ntorch.autograd.grad(y.sum(), x)"
     )
     assert (found := difference(code, message=False, exact=False)) is None, found
+
+
+@pytest.mark.parametrize("shape", [(7,), (3, 7), (3, 1000), (60, 200)])
+@pytest.mark.parametrize("number", [0.1, 3.3, 1234.567, 1e6])
+def test_rows_of_equal_numbers_are_zeros_when_standardized(shape: tuple[int, ...], number: float, twin: str) -> None:
+    """Nothing of what rounding leaves of their mean is divided by a small deviation."""
+    x = f"torch.full({shape}, {number})"
+    norm = f"torch.nn.functional.layer_norm(x, {shape[-1:]}), torch.nn.functional.group_norm(x.reshape(1, 1, -1), 1)"
+    assert (found := difference(f"x = {x}\n[t.abs().max() for t in ({norm})]")) is None, found
+
+
+@pytest.mark.parametrize("x, t", [
+    ([nan, 0.5], [0.5, 0.5]), ([0.5, 0.5], [nan, 0.5]), ([0.5, 0.5], [2, 0.5]), ([0.5, 2], [0.1, 0.5]), ([0.5, 2], [-1, 0.5])
+])  # fmt: skip
+def test_probabilities_and_targets_outside_of_0_and_1(x: list[float], t: list[float]) -> None:
+    code = f"torch.nn.functional.binary_cross_entropy(torch.tensor({x}), torch.tensor({t}))"
+    assert (found := difference(code, nan=lambda _: nan)) is None, found
+
+
+@pytest.mark.parametrize("index", ["0", "0, 0", "[0]", ":1", "..."])
+def test_writes_where_places_share_a_number(index: str) -> None:
+    assert (found := difference(f"x = torch.tensor(1.).expand(2, 3)\nx[{index}] = .25\nx")) is None, found
+
+
+def test_quotients_of_float16_by_a_wide_number_overflow_step_by_step() -> None:
+    code = (
+        "y = torch.tensor(.06, requires_grad=True)\n"
+        "(torch.tensor([1.18, 1.3]).half() / y).backward(torch.tensor([2e3, 1e3]).half())\ny.grad"
+    )
+    assert (found := difference(code)) is None, found

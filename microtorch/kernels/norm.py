@@ -19,9 +19,11 @@ _add: Any = np.add.reduce
 
 def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
     """Each row less its mean, over its standard deviation: (result, mean, 1 / deviation), the last two as columns."""
-    n = operand(rows.shape[1], rows)
-    mean = (small.row_sums(rows) / n)[:, None]
-    out = rows - mean
+    n, first = operand(rows.shape[1], rows), rows[:, :1]
+    out = rows - first  # so that the mean of equal numbers is exactly theirs, and the result 0
+    rest = (small.row_sums(out) / n)[:, None]
+    out -= rest
+    mean = first + rest
     rstd = np.vecdot(out, out)
     rstd /= n
     rstd += operand(eps, rows)
@@ -35,10 +37,13 @@ def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
 def _few_rows(flat: Any, n: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Layer norm of few numbers in rows of n, flattened: (result, flattened, mean and 1 / deviation as columns)."""
     size, count = operand(n, flat), flat.size // n
-    mean = small.added(flat.reshape(count, n))
-    mean /= size
-    out = flat - mean.repeat(n)
+    first = flat[::n]
+    out = flat - first.repeat(n)  # so that the mean of equal numbers is exactly theirs, and the result 0
     rows = out.reshape(count, n)
+    mean = small.added(rows)
+    mean /= size
+    out -= mean.repeat(n)
+    mean += first
     rstd = np.vecdot(rows, rows)
     rstd /= size
     rstd += operand(eps, flat)
@@ -55,8 +60,11 @@ def _few_rows(flat: Any, n: int, weight: Any, bias: Any, eps: float) -> tuple[An
 def _one_row(row: Any, n: int, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """Layer norm of one short vector, by the calls that are cheapest there: (result, mean, 1 / deviation)."""
     dtype = row.dtype
-    mean = small.scalar(small.added(row) / n, dtype)
-    out = row - mean
+    first = row[0]
+    out = row - first  # so that the mean of equal numbers is exactly theirs, and the result 0
+    mean = small.scalar(small.added(out) / n, dtype)
+    np.subtract(out, mean, out)
+    mean += first
     rstd = small.scalar(1 / math.sqrt(out.dot(out) / n + eps), dtype)
     np.multiply(out, rstd, out)
     if weight is not None:

@@ -1,8 +1,8 @@
 """Element by element: arithmetic, powers and exponentials, trigonometry, rounding, complex numbers, comparison.
 
-The conventions at singular points are PyTorch's: the derivative of abs at 0 is 0, of sqrt at 0 is inf, of relu at 0 is
-0,
-of maximum at a tie one half for each input. Activations are in ops/activation.py, special functions in ops/special.py.
+The conventions at singular points are PyTorch's: the derivative of abs at 0 is 0, of sqrt at 0 is inf, of relu at 0
+is 0, of maximum at a tie one half for each input. Activations are in ops/activation.py, special functions in
+ops/special.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from microtorch.autograd.table import arrays, binary, handed_on, locally_constant, op, tensors, unary, view
 from microtorch.kernels import pointwise as K, select
+from microtorch.kernels.half import is_narrow, rounding
 from microtorch.kernels.shape import clone as copied
 from microtorch.kernels.strides import c_order, input_order, operands_order
 
@@ -93,11 +94,21 @@ rsub_tensor = binary(
     x=lambda xp, g: -g,
     y=lambda xp, g: g,
 )
+_divide_wide = rounding(K.divide)
+
+
+def _divided_twice(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """x / y / y, each quotient in the gradient's dtype; y may be a number of float32 beside 16-bit floats."""
+    if xp.recorded or not is_narrow(g) or g.dtype is y.dtype:
+        return (x / y) / y
+    return _divide_wide(_divide_wide(x, y), y)
+
+
 mul = binary("mul", np.multiply, scalars=operator.mul, wide_number="xy",
              x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)  # fmt: skip
 div = binary("div", K.divide, to_float=True, wide_number="y",
              x=lambda xp, g, y: g / y,
-             y=lambda xp, g, x, y: -g * ((x / y) / y))  # fmt: skip
+             y=lambda xp, g, x, y: -g * _divided_twice(xp, g, x, y))  # fmt: skip
 floor_divide = binary("floor_divide", K.floor_divide, wide_number="y", grad_name="NotImplemented",
                       x=underivable("floor_divide"), y=underivable("floor_divide"))  # fmt: skip
 div_trunc = binary("div_trunc", K.divide_trunc, wide_number="y", grad_name="DivBackward2",

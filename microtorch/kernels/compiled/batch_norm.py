@@ -15,14 +15,14 @@ def batch_norm(channels, x, weight, bias, eps, out, mean, var, rstd):
     zero = x.dtype.type(0)
     for k in range(channels.size):
         c = channels[k]
-        total = 0.0
+        first, total = x[0, c, 0], 0.0
         for i in range(x.shape[0]):
             row = x[i, c]
             part = zero
             for j in range(row.size):
-                part += row[j]
+                part += row[j] - first  # so that the mean of equal numbers is exactly theirs, and the result 0
             total += part
-        middle = x.dtype.type(total / n)
+        middle = x.dtype.type(first + total / n)
         square = 0.0
         for i in range(x.shape[0]):
             row = x[i, c]
@@ -34,12 +34,11 @@ def batch_norm(channels, x, weight, bias, eps, out, mean, var, rstd):
         mean[c] = middle
         var[c] = square / n
         rstd[c] = 1 / math.sqrt(square / n + eps)
-        scale = rstd[c] * weight[c]
-        shift = bias[c] - middle * scale
+        scale, shift = rstd[c] * weight[c], bias[c]
         for i in range(x.shape[0]):
             row, to = x[i, c], out[i, c]
             for j in range(row.size):
-                to[j] = row[j] * scale + shift
+                to[j] = (row[j] - middle) * scale + shift
 
 
 @jit_sums
@@ -98,14 +97,14 @@ def group_norm(x, weight, bias, eps, out, mean, rstd):
     zero = x.dtype.type(0)
     for i in range(x.shape[0]):
         for k in range(x.shape[1]):
-            total = 0.0
+            first, total = x[i, k, 0, 0], 0.0
             for c in range(x.shape[2]):
                 row = x[i, k, c]
                 part = zero
                 for j in range(row.size):
-                    part += row[j]
+                    part += row[j] - first  # as above
                 total += part
-            middle = x.dtype.type(total / n)
+            middle = x.dtype.type(first + total / n)
             square = 0.0
             for c in range(x.shape[2]):
                 row = x[i, k, c]
@@ -118,10 +117,9 @@ def group_norm(x, weight, bias, eps, out, mean, rstd):
             mean[i, k], rstd[i, k] = middle, r
             for c in range(x.shape[2]):
                 row, to = x[i, k, c], out[i, k, c]
-                scale = r * weight[k, c]
-                shift = bias[k, c] - middle * scale
+                scale, shift = r * weight[k, c], bias[k, c]
                 for j in range(row.size):
-                    to[j] = row[j] * scale + shift
+                    to[j] = (row[j] - middle) * scale + shift
 
 
 @jit_sums

@@ -14,10 +14,10 @@ def layer_norm(weight, bias, scaled, shifted, eps, x, out, mean, rstd):
     one, zero = x.dtype.type(1), x.dtype.type(0)
     for i in range(x.shape[0]):
         row, to = x[i], out[i]
-        total = zero
+        total, first = zero, row[0]
         for j in range(row.size):
-            total += row[j]
-        m = total / n
+            total += row[j] - first  # so that the mean of equal numbers is exactly theirs, and the result 0
+        m = first + total / n
         square = zero
         for j in range(row.size):
             d = row[j] - m

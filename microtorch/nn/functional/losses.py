@@ -228,7 +228,7 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-(t log p + (1 - t) log(1 - p)) for probabilities p = input; the logarithms are at least -100.
 
-    Raises ValueError if the sizes differ, RuntimeError for probabilities outside [0, 1].
+    Raises ValueError if the sizes differ, RuntimeError for probabilities and targets outside [0, 1].
     """
     reduction = reduction_of(size_average, reduce, reduction)
     x, t = input._data, target._data
@@ -242,8 +242,10 @@ def binary_cross_entropy(
         raise RuntimeError(f"Found dtype {of[t.dtype].type_name} but expected {of[x.dtype].type_name}")
     if x.dtype.kind != "f":
         raise not_implemented("binary_cross_entropy", input)
-    if x.size and not (x.min() >= 0 and x.max() <= 1):
-        raise RuntimeError("all elements of input should be between 0 and 1")
+    if x.size and not (x.min() >= 0 and x.max() <= 1 and t.min() >= 0 and t.max() <= 1):
+        inputs, targets = (~((v >= 0) & (v <= 1)).ravel() for v in (x, t))
+        first = int(np.argmax(inputs | targets))
+        raise RuntimeError(f"all elements of {'input' if inputs[first] else 'target'} should be between 0 and 1")
     if weight is not None:
         weight = broadcast(weight, target)[0]
     return L.binary_cross_entropy(input, target, weight, reduction)
