@@ -401,9 +401,9 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         """-1, the number of the CPU."""
         return -1
 
-    def sum_to_size(self, *size: Any) -> Tensor:
+    def sum_to_size(self, *sizes: Any, size: Any = None) -> Tensor:
         """Summed over the dimensions along which `size` broadcasts to this shape."""
-        shape = size_of(size, "sum_to_size")
+        shape = size_of(sizes if size is None else (size,), "sum_to_size")
         have = self._data.shape
         if len(shape) > len(have) or any(n not in (1, m) for n, m in zip(shape[::-1], have[::-1])):
             raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(have)}}}.")

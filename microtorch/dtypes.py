@@ -262,21 +262,21 @@ def _overflow(dtype: Any) -> RuntimeError:
     return RuntimeError(f"value cannot be converted to type {c_name(dtype)} without overflow")
 
 
-def result_type(tensor1: Any, tensor2: Any) -> dtype:
+def result_type(tensor: Any, other: Any) -> dtype:
     """The dtype of an operation on two tensors or numbers.
 
     >>> import microtorch as torch
     >>> torch.result_type(torch.tensor([1, 2]), 1.0)
     torch.float32
     """
-    a: Any = getattr(tensor1, "_data", None)
-    b: Any = getattr(tensor2, "_data", None)
+    a: Any = getattr(tensor, "_data", None)
+    b: Any = getattr(other, "_data", None)
     if a is None and b is None:
-        return of[_join(_number_dtype(tensor1), _number_dtype(tensor2))]
+        return of[_join(_number_dtype(tensor), _number_dtype(other))]
     if a is None:
-        return of[promoted_with_number(b.dtype, tensor1)]
+        return of[promoted_with_number(b.dtype, tensor)]
     if b is None:
-        return of[promoted_with_number(a.dtype, tensor2)]
+        return of[promoted_with_number(a.dtype, other)]
     return of[promoted(a.dtype, a.ndim == 0, b.dtype, b.ndim == 0)]
 
 

@@ -387,10 +387,15 @@ class TensorMethods(TensorBase):
 
     reshape, view, flatten, unflatten, ravel = FS.reshape, FS.view, FS.flatten, FS.unflatten, FS.ravel
     transpose, permute, t, adjoint = FS.transpose, FS.permute, FS.t, FS.adjoint
-    swapaxes = swapdims = FS.transpose
+    swapaxes, swapdims = FS.swapaxes, FS.swapdims
     movedim = moveaxis = FS.movedim
     squeeze, unsqueeze, expand, broadcast_to = FS.squeeze, FS.unsqueeze, FS.expand, FS.broadcast_to
-    split, split_with_sizes, chunk, unbind = FJ.split, FJ.split_with_sizes, FJ.chunk, FJ.unbind
+    split_with_sizes, chunk, unbind = FJ.split_with_sizes, FJ.chunk, FJ.unbind
+
+    def split(self, split_size: Any, dim: Any = 0) -> tuple[Any, ...]:
+        """Views of pieces along a dimension: of one size (the last may be smaller), or of the sizes listed."""
+        return FJ.split(self, split_size, dim)
+
     tensor_split, hsplit, vsplit, dsplit = FJ.tensor_split, FJ.hsplit, FJ.vsplit, FJ.dsplit
     select, narrow, narrow_copy, diagonal, unfold = FS.select, FS.narrow, FS.narrow_copy, FS.diagonal, FS.unfold
     diag, diag_embed, diagflat, as_strided = FS.diag, FS.diag_embed, FS.diagflat, FS.as_strided

@@ -318,6 +318,9 @@ def old_value(x: Any, *others: Any) -> Any:
     return wrap(x._data.copy() if recorded else x._data, x._node)
 
 
+_POSITIONAL: Any = object()  # the second operand was not given by name
+
+
 def in_place(entry: Callable[..., Any], ufunc: Any = None, no_number: bool = False) -> Callable[..., Any]:
     """The in-place form of a table entry: `x.exp_()` from `exp`.
 
@@ -333,7 +336,9 @@ def in_place(entry: Callable[..., Any], ufunc: Any = None, no_number: bool = Fal
     keeps_x = {m: position is not None and plan(marks)[position] == op._names.index("x") for m, plan in plans.items()}
     keeps_out = op.saves_outputs
 
-    def call(self: Any, *args: Any) -> Tensor:
+    def call(self: Any, *args: Any, other: Any = _POSITIONAL) -> Tensor:
+        if other is not _POSITIONAL:
+            args = (*args, other)
         if no_number and not isinstance(args[0], TensorBase):
             kind = type(args[0]).__name__
             raise TypeError(f"{op.name}_(): argument 'other' (position 1) must be Tensor, not {kind}")

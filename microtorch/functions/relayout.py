@@ -80,7 +80,7 @@ def as_strided_(self: Any, size: Any, stride: Any, storage_offset: Any = None) -
     return _relaid(self, I.as_strided_in_place, (data.shape, data.strides, seen.shape, seen.strides, start))
 
 
-def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Tensor:
+def resize_(self: Any, *sizes: Any, size: Any = None, memory_format: Any = None) -> Tensor:
     """Change the size in place: contiguous on the same storage, which grows (by zeros) if it is too small.
 
     Raises RuntimeError for a tensor that requires a gradient.
@@ -88,7 +88,7 @@ def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Tensor:
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
     check_update(self)
-    shape = size_of(sizes, "resize_")
+    shape = size_of(sizes if size is None else (size,), "resize_")
     check_sizes(shape)
     have = self._data
     if have.shape == shape and memory_format is None:

@@ -194,7 +194,12 @@ def transpose(input: Any, dim0: int, dim1: int) -> Tensor:
     return S.transpose(input, i, j) if ndim else I.view_alias(input)
 
 
-swapaxes = swapdims = transpose
+def swapaxes(input: Any, axis0: int, axis1: int) -> Tensor:
+    """`transpose` with NumPy's names."""
+    return transpose(input, axis0, axis1)
+
+
+swapdims = transpose
 
 
 def t(input: Any) -> Tensor:
