@@ -11,7 +11,6 @@ from microtorch.distributions.utils import broadcast_all, is_number
 from microtorch.functions.creation import tensor
 from microtorch.functions.join import stack
 from microtorch.functions.special import lgamma
-from microtorch.size import Size
 
 
 class Beta(ExponentialFamily):
@@ -20,6 +19,7 @@ class Beta(ExponentialFamily):
     arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
     support = constraints.unit_interval
     has_rsample = True
+    _batched = ("_dirichlet",)
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         if is_number(concentration1) and is_number(concentration0):
@@ -28,11 +28,6 @@ class Beta(ExponentialFamily):
             both = stack(broadcast_all(concentration1, concentration0), -1)
         self._dirichlet = Dirichlet(both, validate_args=validate_args)
         super().__init__(self._dirichlet._batch_shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(Beta, shape, _instance, _dirichlet=self._dirichlet.expand(shape))
 
     @property
     def mean(self) -> Any:
@@ -46,7 +41,6 @@ class Beta(ExponentialFamily):
 
     @property
     def variance(self) -> Any:
-        """The variance."""
         total = self.concentration1 + self.concentration0
         return self.concentration1 * self.concentration0 / (total.pow(2) * (total + 1))
 
@@ -55,13 +49,10 @@ class Beta(ExponentialFamily):
         return self._dirichlet.rsample(sample_shape).select(-1, 0)
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return self._dirichlet.log_prob(stack([value, 1.0 - value], -1))
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return self._dirichlet.entropy()
 
     @property

@@ -6,19 +6,11 @@ from typing import Any
 
 from microtorch.autograd.modes import no_grad
 from microtorch.distributions import constraints
-from microtorch.distributions.distribution import Distribution
-from microtorch.distributions.utils import (
-    expanded_trials,
-    lazy_property,
-    logits_to_probs,
-    probs_to_logits,
-    set_trials,
-)
+from microtorch.distributions.trials import Trials
 from microtorch.functions.pointwise import abs, exp, log1p
 from microtorch.functions.random import binomial
 from microtorch.functions.ranges import arange
 from microtorch.functions.special import lgamma
-from microtorch.size import Size
 
 
 def _at_least_zero(x: Any) -> Any:
@@ -26,11 +18,10 @@ def _at_least_zero(x: Any) -> Any:
     return (x.clamp(min=0) + x - x.clamp(max=0)) / 2
 
 
-class Binomial(Distribution):
+class Binomial(Trials):
     """The number of successes among `total_count` trials of probability `probs` (or the sigmoid of `logits`)."""
 
     total_count: Any
-    _param: Any
     arg_constraints = {
         "total_count": constraints.nonnegative_integer,
         "probs": constraints.unit_interval,
@@ -41,16 +32,9 @@ class Binomial(Distribution):
     def __init__(
         self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
     ) -> None:  # fmt: skip
-        set_trials(self, total_count, probs, logits)
+        (count,) = self._set_param(probs, logits, total_count)
+        self.total_count = count.type_as(self._param)
         super().__init__(self._param.size(), validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(Binomial, shape, _instance, **expanded_trials(self, shape))
-
-    def _new(self, *args: Any, **kwargs: Any) -> Any:
-        return self._param.new(*args, **kwargs)
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:
@@ -72,31 +56,13 @@ class Binomial(Distribution):
         """total_count * probs * (1 - probs)."""
         return self.total_count * self.probs * (1 - self.probs)
 
-    @lazy_property
-    def logits(self) -> Any:
-        """The log odds."""
-        return probs_to_logits(self.probs, is_binary=True)
-
-    @lazy_property
-    def probs(self) -> Any:
-        """The probabilities of success."""
-        return logits_to_probs(self.logits, is_binary=True)
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameter given."""
-        return self._param.size()
-
     def sample(self, sample_shape: Any = ()) -> Any:
-        """Random numbers, outside of the graph."""
         shape = self._extended_shape(sample_shape)
         with no_grad():
             return binomial(self.total_count.expand(shape), self.probs.expand(shape))
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the probability."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         log_factorial_n = lgamma(self.total_count + 1)
         log_factorial_k = lgamma(value + 1)
         log_factorial_nmk = lgamma(self.total_count - value + 1)

@@ -28,6 +28,8 @@ class Categorical(Distribution):
 
     arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     has_enumerate_support = True
+    _batched = ("_param",)
+    _kept = ("_num_events",)
 
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
         if (probs is None) == (logits is None):
@@ -44,13 +46,6 @@ class Categorical(Distribution):
         self._num_events = self._param.size()[-1]
         shape = self._param.size()[:-1] if self._param.ndimension() > 1 else Size()
         super().__init__(shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape) + (self._num_events,)
-        given = {n: self.__dict__[n].expand(shape) for n in ("probs", "logits") if n in self.__dict__}
-        param = given["probs"] if "probs" in given else given["logits"]
-        return self._expanded(Categorical, batch_shape, _instance, _param=param, _num_events=self._num_events, **given)
 
     def _new(self, *args: Any, **kwargs: Any) -> Any:
         return self._param.new(*args, **kwargs)
@@ -91,7 +86,6 @@ class Categorical(Distribution):
         return full(self._extended_shape(), math.nan, dtype=self.probs.dtype)
 
     def sample(self, sample_shape: Any = ()) -> Any:
-        """Random numbers, outside of the graph."""
         if not isinstance(sample_shape, Size):
             sample_shape = Size(sample_shape)
         rows = self.probs.reshape(-1, self._num_events)
@@ -100,15 +94,12 @@ class Categorical(Distribution):
         return drawn.reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the probability."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         value = value.long().unsqueeze(-1)
         value, log_pmf = broadcast_tensors(value, self.logits)
         return log_pmf.gather(-1, value[..., :1]).squeeze(-1)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         logits = clamp(self.logits, min=dtypes.finfo(self.logits.dtype).min)
         return -(logits * self.probs).sum(-1)
 
@@ -116,3 +107,33 @@ class Categorical(Distribution):
         """0 .. K-1."""
         values = arange(self._num_events, dtype=dtypes.int64).view((-1,) + (1,) * len(self._batch_shape))
         return values.expand((-1,) + self._batch_shape) if expand else values
+
+
+class OfCategorical(Distribution):
+    """Distributions with the parameters of a `Categorical`, which make up an event's last dimension."""
+
+    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
+    _batched = ("_categorical",)
+    _categorical: Categorical
+
+    def _new(self, *args: Any, **kwargs: Any) -> Any:
+        return self._categorical._new(*args, **kwargs)
+
+    @property
+    def _param(self) -> Any:
+        return self._categorical._param
+
+    @property
+    def logits(self) -> Any:
+        """The logarithms of the probabilities."""
+        return self._categorical.logits
+
+    @property
+    def probs(self) -> Any:
+        """The probabilities."""
+        return self._categorical.probs
+
+    @property
+    def param_shape(self) -> Any:
+        """The shape of the parameter given."""
+        return self._categorical.param_shape

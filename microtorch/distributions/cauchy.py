@@ -7,10 +7,9 @@ from typing import Any
 
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
-from microtorch.distributions.utils import broadcast_all, is_number
+from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.creation import full
 from microtorch.functions.pointwise import atan, tan
-from microtorch.size import Size
 
 
 class Cauchy(Distribution):
@@ -22,13 +21,7 @@ class Cauchy(Distribution):
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
-        shape = Size() if is_number(loc) and is_number(scale) else self.loc.size()
-        super().__init__(shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(Cauchy, shape, _instance, loc=self.loc.expand(shape), scale=self.scale.expand(shape))
+        super().__init__(self.loc.size(), validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
@@ -50,21 +43,15 @@ class Cauchy(Distribution):
         return self.loc + self.loc.new(self._extended_shape(sample_shape)).cauchy_() * self.scale
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return -math.log(math.pi) - self.scale.log() - (((value - self.loc) / self.scale) ** 2).log1p()
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return atan((value - self.loc) / self.scale) / math.pi + 0.5
 
     def icdf(self, value: Any) -> Any:
-        """The value up to which there is this probability."""
         return tan(math.pi * (value - 0.5)) * self.scale + self.loc
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return math.log(4 * math.pi) + self.scale.log()

@@ -10,9 +10,7 @@ from typing import Any
 
 from microtorch.distributions import constraints
 from microtorch.distributions.transform import Transform
-from microtorch.distributions.utils import (
-    sum_rightmost,
-)
+from microtorch.distributions.utils import sum_rightmost
 from microtorch.functions.creation import zeros_like
 from microtorch.functions.join import cat, stack
 

@@ -12,24 +12,16 @@ from typing import Any
 
 from microtorch.autograd.modes import no_grad
 from microtorch.distributions import constraints
-from microtorch.distributions.bernoulli import Bernoulli
 from microtorch.distributions.exp_family import ExponentialFamily
-from microtorch.distributions.utils import (
-    broadcast_all,
-    clamp_probs,
-    is_number,
-    lazy_property,
-    logits_to_probs,
-    probs_to_logits,
-)
+from microtorch.distributions.trials import Trials
+from microtorch.distributions.utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs
 from microtorch.functions.creation import ones_like, zeros_like
 from microtorch.functions.pointwise import expm1, log, log1p, where
 from microtorch.functions.random import rand
 from microtorch.nn.functional import binary_cross_entropy_with_logits
-from microtorch.size import Size
 
 
-class ContinuousBernoulli(ExponentialFamily):
+class ContinuousBernoulli(Trials, ExponentialFamily):
     """Values in [0, 1] whose density is proportional to probs^x (1 - probs)^(1 - x); or `logits`, the log odds.
 
     lims: between these probs the series around 1/2 are used.
@@ -39,7 +31,7 @@ class ContinuousBernoulli(ExponentialFamily):
     tensor(0.5000)
     """
 
-    arg_constraints = {"probs": constraints.unit_interval, "logits": constraints.real}
+    _kept = ("_lims",)
     support = constraints.unit_interval
     has_rsample = True
     _mean_carrier_measure = 0
@@ -48,32 +40,13 @@ class ContinuousBernoulli(ExponentialFamily):
         self, probs: Any = None, logits: Any = None, lims: tuple[float, float] = (0.499, 0.501),
         validate_args: bool | None = None,
     ) -> None:  # fmt: skip
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
+        self._set_param(probs, logits)
         if probs is not None:
-            (self.probs,) = broadcast_all(probs)
             if validate_args is not None and not constraints.unit_interval.holds(self.probs):
                 raise ValueError("The parameter probs has invalid values")
-            self.probs = clamp_probs(self.probs)
-        else:
-            (self.logits,) = broadcast_all(logits)
-        self._param = self.probs if probs is not None else self.logits
+            self.probs = self._param = clamp_probs(self.probs)
         self._lims = lims
-        shape = Size() if is_number(logits if probs is None else probs) else self._param.size()
-        super().__init__(shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        given = {n: self.__dict__[n].expand(Size(batch_shape)) for n in ("probs", "logits") if n in self.__dict__}
-        param = given["logits"] if "logits" in given else given["probs"]
-        return self._expanded(ContinuousBernoulli, batch_shape, _instance, _param=param, _lims=self._lims, **given)
-
-    _new, param_shape = Bernoulli._new, Bernoulli.param_shape
-
-    @lazy_property
-    def logits(self) -> Any:
-        """The log odds of probs."""
-        return probs_to_logits(self.probs, is_binary=True)
+        super().__init__(self._param.size(), validate_args=validate_args)
 
     @lazy_property
     def probs(self) -> Any:
@@ -111,13 +84,11 @@ class ContinuousBernoulli(ExponentialFamily):
 
     @property
     def variance(self) -> Any:
-        """The variance."""
         p, x = self._cut(), (self.probs - 0.5) ** 2
         exact = p * (p - 1.0) / (1.0 - 2.0 * p) ** 2 + 1.0 / (log1p(-p) - log(p)) ** 2
         return where(self._far(), exact, 1.0 / 12.0 - (1.0 / 15.0 - 128.0 / 945.0 * x) * x)
 
     def sample(self, sample_shape: Any = ()) -> Any:
-        """Random values, outside of the graph."""
         with no_grad():
             return self.rsample(sample_shape)
 
@@ -126,29 +97,23 @@ class ContinuousBernoulli(ExponentialFamily):
         return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.probs.dtype))
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         logits, value = broadcast_all(self.logits, value)
         return -binary_cross_entropy_with_logits(logits, value, reduction="none") + self._cont_bern_log_norm()
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         p = self._cut()
         exact = (p**value * (1.0 - p) ** (1.0 - value) + p - 1.0) / (2.0 * p - 1.0)
         inside = where(self._far(), exact, value)
         return where(value <= 0.0, zeros_like(value), where(value >= 1.0, ones_like(value), inside))
 
     def icdf(self, value: Any) -> Any:
-        """The value up to which there is this probability."""
         p = self._cut()
         exact = (log1p(-p + value * (2.0 * p - 1.0)) - log1p(-p)) / (log(p) - log1p(-p))
         return where(self._far(), exact, value)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         none, one = log1p(-self.probs), log(self.probs)
         return self.mean * (none - one) - self._cont_bern_log_norm() - none
 

@@ -10,7 +10,6 @@ from microtorch.functions.pointwise import xlogy
 from microtorch.functions.random import _sample_dirichlet
 from microtorch.functions.special import digamma, lgamma
 from microtorch.nn.functional import one_hot
-from microtorch.size import Size
 
 
 class Dirichlet(ExponentialFamily):
@@ -26,21 +25,12 @@ class Dirichlet(ExponentialFamily):
         self.concentration = concentration
         super().__init__(concentration.shape[:-1], concentration.shape[-1:], validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(
-            Dirichlet, shape, _instance, concentration=self.concentration.expand(shape + self.event_shape)
-        )
-
     def rsample(self, sample_shape: Any = ()) -> Any:
         """Random points, whose derivatives by the parameters are implicit ones."""
         return _sample_dirichlet(self.concentration.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return (
             xlogy(self.concentration - 1.0, value).sum(-1)
             + lgamma(self.concentration.sum(-1))
@@ -68,7 +58,6 @@ class Dirichlet(ExponentialFamily):
         return self.concentration * (total - self.concentration) / (total.pow(2) * (total + 1))
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         k = self.concentration.size(-1)
         a0 = self.concentration.sum(-1)
         return (

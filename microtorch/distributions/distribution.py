@@ -25,6 +25,9 @@ class Distribution:
     _validate_args = True
     arg_constraints: ClassVar[Any]
     support: Any
+    # what `expand` takes over beside the parameters: attributes that have the batch's shape in front, and that have not
+    _batched: ClassVar[tuple[str, ...]] = ()
+    _kept: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
     def set_default_validate_args(value: bool) -> None:
@@ -64,8 +67,15 @@ class Distribution:
                 )
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape, without copies."""
-        raise NotImplementedError
+        """The same distributions for a larger batch shape, without copies.
+
+        Raises NotImplementedError for a class of yours that has an `__init__`, and no `expand`, of its own.
+        """
+        if not hasattr(self._library_class(), "arg_constraints"):
+            raise NotImplementedError
+        shape = Size(batch_shape)
+        values = {n: self.__dict__[n] for n in (*self.arg_constraints, *self._batched) if n in self.__dict__}
+        return self._expanded(shape, _instance, **{n: self._expanded_value(v, shape) for n, v in values.items()})
 
     @property
     def batch_shape(self) -> Any:
@@ -115,7 +125,10 @@ class Distribution:
         return self.sample(Size((n,)))
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density, or of the probability."""
+        """The logarithm of the density, or of the probability.
+
+        Raises ValueError for values outside of the support, unless `validate_args` is False; so does `cdf`.
+        """
         raise NotImplementedError
 
     def cdf(self, value: Any) -> Any:
@@ -142,6 +155,11 @@ class Distribution:
         if not isinstance(sample_shape, Size):
             sample_shape = Size(sample_shape)
         return Size(sample_shape + self._batch_shape + self._event_shape)
+
+    def _check(self, value: Any) -> None:
+        """`_validate_sample`, if asked for."""
+        if self._validate_args:
+            self._validate_sample(value)
 
     def _validate_sample(self, value: Any) -> None:
         """Raise ValueError for values of a wrong shape or outside of the support, TypeError for no tensor."""
@@ -180,13 +198,23 @@ class Distribution:
             )
         return self.__new__(type(self)) if _instance is None else _instance
 
-    def _expanded(self, cls: type[Any], batch_shape: Any, _instance: Any, **parameters: Any) -> Any:
-        """The instance that `expand` gives, with these parameters; it is not validated again."""
-        new = self._get_checked_instance(cls, _instance)
-        for name, value in parameters.items():
-            setattr(new, name, value)
-        base: Any = super(cls, new)
-        base.__init__(Size(batch_shape), self._event_shape, validate_args=False)
+    @classmethod
+    def _library_class(cls) -> type[Any]:
+        """The class itself, or the class of this package that it is derived from."""
+        return next(c for c in cls.__mro__ if c.__module__.startswith(f"{__package__}."))
+
+    def _expanded_value(self, value: Any, shape: Size) -> Any:
+        """A tensor or a distribution that has the batch's shape in front, for a larger batch shape."""
+        whole = value.shape if isinstance(value, TensorBase) else value.batch_shape  # type: ignore[attr-defined]
+        return value.expand(shape + whole[len(self._batch_shape) :])
+
+    def _expanded(self, batch_shape: Any, _instance: Any, **attributes: Any) -> Any:
+        """The instance that `expand` gives, with these attributes and `_kept`; it is not validated again."""
+        new = self._get_checked_instance(self._library_class(), _instance)
+        for name in self._kept:
+            attributes[name] = self.__dict__[name]
+        new.__dict__.update(attributes)
+        Distribution.__init__(new, batch_shape, self._event_shape, validate_args=False)
         new._validate_args = self._validate_args
         return new
 

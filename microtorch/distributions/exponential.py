@@ -6,10 +6,9 @@ from typing import Any
 
 from microtorch.distributions import constraints
 from microtorch.distributions.exp_family import ExponentialFamily
-from microtorch.distributions.utils import broadcast_all, is_number
+from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.creation import zeros_like
 from microtorch.functions.pointwise import exp, log, log1p
-from microtorch.size import Size
 
 
 class Exponential(ExponentialFamily):
@@ -22,7 +21,7 @@ class Exponential(ExponentialFamily):
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = broadcast_all(rate)
-        super().__init__(Size() if is_number(rate) else self.rate.size(), validate_args=validate_args)
+        super().__init__(self.rate.size(), validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
@@ -44,32 +43,22 @@ class Exponential(ExponentialFamily):
         """1 / rate^2."""
         return self.rate.pow(-2)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        return self._expanded(Exponential, batch_shape, _instance, rate=self.rate.expand(Size(batch_shape)))
-
     def rsample(self, sample_shape: Any = ()) -> Any:
         """Standard exponential numbers / rate."""
         return self.rate.new(self._extended_shape(sample_shape)).exponential_() / self.rate
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return self.rate.log() - self.rate * value
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return 1 - exp(-self.rate * value)
 
     def icdf(self, value: Any) -> Any:
-        """The value up to which there is this probability."""
         return -log1p(-value) / self.rate
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return 1.0 - log(self.rate)
 
     @property

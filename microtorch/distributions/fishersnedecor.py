@@ -9,9 +9,8 @@ from microtorch import dtypes
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
 from microtorch.distributions.gamma import Gamma
-from microtorch.distributions.utils import broadcast_all, is_number
+from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.pointwise import log, log1p
-from microtorch.size import Size
 
 
 class FisherSnedecor(Distribution):
@@ -20,25 +19,13 @@ class FisherSnedecor(Distribution):
     arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
     support = constraints.positive
     has_rsample = True
+    _batched = ("_gamma1", "_gamma2")
 
     def __init__(self, df1: Any, df2: Any, validate_args: bool | None = None) -> None:
         self.df1, self.df2 = broadcast_all(df1, df2)
         self._gamma1 = Gamma(self.df1 * 0.5, self.df1)
         self._gamma2 = Gamma(self.df2 * 0.5, self.df2)
-        super().__init__(Size() if is_number(df1) and is_number(df2) else self.df1.size(), validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(
-            FisherSnedecor,
-            shape,
-            _instance,
-            df1=self.df1.expand(shape),
-            df2=self.df2.expand(shape),
-            _gamma1=self._gamma1.expand(shape),
-            _gamma2=self._gamma2.expand(shape),
-        )
+        super().__init__(self.df1.size(), validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
@@ -72,9 +59,7 @@ class FisherSnedecor(Distribution):
         return y
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         ct1, ct2, ct3 = self.df1 * 0.5, self.df2 * 0.5, self.df1 / self.df2
         t1 = (ct1 + ct2).lgamma() - ct1.lgamma() - ct2.lgamma()
         t2 = ct1 * ct3.log() + (ct1 - 1) * log(value)

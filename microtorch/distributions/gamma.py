@@ -7,12 +7,11 @@ from typing import Any
 from microtorch import dtypes
 from microtorch.distributions import constraints
 from microtorch.distributions.exp_family import ExponentialFamily
-from microtorch.distributions.utils import broadcast_all, is_number
+from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.creation import as_tensor
 from microtorch.functions.pointwise import log, xlogy
 from microtorch.functions.random import _standard_gamma
 from microtorch.functions.special import digamma, igamma, lgamma
-from microtorch.size import Size
 
 
 class Gamma(ExponentialFamily):
@@ -25,8 +24,7 @@ class Gamma(ExponentialFamily):
 
     def __init__(self, concentration: Any, rate: Any, validate_args: bool | None = None) -> None:
         self.concentration, self.rate = broadcast_all(concentration, rate)
-        shape = Size() if is_number(concentration) and is_number(rate) else self.concentration.size()
-        super().__init__(shape, validate_args=validate_args)
+        super().__init__(self.concentration.size(), validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
@@ -43,13 +41,6 @@ class Gamma(ExponentialFamily):
         """concentration / rate^2."""
         return self.concentration / self.rate.pow(2)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(
-            Gamma, shape, _instance, concentration=self.concentration.expand(shape), rate=self.rate.expand(shape)
-        )
-
     def rsample(self, sample_shape: Any = ()) -> Any:
         """Standard gamma numbers / rate."""
         shape = self._extended_shape(sample_shape)
@@ -58,10 +49,8 @@ class Gamma(ExponentialFamily):
         return value
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
         value = as_tensor(value, dtype=self.rate.dtype)
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return (
             xlogy(self.concentration, self.rate)
             + xlogy(self.concentration - 1, value)
@@ -70,7 +59,6 @@ class Gamma(ExponentialFamily):
         )
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return (
             self.concentration
             - log(self.rate)
@@ -86,7 +74,5 @@ class Gamma(ExponentialFamily):
         return lgamma(x + 1) + (x + 1) * log(-y.reciprocal())
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return igamma(self.concentration, self.rate * value)

@@ -11,13 +11,12 @@ from typing import Any
 
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
-from microtorch.distributions.utils import broadcast_all, is_number
+from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.compare import isclose
 from microtorch.functions.creation import ones_like, zeros_like
 from microtorch.functions.pointwise import exp, expm1, log, log1p, where
 from microtorch.functions.random import rand
 from microtorch.functions.shape import broadcast_to
-from microtorch.size import Size
 
 
 class GeneralizedPareto(Distribution):
@@ -33,14 +32,7 @@ class GeneralizedPareto(Distribution):
 
     def __init__(self, loc: Any, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale, self.concentration = broadcast_all(loc, scale, concentration)
-        numbers = is_number(loc) and is_number(scale) and is_number(concentration)
-        super().__init__(Size() if numbers else self.loc.size(), validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        names = ("loc", "scale", "concentration")
-        given = {n: getattr(self, n).expand(Size(batch_shape)) for n in names}
-        return self._expanded(GeneralizedPareto, batch_shape, _instance, **given)
+        super().__init__(self.loc.size(), validate_args=validate_args)
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self) -> Any:
@@ -76,9 +68,7 @@ class GeneralizedPareto(Distribution):
         return self.icdf(rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         z = (value - self.loc) / self.scale
         zero, c = self._cases()
         power = 1 / c + ones_like(z)
@@ -86,8 +76,7 @@ class GeneralizedPareto(Distribution):
 
     def log_survival_function(self, value: Any) -> Any:
         """The logarithm of the probability of values above this one."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         z = (value - self.loc) / self.scale
         zero, c = self._cases()
         return where(zero, -z, -log1p(c * z) / c)
@@ -97,15 +86,12 @@ class GeneralizedPareto(Distribution):
         return log1p(-exp(self.log_survival_function(value)))
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
         return exp(self.log_cdf(value))
 
     def icdf(self, value: Any) -> Any:
-        """The value up to which there is this probability."""
         zero, c = self._cases()
         above = log1p(-value)
         return where(zero, self.loc - self.scale * above, self.loc + self.scale / c * expm1(-c * above))
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return broadcast_to(log(self.scale) + self.concentration + 1, self._batch_shape)

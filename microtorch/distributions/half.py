@@ -28,15 +28,11 @@ class Half(TransformedDistribution):
         return zeros_like(self.scale)
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return 2 * self.base_dist.cdf(value) - 1
 
     def icdf(self, prob: Any) -> Any:
-        """The value up to which there is this probability."""
         return self.base_dist.icdf((prob + 1) / 2)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return self.base_dist.entropy() - math.log(2)

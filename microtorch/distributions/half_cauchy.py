@@ -18,10 +18,6 @@ class HalfCauchy(Half):
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
         super().__init__(Cauchy(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        return super().expand(batch_shape, _instance=self._get_checked_instance(HalfCauchy, _instance))
-
     @property
     def mean(self) -> Any:
         """inf."""
@@ -34,8 +30,7 @@ class HalfCauchy(Half):
 
     def log_prob(self, value: Any) -> Any:
         """The logarithm of the density: -inf below 0."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         value = as_tensor(value, dtype=self.base_dist.scale.dtype)
         log_prob = self.base_dist.log_prob(value) + math.log(2)
         return where(value >= 0, log_prob, -math.inf)

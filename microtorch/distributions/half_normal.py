@@ -17,10 +17,6 @@ class HalfNormal(Half):
     def __init__(self, scale: Any, validate_args: bool | None = None) -> None:
         super().__init__(Normal(0, scale, validate_args=False), AbsTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        return super().expand(batch_shape, _instance=self._get_checked_instance(HalfNormal, _instance))
-
     @property
     def mean(self) -> Any:
         """scale sqrt(2 / pi)."""
@@ -33,7 +29,6 @@ class HalfNormal(Half):
 
     def log_prob(self, value: Any) -> Any:
         """The logarithm of the density: -inf below 0."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         log_prob = self.base_dist.log_prob(value) + math.log(2)
         return where(value >= 0, log_prob, -math.inf)

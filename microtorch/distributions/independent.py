@@ -14,6 +14,7 @@ class Independent(Distribution):
     """The last `reinterpreted_batch_ndims` batch dimensions of a distribution become part of the event."""
 
     arg_constraints = {}
+    _kept = ("reinterpreted_batch_ndims",)
 
     def __init__(
         self, base_distribution: Any, reinterpreted_batch_ndims: int, validate_args: bool | None = None
@@ -30,12 +31,9 @@ class Independent(Distribution):
         super().__init__(shape[:cut], shape[cut:], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
         shape = Size(batch_shape)
         base = self.base_dist.expand(shape + self.event_shape[: self.reinterpreted_batch_ndims])
-        return self._expanded(
-            Independent, shape, _instance, base_dist=base, reinterpreted_batch_ndims=self.reinterpreted_batch_ndims
-        )
+        return self._expanded(shape, _instance, base_dist=base)
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]

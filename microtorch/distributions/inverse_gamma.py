@@ -24,10 +24,6 @@ class InverseGamma(TransformedDistribution):
         base = Gamma(concentration, rate, validate_args=validate_args)
         super().__init__(base, PowerTransform(-tensor(1.0, dtype=base.rate.dtype)), validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        return super().expand(batch_shape, _instance=self._get_checked_instance(InverseGamma, _instance))
-
     @property
     def concentration(self) -> Any:
         """The gamma distribution's shape."""
@@ -56,7 +52,6 @@ class InverseGamma(TransformedDistribution):
         return where(self.concentration > 2, result, math.inf)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return (
             self.concentration
             + self.rate.log()

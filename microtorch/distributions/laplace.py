@@ -7,9 +7,8 @@ from typing import Any
 from microtorch import dtypes
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
-from microtorch.distributions.utils import broadcast_all, is_number
+from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.pointwise import abs, expm1, log, log1p
-from microtorch.size import Size
 
 
 class Laplace(Distribution):
@@ -21,13 +20,7 @@ class Laplace(Distribution):
 
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
-        shape = Size() if is_number(loc) and is_number(scale) else self.loc.size()
-        super().__init__(shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(Laplace, shape, _instance, loc=self.loc.expand(shape), scale=self.scale.expand(shape))
+        super().__init__(self.loc.size(), validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
@@ -56,23 +49,17 @@ class Laplace(Distribution):
         return self.loc - self.scale * u.sign() * log1p(-u.abs())
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return -log(2 * self.scale) - abs(value - self.loc) / self.scale
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         side = (value - self.loc).sign()
         return 0.5 - 0.5 * side * expm1(-(value - self.loc).abs() / self.scale)
 
     def icdf(self, value: Any) -> Any:
-        """The value up to which there is this probability."""
         term = value - 0.5
         return self.loc - self.scale * term.sign() * log1p(-2 * term.abs())
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return 1 + log(2 * self.scale)

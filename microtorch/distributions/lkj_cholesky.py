@@ -29,6 +29,8 @@ class LKJCholesky(Distribution):
 
     arg_constraints = {"concentration": constraints.positive}
     support = constraints.corr_cholesky
+    _batched = ("_beta",)
+    _kept = ("dim",)
 
     def __init__(self, dim: int, concentration: Any = 1.0, validate_args: bool | None = None) -> None:
         if dim < 2:
@@ -39,12 +41,6 @@ class LKJCholesky(Distribution):
         rows = cat([rows.new_zeros((1,)), rows])  # the squared length of each row left of the diagonal (section 3.2)
         self._beta = Beta(rows + 0.5, (self.concentration + 0.5 * (dim - 2)).unsqueeze(-1) - 0.5 * rows)
         super().__init__(self.concentration.size(), Size((dim, dim)), validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        given = {"concentration": self.concentration.expand(shape), "_beta": self._beta.expand((*shape, self.dim))}
-        return self._expanded(LKJCholesky, shape, _instance, dim=self.dim, **given)
 
     def sample(self, sample_shape: Any = ()) -> Any:
         """Random factors by the onion method: each row a direction, times the root of a beta variable."""
@@ -58,8 +54,7 @@ class LKJCholesky(Distribution):
 
     def log_prob(self, value: Any) -> Any:
         """The logarithm of the density, with respect to the entries below the diagonal."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         diagonal = value.diagonal(dim1=-1, dim2=-2)[..., 1:]
         powers = 2 * (self.concentration - 1).unsqueeze(-1) + self.dim - arange(2, self.dim + 1)
         n = self.dim - 1

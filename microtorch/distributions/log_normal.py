@@ -20,10 +20,6 @@ class LogNormal(TransformedDistribution):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         super().__init__(Normal(loc, scale, validate_args=validate_args), ExpTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        return super().expand(batch_shape, _instance=self._get_checked_instance(LogNormal, _instance))
-
     @property
     def loc(self) -> Any:
         """The mean of the logarithm."""
@@ -46,10 +42,8 @@ class LogNormal(TransformedDistribution):
 
     @property
     def variance(self) -> Any:
-        """The variance."""
         square = self.scale.pow(2)
         return square.expm1() * (2 * self.loc + square).exp()
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return self.base_dist.entropy() + self.loc

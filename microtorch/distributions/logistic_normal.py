@@ -23,10 +23,6 @@ class LogisticNormal(TransformedDistribution):
             base = base.expand([1])
         super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        return super().expand(batch_shape, _instance=self._get_checked_instance(LogisticNormal, _instance))
-
     @property
     def loc(self) -> Any:
         """The normal distribution's mean."""

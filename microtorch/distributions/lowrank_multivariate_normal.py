@@ -13,7 +13,6 @@ from microtorch.distributions.utils import lazy_property, standard_normal
 from microtorch.functions.creation import eye
 from microtorch.functions.linalg import matmul
 from microtorch.functions.shape import broadcast_tensors, diag_embed
-from microtorch.size import Size
 
 
 class LowRankMultivariateNormal(Distribution):
@@ -26,6 +25,7 @@ class LowRankMultivariateNormal(Distribution):
     }
     support = constraints.real_vector
     has_rsample = True
+    _kept = ("_factor", "_diagonal", "_inner_tril")
 
     def __init__(self, loc: Any, cov_factor: Any, cov_diag: Any, validate_args: bool | None = None) -> None:
         if loc.dim() < 1:
@@ -51,21 +51,6 @@ class LowRankMultivariateNormal(Distribution):
         inner = matmul(scaled, cov_factor) + eye(cov_factor.shape[-1], dtype=cov_factor.dtype)
         self._inner_tril = linalg.cholesky(inner)
         super().__init__(self.loc.shape[:-1], event_shape, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape) + self.event_shape
-        return self._expanded(
-            LowRankMultivariateNormal,
-            batch_shape,
-            _instance,
-            loc=self.loc.expand(shape),
-            cov_diag=self.cov_diag.expand(shape),
-            cov_factor=self.cov_factor.expand(shape + self.cov_factor.shape[-1:]),
-            _factor=self._factor,
-            _diagonal=self._diagonal,
-            _inner_tril=self._inner_tril,
-        )
 
     @property
     def mean(self) -> Any:
@@ -117,15 +102,12 @@ class LowRankMultivariateNormal(Distribution):
         return 2 * self._inner_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) + self._diagonal.log().sum(-1)
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         diff = value - self.loc
         seen = _batch_mv(self._factor.mT / self._diagonal.unsqueeze(-2), diff)
         distance = (diff.pow(2) / self._diagonal).sum(-1) - _batch_mahalanobis(self._inner_tril, seen)
         return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + self._log_det() + distance)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         entropy = 0.5 * (self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + self._log_det())
         return entropy if len(self._batch_shape) == 0 else entropy.expand(self._batch_shape)

@@ -18,6 +18,8 @@ class MixtureSameFamily(Distribution):
 
     arg_constraints = {}
     has_rsample = False
+    _batched = ("_component_distribution", "_mixture_distribution")
+    _kept = ("_num_component", "_event_ndims")
 
     def __init__(
         self, mixture_distribution: Any, component_distribution: Any, validate_args: bool | None = None
@@ -45,19 +47,6 @@ class MixtureSameFamily(Distribution):
         self._event_ndims = len(event_shape)
         super().__init__(batch_shape=theirs, event_shape=event_shape, validate_args=validate_args)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(
-            MixtureSameFamily,
-            shape,
-            _instance,
-            _component_distribution=self._component_distribution.expand(shape + (self._num_component,)),
-            _mixture_distribution=self._mixture_distribution.expand(shape),
-            _num_component=self._num_component,
-            _event_ndims=self._event_ndims,
-        )
-
     @constraints.dependent_property
     def support(self) -> Any:
         """The components'."""
@@ -75,7 +64,6 @@ class MixtureSameFamily(Distribution):
 
     @property
     def mean(self) -> Any:
-        """The mean."""
         probs = self._pad_mixture_dimensions(self.mixture_distribution.probs)
         return (probs * self.component_distribution.mean).sum(-1 - self._event_ndims)
 
@@ -88,21 +76,17 @@ class MixtureSameFamily(Distribution):
         return within + (probs * apart).sum(-1 - self._event_ndims)
 
     def cdf(self, x: Any) -> Any:
-        """The probability of values up to this one."""
         x = self._pad(x)
         return (self.component_distribution.cdf(x) * self.mixture_distribution.probs).sum(-1)
 
     def log_prob(self, x: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(x)
+        self._check(x)
         x = self._pad(x)
         return logsumexp(
             self.component_distribution.log_prob(x) + log_softmax(self.mixture_distribution.logits, -1), -1
         )
 
     def sample(self, sample_shape: Any = ()) -> Any:
-        """Random values, outside of the graph."""
         with no_grad():
             place = len(sample_shape) + len(self.batch_shape)
             chosen = self.mixture_distribution.sample(sample_shape)

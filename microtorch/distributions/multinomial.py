@@ -7,8 +7,7 @@ from typing import Any
 
 from microtorch.distributions import constraints
 from microtorch.distributions.binomial import Binomial
-from microtorch.distributions.categorical import Categorical
-from microtorch.distributions.distribution import Distribution
+from microtorch.distributions.categorical import Categorical, OfCategorical
 from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.creation import ones_like, tensor
 from microtorch.functions.pointwise import exp
@@ -16,11 +15,11 @@ from microtorch.functions.special import lgamma
 from microtorch.size import Size
 
 
-class Multinomial(Distribution):
+class Multinomial(OfCategorical):
     """How often each of K categories comes in `total_count` draws."""
 
-    arg_constraints = {"probs": constraints.simplex, "logits": constraints.real_vector}
     total_count: int
+    _kept = ("total_count",)
 
     def __init__(
         self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
@@ -42,35 +41,10 @@ class Multinomial(Distribution):
         """total_count * probs * (1 - probs)."""
         return self.total_count * self.probs * (1 - self.probs)
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(
-            Multinomial, shape, _instance, _categorical=self._categorical.expand(shape), total_count=self.total_count
-        )
-
-    def _new(self, *args: Any, **kwargs: Any) -> Any:
-        return self._categorical._new(*args, **kwargs)
-
     @constraints.dependent_property(is_discrete=True, event_dim=1)
     def support(self) -> Any:
         """Counts of at most total_count."""
         return constraints.multinomial(self.total_count)
-
-    @property
-    def logits(self) -> Any:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Any:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameter given."""
-        return self._categorical.param_shape
 
     def sample(self, sample_shape: Any = ()) -> Any:
         """Random counts, outside of the graph."""
@@ -82,7 +56,6 @@ class Multinomial(Distribution):
         return counts.type_as(self.probs)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         n = tensor(self.total_count)
         support = self._binomial.enumerate_support(expand=False)[1:]
         weights = exp(self._binomial.log_prob(support))
@@ -93,9 +66,7 @@ class Multinomial(Distribution):
         )
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the probability."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         logits, value = broadcast_all(self.logits, value)
         logits = logits.clone().contiguous()
         log_factorial_n = lgamma(value.sum(-1) + 1)

@@ -13,7 +13,6 @@ from microtorch.functions.creation import eye
 from microtorch.functions.decompositions import cholesky_inverse
 from microtorch.functions.linalg import matmul
 from microtorch.functions.shape import broadcast_shapes
-from microtorch.size import Size
 
 
 def _batch_mv(bmat: Any, bvec: Any) -> Any:
@@ -44,6 +43,7 @@ class MultivariateNormal(Distribution):
     }
     support = constraints.real_vector
     has_rsample = True
+    _kept = ("_unbroadcasted_scale_tril",)
 
     def __init__(
         self,
@@ -75,20 +75,6 @@ class MultivariateNormal(Distribution):
             self._unbroadcasted_scale_tril = linalg.cholesky(covariance_matrix)
         else:
             self._unbroadcasted_scale_tril = _precision_to_scale_tril(precision_matrix)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        names = ("covariance_matrix", "scale_tril", "precision_matrix")
-        matrices = {n: self.__dict__[n].expand(shape + self.event_shape * 2) for n in names if n in self.__dict__}
-        return self._expanded(
-            MultivariateNormal,
-            shape,
-            _instance,
-            loc=self.loc.expand(shape + self.event_shape),
-            _unbroadcasted_scale_tril=self._unbroadcasted_scale_tril,
-            **matrices,
-        )
 
     def _whole(self, matrix: Any) -> Any:
         return matrix.expand(self._batch_shape + self._event_shape + self._event_shape)
@@ -133,13 +119,10 @@ class MultivariateNormal(Distribution):
         return self._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         distance = _batch_mahalanobis(self._unbroadcasted_scale_tril, value - self.loc)
         return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + distance) - self._half_log_det()
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         entropy = 0.5 * self._event_shape[0] * (1.0 + math.log(2 * math.pi)) + self._half_log_det()
         return entropy if len(self._batch_shape) == 0 else entropy.expand(self._batch_shape)

@@ -15,17 +15,12 @@ class Pareto(TransformedDistribution):
     """The Pareto distribution: scale * exp(an exponential number of rate `alpha`)."""
 
     arg_constraints = {"alpha": constraints.positive, "scale": constraints.positive}
+    _batched = ("alpha", "scale")
 
     def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
         self.scale, self.alpha = broadcast_all(scale, alpha)
         base = Exponential(self.alpha, validate_args=validate_args)
         super().__init__(base, [ExpTransform(), AffineTransform(loc=0, scale=self.scale)], validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        new = self._get_checked_instance(Pareto, _instance)
-        new.scale, new.alpha = self.scale.expand(batch_shape), self.alpha.expand(batch_shape)
-        return super().expand(batch_shape, _instance=new)
 
     @property
     def mean(self) -> Any:
@@ -50,5 +45,4 @@ class Pareto(TransformedDistribution):
         return constraints.greater_than_eq(self.scale)
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return (self.scale / self.alpha).log() + (1 + self.alpha.reciprocal())

@@ -7,10 +7,9 @@ from typing import Any
 from microtorch.autograd.modes import no_grad
 from microtorch.distributions import constraints
 from microtorch.distributions.exp_family import ExponentialFamily
-from microtorch.distributions.utils import broadcast_all, is_number
+from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.pointwise import exp, log
 from microtorch.functions.random import poisson
-from microtorch.size import Size
 
 
 class Poisson(ExponentialFamily):
@@ -21,7 +20,7 @@ class Poisson(ExponentialFamily):
 
     def __init__(self, rate: Any, validate_args: bool | None = None) -> None:
         (self.rate,) = broadcast_all(rate)
-        super().__init__(Size() if is_number(rate) else self.rate.size(), validate_args=validate_args)
+        super().__init__(self.rate.size(), validate_args=validate_args)
 
     @property
     def mean(self) -> Any:
@@ -38,19 +37,12 @@ class Poisson(ExponentialFamily):
         """rate."""
         return self.rate
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        return self._expanded(Poisson, batch_shape, _instance, rate=self.rate.expand(Size(batch_shape)))
-
     def sample(self, sample_shape: Any = ()) -> Any:
-        """Random numbers, outside of the graph."""
         with no_grad():
             return poisson(self.rate.expand(self._extended_shape(sample_shape)))
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the probability."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         rate, value = broadcast_all(self.rate, value)
         return value.xlogy(rate) - rate - (value + 1).lgamma()
 

@@ -11,7 +11,6 @@ from microtorch.distributions.distribution import Distribution
 from microtorch.distributions.utils import broadcast_all, standard_normal
 from microtorch.functions.pointwise import log1p, rsqrt
 from microtorch.functions.special import digamma, lgamma
-from microtorch.size import Size
 
 
 class StudentT(Distribution):
@@ -20,6 +19,7 @@ class StudentT(Distribution):
     arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
     support = constraints.real
     has_rsample = True
+    _batched = ("_chi2",)
 
     def __init__(self, df: Any, loc: Any = 0.0, scale: Any = 1.0, validate_args: bool | None = None) -> None:
         self.df, self.loc, self.scale = broadcast_all(df, loc, scale)
@@ -48,19 +48,6 @@ class StudentT(Distribution):
         m[self.df <= 1] = math.nan
         return m
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(
-            StudentT,
-            shape,
-            _instance,
-            df=self.df.expand(shape),
-            loc=self.loc.expand(shape),
-            scale=self.scale.expand(shape),
-            _chi2=self._chi2.expand(shape),
-        )
-
     def rsample(self, sample_shape: Any = ()) -> Any:
         """A standard normal number over the root of a chi-squared one / df."""
         shape = self._extended_shape(sample_shape)
@@ -69,9 +56,7 @@ class StudentT(Distribution):
         return self.loc + self.scale * (x * rsqrt(z / self.df))
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         y = (value - self.loc) / self.scale
         normaliser = (
             self.scale.log()
@@ -83,7 +68,6 @@ class StudentT(Distribution):
         return -0.5 * (self.df + 1.0) * log1p(y**2.0 / self.df) - normaliser
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         lbeta = lgamma(0.5 * self.df) + math.lgamma(0.5) - lgamma(0.5 * (self.df + 1))
         return (
             self.scale.log()

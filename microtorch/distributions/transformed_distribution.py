@@ -17,6 +17,7 @@ class TransformedDistribution(Distribution):
     """The values of `base_distribution` behind one transform or several: y = f(x), p(y) = p(x) / |dy/dx|."""
 
     arg_constraints = {}
+    _kept = ("transforms",)
 
     def __init__(self, base_distribution: Any, transforms: Any, validate_args: bool | None = None) -> None:
         if isinstance(transforms, Transform):
@@ -49,13 +50,13 @@ class TransformedDistribution(Distribution):
         super().__init__(forward_shape[:cut], forward_shape[cut:], validate_args=validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        new = self._get_checked_instance(TransformedDistribution, _instance)
-        shape = Size(batch_shape) + self.event_shape
+        batch_shape = Size(batch_shape)
+        given = {n: self._expanded_value(self.__dict__[n], batch_shape) for n in self._batched}
+        shape = batch_shape + self.event_shape
         for t in reversed(self.transforms):
             shape = t.inverse_shape(shape)
         base = self.base_dist.expand(shape[: len(shape) - len(self.base_dist.event_shape)])
-        return self._expanded(TransformedDistribution, batch_shape, new, base_dist=base, transforms=self.transforms)
+        return self._expanded(batch_shape, _instance, base_dist=base, **given)
 
     @constraints.dependent_property(is_discrete=False)
     def support(self) -> Any:
@@ -72,7 +73,6 @@ class TransformedDistribution(Distribution):
         return bool(self.base_dist.has_rsample)
 
     def sample(self, sample_shape: Any = ()) -> Any:
-        """Random values, outside of the graph."""
         with no_grad():
             x = self.base_dist.sample(sample_shape)
             for transform in self.transforms:
@@ -88,8 +88,7 @@ class TransformedDistribution(Distribution):
 
     def log_prob(self, value: Any) -> Any:
         """The base's, of the value before the transforms, less the logarithm of |dy/dx|."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         event_dim = len(self.event_shape)
         log_prob: Any = 0.0
         y = value
@@ -110,7 +109,6 @@ class TransformedDistribution(Distribution):
         return value if isinstance(sign, int) and sign == 1 else sign * (value - 0.5) + 0.5
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
         for transform in self.transforms[::-1]:
             value = transform.inv(value)
         if self._validate_args:
@@ -118,7 +116,6 @@ class TransformedDistribution(Distribution):
         return self._monotonize_cdf(self.base_dist.cdf(value))
 
     def icdf(self, value: Any) -> Any:
-        """The value up to which there is this probability."""
         value = self.base_dist.icdf(self._monotonize_cdf(value))
         for transform in self.transforms:
             value = transform(value)

@@ -15,11 +15,7 @@ from microtorch.distributions.composed_transforms import (
     identity_transform,
 )
 from microtorch.distributions.transform import Transform
-from microtorch.distributions.utils import (
-    broadcast_all,
-    tril_matrix_to_vec,
-    vec_to_tril_matrix,
-)
+from microtorch.distributions.utils import broadcast_all, tril_matrix_to_vec, vec_to_tril_matrix
 from microtorch.functions.creation import eye, full_like, ones_like, tensor
 from microtorch.functions.pointwise import abs, clamp, log
 from microtorch.functions.reduce import cumsum
@@ -464,7 +460,6 @@ class CumulativeDistributionTransform(Transform):
         return self.distribution.icdf(y)
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
-        """The logarithm of the density."""
         return self.distribution.log_prob(x)
 
     def with_cache(self, cache_size: int = 1) -> Any:

@@ -7,10 +7,9 @@ from typing import Any
 
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
-from microtorch.distributions.utils import broadcast_all, is_number
+from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.pointwise import log
 from microtorch.functions.random import rand
-from microtorch.size import Size
 
 
 class Uniform(Distribution):
@@ -20,8 +19,7 @@ class Uniform(Distribution):
 
     def __init__(self, low: Any, high: Any, validate_args: bool | None = None) -> None:
         self.low, self.high = broadcast_all(low, high)
-        shape = Size() if is_number(low) and is_number(high) else self.low.size()
-        super().__init__(shape, validate_args=validate_args)
+        super().__init__(self.low.size(), validate_args=validate_args)
         if self._validate_args and not (self.low < self.high).all():
             raise ValueError("Uniform is not defined when low>= high")
 
@@ -55,11 +53,6 @@ class Uniform(Distribution):
         """The width squared / 12."""
         return (self.high - self.low).pow(2) / 12
 
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        return self._expanded(Uniform, shape, _instance, low=self.low.expand(shape), high=self.high.expand(shape))
-
     def rsample(self, sample_shape: Any = ()) -> Any:
         """low + (high - low) * numbers in [0, 1)."""
         numbers = rand(self._extended_shape(sample_shape), dtype=self.low.dtype)
@@ -67,21 +60,16 @@ class Uniform(Distribution):
 
     def log_prob(self, value: Any) -> Any:
         """The logarithm of the density: -inf outside."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         inside = self.low.le(value).type_as(self.low) * self.high.gt(value).type_as(self.low)
         return log(inside) - log(self.high - self.low)
 
     def cdf(self, value: Any) -> Any:
-        """The probability of values up to this one."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return ((value - self.low) / (self.high - self.low)).clamp(min=0, max=1)
 
     def icdf(self, value: Any) -> Any:
-        """The value up to which there is this probability."""
         return value * (self.high - self.low) + self.low
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         return log(self.high - self.low)

@@ -91,27 +91,6 @@ class lazy_property:
         return value
 
 
-def set_trials(self: Any, total_count: Any, probs: Any, logits: Any) -> None:
-    """Give a distribution of counted trials its `total_count`, its `probs` or `logits`, and `_param`, which it is.
-
-    Raises ValueError unless one of both is given.
-    """
-    if (probs is None) == (logits is None):
-        raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-    name, given = ("logits", logits) if probs is None else ("probs", probs)
-    count, param = broadcast_all(total_count, given)
-    self._param = param
-    setattr(self, name, param)
-    self.total_count = count.type_as(param)
-
-
-def expanded_trials(self: Any, shape: Any) -> dict[str, Any]:
-    """What `set_trials` has set, and was derived of it, for a larger batch shape."""
-    given = {n: self.__dict__[n].expand(shape) for n in ("probs", "logits") if n in self.__dict__}
-    param = given["probs"] if "probs" in given else given["logits"]
-    return {"total_count": self.total_count.expand(shape), "_param": param, **given}
-
-
 def vec_to_tril_matrix(vec: Any, diag: int = 0) -> Any:
     """Lower triangular matrices of the elements in the last dimension, row by row."""
     count = vec.shape[-1]

@@ -33,9 +33,7 @@ class VonMises(Distribution):
         super().__init__(self.loc.shape, Size(), validate_args)
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         return self.concentration * cos(value - self.loc) - math.log(2 * math.pi) - _log_i0(self.concentration)
 
     def sample(self, sample_shape: Any = ()) -> Any:
@@ -60,12 +58,6 @@ class VonMises(Distribution):
                 x = where(accept, (u3 - 0.5).sign() * f.acos(), x)
                 done = done | accept
             return ((x + math.pi + loc) % (2 * math.pi) - math.pi).to(self.loc.dtype)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        loc, concentration = self.loc.expand(shape), self.concentration.expand(shape)
-        return self._expanded(VonMises, shape, _instance, loc=loc, concentration=concentration)
 
     @property
     def mean(self) -> Any:

@@ -19,6 +19,7 @@ class Weibull(TransformedDistribution):
 
     arg_constraints = {"scale": constraints.positive, "concentration": constraints.positive}
     support = constraints.positive
+    _batched = ("scale", "concentration", "concentration_reciprocal")
 
     def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
         self.scale, self.concentration = broadcast_all(scale, concentration)
@@ -26,13 +27,6 @@ class Weibull(TransformedDistribution):
         base = Exponential(ones_like(self.scale), validate_args=validate_args)
         transforms = [PowerTransform(exponent=self.concentration_reciprocal), AffineTransform(loc=0, scale=self.scale)]
         super().__init__(base, transforms, validate_args=validate_args)
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        new = self._get_checked_instance(Weibull, _instance)
-        new.scale, new.concentration = self.scale.expand(batch_shape), self.concentration.expand(batch_shape)
-        new.concentration_reciprocal = new.concentration.reciprocal()
-        return super().expand(batch_shape, _instance=new)
 
     @property
     def mean(self) -> Any:
@@ -47,11 +41,9 @@ class Weibull(TransformedDistribution):
 
     @property
     def variance(self) -> Any:
-        """The variance."""
         r = self.concentration_reciprocal
         return self.scale.pow(2) * (exp(lgamma(1 + 2 * r)) - exp(2 * lgamma(1 + r)))
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         r = self.concentration_reciprocal
         return euler_constant * (1 - r) + log(self.scale * r) + 1

@@ -39,6 +39,8 @@ class Wishart(ExponentialFamily):
     support = constraints.positive_definite
     has_rsample = True
     _mean_carrier_measure = 0
+    _batched = ("_dist_chi2",)
+    _kept = ("_unbroadcasted_scale_tril",)
 
     def __init__(
         self, df: Any, covariance_matrix: Any = None, precision_matrix: Any = None, scale_tril: Any = None,
@@ -84,15 +86,6 @@ class Wishart(ExponentialFamily):
             "scale_tril": constraints.lower_cholesky,
             "df": constraints.greater_than(self.event_shape[-1] - 1),
         }
-
-    def expand(self, batch_shape: Any, _instance: Any = None) -> Any:
-        """The same distributions for a larger batch shape."""
-        shape = Size(batch_shape)
-        whole = shape + self.event_shape
-        given = {n: self.__dict__[n].expand(whole) for n in _NAMES if n in self.__dict__}
-        given["_unbroadcasted_scale_tril"] = self._unbroadcasted_scale_tril.expand(whole)
-        given["_dist_chi2"] = self._dist_chi2.expand((*shape, self._event_shape[-1]))
-        return self._expanded(Wishart, shape, _instance, df=self.df.expand(shape), **given)
 
     @lazy_property
     def scale_tril(self) -> Any:
@@ -172,16 +165,13 @@ class Wishart(ExponentialFamily):
         return p * math.log(2) / 2 + self._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1)
 
     def log_prob(self, value: Any) -> Any:
-        """The logarithm of the density."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check(value)
         nu, p = self.df, self._event_shape[-1]
         trace = cholesky_solve(value, self._unbroadcasted_scale_tril).diagonal(dim1=-2, dim2=-1).sum(dim=-1)
         determinant = (nu - p - 1) / 2 * linalg.slogdet(value).logabsdet
         return -nu * self._log_det() - mvlgamma(nu / 2, p=p) + determinant - trace / 2
 
     def entropy(self) -> Any:
-        """The entropy, in nats."""
         nu, p = self.df, self._event_shape[-1]
         digammas = digamma((nu / 2).unsqueeze(-1) - arange(p, dtype=nu.dtype).div(2)).sum(-1)
         return (p + 1) * self._log_det() + mvlgamma(nu / 2, p=p) - (nu - p - 1) / 2 * digammas + nu * p / 2
