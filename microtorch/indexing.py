@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.inplace import check_overlap, check_writable, copy_into, expand_error, one_mask, outside, write
+from microtorch.autograd.inplace import (
+    SHARED_MEMORY,
+    check_overlap,
+    check_writable,
+    copy_into,
+    expand_error,
+    one_mask,
+    outside,
+    warn_of_expanded,
+    write,
+)
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
@@ -175,6 +185,16 @@ def setitem(x: Any, key: Any, value: Any) -> None:
             f"{names[1]} "
             "for the source."
         )
+    if advanced is not None:
+        place = x._data if basic is None else _sliced(x, basic, key)
+        fills = (not is_tensor or value._data.size == 1) and _fills(x, key, advanced)
+        if 0 in place.strides:
+            warn_of_expanded("index_put_", place)
+            if fills:
+                warn_of_expanded("masked_fill_", place, "[mask] = scalar")
+        for k in key if kind_of_key is tuple else (key,):
+            if isinstance(k, TensorBase) and (k is x or k._storage is not None) and k._data.ndim:
+                _check_index(x, place, k, fills)
     if recorded:
         part = x if basic is None else viewed(x, basic, key)
         if advanced is not None:
@@ -207,6 +227,20 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     else:
         copy_into(target, _leading_ones_dropped(raw, target.shape))
     written(x)
+
+
+def _check_index(x: Any, place: Any, index: Any, fills: bool) -> None:
+    """Raise PyTorch's error if an index shares memory with the place that is written with it.
+
+    A mask may be the very place if it is filled with one value.
+    """
+    if index is x:
+        if not fills:
+            raise RuntimeError(SHARED_MEMORY)
+        return
+    target = wrap(place)
+    target._storage = x._storage
+    check_overlap(target, index, not fills, True)
 
 
 def _fills(x: Any, key: Any, advanced: tuple[Any, ...]) -> bool:

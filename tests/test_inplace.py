@@ -304,3 +304,68 @@ def test_errors_leave_everything_as_it_was() -> None:
     with pytest.raises((RuntimeError, IndexError)):
         b[5] = 1
     assert b.tolist() == [[0] * 3] * 2 and b._version == 0 and torch.is_grad_enabled()
+
+
+# what is written shares memory: with itself, with the index or mask, with what a result is computed from
+SHARED = r"""
+x=torch.arange(3.).expand(3,3);x.tril_()\nx
+x=torch.arange(3.).expand(3,3);x.triu_(1)\nx
+x=torch.arange(18.).reshape(2,3,3)[:,:,:1].expand(2,3,3);x.triu_(1)\nx
+x=torch.arange(3.).expand(2,2,3,3)\nx.tril_()
+x=torch.arange(18.).reshape(2,3,3).expand(2,2,3,3);x.tril_()\nx
+w=torch.arange(9.,requires_grad=True).reshape(3,3);x=w*w;x[:2].tril_(1);x.mT.triu_(-1)\nx
+x=torch.tensor([[True,False],[True,True]])\nx[x[0]]=False
+x=torch.tensor([[True,False],[True,True]])\nx[x[0],:]=False
+x=torch.tensor([[True,False],[True,True]])\nx[:,x[0]]=False
+x=torch.tensor([[True,False],[True,True]]);x[1:,x[0]]=False\nx
+x=torch.tensor([[True,False],[True,True]]);x[0,x[0]]=torch.tensor(False)\nx
+x=torch.tensor([[True,False],[True,True]]);x[x.view(2,2)]=False\nx
+x=torch.tensor([[True,False],[True,True]])\nx[x.view(2,2)]=torch.tensor([False,False,True])
+x=torch.tensor([[True,False],[True,True]])\nx[x]=torch.tensor([False,False,True])
+x=torch.tensor([[True,False],[True,True]])\nx[x[0],x[0]]=False
+x=torch.tensor([[True,False]])\nx[x[:,0]]=False
+x=torch.tensor([[True,True]])\nx[x[:,1]]=torch.tensor([False,True])
+x=torch.tensor([True,False]);x[x[0]]=False\nx
+w=torch.arange(9.).reshape(3,3);torch.var(w,1,out=w[0])\nw
+w=torch.arange(9.).reshape(3,3);torch.inner(w,w[0],out=w[2])\nw
+w=torch.arange(9.).reshape(3,3);torch.norm(w[:2],2,0,out=w[0])\nw
+w=torch.arange(9.).reshape(3,3)\ntorch.pow(w[:2],2,out=w[1:])
+w=torch.arange(9.).reshape(3,3)\ntorch.where(w>0,w,w,out=w.T)
+w=torch.arange(9.).reshape(3,3)\ntorch.linalg.cross(w,w,out=w)
+w=torch.arange(9.).reshape(3,3)\ntorch.index_add(w,0,torch.tensor([0]),w[1:2],out=w)
+w=torch.arange(9.).reshape(3,3)\ntorch.scatter(w,0,torch.tensor([[0]]),w,out=w)
+w=torch.arange(9.).reshape(3,3)\ntorch.all(w,1,out=w[0])
+w=torch.arange(9.).reshape(3,3)\ntorch.any(w,1,out=torch.zeros(3,dtype=torch.int64))
+torch.any(torch.ones(3,dtype=torch.uint8),0,out=torch.zeros((),dtype=torch.bool))
+torch.nonzero(torch.ones(3),out=torch.zeros(0))
+torch.histc(torch.ones(3),2,out=torch.zeros(2,dtype=torch.float64))
+"""
+
+
+@pytest.mark.parametrize("program", SHARED.strip().split("\n"))
+def test_shared_memory(program: str) -> None:
+    statements, _, last = program.rpartition("\\n")
+    assert difference(f"{statements.replace(';', chr(10))}\n{last}".strip()) is None
+
+
+@pytest.mark.parametrize(
+    "write",
+    """x.masked_fill_(x==0,2.) x.index_fill_(0,i,2.) x.index_put_((i,),v) x.index_put_((i,),v,accumulate=True) x[i]=2.
+    x[x==0]=2. x[x==0]=v x[:,i]=v x[:1][i[:0]]=2. x[1]=2. x[0][i]=2. x[...,i]=2. x.fill_(2.)""".split(),
+)
+def test_writes_with_indices_into_expanded_tensors_are_warned_of(write: str) -> None:
+    import warnings
+
+    import torch
+
+    import microtorch
+
+    told = []
+    for library in (torch, microtorch):
+        x = library.zeros(3).expand(2, 3)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exec(write, {"x": x, "i": library.tensor([1]), "v": library.tensor(3.0)})
+        told.append([(w.category, str(w.message).split(" (Triggered")[0], w.filename) for w in caught])
+        told[-1].append(x.tolist())
+    assert told[0] == told[1]

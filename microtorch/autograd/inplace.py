@@ -11,6 +11,7 @@ new base.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,16 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please "
             "clone() the tensor before performing the operation."
+        )
+
+
+def warn_of_expanded(name: str, data: Any, example: str = "[indices] = tensor") -> None:
+    """Warn, as PyTorch does, the caller of the caller, who writes with indices where elements share memory."""
+    if 0 in data.strides and data.size and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape)):
+        warnings.warn(
+            f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this "
+            f"operation. This also applies to advanced indexing e.g. tensor{example}",
+            stacklevel=3,
         )
 
 

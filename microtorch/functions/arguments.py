@@ -174,14 +174,30 @@ _EXACT = {
         "Expected the dtype for input and out to match, but got {2} for input's dtype and {3} for out's dtype.",
     ),
     **dict.fromkeys(("quantile", "nanquantile"), "quantile() out tensor must be same dtype as the input tensor"),
+    "nonzero": "nonzero: Expected out tensor to have scalar type Long but got scalar type{3}",
+    "histc": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {0} and hist {1}",
     "nan_to_num": "nan_to_num: dtype of out: {3} should be same as input: {2}",
     "float_power": "the output given to float_power has dtype {3} but the operation's result requires dtype {2}",
     "isposinf": "isposinf does not support non-boolean outputs.",
     "isneginf": "isneginf does not support non-boolean outputs.",
-    "searchsorted": "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) "
-    "depending on whether out_int32 flag is True, but we got output tensor's dtype {3}",
+    **dict.fromkeys(
+        ("searchsorted", "bucketize"),
+        "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
+        "whether out_int32 flag is True, but we got output tensor's dtype {3}",
+    ),
 }  # fmt: skip
 """What functions say whose `out=` must have the very dtype of the result (others cast it, if that loses no kind)."""
+_MAY_OVERLAP = frozenset(
+    """sum nansum mean nanmean prod amax amin logsumexp var std norm vector_norm matrix_norm linalg_norm quantile
+    nanquantile cummax cummin sort diff det dot vdot inner tensordot mv addmv mm bmm baddbmm matmul vecdot multi_dot
+    chain_matmul softmax log_softmax tril triu diag histc narrow_copy""".split()
+)
+"""What PyTorch computes although `out=` shares memory with an input.
+
+(In part from what it has just written there, if it reads and writes in turns: that alone is not imitated.)
+"""
+_NOT_ITSELF = frozenset("scatter scatter_add index_add index_copy cross linalg_cross".split())
+"""What must not be written where an input lies even if the two are the same memory."""
 
 
 def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ()) -> Any:
@@ -203,11 +219,7 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
             f"{call}functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
-    for a in inputs:
-        if isinstance(a, TensorBase):
-            if a is out and name == "kthvalue":
-                raise RuntimeError(SHARED_MEMORY)
-            check_overlap(out, a)
+    free = name in _MAY_OVERLAP
     if name == "matmul":  # one of these
         name = "dot" if not result._data.ndim else "mv" if [a._data.ndim for a in inputs] == [2, 1] else "mm"
     if name in _EXACT and result._data.dtype != out._data.dtype:
@@ -215,8 +227,19 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
         raise RuntimeError(
             _EXACT[name].format(*(C_TYPES.get(k.name, k.name) for k in kinds), *(k.type_name for k in kinds))
         )
+    if name in ("all", "any"):
+        if out._data.dtype.char not in "?B":
+            kind = dtypes.of[out._data.dtype].type_name
+            raise RuntimeError(f"{name} only supports bool tensor for result, got: {kind}")
+    else:
+        check_castable(result._data.dtype, out._data.dtype)
+    if not free:
+        for a in inputs:
+            if isinstance(a, TensorBase):
+                if a is out and (name == "kthvalue" or name in _NOT_ITSELF):
+                    raise RuntimeError(SHARED_MEMORY)
+                check_overlap(out, a, name in _NOT_ITSELF)
     check_update(out)
-    check_castable(result._data.dtype, out._data.dtype)
     if 0 in out._data.strides and out._data.size > 1:
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
@@ -229,7 +252,7 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
         order = result._data.strides
         steps = tuple([s // result._data.itemsize * out._data.itemsize for s in order])
         resize(out, result._data.shape, None if 0 in order else steps)
-        for a in inputs:
+        for a in () if free else inputs:
             if isinstance(a, TensorBase):
                 check_overlap(out, a)  # with what it grew over
     with silence():

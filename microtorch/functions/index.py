@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes, indexing
-from microtorch.autograd.inplace import assign, check_overlap, check_writable, fill_, old_value, write
+from microtorch.autograd.inplace import assign, check_overlap, check_writable, fill_, old_value, warn_of_expanded, write
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, storage_bytes, storage_of, wrap
 from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out, write_out
@@ -76,6 +76,11 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
 
 
 _out: Any = takes_out(lambda result: result)
+
+
+def _into(out: Any, result: Any, name: str, *inputs: Any) -> Any:
+    """A result of the function `name`, written into `out=` if that is given."""
+    return result if out is None else write_out(out, result, name, inputs)
 
 
 def _check_dims(what: str, data: Any, x: Any, axis: int, name: str) -> None:
@@ -195,7 +200,7 @@ def scatter(
     input: Any, dim: int, index: Any, src: Any = None, *, value: Any = None, reduce: str | None = None, out: Any = None
 ) -> Tensor:
     """A copy with src[i][j] (or one number) at [index[i][j]][j] (for dim 0); reduce "add" or "multiply" combines."""
-    return _out(_scattered("scatter", input, dim, index, src, value, reduce, False), out=out)
+    return _into(out, _scattered("scatter", input, dim, index, src, value, reduce, False), "scatter", input, index, src)
 
 
 def scatter_(
@@ -214,7 +219,7 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any, *, out: Any = None) 
     need_tensor("scatter_add", src, "src", 4)
     shape = input._data.shape
     x, index, src, axis = _scatter_arguments("scatter", input, dim, index, src)
-    return _out(_like(I.scatter_add(x, index, src, axis), shape), out=out)
+    return _into(out, _like(I.scatter_add(x, index, src, axis), shape), "scatter_add", input, index, src)
 
 
 def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Tensor:
@@ -359,7 +364,7 @@ def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1, 
     """A copy with alpha * source's slices added at those listed."""
     shape = input._data.shape
     x, index, source, axis = _slices("index_add", input, dim, index, source)
-    return _out(_like(I.index_add(x, index, source, axis, alpha), shape), out=out)
+    return _into(out, _like(I.index_add(x, index, source, axis, alpha), shape), "index_add", input, index, source)
 
 
 def index_add_(self: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
@@ -373,7 +378,7 @@ def index_copy(input: Any, dim: int, index: Any, source: Any, *, out: Any = None
     """A copy with source's slices at those listed."""
     shape = input._data.shape
     x, index, source, axis = _slices("index_copy", input, dim, index, source)
-    return _out(_like(I.index_copy(x, index, source, axis), shape), out=out)
+    return _into(out, _like(I.index_copy(x, index, source, axis), shape), "index_copy", input, index, source)
 
 
 def index_copy_(self: Any, dim: int, index: Any, source: Any) -> Tensor:
@@ -414,6 +419,7 @@ def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Tensor:
     x, index, _, axis = _slices("index_fill", self, dim, index, None)
     filler = _filling(value, x._data.dtype)
     target = self if self._data.ndim else x
+    warn_of_expanded("index_fill_", self._data, "[mask] = scalar")
     if isinstance(filler, TensorBase):
         write(I.index_fill_by, K.index_copy_into, target, (index, filler), (axis,), overlap=True)
     else:
@@ -482,6 +488,7 @@ def _put_error(x: Any, values: Any, indices: Any) -> RuntimeError:
 def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -> Tensor:
     """`index_put`, in place."""
     _need_one_dtype(self, values)
+    warn_of_expanded("index_put_", self._data)
     try:
         return write(I.index_put, K.put_into, self, (values,), (_key(self, indices), accumulate), overlap=True)
     except ValueError:
@@ -599,6 +606,7 @@ def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
             f"output with shape {list(self._data.shape)} doesn't match the broadcast shape {list(shape)}"
         )
     filler = _filling(value, self._data.dtype)
+    warn_of_expanded("masked_fill_", self._data, "[mask] = scalar")
     if (
         mask._storage is not None and mask is not self
     ):  # `write` lets single elements pass: those of the value may share
@@ -667,7 +675,7 @@ def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:
     data = input._data
     if as_tuple:
         return tuple([wrap(np.ascontiguousarray(a)) for a in np.nonzero(data if data.ndim else data.reshape(1))])
-    return _out(wrap(K.places(data)), out=out)
+    return _into(out, wrap(K.places(data)), "nonzero")
 
 
 def argwhere(input: Any) -> Tensor:
@@ -706,13 +714,26 @@ def fill_diagonal_(self: Any, fill_value: Any, wrap: bool = False) -> Tensor:
 def tril_(self: Any, diagonal: int = 0) -> Tensor:
     """`tril`, in place."""
     need_matrix("tril", self)
-    return _assigned(self, S.tril(old_value(self), diagonal))
+    return write(S.tril, _keep_lower, self, (), (diagonal,), overlap=_one_batch(self._data))
 
 
 def triu_(self: Any, diagonal: int = 0) -> Tensor:
     """`triu`, in place."""
     need_matrix("triu", self)
-    return _assigned(self, S.triu(old_value(self), diagonal))
+    return write(S.triu, _keep_upper, self, (), (diagonal,), overlap=_one_batch(self._data))
+
+
+def _one_batch(x: Any) -> bool:
+    """True for what tril_ and triu_ write where it lies, though elements share memory; the rest is copied back."""
+    return x.ndim < 4 or x[0].flags.c_contiguous
+
+
+def _keep_lower(x: Any, diagonal: int) -> None:
+    np.copyto(x, 0, where=~np.tri(x.shape[-2], x.shape[-1], diagonal, dtype=bool))
+
+
+def _keep_upper(x: Any, diagonal: int) -> None:
+    np.copyto(x, 0, where=np.tri(x.shape[-2], x.shape[-1], diagonal - 1, dtype=bool))
 
 
 # a part of a tensor replaced: copies ---------------------------------------------------------------------------------

@@ -356,7 +356,7 @@ def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
         result = P.pow(input, exponent)
     else:
         result = with_number(P.number_pow, exponent, input)
-    return result if out is None else write_out(out, result)
+    return result if out is None else write_out(out, result, "pow", (input, exponent))
 
 
 def _whole_power(input: Any, exponent: Any) -> Any:
@@ -641,7 +641,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
             b = P.cast(b, promote_number("where", a._data, other)[0].dtype)
         a, b = same_dtype(a, b)
     result = broadcasting(P.where, mask, a, b)
-    return result if out is None else write_out(out, result)
+    return result if out is None else write_out(out, result, "where", (condition, input, other))
 
 
 def number_tensor(value: Any) -> Any:
