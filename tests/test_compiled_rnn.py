@@ -75,31 +75,51 @@ def test_extreme_inputs_as_torch(twin: str, kind: str, value: float) -> None:
 
 @pytest.mark.skipif(not twins._installed(), reason="numba is not installed")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_steps_equal_numpys(dtype: Any) -> None:
-    """Each step on larger arrays, with saturated gates, against the NumPy kernel of the same name."""
-    fast = twins.of("rnn")
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("sizes", [(9,) * 7, (9, 9, 8, 8, 8, 3, 1), (5,)])
+@pytest.mark.parametrize("kind", ["lstm", "gru", "rnn"])
+def test_layers_equal_numpys(
+    kind: str, sizes: tuple[int, ...], reverse: bool, dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both twins on the same numbers, some gates saturated, when NumPy's takes the slopes of two or three steps at a
+    time."""
     rng = np.random.default_rng(1)
-    n, size, total, start = 9, 37, 30, 9
+    batch, size, gates = max(sizes), 37, {"lstm": 4, "gru": 3, "rnn": 1}[kind]
+    monkeypatch.setattr(K, "_CHUNK", 20 * gates * size)
 
     def made(*shape: int, scale: float = 1.0) -> Any:
         return (rng.standard_normal(shape) * scale).astype(dtype)
 
-    calls: dict[str, list[Any]] = {
-        "lstm_step": [made(4, total, size, scale=8), made(4, n, size, scale=8), made(total, size), made(n, size),
-                      made(n, size), start],
-        "lstm_step_backward": [abs(made(4, total, size)) % 1, made(total, size), made(n, size), made(n, size),
-                               made(n, size), made(4, n, size), made(total, 4 * size), start],
-        "gru_step_backward": [abs(made(3, total, size)) % 1, made(total, size), made(n, size), made(n, size),
-                              made(3, n, size), made(total, 3 * size), made(total, size), start],
-    }  # fmt: skip
-    scratch = {"lstm_step": 1, "lstm_step_backward": 5, "gru_step_backward": 4}
-    for name, given in calls.items():
-        both = [[a.copy() if isinstance(a, np.ndarray) else a for a in given] for _ in range(2)]
-        getattr(K, name)(*both[0])
-        getattr(fast, name)(*both[1])
-        for i, (a, b) in enumerate(zip(*both)):
-            if i != scratch[name]:
-                np.testing.assert_allclose(b, a, rtol=64 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+    x, h, c = made(sum(sizes), 6, scale=4), made(batch, size), made(batch, size)
+    weights = [made(gates * size, n, scale=0.2) for n in (6, size)] + [made(gates * size) for _ in range(2)]
+    given = [sum(sizes), batch, batch]
+    seeds = [made(n, size) for n in given]
+    found = []
+    for twin in ("numpy", "numba"):
+        twins.choose(twin)
+        try:
+            if kind == "lstm":
+                out, *last, values, cells = K.lstm_layer(x, h, c, *weights, None, sizes, reverse)
+                grads = K.lstm_layer_backward(
+                    seeds, [True] * 7 + [False], x, h, c, *weights[:2], None, out, values, cells, sizes, reverse
+                )
+            elif kind == "gru":
+                out, *last, values, inner = K.gru_layer(x, h, *weights, sizes, reverse)
+                grads = K.gru_layer_backward(
+                    seeds[:2], [True] * 6, x, h, *weights[:2], out, values, inner, sizes, reverse
+                )  # fmt: skip
+            else:
+                out, *last = K.rnn_layer(x, h, *weights, sizes, reverse, False)
+                grads = K.rnn_layer_backward(
+                    seeds[:2], [True] * 6, x, h, *weights[:2], out, sizes, reverse, False
+                )  # fmt: skip
+        finally:
+            twins.choose("auto")
+        found.append([out, *last, *[g for g in grads if g is not None]])
+    eps = np.finfo(dtype).eps
+    for one, other in zip(*found):
+        assert one.dtype == other.dtype == dtype
+        np.testing.assert_allclose(other, one, rtol=256 * eps, atol=256 * eps * max(np.abs(one).max(initial=1), 1))
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])

@@ -9,6 +9,10 @@ the loop over time does the rest.
 `gates` (gates, total, hidden) are the values after their nonlinearities, as PyTorch orders their weights: i, f, g, o
 for the LSTM, r, z, n for the GRU. Each gate is one block, so that what is done to it in a step is done to one run of
 memory. The loop over time has a compiled twin, with its products in it: compiled/rnn.py.
+
+In NumPy a call costs as much as a thousand elements, so the loop has as few of them as can be: a sigmoid is
+(1 + tanh(z / 2)) / 2, whose halves are taken of the weights, and what the backward pass can know before it begins (the
+slopes of all gates) is computed for many steps at once.
 """
 
 from __future__ import annotations
@@ -61,9 +65,14 @@ def _replaced(state: Array, new: Array) -> Array:
     return new if len(new) == len(state) else np.concatenate([new, state[len(new) :]])
 
 
-def _affine(x: Array, weight: Array, *biases: Array | None) -> Array:
+def _product(x: Array, y: Array, out: Array | None = None) -> Array:
+    """x @ y beside a loop in NumPy: BLAS's own threads do it, which are awake from the loop's products."""
+    return np.matmul(x, y, order="C") if out is None else np.matmul(x, y, out=out)
+
+
+def _affine(matmul: Any, x: Array, weight: Array, *biases: Array | None) -> Array:
     """x W^T + the biases, in a new array."""
-    result = products.matmul(x, weight.T)
+    result: Array = matmul(x, weight.T)
     given = [b for b in biases if b is not None]
     if given:
         result += given[0] if len(given) == 1 else given[0] + given[1]
@@ -92,9 +101,38 @@ def _previous(states: Array, initial: Array, order: list[tuple[slice, int]], k: 
     return np.concatenate([states[rows], initial[m:n]])
 
 
-def _compiled(work: int, *arrays: Array) -> Any:
+_CHUNK = 1 << 15
+"""Elements of gates of which the slopes are computed at a time: they stay in the processor's cache until they are
+used."""
+
+
+def _chunks(order: list[tuple[slice, int]], width: int) -> list[tuple[list[int], int, int]]:
+    """The steps from the last computed to the first, in groups of about `_CHUNK / width` rows: (steps, begin, end), the
+    rows of a group being those from begin to end."""
+    groups: list[tuple[list[int], int, int]] = []
+    most = _CHUNK // max(width, 1)
+    for k in reversed(range(len(order))):
+        rows, n = order[k]
+        if groups and groups[-1][2] - groups[-1][1] + n <= most:
+            group, begin, end = groups[-1]
+            group.append(k)
+            groups[-1] = group, min(begin, rows.start), max(end, rows.stop)
+        else:
+            groups.append(([k], rows.start, rows.stop))
+    return groups
+
+
+def _all_previous(states: Array, initial: Array, order: list[tuple[slice, int]], group: list[int]) -> Array:
+    """The states before the steps of a group, in the order of memory."""
+    if len(group) == 1:
+        return _previous(states, initial, order, group[0])
+    parts = [_previous(states, initial, order, k) for k in group]
+    return np.concatenate(parts if order[group[0]][0].start < order[group[1]][0].start else parts[::-1])
+
+
+def _compiled(work: int, weight: Array) -> Any:
     """The twins for that many gates; they pay for fewer elements than others, as a step in NumPy has many calls."""
-    return twins.of("rnn") if 8 * work >= twins.least and twins.takes(*arrays) else None
+    return twins.of("rnn") if 8 * work >= twins.least and twins.takes(weight) else None
 
 
 def _share_batch(layer: Any, sizes: Sequence[int], reverse: bool, *arguments: Any) -> None:
@@ -117,15 +155,16 @@ def rnn_layer(
     x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, sizes: Sequence[int], reverse: bool, relu: bool
 ) -> tuple[Array, Array]:  # fmt: skip
     """All hidden states (total, H), and the last of each sequence (batch, H)."""
-    out = _affine(_rows(x), w_ih, b_ih, b_hh)
-    if (fast := _compiled(4 * out.size, out, w_hh)) is not None:
+    fast = _compiled(4 * sum(sizes) * h.shape[1], w_hh)
+    out = _affine(_product if fast is None else products.matmul, _rows(x), w_ih, b_ih, b_hh)
+    if fast is not None:
         state = h.copy("C")
         _share_batch(fast.rnn_layer, sizes, reverse, out, w_hh, state, relu)
         return out.reshape(*x.shape[:-1], h.shape[1]), state
     state, product, weight = h, np.empty_like(h), w_hh.T
     for rows, n in steps(sizes, reverse):
         z = out[rows]
-        z += products.matmul(state[:n], weight, out=product[:n])
+        z += np.matmul(state[:n], weight, out=product[:n])
         if relu:
             np.maximum(z, 0, out=z)
         else:
@@ -145,7 +184,9 @@ def rnn_layer_backward(
     gz = np.empty_like(out)
     slope = (out > 0).astype(gz.dtype) if relu else 1 - out * out
     gh = np.zeros(h.shape, h.dtype) if g_last is None else g_last.copy("C")
-    if (fast := _compiled(4 * out.size, gz, slope, w_hh)) is not None:
+    matmul = _product
+    if (fast := _compiled(4 * out.size, w_hh)) is not None:
+        matmul = products.matmul
         _share_batch(fast.rnn_layer_backward, sizes, reverse, slope, w_hh, gh, _given(g_out, gz), gz)
     else:
         for rows, n in steps(sizes, not reverse):
@@ -153,28 +194,32 @@ def rnn_layer_backward(
             if g_out is not None:
                 state += g_out[rows]
             np.multiply(state, slope[rows], out=gz[rows])
-            products.matmul(gz[rows], w_hh, out=state)
+            np.matmul(gz[rows], w_hh, out=state)
     bias = gz.sum(0) if needs[4] or needs[5] else None
     return [
-        products.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
+        matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
         gh,
-        products.matmul(gz.T, _rows(x)) if needs[2] else None,
-        _recurrent_grad(gz, out, h, sizes, reverse) if needs[3] else None,
+        matmul(gz.T, _rows(x)) if needs[2] else None,
+        _recurrent_grad(matmul, gz, out, h, sizes, reverse) if needs[3] else None,
         bias if needs[4] else None,
         _own(bias, needs[4]) if needs[5] else None,
     ]
 
 
-def _recurrent_grad(gz: Array, out: Array, h: Array, sizes: Sequence[int], reverse: bool) -> Array:
+def _recurrent_grad(
+    matmul: Any, gz: Array, out: Array, h: Array, sizes: Sequence[int], reverse: bool
+) -> Array:  # fmt: skip
     """The gradient of w_hh: gz^T times the states before."""
+    result: Array
     if len(sizes) == 1:
-        return products.matmul(gz.T, h)
-    if not len(sizes) or sizes[0] != sizes[-1]:
-        return products.matmul(gz.T, before(out, h, sizes, reverse))
-    n = sizes[0]
-    first, later, earlier = (gz[-n:], gz[:-n], out[n:]) if reverse else (gz[:n], gz[n:], out[:-n])
-    result = products.matmul(later.T, earlier)
-    result += products.matmul(first.T, h)
+        result = matmul(gz.T, h)
+    elif not len(sizes) or sizes[0] != sizes[-1]:
+        result = matmul(gz.T, before(out, h, sizes, reverse))
+    else:
+        n = sizes[0]
+        first, later, earlier = (gz[-n:], gz[:-n], out[n:]) if reverse else (gz[:n], gz[n:], out[:-n])
+        result = matmul(later.T, earlier)
+        result += matmul(first.T, h)
     return result
 
 
@@ -192,42 +237,52 @@ def lstm_layer(
 ) -> tuple[Array, Array, Array, Array, Array]:  # fmt: skip
     """All hidden states (total, P), the last ones (batch, P), the last cells (batch, H); and all gates and cells."""
     batch, size = c.shape
-    gates = products.matmul(_rows(x), _by_gate(w_ih, 4))
-    if b_ih is not None:
-        gates += (b_ih + b_hh).reshape(4, 1, size)
-    cells, out = np.empty((gates.shape[1], size), x.dtype), np.empty((gates.shape[1], h.shape[1]), x.dtype)
-    fast = _compiled(gates.size, gates, w_hh)
-    if fast is not None and w_hr is None:
+    total = sum(sizes)
+    cells, out = np.empty((total, size), x.dtype), np.empty((total, h.shape[1]), x.dtype)
+    if w_hr is None and (fast := _compiled(4 * cells.size, w_hh)) is not None:
+        gates = products.matmul(_rows(x), _by_gate(w_ih, 4))
+        if b_ih is not None:
+            gates += (b_ih + b_hh).reshape(4, 1, size)
         state, cell = h.copy("C"), c.copy("C")
         _share_batch(fast.lstm_layer, sizes, reverse, gates, w_hh, state, cell, cells, out)
         return out.reshape(*x.shape[:-1], size), state, cell, gates, cells
-    state, cell, weight, product = h, np.ascontiguousarray(c), _by_gate(w_hh, 4), np.empty((4, batch, size), x.dtype)
-    step = lstm_step if fast is None else fast.lstm_step
+    scale, _ = _SCALES[x.dtype]
+    few = len(sizes) < _FEW_STEPS  # then it is less work to halve the sums than the weights
+    from_input, from_state = _by_gate(w_ih, 4), _by_gate(w_hh, 4)
+    if not few:
+        from_input, from_state = from_input * scale, from_state * scale
+    gates = _product(_rows(x), from_input)
+    if b_ih is not None:
+        bias = (b_ih + b_hh).reshape(4, 1, size)
+        gates += bias if few else bias * scale
+    state, cell, product = h, np.ascontiguousarray(c), np.empty((4, batch, size), x.dtype)
     for rows, n in steps(sizes, reverse):
-        p = _first_rows(product, n)
-        products.matmul(state[:n], weight, out=p)
-        hidden = out[rows] if w_hr is None else np.empty_like(cell[:n])
-        step(gates, p, cells, cell[:n], hidden, rows.start)
+        z, p, new = gates[:, rows], _first_rows(product, n), cells[rows]
+        z += np.matmul(state[:n], from_state, out=p)
+        if few:
+            z *= scale
+        hidden = out[rows] if w_hr is None else np.empty_like(new)
+        _lstm_step(z, cell[:n], new, hidden, p[0])
         if w_hr is not None:
-            products.matmul(hidden, w_hr.T, out=out[rows])
-        state, cell = _replaced(state, out[rows]), _replaced(cell, cells[rows])
+            np.matmul(hidden, w_hr.T, out=out[rows])
+        state, cell = _replaced(state, out[rows]), _replaced(cell, new)
     return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), cell.copy(), gates, cells
 
 
-def lstm_step(gates: Array, product: Array, cells: Array, cell: Array, hidden: Array, start: int) -> None:
-    """The step at those rows: its gates, in place, from the input's part and the state's (which is overwritten); then
-    the new cells, and o tanh(c') into `hidden`. cell: the cells before."""
-    rows = slice(start, start + len(cell))
-    z, new = gates[:, rows], cells[rows]
+_FEW_STEPS = 5
+"""Steps below which a sigmoid's argument is halved in each step, from which the weights are."""
+
+
+def _lstm_step(z: Array, cell: Array, new: Array, hidden: Array, room: Array) -> None:
+    """A step's gates (4, n, H), in place, from their sums (those of sigmoids halved); then the new cells, from those
+    before, and o tanh(c') into `hidden`."""
     scale, shift = _SCALES[z.dtype]
-    z += product
-    z *= scale  # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2
     np.tanh(z, out=z)
-    z *= scale
+    z *= scale  # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2
     z += shift
     i, f, g, o = z
     np.multiply(f, cell, out=new)
-    new += np.multiply(i, g, out=product[0])
+    new += np.multiply(i, g, out=room)
     np.tanh(new, out=hidden)
     hidden *= o
 
@@ -250,71 +305,71 @@ def lstm_layer_backward(
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, given those of the three results (None: zeros)."""
     g_out, g_last, g_cell = _rows(g[0]), g[1], g[2]
-    (batch, size), out, order = c.shape, _rows(out), steps(sizes, reverse)
-    gz, scratch = np.empty((len(cells), 4 * size), x.dtype), np.empty((4, batch, size), x.dtype)
+    size, out = c.shape[1], _rows(out)
+    gz = np.empty((len(cells), 4 * size), x.dtype)
     gh = np.zeros(h.shape, h.dtype) if g_last is None else g_last.copy("C")
     gc = np.zeros(c.shape, c.dtype) if g_cell is None else g_cell.copy("C")
     c = np.ascontiguousarray(c)
     g_out_projected = None if w_hr is None else np.empty_like(out)
-    fast = _compiled(gates.size, gates, cells, w_hh)
-    if fast is not None and w_hr is None:
+    matmul = _product
+    if w_hr is None and (fast := _compiled(gates.size, w_hh)) is not None:
+        matmul = products.matmul
         _share_batch(
             fast.lstm_layer_backward, sizes, reverse, gates, cells, w_hh, c, gh, gc, _given(g_out, out), gz
         )  # fmt: skip
     else:
-        step = lstm_step_backward if fast is None else fast.lstm_step_backward
-        for k in reversed(range(len(order))):
-            rows, n = order[k]
-            g_hidden = state = gh[:n]
-            if g_out is not None:
-                state += g_out[rows]
-            if g_out_projected is not None:
-                g_out_projected[rows] = state
-                g_hidden = products.matmul(state, w_hr)
-            step(gates, cells, _previous(cells, c, order, k), g_hidden, gc[:n], _first_rows(scratch, n), gz, rows.start)
-            products.matmul(gz[rows], w_hh, out=state)
+        order, by_gate = steps(sizes, reverse), gz.reshape(len(gz), 4, size)
+        for group, begin, end in _chunks(order, 4 * size):
+            previous = _all_previous(cells, c, order, group)
+            of_cells = _lstm_slopes(gates[:, begin:end], cells[begin:end], previous, by_gate[begin:end])
+            for k in group:
+                rows, n = order[k]
+                g_hidden = state = gh[:n]
+                if g_out is not None:
+                    state += g_out[rows]
+                if g_out_projected is not None:
+                    g_out_projected[rows] = state
+                    g_hidden = np.matmul(state, w_hr)
+                cell, z, slope = gc[:n], by_gate[rows], of_cells[rows.start - begin : rows.stop - begin]
+                slope *= g_hidden
+                cell += slope
+                z[:, :3] *= cell[:, None]
+                z[:, 3] *= g_hidden
+                cell *= gates[1, rows]
+                np.matmul(gz[rows], w_hh, out=state)
     bias = gz.sum(0) if needs[5] or needs[6] else None
     projection = None
     if g_out_projected is not None and needs[7]:
-        projection = products.matmul(g_out_projected.T, gates[3] * np.tanh(cells))
+        projection = matmul(g_out_projected.T, gates[3] * np.tanh(cells))
     return [
-        products.matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
+        matmul(gz, w_ih).reshape(x.shape) if needs[0] else None,
         gh,
         gc,
-        products.matmul(gz.T, _rows(x)) if needs[3] else None,
-        _recurrent_grad(gz, out, h, sizes, reverse) if needs[4] else None,
+        matmul(gz.T, _rows(x)) if needs[3] else None,
+        _recurrent_grad(matmul, gz, out, h, sizes, reverse) if needs[4] else None,
         bias if needs[5] else None,
         _own(bias, needs[5]) if needs[6] else None,
         projection,
     ]
 
 
-def lstm_step_backward(
-    gates: Array, cells: Array, previous: Array, g_hidden: Array, g_cell: Array, scratch: Array, gz: Array, start: int
-) -> None:
-    """The gradients of the gates before their nonlinearities into gz (total, 4 H), and of the cells before, from that
-    of the cells, in place. scratch: (4, n, H)."""
-    n, size = g_cell.shape
-    rows = slice(start, start + n)
-    z, result = gates[:, rows], gz[rows].reshape(n, 4, size).transpose(1, 0, 2)
-    i, f, g, o = z
-    t = np.tanh(cells[rows])
-    slopes = np.subtract(1, z, out=scratch)
-    slopes *= z  # of a sigmoid s: s (1 - s)
-    slopes[0] *= g
-    slopes[1] *= previous
-    slopes[3] *= t
-    np.multiply(g, g, out=slopes[2])
-    np.subtract(1, slopes[2], out=slopes[2])  # of a tanh t: 1 - t^2
-    slopes[2] *= i
+def _lstm_slopes(gates: Array, cells: Array, previous: Array, result: Array) -> Array:
+    """Into result (rows, 4, H) the slopes of c' by the sums of i, f, g and of h' by that of o; returned (rows, H): that
+    of h' by c'."""
+    i, _, g, o = gates
+    t = np.tanh(cells)
+    slopes = np.subtract(1, gates)
+    slopes *= gates  # of a sigmoid s: s (1 - s)
+    np.multiply(slopes[0], g, out=result[:, 0])
+    np.multiply(slopes[1], previous, out=result[:, 1])
+    np.multiply(slopes[3], t, out=result[:, 3])
+    of_tanh = np.multiply(g, g, out=slopes[2])
+    np.subtract(1, of_tanh, out=of_tanh)  # of a tanh t: 1 - t^2
+    np.multiply(of_tanh, i, out=result[:, 2])
     t *= t
     np.subtract(1, t, out=t)
     t *= o
-    t *= g_hidden
-    g_cell += t
-    np.multiply(slopes[:3], g_cell, out=result[:3])
-    np.multiply(slopes[3], g_hidden, out=result[3])
-    g_cell *= f
+    return t
 
 
 # GRU: Cho et al., https://arxiv.org/abs/1406.1078, the reset gate after the product as in cuDNN ----------------------
@@ -325,47 +380,48 @@ def gru_layer(
 ) -> tuple[Array, Array, Array, Array]:
     """All hidden states (total, H), the last ones (batch, H); all gates, and W_hn h + b_hn."""
     batch, size = h.shape
-    gates = products.matmul(_rows(x), _by_gate(w_ih, 3))
-    bias = np.zeros(h.shape, x.dtype)
+    total = sum(sizes)
+    out, inner = np.empty((total, size), x.dtype), np.empty((total, size), x.dtype)
+    fast = _compiled(3 * out.size, w_hh)
+    matmul = _product if fast is None else products.matmul
+    few = fast is not None or len(sizes) < _FEW_STEPS  # then it is less work to halve the sums than the weights
+    half = x.dtype.type(0.5)
+    from_input, from_state = _by_gate(w_ih, 3), _by_gate(w_hh, 3)
+    if not few:
+        from_input, from_state = from_input.copy("K"), from_state.copy("K")
+        from_input[:2] *= half
+        from_state[:2] *= half
+    gates = matmul(_rows(x), from_input)
     if b_ih is not None:
-        gates += b_ih.reshape(3, 1, size)
-        gates[:2] += b_hh[: 2 * size].reshape(2, 1, size)
-        bias += b_hh[2 * size :]
-    out, inner = np.empty(gates.shape[1:], x.dtype), np.empty(gates.shape[1:], x.dtype)
-    if (fast := _compiled(gates.size, gates, w_hh)) is not None:
+        bias = b_ih.copy()
+        bias[: 2 * size] += b_hh[: 2 * size]
+        if not few:
+            bias[: 2 * size] *= half
+        gates += bias.reshape(3, 1, size)
+    of_candidate = np.zeros(size, x.dtype) if b_hh is None else np.ascontiguousarray(b_hh[2 * size :])
+    if fast is not None:
         state = h.copy("C")
-        of_candidate = np.zeros(size, x.dtype) if b_hh is None else np.ascontiguousarray(b_hh[2 * size :])
         _share_batch(fast.gru_layer, sizes, reverse, gates, inner, w_hh, of_candidate, state, out)
         return out.reshape(*x.shape[:-1], size), state, gates, inner
-    state, weight, product = np.ascontiguousarray(h), _by_gate(w_hh, 3), np.empty((3, batch, size), x.dtype)
+    state, product = np.ascontiguousarray(h), np.empty((3, batch, size), x.dtype)
     for rows, n in steps(sizes, reverse):
-        p = _first_rows(product, n)
-        products.matmul(state[:n], weight, out=p)
-        gru_step(gates, p, inner, bias[:n], state[:n], out, rows.start)
-        state = _replaced(state, out[rows])
+        z, p, new, hidden = gates[:, rows], _first_rows(product, n), out[rows], inner[rows]
+        both, candidate, old = z[:2], z[2], state[:n]
+        np.matmul(old, from_state, out=p)
+        both += p[:2]
+        if few:
+            both *= half
+        np.tanh(both, out=both)
+        both *= half  # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2
+        both += half
+        np.add(p[2], of_candidate, out=hidden)
+        candidate += np.multiply(z[0], hidden, out=new)
+        np.tanh(candidate, out=candidate)
+        np.subtract(old, candidate, out=new)  # h' = n + z (h - n)
+        new *= z[1]
+        new += candidate
+        state = _replaced(state, new)
     return out.reshape(*x.shape[:-1], size), state.copy(), gates, inner
-
-
-def gru_step(
-    gates: Array, product: Array, inner: Array, bias: Array, state: Array, out: Array, start: int
-) -> None:  # fmt: skip
-    """The step at those rows: its gates, in place, from the input's part and the state's; W_hn h + b_hn into `inner`;
-    and the new states into `out`. bias: b_hn for each row."""
-    rows = slice(start, start + len(state))
-    z, new, hidden = gates[:, rows], out[rows], inner[rows]
-    both, candidate = z[:2], z[2]
-    half = z.dtype.type(0.5)
-    both += product[:2]
-    both *= half  # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2
-    np.tanh(both, out=both)
-    both *= half
-    both += half
-    np.add(product[2], bias, out=hidden)
-    candidate += np.multiply(z[0], hidden, out=new)
-    np.tanh(candidate, out=candidate)
-    np.subtract(state, candidate, out=new)  # h' = n + z (h - n)
-    new *= z[1]
-    new += candidate
 
 
 def gru_layer_backward(
@@ -374,61 +430,60 @@ def gru_layer_backward(
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, w_ih, w_hh, b_ih, b_hh, given those of the two results (None: zeros)."""
     g_out, g_last, x_rows = _rows(g[0]), g[1], _rows(x)
-    (batch, size), out, order = h.shape, _rows(out), steps(sizes, reverse)
+    size, out = h.shape[1], _rows(out)
     # of W_hh h + b_hh; it is also that of W_ih x + b_ih but for the candidate n, whose state's part r multiplies
     gz, g_candidate = np.empty((len(out), 3 * size), x.dtype), np.empty_like(out)
     gh = np.zeros(h.shape, h.dtype) if g_last is None else g_last.copy("C")
-    h, product, scratch = np.ascontiguousarray(h), np.empty_like(gh), np.empty((3, batch, size), x.dtype)
-    if (fast := _compiled(gates.size, gates, inner, w_hh)) is not None:
+    h, matmul = np.ascontiguousarray(h), _product
+    if (fast := _compiled(gates.size, w_hh)) is not None:
+        matmul = products.matmul
         _share_batch(
             fast.gru_layer_backward, sizes, reverse, gates, inner, out, w_hh, h, gh, _given(g_out, out), gz,
             g_candidate,
         )  # fmt: skip
     else:
-        for k in reversed(range(len(order))):
-            rows, n = order[k]
-            state = gh[:n]
-            if g_out is not None:
-                state += g_out[rows]
-            previous, room = _previous(out, h, order, k), _first_rows(scratch, n)
-            gru_step_backward(gates, inner, previous, state, room, gz, g_candidate, rows.start)
-            state += products.matmul(gz[rows], w_hh, out=product[:n])
+        order, by_gate, product = steps(sizes, reverse), gz.reshape(len(gz), 3, size), np.empty_like(gh)
+        for group, begin, end in _chunks(order, 3 * size):
+            previous = _all_previous(out, h, order, group)
+            _gru_slopes(
+                gates[:, begin:end], inner[begin:end], previous, by_gate[begin:end], g_candidate[begin:end]
+            )  # fmt: skip
+            for k in group:
+                rows, n = order[k]
+                state, z, candidate = gh[:n], by_gate[rows], g_candidate[rows]
+                if g_out is not None:
+                    state += g_out[rows]
+                z *= state[:, None]
+                candidate *= state
+                state *= gates[1, rows]
+                state += np.matmul(gz[rows], w_hh, out=product[:n])
     both = gz[:, : 2 * size]
     g_x = g_w = g_b = g_bh = None
     if needs[0]:
-        g_x = products.matmul(both, w_ih[: 2 * size])
-        g_x += products.matmul(g_candidate, w_ih[2 * size :])
+        g_x = matmul(both, w_ih[: 2 * size])
+        g_x += matmul(g_candidate, w_ih[2 * size :])
         g_x = g_x.reshape(x.shape)
     if needs[2]:
         g_w = np.empty((3 * size, x_rows.shape[1]), x.dtype)
-        products.matmul(both.T, x_rows, out=g_w[: 2 * size])
-        products.matmul(g_candidate.T, x_rows, out=g_w[2 * size :])
+        matmul(both.T, x_rows, out=g_w[: 2 * size])
+        matmul(g_candidate.T, x_rows, out=g_w[2 * size :])
     if needs[4] or needs[5]:
         g_bh = gz.sum(0)
         g_b = np.concatenate([g_bh[: 2 * size], g_candidate.sum(0)])
-    recurrent = _recurrent_grad(gz, out, h, sizes, reverse) if needs[3] else None
+    recurrent = _recurrent_grad(matmul, gz, out, h, sizes, reverse) if needs[3] else None
     return [g_x, gh, g_w, recurrent, g_b if needs[4] else None, g_bh if needs[5] else None]
 
 
-def gru_step_backward(
-    gates: Array, inner: Array, previous: Array, g: Array, scratch: Array, gz: Array, g_candidate: Array, start: int
-) -> None:
-    """The gradients of W_hh h + b_hh into gz (total, 3 H), of the candidate before its tanh into `g_candidate`, and of
-    the state before by way of z h, from that of the state, in place. scratch: (3, n, H)."""
-    n, size = g.shape
-    rows = slice(start, start + n)
-    z, result, candidate = gates[:, rows], gz[rows].reshape(n, 3, size).transpose(1, 0, 2), g_candidate[rows]
-    reset, update, new = z
-    slopes = np.subtract(1, z, out=scratch)
-    np.multiply(slopes[1], g, out=candidate)  # h' = (1 - z) n + z h
-    np.multiply(slopes[:2], z[:2], out=slopes[:2])  # of a sigmoid s: s (1 - s)
-    np.multiply(new, new, out=slopes[2])
-    np.subtract(1, slopes[2], out=slopes[2])  # of a tanh t: 1 - t^2
-    candidate *= slopes[2]
+def _gru_slopes(gates: Array, inner: Array, previous: Array, result: Array, of_candidate: Array) -> None:
+    """The slopes of h' by W_hh h + b_hh into result (rows, 3, H), and by the candidate before its tanh."""
+    reset, _, new = gates
+    slopes = np.subtract(1, gates)
+    np.multiply(new, new, out=of_candidate)
+    np.subtract(1, of_candidate, out=of_candidate)  # of a tanh t: 1 - t^2
+    of_candidate *= slopes[1]  # h' = (1 - z) n + z h
+    slopes[:2] *= gates[:2]  # of a sigmoid s: s (1 - s)
+    slopes[0] *= inner
+    np.multiply(slopes[0], of_candidate, out=result[:, 0])
     np.subtract(previous, new, out=slopes[2])
-    slopes[1] *= slopes[2]
-    np.multiply(slopes[1], g, out=result[1])
-    slopes[0] *= inner[rows]
-    np.multiply(slopes[0], candidate, out=result[0])
-    np.multiply(candidate, reset, out=result[2])
-    g *= update
+    np.multiply(slopes[1], slopes[2], out=result[:, 1])
+    np.multiply(of_candidate, reset, out=result[:, 2])

@@ -40,23 +40,7 @@ def _lstm_gates(gates, cells, cell, hidden, start):
 
 
 @jit
-def _add_product(gates, product, start):
-    """The state's part of a step's gates onto the input's."""
-    for k in range(len(product)):
-        x, y = gates[k, start : start + product.shape[1]].ravel(), product[k].ravel()
-        for j in range(x.size):
-            x[j] += y[j]
-
-
-@jit
-def lstm_step(gates, product, cells, cell, hidden, start):
-    """Gates from the input's part, in place, and the state's; then the new cells, and o tanh(c') into `hidden`."""
-    _add_product(gates, product, start)
-    _lstm_gates(gates, cells, cell, hidden, start)
-
-
-@jit
-def lstm_step_backward(gates, cells, previous, g_hidden, g_cell, scratch, gz, start):
+def _lstm_step_backward(gates, cells, previous, g_hidden, g_cell, scratch, gz, start):
     """The gradients of a step's gates before their nonlinearities, into gz (rows, gates * size), and of its cells,
     from that of the next cells, in place."""
     n, size = g_cell.shape
@@ -105,7 +89,7 @@ def _gru_gates(gates, inner, state, out, start):
 
 
 @jit
-def gru_step_backward(gates, inner, previous, g, scratch, gz, g_candidate, start):
+def _gru_step_backward(gates, inner, previous, g, scratch, gz, g_candidate, start):
     """The gradients of W_hh h + b_hh into gz (rows, gates * size), of the candidate before its tanh, and of the state
     before by way of z h, in place."""
     n, size = g.shape
@@ -265,7 +249,7 @@ def lstm_layer_backward(gates, cells, w_hh, c, gh, gc, g_out, gz, starts, counts
         first, g = starts[s] + low, gh[low : low + rows]
         _add_rows(g_out, first, gh, low, rows)
         _before(cells, c, starts, counts, s, low, rows, previous)
-        lstm_step_backward(gates, cells, previous, g, gc[low : low + rows], scratch, gz, first)
+        _lstm_step_backward(gates, cells, previous, g, gc[low : low + rows], scratch, gz, first)
         _gates_to_state(packed, gz, first, rows, gh, low, False)
 
 
@@ -300,5 +284,5 @@ def gru_layer_backward(gates, inner, out, w_hh, h, gh, g_out, gz, g_candidate, s
         first, g = starts[s] + low, gh[low : low + rows]
         _add_rows(g_out, first, gh, low, rows)
         _before(out, h, starts, counts, s, low, rows, previous)
-        gru_step_backward(gates, inner, previous, g, scratch, gz, g_candidate, first)
+        _gru_step_backward(gates, inner, previous, g, scratch, gz, g_candidate, first)
         _gates_to_state(packed, gz, first, rows, gh, low, True)
