@@ -76,11 +76,9 @@ class ComposeTransform(Transform):
         return inverse
 
     def with_cache(self, cache_size: int = 1) -> Any:
-        """The same with another cache."""
         return self if self._cache_size == cache_size else ComposeTransform(self.parts, cache_size=cache_size)
 
     def __call__(self, x: Any) -> Any:
-        """y."""
         for part in self.parts:
             x = part(x)
         return x
@@ -101,13 +99,11 @@ class ComposeTransform(Transform):
         return reduce(operator.add, terms)
 
     def forward_shape(self, shape: Any) -> Any:
-        """The shape of y."""
         for part in self.parts:
             shape = part.forward_shape(shape)
         return shape
 
     def inverse_shape(self, shape: Any) -> Any:
-        """The shape of x."""
         for part in reversed(self.parts):
             shape = part.inverse_shape(shape)
         return shape
@@ -129,7 +125,6 @@ class IndependentTransform(Transform):
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
     def with_cache(self, cache_size: int = 1) -> Any:
-        """The same with another cache."""
         if self._cache_size == cache_size:
             return self
         return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size=cache_size)
@@ -172,11 +167,9 @@ class IndependentTransform(Transform):
         return f"{self.__class__.__name__}({self.base_transform!r}, {self.reinterpreted_batch_ndims})"
 
     def forward_shape(self, shape: Any) -> Any:
-        """The shape of y."""
         return self.base_transform.forward_shape(shape)
 
     def inverse_shape(self, shape: Any) -> Any:
-        """The shape of x."""
         return self.base_transform.inverse_shape(shape)
 
 
@@ -199,7 +192,6 @@ class CatTransform(Transform):
         return max(t.event_dim for t in self.transforms)
 
     def with_cache(self, cache_size: int = 1) -> Any:
-        """The same with another cache."""
         if self._cache_size == cache_size:
             return self
         return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
@@ -250,7 +242,6 @@ class StackTransform(Transform):
         self.dim = dim
 
     def with_cache(self, cache_size: int = 1) -> Any:
-        """The same with another cache."""
         return self if self._cache_size == cache_size else StackTransform(self.transforms, self.dim, cache_size)
 
     def _slices(self, z: Any) -> list[Any]:

@@ -70,7 +70,6 @@ class ReshapeTransform(Transform):
         return constraints.independent(constraints.real, len(self.out_shape))
 
     def with_cache(self, cache_size: int = 1) -> Any:
-        """The same with another cache."""
         if self._cache_size == cache_size:
             return self
         return ReshapeTransform(self.in_shape, self.out_shape, cache_size=cache_size)
@@ -86,11 +85,9 @@ class ReshapeTransform(Transform):
         return x.new_zeros(x.shape[: x.dim() - len(self.in_shape)])
 
     def forward_shape(self, shape: Any) -> Any:
-        """The shape of y."""
         return _swapped(shape, self.in_shape, self.out_shape)
 
     def inverse_shape(self, shape: Any) -> Any:
-        """The shape of x."""
         return _swapped(shape, self.out_shape, self.in_shape)
 
 
@@ -143,7 +140,6 @@ class PowerTransform(Transform):
         return self.exponent.sign()
 
     def with_cache(self, cache_size: int = 1) -> Any:
-        """The same with another cache."""
         return self if self._cache_size == cache_size else PowerTransform(self.exponent, cache_size=cache_size)
 
     def __eq__(self, other: object) -> Any:
@@ -162,7 +158,6 @@ class PowerTransform(Transform):
         return (self.exponent * y / x).abs().log()
 
     def forward_shape(self, shape: Any) -> Any:
-        """The shape of y."""
         return _broadcast(shape, self.exponent)
 
     inverse_shape = forward_shape
@@ -246,7 +241,6 @@ class AffineTransform(Transform):
 
     @property
     def event_dim(self) -> int:
-        """How many dimensions make up one event."""
         return self._event_dim
 
     @constraints.dependent_property(is_discrete=False)
@@ -254,13 +248,9 @@ class AffineTransform(Transform):
         """Real."""
         return constraints.real if self.event_dim == 0 else constraints.independent(constraints.real, self.event_dim)
 
-    @constraints.dependent_property(is_discrete=False)
-    def codomain(self) -> Any:
-        """Real."""
-        return constraints.real if self.event_dim == 0 else constraints.independent(constraints.real, self.event_dim)
+    codomain = domain
 
     def with_cache(self, cache_size: int = 1) -> Any:
-        """The same with another cache."""
         if self._cache_size == cache_size:
             return self
         return AffineTransform(self.loc, self.scale, self.event_dim, cache_size=cache_size)
@@ -300,7 +290,6 @@ class AffineTransform(Transform):
         return result.expand(shape)
 
     def forward_shape(self, shape: Any) -> Any:
-        """The shape of y."""
         return _broadcast(shape, self.loc, self.scale)
 
     inverse_shape = forward_shape
@@ -319,7 +308,6 @@ class SoftmaxTransform(_Plain):
         return y.log()
 
     def forward_shape(self, shape: Any) -> Any:
-        """The shape of y."""
         if len(shape) < 1:
             raise ValueError("Too few dimensions on input")
         return shape
@@ -351,13 +339,11 @@ class StickBreakingTransform(_Plain):
         return (-x + log(sigmoid(x)) + y[..., :-1].log()).sum(-1)
 
     def forward_shape(self, shape: Any) -> Any:
-        """The shape of y."""
         if len(shape) < 1:
             raise ValueError("Too few dimensions on input")
         return shape[:-1] + (shape[-1] + 1,)
 
     def inverse_shape(self, shape: Any) -> Any:
-        """The shape of x."""
         if len(shape) < 1:
             raise ValueError("Too few dimensions on input")
         return shape[:-1] + (shape[-1] - 1,)
@@ -421,7 +407,6 @@ class CorrCholeskyTransform(_Plain):
         return stick - 2 * (x + softplus(-2 * x) - math.log(2.0)).sum(dim=-1)
 
     def forward_shape(self, shape: Any) -> Any:
-        """The shape of y."""
         if len(shape) < 1:
             raise ValueError("Too few dimensions on input")
         n = round((0.25 + 2 * shape[-1]) ** 0.5 + 0.5)
@@ -430,7 +415,6 @@ class CorrCholeskyTransform(_Plain):
         return shape[:-1] + (n, n)
 
     def inverse_shape(self, shape: Any) -> Any:
-        """The shape of x."""
         if len(shape) < 2:
             raise ValueError("Too few dimensions on input")
         if shape[-2] != shape[-1]:
@@ -463,7 +447,6 @@ class CumulativeDistributionTransform(Transform):
         return self.distribution.log_prob(x)
 
     def with_cache(self, cache_size: int = 1) -> Any:
-        """The same with another cache."""
         if self._cache_size == cache_size:
             return self
         return CumulativeDistributionTransform(self.distribution, cache_size=cache_size)

@@ -53,7 +53,6 @@ class _InPlace(Module):
         self.inplace = inplace
 
     def extra_repr(self) -> str:
-        """Whether it writes into its input."""
         return "inplace=True" if self.inplace else ""
 
 
@@ -72,11 +71,9 @@ class Threshold(Module):
         self.inplace = inplace
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.threshold(input, self.threshold, self.value, self.inplace)
 
     def extra_repr(self) -> str:
-        """The constants."""
         return f"threshold={self.threshold}, value={self.value}{', inplace=True' if self.inplace else ''}"
 
 
@@ -89,7 +86,6 @@ class ReLU(_InPlace):
     """
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.relu(input, inplace=self.inplace)
 
 
@@ -106,11 +102,9 @@ class RReLU(Module):
         self.inplace = inplace
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
 
     def extra_repr(self) -> str:
-        """The bounds."""
         return f"lower={self.lower}, upper={self.upper}{', inplace=True' if self.inplace else ''}"
 
 
@@ -139,11 +133,9 @@ class Hardtanh(Module):
             raise AssertionError(f"max_val ({self.max_val}) must be greater than min_val ({self.min_val})")
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
 
     def extra_repr(self) -> str:
-        """The bounds."""
         return f"min_val={self.min_val}, max_val={self.max_val}{', inplace=True' if self.inplace else ''}"
 
 
@@ -154,7 +146,6 @@ class ReLU6(Hardtanh):
         super().__init__(0.0, 6.0, inplace)
 
     def extra_repr(self) -> str:
-        """Whether it writes into its input."""
         return "inplace=True" if self.inplace else ""
 
 
@@ -167,7 +158,6 @@ class Sigmoid(Module):
     """
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return P.sigmoid(input)
 
 
@@ -179,7 +169,6 @@ class Hardsigmoid(Module):
         self.inplace = inplace
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.hardsigmoid(input, self.inplace)
 
 
@@ -192,7 +181,6 @@ class Tanh(Module):
     """
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return P.tanh(input)
 
 
@@ -200,7 +188,6 @@ class SiLU(_InPlace):
     """x sigmoid(x), also called swish: https://arxiv.org/abs/1702.03118."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.silu(input, inplace=self.inplace)
 
 
@@ -208,7 +195,6 @@ class Mish(_InPlace):
     """x tanh(softplus(x)): https://arxiv.org/abs/1908.08681."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.mish(input, inplace=self.inplace)
 
 
@@ -220,7 +206,6 @@ class Hardswish(Module):
         self.inplace = inplace
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.hardswish(input, self.inplace)
 
 
@@ -231,7 +216,6 @@ class _Alpha(Module):
         self.inplace = inplace
 
     def extra_repr(self) -> str:
-        """The constant alpha."""
         return f"alpha={self.alpha}{', inplace=True' if self.inplace else ''}"
 
 
@@ -239,7 +223,6 @@ class ELU(_Alpha):
     """x where x > 0, alpha (exp(x) - 1) elsewhere: https://arxiv.org/abs/1511.07289."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.elu(input, self.alpha, self.inplace)
 
 
@@ -247,7 +230,6 @@ class CELU(_Alpha):
     """max(0, x) + min(0, alpha (exp(x / alpha) - 1)): https://arxiv.org/abs/1704.07483."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.celu(input, self.alpha, self.inplace)
 
 
@@ -255,7 +237,6 @@ class SELU(_InPlace):
     """scale (max(0, x) + min(0, alpha (exp(x) - 1))), with the constants of https://arxiv.org/abs/1706.02515."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.selu(input, self.inplace)
 
 
@@ -272,11 +253,9 @@ class GLU(Module):
         self.dim = dim
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.glu(input, self.dim)
 
     def extra_repr(self) -> str:
-        """The dimension."""
         return f"dim={self.dim}"
 
 
@@ -295,11 +274,9 @@ class GELU(Module):
         self.approximate = approximate
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.gelu(input, approximate=self.approximate)
 
     def extra_repr(self) -> str:
-        """Which form."""
         return f"approximate={self.approximate!r}"
 
 
@@ -311,11 +288,9 @@ class Hardshrink(Module):
         self.lambd = lambd
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.hardshrink(input, self.lambd)
 
     def extra_repr(self) -> str:
-        """The constant lambd."""
         return f"{self.lambd}"
 
 
@@ -333,11 +308,9 @@ class LeakyReLU(Module):
         self.inplace = inplace
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
-        """The slope."""
         return f"negative_slope={self.negative_slope}{', inplace=True' if self.inplace else ''}"
 
 
@@ -345,7 +318,6 @@ class LogSigmoid(Module):
     """log(1 / (1 + exp(-x)))."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.logsigmoid(input)
 
 
@@ -358,11 +330,9 @@ class Softplus(Module):
         self.threshold = threshold
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
-        """The constants."""
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
@@ -374,11 +344,9 @@ class Softshrink(Module):
         self.lambd = lambd
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.softshrink(input, self.lambd)
 
     def extra_repr(self) -> str:
-        """The constant lambd."""
         return str(self.lambd)
 
 
@@ -405,11 +373,9 @@ class PReLU(Module):
         _init.constant_(self.weight, self.init)
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.prelu(input, self.weight)
 
     def extra_repr(self) -> str:
-        """The number of weights."""
         return f"num_parameters={self.num_parameters}"
 
 
@@ -417,7 +383,6 @@ class Softsign(Module):
     """x / (1 + |x|)."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.softsign(input)
 
 
@@ -425,7 +390,6 @@ class Tanhshrink(Module):
     """x - tanh(x)."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.tanhshrink(input)
 
 
@@ -437,7 +401,6 @@ class _AlongDim(Module):
         self.dim = dim
 
     def extra_repr(self) -> str:
-        """The dimension."""
         return f"dim={self.dim}"
 
 
@@ -445,7 +408,6 @@ class Softmin(_AlongDim):
     """exp(-x) divided by its sum along `dim`."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.softmin(input, self.dim, _stacklevel=5)
 
 
@@ -458,7 +420,6 @@ class Softmax(_AlongDim):
     """
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.softmax(input, self.dim, _stacklevel=5)
 
 
@@ -466,7 +427,6 @@ class Softmax2d(Module):
     """Softmax over the channels of (N, C, H, W) or (C, H, W)."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         if input.dim() not in (3, 4):
             raise ValueError(f"Softmax2d: expected input to be 3D or 4D, got {input.dim()}D instead")
         return F.softmax(input, -3, _stacklevel=5)
@@ -476,5 +436,4 @@ class LogSoftmax(_AlongDim):
     """log(softmax(x)) along `dim`."""
 
     def forward(self, input: Any) -> Any:
-        """The function's value."""
         return F.log_softmax(input, self.dim, _stacklevel=5)

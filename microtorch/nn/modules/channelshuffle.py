@@ -23,9 +23,7 @@ class ChannelShuffle(Module):
         self.groups = groups
 
     def forward(self, input: Any) -> Any:
-        """The input with its channels shuffled."""
         return F.channel_shuffle(input, self.groups)
 
     def extra_repr(self) -> str:
-        """The number of groups."""
         return f"groups={self.groups}"

@@ -143,7 +143,6 @@ class Sequential(Module):
             raise ValueError(f"Non-positive multiplication factor {other} for {class_text(type(self))}")
 
     def forward(self, input: Any) -> Any:
-        """The result of the last module."""
         for module in self._modules.values():
             input = module(input)
         return input
@@ -380,7 +379,6 @@ class ParameterList(Module):
         return self
 
     def extra_repr(self) -> str:
-        """A line for each member."""
         return "\n".join(_member_line(i, p, getattr(p, "dtype", None)) for i, p in enumerate(self))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -498,7 +496,6 @@ class ParameterDict(Module):
             self[key] = value
 
     def extra_repr(self) -> str:
-        """A line for each member."""
         return "\n".join(_member_line(k, p, typename(p)) for k, p in self.items())
 
     def __call__(self, input: Any) -> Any:

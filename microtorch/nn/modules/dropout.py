@@ -21,7 +21,6 @@ class _DropoutNd(Module):
         self.inplace = inplace
 
     def extra_repr(self) -> str:
-        """The probability."""
         return f"p={self.p}, inplace={self.inplace}"
 
 
@@ -37,7 +36,6 @@ class Dropout(_DropoutNd):
     """
 
     def forward(self, input: Any) -> Any:
-        """The input, in training with elements dropped."""
         return F.dropout(input, self.p, self.training, self.inplace)
 
 
@@ -45,7 +43,6 @@ class Dropout1d(_DropoutNd):
     """Drops whole channels of (N, C, L) or (C, L)."""
 
     def forward(self, input: Any) -> Any:
-        """The input, in training with channels dropped."""
         return F.dropout1d(input, self.p, self.training, self.inplace)
 
 
@@ -53,7 +50,6 @@ class Dropout2d(_DropoutNd):
     """Drops whole channels of (N, C, H, W): https://arxiv.org/abs/1411.4280."""
 
     def forward(self, input: Any) -> Any:
-        """The input, in training with channels dropped."""
         return F.dropout2d(input, self.p, self.training, self.inplace)
 
 
@@ -61,7 +57,6 @@ class Dropout3d(_DropoutNd):
     """Drops whole channels of (N, C, D, H, W) or (C, D, H, W)."""
 
     def forward(self, input: Any) -> Any:
-        """The input, in training with channels dropped."""
         return F.dropout3d(input, self.p, self.training, self.inplace)
 
 
@@ -69,7 +64,6 @@ class AlphaDropout(_DropoutNd):
     """Dropout that keeps mean 0 and deviation 1, for SELU networks: https://arxiv.org/abs/1706.02515."""
 
     def forward(self, input: Any) -> Any:
-        """The input, in training with elements dropped."""
         return F.alpha_dropout(input, self.p, self.training)
 
 
@@ -77,5 +71,4 @@ class FeatureAlphaDropout(_DropoutNd):
     """AlphaDropout of whole channels."""
 
     def forward(self, input: Any) -> Any:
-        """The input, in training with channels dropped."""
         return F.feature_alpha_dropout(input, self.p, self.training)

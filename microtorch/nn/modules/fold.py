@@ -29,11 +29,9 @@ class Fold(Module):
         self.stride = stride
 
     def forward(self, input: Any) -> Any:
-        """The image."""
         return F.fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return (
             f"output_size={self.output_size}, kernel_size={self.kernel_size}, dilation={self.dilation}, "
             f"padding={self.padding}, stride={self.stride}"
@@ -56,9 +54,7 @@ class Unfold(Module):
         self.stride = stride
 
     def forward(self, input: Any) -> Any:
-        """The blocks."""
         return F.unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, stride={self.stride}"

@@ -51,7 +51,6 @@ class _InstanceNorm(_NormBase):
         )
 
     def forward(self, input: Any) -> Any:
-        """The normalized input."""
         self._check_input_dim(input)
         unbatched = self._input_dims[0]
         dim = input.dim() - unbatched

@@ -32,11 +32,9 @@ class LocalResponseNorm(Module):
         self.k = k
 
     def forward(self, input: Any) -> Any:
-        """The normalized input."""
         return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
-        """The constants."""
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
@@ -55,7 +53,6 @@ class CrossMapLRN2d(Module):
         self.k = k
 
     def forward(self, input: Any) -> Any:
-        """The normalized input."""
         if input.dim() != 4:
             raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.dim()}D instead.")
         reach = int((self.size - 1) / 2)  # neighbours on either side
@@ -66,7 +63,6 @@ class CrossMapLRN2d(Module):
         return input * (window * (self.alpha / self.size) + self.k) ** -self.beta
 
     def extra_repr(self) -> str:
-        """The constants."""
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
@@ -110,14 +106,12 @@ class LayerNorm(Module):
                 init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Any:
-        """The normalized input."""
         own = self._parameters  # where `self.weight` looks at last: this is 0.3 us sooner
         weight = own["weight"] if "weight" in own else self.weight
         bias = own["bias"] if "bias" in own else self.bias
         return F.layer_norm(input, self.normalized_shape, weight, bias, self.eps)
 
     def extra_repr(self) -> str:
-        """The shape and the options."""
         return (
             f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}, "
             f"bias={self.bias is not None}"
@@ -162,11 +156,9 @@ class GroupNorm(Module):
                 init.zeros_(self.bias)
 
     def forward(self, input: Any) -> Any:
-        """The normalized input."""
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
 
     def extra_repr(self) -> str:
-        """The sizes and the options."""
         return (
             f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
             f"bias={self.bias is not None}"
@@ -203,9 +195,7 @@ class RMSNorm(Module):
             init.ones_(self.weight)
 
     def forward(self, x: Any) -> Any:
-        """The normalized input."""
         return F.rms_norm(x, self.normalized_shape, self.weight, self.eps)
 
     def extra_repr(self) -> str:
-        """The shape and the options."""
         return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from microtorch.nn import functional as F
@@ -37,6 +36,8 @@ class _MaxPoolNd(Module):
     """stride: kernel_size unless given. return_indices: also the flat places of the maxima. ceil_mode: round sizes
     up."""
 
+    _function: Any
+
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, return_indices: bool = False,
         ceil_mode: bool = False,
@@ -49,14 +50,13 @@ class _MaxPoolNd(Module):
         self.return_indices = return_indices
         self.ceil_mode = ceil_mode
 
-    def _pool(self, function: Callable[..., Any], input: Any) -> Any:
-        return function(
+    def forward(self, input: Any) -> Any:
+        return self._function(
             input, self.kernel_size, self.stride, self.padding, self.dilation, ceil_mode=self.ceil_mode,
             return_indices=self.return_indices,
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return (
             f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
             f"ceil_mode={self.ceil_mode}"
@@ -71,9 +71,7 @@ class MaxPool1d(_MaxPoolNd):
     tensor([[3., 2.]])
     """
 
-    def forward(self, input: Any) -> Any:
-        """The maxima."""
-        return self._pool(F.max_pool1d, input)
+    _function = staticmethod(F.max_pool1d)
 
 
 class MaxPool2d(_MaxPoolNd):
@@ -84,21 +82,18 @@ class MaxPool2d(_MaxPoolNd):
     torch.Size([20, 16, 24, 31])
     """
 
-    def forward(self, input: Any) -> Any:
-        """The maxima."""
-        return self._pool(F.max_pool2d, input)
+    _function = staticmethod(F.max_pool2d)
 
 
 class MaxPool3d(_MaxPoolNd):
     """Maxima of windows of (N, C, D, H, W) or (C, D, H, W)."""
 
-    def forward(self, input: Any) -> Any:
-        """The maxima."""
-        return self._pool(F.max_pool3d, input)
+    _function = staticmethod(F.max_pool3d)
 
 
 class _MaxUnpoolNd(Module):
     _tuple = staticmethod(_single)
+    _function: Any
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
         super().__init__()
@@ -106,11 +101,10 @@ class _MaxUnpoolNd(Module):
         self.stride = self._tuple(stride if stride is not None else kernel_size)
         self.padding = self._tuple(padding)
 
-    def _unpool(self, function: Callable[..., Any], input: Any, indices: Any, output_size: Any) -> Any:
-        return function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
+        return self._function(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
@@ -123,29 +117,21 @@ class MaxUnpool1d(_MaxUnpoolNd):
     tensor([[0., 3., 2., 0.]])
     """
 
-    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
-        """The unpooled input."""
-        return self._unpool(F.max_unpool1d, input, indices, output_size)
+    _function = staticmethod(F.max_unpool1d)
 
 
 class MaxUnpool2d(_MaxUnpoolNd):
     """Maxima put back where MaxPool2d found them, zeros elsewhere."""
 
     _tuple = staticmethod(_pair)
-
-    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
-        """The unpooled input."""
-        return self._unpool(F.max_unpool2d, input, indices, output_size)
+    _function = staticmethod(F.max_unpool2d)
 
 
 class MaxUnpool3d(_MaxUnpoolNd):
     """Maxima put back where MaxPool3d found them, zeros elsewhere."""
 
     _tuple = staticmethod(_triple)
-
-    def forward(self, input: Any, indices: Any, output_size: Any = None) -> Any:
-        """The unpooled input."""
-        return self._unpool(F.max_unpool3d, input, indices, output_size)
+    _function = staticmethod(F.max_unpool3d)
 
 
 class AvgPool1d(Module):
@@ -172,16 +158,16 @@ class AvgPool1d(Module):
         self.count_include_pad = count_include_pad
 
     def forward(self, input: Any) -> Any:
-        """The means."""
         return F.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class _AvgPoolNd(Module):
     """divisor_override: what to divide by, instead of the number of elements."""
+
+    _function: Any
 
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
@@ -196,8 +182,8 @@ class _AvgPoolNd(Module):
         self.count_include_pad = count_include_pad
         self.divisor_override = divisor_override
 
-    def _pool(self, function: Callable[..., Any], input: Any) -> Any:
-        return function(
+    def forward(self, input: Any) -> Any:
+        return self._function(
             input,
             self.kernel_size,
             self.stride,
@@ -208,28 +194,24 @@ class _AvgPoolNd(Module):
         )
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class AvgPool2d(_AvgPoolNd):
     """Means of windows of (N, C, H, W) or (C, H, W)."""
 
-    def forward(self, input: Any) -> Any:
-        """The means."""
-        return self._pool(F.avg_pool2d, input)
+    _function = staticmethod(F.avg_pool2d)
 
 
 class AvgPool3d(_AvgPoolNd):
     """Means of windows of (N, C, D, H, W) or (C, D, H, W)."""
 
-    def forward(self, input: Any) -> Any:
-        """The means."""
-        return self._pool(F.avg_pool3d, input)
+    _function = staticmethod(F.avg_pool3d)
 
 
 class _FractionalMaxPoolNd(Module):
     _tuple = staticmethod(_pair)
+    _function: Any
 
     def __init__(
         self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
@@ -248,8 +230,8 @@ class _FractionalMaxPoolNd(Module):
         if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
             raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
 
-    def _pool(self, function: Callable[..., Any], input: Any) -> Any:
-        return function(
+    def forward(self, input: Any) -> Any:
+        return self._function(
             input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices,
             _random_samples=self._random_samples,
         )  # fmt: skip
@@ -258,15 +240,14 @@ class _FractionalMaxPoolNd(Module):
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
     """Maxima of windows at random places, of (N, C, H, W): https://arxiv.org/abs/1412.6071."""
 
-    def forward(self, input: Any) -> Any:
-        """The maxima."""
-        return self._pool(F.fractional_max_pool2d, input)
+    _function = staticmethod(F.fractional_max_pool2d)
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
     """Maxima of windows at random places, of (N, C, D, H, W): https://arxiv.org/abs/1412.6071."""
 
     _tuple = staticmethod(_triple)
+    _function = staticmethod(F.fractional_max_pool3d)
 
     def __init__(
         self, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
@@ -276,12 +257,10 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd):
             raise ValueError(f"kernel_size must be greater than 0, but got {kernel_size}")
         super().__init__(kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
-    def forward(self, input: Any) -> Any:
-        """The maxima."""
-        return self._pool(F.fractional_max_pool3d, input)
-
 
 class _LPPoolNd(Module):
+    _function: Any
+
     def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
         super().__init__()
         self.norm_type = norm_type
@@ -289,11 +268,10 @@ class _LPPoolNd(Module):
         self.stride = stride
         self.ceil_mode = ceil_mode
 
-    def _pool(self, function: Callable[..., Any], input: Any) -> Any:
-        return function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+    def forward(self, input: Any) -> Any:
+        return self._function(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
 
     def extra_repr(self) -> str:
-        """The sizes."""
         return (
             f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
             f"ceil_mode={self.ceil_mode}"
@@ -308,82 +286,76 @@ class LPPool1d(_LPPoolNd):
     tensor([[5.]])
     """
 
-    def forward(self, input: Any) -> Any:
-        """The norms."""
-        return self._pool(F.lp_pool1d, input)
+    _function = staticmethod(F.lp_pool1d)
 
 
 class LPPool2d(_LPPoolNd):
     """p-norms (p = norm_type) of windows of (N, C, H, W)."""
 
-    def forward(self, input: Any) -> Any:
-        """The norms."""
-        return self._pool(F.lp_pool2d, input)
+    _function = staticmethod(F.lp_pool2d)
 
 
 class LPPool3d(_LPPoolNd):
     """p-norms (p = norm_type) of windows of (N, C, D, H, W)."""
 
-    def forward(self, input: Any) -> Any:
-        """The norms."""
-        return self._pool(F.lp_pool3d, input)
+    _function = staticmethod(F.lp_pool3d)
 
 
 class _AdaptiveMaxPoolNd(Module):
     """output_size: one number or one a dimension, None for the input's own. return_indices: also the places."""
+
+    _function: Any
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__()
         self.output_size = output_size
         self.return_indices = return_indices
 
+    def forward(self, input: Any) -> Any:
+        return self._function(input, self.output_size, self.return_indices)
+
     def extra_repr(self) -> str:
-        """The size."""
         return f"output_size={self.output_size}"
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
     """Maxima of as many windows as the output size says, of (N, C, L)."""
 
-    def forward(self, input: Any) -> Any:
-        """The maxima."""
-        return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
+    _function = staticmethod(F.adaptive_max_pool1d)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
     """Maxima of as many windows as the output size says, of (N, C, H, W)."""
 
-    def forward(self, input: Any) -> Any:
-        """The maxima."""
-        return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+    _function = staticmethod(F.adaptive_max_pool2d)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
     """Maxima of as many windows as the output size says, of (N, C, D, H, W)."""
 
-    def forward(self, input: Any) -> Any:
-        """The maxima."""
-        return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+    _function = staticmethod(F.adaptive_max_pool3d)
 
 
 class _AdaptiveAvgPoolNd(Module):
     """output_size: one number or one a dimension, None for the input's own."""
 
+    _function: Any
+
     def __init__(self, output_size: Any) -> None:
         super().__init__()
         self.output_size = output_size
 
+    def forward(self, input: Any) -> Any:
+        return self._function(input, self.output_size)
+
     def extra_repr(self) -> str:
-        """The size."""
         return f"output_size={self.output_size}"
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
     """Means of as many windows as the output size says, of (N, C, L)."""
 
-    def forward(self, input: Any) -> Any:
-        """The means."""
-        return F.adaptive_avg_pool1d(input, self.output_size)
+    _function = staticmethod(F.adaptive_avg_pool1d)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
@@ -394,14 +366,10 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
     torch.Size([1, 64, 5, 9])
     """
 
-    def forward(self, input: Any) -> Any:
-        """The means."""
-        return F.adaptive_avg_pool2d(input, self.output_size)
+    _function = staticmethod(F.adaptive_avg_pool2d)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
     """Means of as many windows as the output size says, of (N, C, D, H, W)."""
 
-    def forward(self, input: Any) -> Any:
-        """The means."""
-        return F.adaptive_avg_pool3d(input, self.output_size)
+    _function = staticmethod(F.adaptive_avg_pool3d)

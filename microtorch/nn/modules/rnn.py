@@ -227,7 +227,6 @@ class RNNBase(Module):
         return output, hidden
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are set."""
         text = f"{self.input_size}, {self.hidden_size}"
         if self.proj_size != 0:
             text += f", proj_size={self.proj_size}"
@@ -375,7 +374,6 @@ class RNNCellBase(Module):
         self.reset_parameters()
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are set."""
         text = f"{self.input_size}, {self.hidden_size}"
         if self.bias is not True:
             text += f", bias={self.bias}"

@@ -76,7 +76,6 @@ class Embedding(Module):
                 self.weight[self.padding_idx].fill_(0)
 
     def forward(self, input: Any) -> Any:
-        """The rows."""
         own = self._parameters  # where `self.weight` looks at last: this is 0.3 us sooner
         weight = own["weight"] if "weight" in own else self.weight
         return F.embedding(
@@ -84,7 +83,6 @@ class Embedding(Module):
         )
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are set."""
         text = f"{self.num_embeddings}, {self.embedding_dim}"
         if self.padding_idx is not None:
             text += f", padding_idx={self.padding_idx}"
@@ -172,7 +170,6 @@ class EmbeddingBag(Module):
         )  # fmt: skip
 
     def extra_repr(self) -> str:
-        """The sizes, and the options that are set."""
         text = f"{self.num_embeddings}, {self.embedding_dim}"
         if self.max_norm is not None:
             text += f", max_norm={self.max_norm}"
