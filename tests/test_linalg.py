@@ -63,6 +63,8 @@ torch.linalg.svd(torch.stack([torch.eye(2),torch.full((2,2),float('nan'))]))
 
 VALUES = """
 torch.einsum('...ij->...ji',torch.randn(2,3,4)) | torch.einsum('ij,ij->',torch.ones(2,3).long(),torch.ones(2,3).long())
+torch.einsum('ik,jk->ji',torch.randn(2,3),torch.randn(2,1)) | torch.einsum('ij,ij->j',torch.ones(2,1).bool(),torch.ones(2,1).bool())
+torch.einsum('ijk,ij->k',torch.ones(2,1,3).bool(),torch.ones(2,2).bool()) | torch.einsum('ijk,jl->ilk',torch.randn(1,3,3),torch.randn(1,2))
 torch.einsum('b i j, b j k -> b i k',torch.randn(2,3,4),torch.randn(2,4,5))
 torch.einsum(torch.randn(2,3),[0,1],torch.randn(3,4),[1,2],[0,2]) | torch.einsum('ij,jk,kl->il',*(torch.randn(3,3) for _ in 'abc'))
 torch.linalg.eigvalsh(torch.eye(2)*2) | torch.linalg.eigh(torch.stack([torch.eye(2),torch.full((2,2),float('nan'))]))

@@ -38,7 +38,7 @@ def einsum(*args: Any) -> Tensor:
             a, b, have, order, swapped = plan
             if swapped is None:
                 return L.multiply(x, y, a, b, have)
-            product = L.contract(y, x, b, a, have) if swapped else L.contract(x, y, a, b, have)
+            product = _contracted(y, x, b, a, have) if swapped else _contracted(x, y, a, b, have)
             return S.view_as(product, product._data.shape) if order is None else S.permute(product, order)
     terms, result, operands = _parsed(args)
     labels = [_with_ellipsis(i, term, t._data.ndim) for i, (term, t) in enumerate(zip(terms, operands))]
@@ -52,7 +52,8 @@ def einsum(*args: Any) -> Tensor:
     if len(operands) > 1:
         operands = same_dtype(*operands)
     ready = [_single(t, label) for t, label in zip(operands, labels)]
-    if len(ready) == 2 and not any(c in ready[1][1] and c not in out for c in _long(*ready[0])):
+    summed = [c for c in _long(*ready[0]) if c not in out and any(c in label for _, label in ready[1:])]
+    if len(ready) == 2 and not summed:
         return _multiplied(ready, out, sizes)
     # every operand without its dimensions of size 1, and what it alone sums over
     ready = [_squeezed(t, label) for t, label in ready]
@@ -66,14 +67,17 @@ def einsum(*args: Any) -> Tensor:
         (a, la), (b, lb) = ready[i], ready[j]
         rest = [ready[k] for k in range(len(ready)) if k not in (i, j)]
         needed = wanted + "".join(label for _, label in rest)
-        entry = L.contract if any(c in lb and c not in needed for c in la) else L.multiply
         full = out + "".join(sorted(c for c in sizes if c not in out))
-        lo, swapped = _product_order(la, lb, [c for c in full if c in needed or not (c in la and c in lb)])
-        if a._data.dtype != b._data.dtype:  # one was summed alone, into int64
-            if entry is L.contract:
-                raise RuntimeError(f"expected scalar type {type_name(a)} but found {type_name(b)}")
-            a, b = same_dtype(a, b)
-        ready = [(entry(b, a, lb, la, lo) if swapped else entry(a, b, la, lb, lo), lo), *rest]
+        both = [c for c in la if c in lb and c not in needed]
+        if len(operands) == 2:
+            both += [c for c in summed if c not in both]
+        if both:
+            lo, swapped = _product_order(la, lb, [c for c in full if c not in both])
+            product = _contracted(b, a, lb, la, lo) if swapped else _contracted(a, b, la, lb, lo)
+        else:
+            lo = "".join(c for c in full if c in la or c in lb)
+            product = L.multiply(*same_dtype(a, b), la, lb, lo)  # a sum of one alone may have made it int64
+        ready = [(product, lo), *rest]
     t, label = ready[0]
     if len(operands) == 1 and t._data.dtype.kind in "iub" and set(labels[0]) - set(out):
         t = P.cast(t, np.dtype(np.int64))  # as a sum
@@ -87,6 +91,20 @@ def einsum(*args: Any) -> Tensor:
     if label != wanted or t._data.shape == shape:
         t = S.permute(t, order)  # a view always
     return t if t._data.shape == shape else S.reshape(t, shape)
+
+
+def _contracted(a: Any, b: Any, la: str, lb: str, out: str) -> Tensor:
+    """A product over subscripts that are summed.
+
+    Raises PyTorch's errors for bools, of which the sum of one alone is int64.
+    """
+    if not any(c in lb and c not in out for c in la):
+        return L.multiply(*same_dtype(a, b), la, lb, out)  # of what one alone was summed over
+    if a._data.dtype.kind == "b":
+        raise NotImplementedError("\"bmm\" not implemented for 'Bool'")
+    if a._data.dtype != b._data.dtype:
+        raise RuntimeError(f"expected scalar type {type_name(a)} but found {type_name(b)}")
+    return L.contract(a, b, la, lb, out)
 
 
 def _product_order(a: str, b: str, full: Sequence[str]) -> tuple[str, bool]:
