@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number
+from microtorch.optim.optimizer import MODES, KernelOptimizer, ParamsT, check_lr, check_not_negative, chosen, number
 
 
 class Adadelta(KernelOptimizer):
@@ -19,12 +19,7 @@ class Adadelta(KernelOptimizer):
     Raises ValueError for options out of range.
     """
 
-    late_options: ClassVar[dict[str, Any]] = {
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
-        "capturable": False,
-    }
+    late_options = MODES
 
     def __init__(
         self,
@@ -59,18 +54,13 @@ class Adadelta(KernelOptimizer):
         return ("square_avg", "acc_delta")
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
-        square_avg, acc_delta = block.state
         kernels.adadelta(
             p,
             g,
-            square_avg,  # type: ignore[arg-type]
-            acc_delta,  # type: ignore[arg-type]
+            *block.state,
             *block.scratch,
             lr=float(number(group["lr"])),
-            rho=group["rho"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            maximize=group["maximize"],
+            **chosen(group, "rho", "eps", "weight_decay", "maximize"),
         )
 
 

@@ -10,7 +10,15 @@ from microtorch.kernels import optim as kernels
 from microtorch.kernels.bfloat16 import full
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, check_not_negative, number, step_tensor
+from microtorch.optim.optimizer import (
+    KernelOptimizer,
+    ParamsT,
+    check_lr,
+    check_not_negative,
+    chosen,
+    number,
+    step_tensor,
+)
 
 
 class Adagrad(KernelOptimizer):
@@ -80,14 +88,11 @@ class Adagrad(KernelOptimizer):
         kernels.adagrad(
             p,
             g,
-            block.state[0],  # type: ignore[arg-type]
+            *block.state,
             *block.scratch[:2],
             step=block.count,
             lr=number(group["lr"]),
-            lr_decay=group["lr_decay"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            maximize=group["maximize"],
+            **chosen(group, "lr_decay", "eps", "weight_decay", "maximize"),
         )
 
 

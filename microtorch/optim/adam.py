@@ -8,7 +8,7 @@ from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, number
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, chosen, number
 
 
 class Adam(KernelOptimizer):
@@ -105,9 +105,7 @@ class Adam(KernelOptimizer):
             lr=number(group["lr"]),
             beta1=float(beta1),
             beta2=float(beta2),
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            maximize=group["maximize"],
+            **chosen(group, "eps", "weight_decay", "maximize"),
             decoupled=group["decoupled_weight_decay"],
         )
 

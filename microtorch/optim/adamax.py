@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, check_not_negative, number
+from microtorch.optim.optimizer import (
+    MODES,
+    KernelOptimizer,
+    ParamsT,
+    check_betas,
+    check_lr,
+    check_not_negative,
+    chosen,
+    number,
+)
 
 
 class Adamax(KernelOptimizer):
@@ -19,12 +28,7 @@ class Adamax(KernelOptimizer):
     Raises ValueError for options out of range.
     """
 
-    late_options: ClassVar[dict[str, Any]] = {
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
-        "capturable": False,
-    }
+    late_options = MODES
 
     def __init__(
         self,
@@ -59,21 +63,17 @@ class Adamax(KernelOptimizer):
         return ("exp_avg", "exp_inf")
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
-        exp_avg, exp_inf = block.state
         beta1, beta2 = group["betas"]
         kernels.adamax(
             p,
             g,
-            exp_avg,  # type: ignore[arg-type]
-            exp_inf,  # type: ignore[arg-type]
+            *block.state,
             *block.scratch[:2],
             step=block.count,
             lr=number(group["lr"]),
             beta1=beta1,
             beta2=beta2,
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            maximize=group["maximize"],
+            **chosen(group, "eps", "weight_decay", "maximize"),
         )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import (
+    MODES,
     KernelOptimizer,
     ParamsT,
     check_lr,
     check_not_negative,
+    chosen,
     number,
     step_tensor,
     zeros_like,
@@ -27,12 +29,7 @@ class ASGD(KernelOptimizer):
     t0: the step from which on the mean is taken. Raises ValueError for a negative lr or weight_decay.
     """
 
-    late_options: ClassVar[dict[str, Any]] = {
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
-        "capturable": False,
-    }
+    late_options = MODES
     scalars = ("step", "eta", "mu")
 
     def __init__(
@@ -84,13 +81,11 @@ class ASGD(KernelOptimizer):
         kernels.asgd(
             p,
             g,
-            block.state[0],  # type: ignore[arg-type]
+            *block.state,
             *block.scratch[:2],
             eta=eta,
             mu=mu,
-            lambd=group["lambd"],
-            weight_decay=group["weight_decay"],
-            maximize=group["maximize"],
+            **chosen(group, "lambd", "weight_decay", "maximize"),
         )
 
 

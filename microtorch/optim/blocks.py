@@ -37,9 +37,7 @@ class Block:
 
     __slots__ = ("arrays", "count", "flats", "fresh", "g", "p", "params", "pieces", "scratch", "slice", "state")
 
-    def __init__(
-        self, params: Sequence[Tensor], arrays: Sequence[Array], state: list[Array | None], scratch: list[Array]
-    ):
+    def __init__(self, params: Sequence[Tensor], arrays: Sequence[Array], state: list[Any], scratch: list[Array]):
         self.params, self.arrays = params, arrays
         self.state = state  # the flat state arrays, in the order of the names; None for a name without
         self.scratch = scratch

@@ -9,7 +9,7 @@ from microtorch._tensor import Tensor
 from microtorch.autograd.node import written
 from microtorch.kernels import optim as kernels
 from microtorch.kernels.quiet import silence
-from microtorch.optim.optimizer import Closure, Optimizer, ParamsT, check_dense, loss_of, number, zeros_like
+from microtorch.optim.optimizer import Closure, Optimizer, ParamsT, check_dense, chosen, loss_of, number, zeros_like
 
 
 class Muon(Optimizer):
@@ -95,9 +95,7 @@ class Muon(Optimizer):
             p._grad._data,
             state["momentum_buffer"]._data,
             lr=lr,
-            weight_decay=group["weight_decay"],
-            momentum=group["momentum"],
-            nesterov=group["nesterov"],
+            **chosen(group, "weight_decay", "momentum", "nesterov"),
             coefficients=group["ns_coefficients"],
             steps=group["ns_steps"],
             eps=group["eps"],

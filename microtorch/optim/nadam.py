@@ -14,6 +14,7 @@ from microtorch.optim.optimizer import (
     check_betas,
     check_lr,
     check_not_negative,
+    chosen,
     number,
     step_tensor,
     zeros_like,
@@ -86,14 +87,12 @@ class NAdam(KernelOptimizer):
         return step, mu, mu_next, products.item(0)
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
-        exp_avg, exp_avg_sq = block.state
         beta1, beta2 = group["betas"]
         step, mu, mu_next, mu_product = block.count
         kernels.nadam(
             p,
             g,
-            exp_avg,  # type: ignore[arg-type]
-            exp_avg_sq,  # type: ignore[arg-type]
+            *block.state,
             *block.scratch,
             step=step,
             mu=mu,
@@ -102,9 +101,7 @@ class NAdam(KernelOptimizer):
             lr=number(group["lr"]),
             beta1=beta1,
             beta2=beta2,
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            maximize=group["maximize"],
+            **chosen(group, "eps", "weight_decay", "maximize"),
             decoupled=group["decoupled_weight_decay"],
         )
 

@@ -335,6 +335,10 @@ def _cast(p: Tensor, value: Any, group: dict[str, Any], key: Any = None) -> Any:
     return value
 
 
+MODES = {"foreach": None, "maximize": False, "differentiable": False, "capturable": False}
+"""Options that most optimizers have, and their values where they are not given."""
+
+
 class KernelOptimizer(Optimizer):
     """An optimizer whose update is an array kernel (kernels/optim.py) on blocks of parameters (blocks.py).
 
@@ -546,6 +550,11 @@ def check_betas(betas: Any) -> None:
 def number(x: Any) -> Any:
     """A hyperparameter for arithmetic: a tensor's value in its own precision, a number itself."""
     return x._data.reshape(-1)[0] if isinstance(x, Tensor) else x
+
+
+def chosen(group: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Some of a group's options."""
+    return {name: group[name] for name in names}
 
 
 def step_tensor(value: float, group: dict[str, Any] | None = None) -> Tensor:

@@ -8,7 +8,15 @@ from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, check_not_negative, number
+from microtorch.optim.optimizer import (
+    KernelOptimizer,
+    ParamsT,
+    check_betas,
+    check_lr,
+    check_not_negative,
+    chosen,
+    number,
+)
 
 
 class RAdam(KernelOptimizer):
@@ -62,21 +70,17 @@ class RAdam(KernelOptimizer):
         return ("exp_avg", "exp_avg_sq")
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
-        exp_avg, exp_avg_sq = block.state
         beta1, beta2 = group["betas"]
         kernels.radam(
             p,
             g,
-            exp_avg,  # type: ignore[arg-type]
-            exp_avg_sq,  # type: ignore[arg-type]
+            *block.state,
             *block.scratch[:2],
             step=block.count,
             lr=number(group["lr"]),
             beta1=beta1,
             beta2=beta2,
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            maximize=group["maximize"],
+            **chosen(group, "eps", "weight_decay", "maximize"),
             decoupled=group["decoupled_weight_decay"],
         )
 

@@ -8,13 +8,7 @@ from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import (
-    KernelOptimizer,
-    ParamsT,
-    check_lr,
-    check_not_negative,
-    number,
-)
+from microtorch.optim.optimizer import MODES, KernelOptimizer, ParamsT, check_lr, check_not_negative, chosen, number
 
 
 class RMSprop(KernelOptimizer):
@@ -26,14 +20,7 @@ class RMSprop(KernelOptimizer):
     Raises ValueError for negative options.
     """
 
-    late_options: ClassVar[dict[str, Any]] = {
-        "momentum": 0,
-        "centered": False,
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
-        "capturable": False,
-    }
+    late_options: ClassVar[dict[str, Any]] = {"momentum": 0, "centered": False, **MODES}
 
     def __init__(
         self,
@@ -79,11 +66,7 @@ class RMSprop(KernelOptimizer):
             more.pop(0) if group["centered"] else None,
             *block.scratch[:2],
             lr=float(number(group["lr"])),
-            alpha=group["alpha"],
-            eps=group["eps"],
-            weight_decay=group["weight_decay"],
-            momentum=group["momentum"],
-            maximize=group["maximize"],
+            **chosen(group, "alpha", "eps", "weight_decay", "momentum", "maximize"),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from microtorch._tensor import Tensor
 from microtorch.autograd.state import wrap
@@ -10,7 +10,7 @@ from microtorch.kernels import optim as kernels
 from microtorch.kernels.bfloat16 import full
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, step_tensor, zeros_like
+from microtorch.optim.optimizer import MODES, KernelOptimizer, ParamsT, check_lr, number, step_tensor, zeros_like
 
 
 class Rprop(KernelOptimizer):
@@ -22,12 +22,7 @@ class Rprop(KernelOptimizer):
     Raises ValueError for options out of range.
     """
 
-    late_options: ClassVar[dict[str, Any]] = {
-        "foreach": None,
-        "maximize": False,
-        "differentiable": False,
-        "capturable": False,
-    }
+    late_options = MODES
 
     def __init__(
         self,
@@ -64,12 +59,10 @@ class Rprop(KernelOptimizer):
         return {"step": step_tensor(0.0), "prev": zeros_like(p), "step_size": wrap(size)}
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
-        prev, step_size = block.state
         kernels.rprop(
             p,
             g,
-            prev,  # type: ignore[arg-type]
-            step_size,  # type: ignore[arg-type]
+            *block.state,
             *block.scratch[:2],
             smallest=group["step_sizes"][0],
             largest=group["step_sizes"][1],
