@@ -851,6 +851,8 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         save as save,
     )
     from microtorch.sparse import (
+        hspmm as hspmm,
+        smm as smm,
         sparse_bsc_tensor as sparse_bsc_tensor,
         sparse_bsr_tensor as sparse_bsr_tensor,
         sparse_compressed_tensor as sparse_compressed_tensor,

@@ -514,16 +514,14 @@ class Reader:
         if self.trusted:
             raise Error(
                 f"Unsupported global: GLOBAL {shown} is not something that microtorch.load builds: it never runs code "
-                f"that a "
-                f"file names. Use `torch.serialization.add_safe_globals([{shown}])` or the "
+                f"that a file names. Use `torch.serialization.add_safe_globals([{shown}])` or the "
                 f"`torch.serialization.safe_globals([{shown}])` context manager to allow it if you trust this "
-                f"class/function."
+                "class/function."
             )
         raise Error(
             f"Unsupported global: GLOBAL {shown} was not an allowed global by default. Please use "
             f"`torch.serialization.add_safe_globals([{shown}])` or the `torch.serialization.safe_globals([{shown}])` "
-            f"context "
-            "manager to allowlist this global if you trust this class/function."
+            "context manager to allowlist this global if you trust this class/function."
         )
 
     def reduce(self) -> None:

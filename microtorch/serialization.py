@@ -217,8 +217,7 @@ def load(
     if not (hasattr(f, "seek") and hasattr(f, "read")):
         raise AttributeError(
             f"'{type(f).__name__}' object has no attribute 'seek'. You can only torch.load from a file that is "
-            f"seekable. Please "
-            "pre-load the data into a buffer like io.BytesIO and try to load from it instead."
+            "seekable. Please pre-load the data into a buffer like io.BytesIO and try to load from it instead."
         )
     return _load(f, None, place, trusted)
 
@@ -232,8 +231,7 @@ def _load(file: IO[bytes], mapped: str | None, place: Callable[[Any, str], None]
             if mapped is not None:
                 raise RuntimeError(
                     "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True), "
-                    "please "
-                    "torch.save your checkpoint with this option in order to use mmap."
+                    "please torch.save your checkpoint with this option in order to use mmap."
                 )
             return _load_old(file, beginning, place, trusted)
         with _opened(file) as archive:
@@ -336,14 +334,12 @@ def _placer(map_location: Any) -> Callable[[Any, str], None]:
         if name.startswith("cuda"):
             raise RuntimeError(
                 "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
-                "running on "
-                "a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages "
-                "to the CPU."
+                "running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map "
+                "your storages to the CPU."
             )
         raise RuntimeError(
             f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {name!r:.80}): "
-            f"microtorch "
-            "has the CPU only, use map_location='cpu'"
+            "microtorch has the CPU only, use map_location='cpu'"
         )
 
     def place(storage: Storage, location: str) -> None:
@@ -376,8 +372,7 @@ def _load_old(file: IO[bytes], beginning: bytes, place: Callable[[Any, str], Non
     if beginning[:1] != pickle.PROTO:
         raise RuntimeError(
             "PytorchStreamReader failed reading zip archive: not a ZIP archive, and no file of older versions of "
-            "torch.save. The "
-            "file is damaged, or was not written by torch.save."
+            "torch.save. The file is damaged, or was not written by torch.save."
         )
     data = file.read()
     sizes = {name: dtype.itemsize for name, dtype in STORAGE_DTYPES.items()}

@@ -224,9 +224,8 @@ def _laplace(p: Any, q: Any) -> Any:
 def _multivariate_normal(p: Any, q: Any) -> Any:
     if p.event_shape != q.event_shape:
         raise ValueError(
-            "KL-divergence between two Multivariate Normals with                          "
-            "different event shapes cannot "
-            "be computed"
+            "KL-divergence between two Multivariate Normals with                          different event shapes "
+            "cannot be computed"
         )
     half_term1 = q._half_log_det() - p._half_log_det()
     solved = linalg.solve_triangular(q._unbroadcasted_scale_tril, p._unbroadcasted_scale_tril, upper=False)

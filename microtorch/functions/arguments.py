@@ -138,8 +138,7 @@ def infer_size(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
         if known == 0:
             raise RuntimeError(
                 f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size "
-                "-1 can "
-                "be any value and is ambiguous"
+                "-1 can be any value and is ambiguous"
             )
         if numel % known == 0:
             return (*shape[:unknown], numel // known, *shape[unknown + 1 :])
@@ -243,8 +242,7 @@ def write_out(out: Any, result: Any, name: str = "", inputs: Sequence[Any] = ())
     if 0 in out._data.strides and out._data.size > 1:
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-            "Please "
-            "clone() the tensor before performing the operation."
+            "Please clone() the tensor before performing the operation."
         )
     if out._data.shape != result._data.shape:
         if out._data.size:

@@ -111,8 +111,7 @@ def pinv(A: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None
     if A._data.ndim < 2 or A._data.dtype.kind not in "fc":
         raise RuntimeError(
             f"linalg.pinv({type_name(A)}{{{list(A._data.shape)}}}): expected a tensor with 2 or more dimensions of "
-            f"float, double, "
-            "cfloat or cdouble types"
+            "float, double, cfloat or cdouble types"
         )
     if hermitian:
         need_square("linalg.pinv", A)

@@ -103,8 +103,7 @@ def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Ten
                 if m != n and d != axis:
                     raise RuntimeError(
                         f"Sizes of tensors must match except in dimension {axis}. Expected size {m} but got size {n} "
-                        "for tensor "
-                        f"number {i} in the list."
+                        f"for tensor number {i} in the list."
                     ) from None
         raise
     if out is None:
@@ -243,8 +242,7 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: Any = 0) -> tuple[Any, .
     if sum(sizes) != n:
         raise RuntimeError(
             f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {axis}), "
-            "but got "
-            f"split_sizes={sizes}"
+            f"but got split_sizes={sizes}"
         )
     return _pieces(input, sizes, axis, I.sized_part)
 
@@ -282,8 +280,7 @@ def tensor_split(
         if given._data.ndim > 1:
             raise RuntimeError(
                 "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, "
-                "but got a "
-                f"tensor with {given._data.ndim} dims"
+                f"but got a tensor with {given._data.ndim} dims"
             )
         given = given._data.tolist()
     if isinstance(given, int):
@@ -313,8 +310,7 @@ def _split_at(name: str, input: Any, given: Any, dim: int, least: int) -> tuple[
         if given <= 0 or shape[dim] % given:
             raise RuntimeError(
                 f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {shape[dim]} is "
-                "not divisible "
-                f"by the split_size {given}!"
+                f"not divisible by the split_size {given}!"
             )
     return tensor_split(input, given, dim)
 

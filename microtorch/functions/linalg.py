@@ -133,15 +133,13 @@ def _add_product(entry: Any, input: Any, a: Any, b: Any, shape: tuple[int, ...],
     if len(have) > len(shape):
         raise RuntimeError(
             f"expand(torch.{type_name(input)}Tensor{{{list(have)}}}, size={list(shape)}): the number of sizes provided "
-            f"({len(shape)}) "
-            f"must be greater or equal to the number of dimensions in the tensor ({len(have)})"
+            f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     for i in range(1, len(have) + 1):
         if have[-i] not in (1, shape[-i]):
             raise RuntimeError(
                 f"The expanded size of the tensor ({shape[-i]}) must match the existing size ({have[-i]}) at "
-                "non-singleton dimension "
-                f"{len(shape) - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
+                f"non-singleton dimension {len(shape) - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
     for t in (input, b):
         if t._data.dtype != a._data.dtype:
@@ -278,8 +276,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
         elif one != other:
             raise RuntimeError(
                 f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i} and second has "
-                "size "
-                f"{b._data.shape[j]} in dim {j}"
+                f"size {b._data.shape[j]} in dim {j}"
             )
     la, lb = list(_LETTERS[:m]), list(_LETTERS[m : m + n])
     for i, j in zip(dims_a, dims_b):

@@ -44,8 +44,7 @@ def vector_norm_over(
         if want.itemsize < input._data.dtype.itemsize:
             raise RuntimeError(
                 f"{name}: the dtype of the input ({type_name(input)}) should be convertible without narrowing to the "
-                "specified "
-                f"dtype ({dtypes.of[want].type_name})"
+                f"specified dtype ({dtypes.of[want].type_name})"
             )
         input = P.cast(input, want) if input._data.dtype != want else input
     axes = axes_of(dim, input._data.ndim)
@@ -61,8 +60,7 @@ def vector_norm_over(
             if shape[a] == 0:
                 raise RuntimeError(
                     f"{name} cannot compute the {_show(ord)} norm on the dimension {a}because this dimension is empty "
-                    "and the "
-                    "operation does not have an identity"
+                    "and the operation does not have an identity"
                 )
     return R.vector_norm(input, ord, axes, keepdim)
 

@@ -463,8 +463,7 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
             for d in range(p._data.ndim):
                 if d != axis and p._data.shape[d] != input._data.shape[d]:
                     raise RuntimeError(
-                        "diff expects the shape of tensor to prepend or append to match that of input except along "
-                        "the "
+                        "diff expects the shape of tensor to prepend or append to match that of input except along the "
                         f"differencing dimension; input.size({d}) = {input._data.shape[d]}, but got tensor.size({d}) = "
                         f"{p._data.shape[d]}"
                     )

@@ -83,15 +83,13 @@ def view_dtype(input: Any, dtype: Any) -> Any:
             if data.shape[-1] % ratio:
                 raise RuntimeError(
                     f"self.size(-1) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element "
-                    "sizes), but "
-                    f"got {data.shape[-1]}"
+                    f"sizes), but got {data.shape[-1]}"
                 )
             for i, s in enumerate(data.strides[:-1]):
                 if s % want:
                     raise RuntimeError(
                         f"self.stride({i}) must be divisible by {ratio} to view {names[0]} as {names[1]} (different "
-                        "element "
-                        f"sizes), but got {s // have}"
+                        f"element sizes), but got {s // have}"
                     )
         shape = (*data.shape[:-1], data.shape[-1] * have // want)
         out = zeros(shape, dtype) if 0 in shape else K.reinterpreted(data, shape, dtype)
@@ -240,8 +238,7 @@ def permute(input: Any, *dims: Any, **named: Any) -> Tensor:
     if len(order) != ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
-            "ordering of "
-            f"dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
+            f"ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
         )
     axes = tuple([axis_of(d, ndim) for d in order])
     if len(set(axes)) != ndim:
@@ -257,8 +254,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Tensor:
     if len(frm) != len(to):
         raise RuntimeError(
             f"movedim: Invalid source or destination dims: source ({frm} dims) should contain the same number of dims "
-            "as "
-            f"destination ({to} dims)"
+            f"as destination ({to} dims)"
         )
     src, dst = [axis_of(d, ndim) for d in frm], [axis_of(d, ndim) for d in to]
     for what, given, axes in (("source", frm, src), ("destination", to, dst)):
@@ -359,8 +355,7 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
             if shape[-i] != have[-i] and 1 not in (shape[-i], have[-i]):
                 raise RuntimeError(
                     f"The size of tensor a ({shape[-i]}) must match the size of tensor b ({have[-i]}) at non-singleton "
-                    "dimension "
-                    f"{max(len(shape), len(have)) - i}"
+                    f"dimension {max(len(shape), len(have)) - i}"
                 )
         shape = np.broadcast_shapes(shape, have)
     return tuple([p if p._data.shape == shape else S.expand(p, shape) for p in parts])
@@ -532,8 +527,7 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: Any = None) -
     if needed > whole:
         raise RuntimeError(
             f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset}, and itemsize "
-            f"{data.itemsize} requiring "
-            f"a storage size of {needed} are out of bounds for storage of size {whole}"
+            f"{data.itemsize} requiring a storage size of {needed} are out of bounds for storage of size {whole}"
         )
     strides = tuple(s * data.itemsize for s in steps)
     geometry = K.Geometry(data.shape, data.strides, shape, strides, (offset - element_offset(input)) * data.itemsize)

@@ -252,23 +252,19 @@ def searchsorted(
     if edges.ndim == 0:
         raise RuntimeError(
             "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we got "
-            "boundaries "
-            "tensor dim(0) and input value's dim("
-            f"{values.ndim}) numel({values.size})"
+            f"boundaries tensor dim(0) and input value's dim({values.ndim}) numel({values.size})"
         )
     if not isinstance(input, TensorBase) or values.ndim == 0:
         if edges.ndim != 1:
             raise RuntimeError(
                 "torch.searchsorted(): input value can be a scalar only when boundaries tensor dimension is 1, but we "
-                "got "
-                f"boundaries tensor dim({edges.ndim}) and input value's dim({values.ndim}) numel({values.size})"
+                f"got boundaries tensor dim({edges.ndim}) and input value's dim({values.ndim}) numel({values.size})"
             )
     elif edges.ndim != 1 and edges.shape[:-1] != values.shape[:-1]:
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-            "tensor and "
-            f"input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input value tensor "
-            f"{list(values.shape)}"
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(edges.shape)} and input "
+            f"value tensor {list(values.shape)}"
         )
     if sorter is not None:
         if sorter._data.shape != edges.shape:
@@ -423,8 +419,7 @@ def histogram(
     if weight is not None and weight._data.shape != x.shape:
         raise RuntimeError(
             "torch.histogramdd(): if weight tensor is provided it should have the same shape as the input tensor "
-            "excluding its "
-            f"innermost dimension, but got input with shape {list(x.shape)} and weight with shape "
+            f"excluding its innermost dimension, but got input with shape {list(x.shape)} and weight with shape "
             f"{list(weight._data.shape)}"
         )
     counts = K.histogram(x, edges, None if weight is None else weight._data, x.dtype)

@@ -72,11 +72,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
             if type(t) is not type(data):
                 raise RuntimeError(
                     f"Creating a Parameter from an instance of type {type(data).__name__} requires that detach() "
-                    "returns an "
-                    f"instance of the same type, but return type {type(t).__name__} was found instead. To use the "
-                    "type as a "
-                    "Parameter, please correct the detach() semantics defined by its __torch_dispatch__() "
-                    "implementation."
+                    f"returns an instance of the same type, but return type {type(t).__name__} was found instead. To "
+                    "use the type as a Parameter, please correct the detach() semantics defined by its "
+                    "__torch_dispatch__() implementation."
                 )
             t._is_param = True
             return t
@@ -161,10 +159,8 @@ class UninitializedTensorMixin:
     def _data(self) -> Any:
         raise ValueError(
             "Attempted to use an uninitialized parameter. This error happens when you are using a `LazyModule` or "
-            "explicitly "
-            f"manipulating `torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call `forward` "
-            "with a "
-            "dummy batch to initialize the parameters before calling torch functions"
+            f"explicitly manipulating `torch.nn.parameter.{type(self).__name__}` objects. When using LazyModules Call "
+            "`forward` with a dummy batch to initialize the parameters before calling torch functions"
         )
 
     @property
@@ -173,16 +169,14 @@ class UninitializedTensorMixin:
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
             "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` "
-            "to "
-            "initialize the parameters before accessing their attributes."
+            "to initialize the parameters before accessing their attributes."
         )
 
     def share_memory_(self) -> Any:
         """Raises RuntimeError: there is no memory yet."""
         raise RuntimeError(
             "Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters "
-            "before "
-            "calling `module.share_memory()`."
+            "before calling `module.share_memory()`."
         )
 
     # what it has: a dtype, and whether it will need a gradient -------------------------------------------------------

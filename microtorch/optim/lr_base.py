@@ -19,10 +19,8 @@ _SEE = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-ad
 EPOCH_DEPRECATION_WARNING = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
     "`scheduler.step()` to step the scheduler. During the deprecation, if epoch is different from None, the closed "
-    "form is "
-    "used instead of the new chainable form, where available. Please open an issue if you are unable to replicate your "
-    "use "
-    "case: https://github.com/pytorch/pytorch/issues/new/choose."
+    "form is used instead of the new chainable form, where available. Please open an issue if you are unable to "
+    "replicate your use case: https://github.com/pytorch/pytorch/issues/new/choose."
 )
 
 
@@ -143,17 +141,14 @@ class LRScheduler:
             if not hasattr(self.optimizer.step, "_wrapped_by_lr_sched"):
                 warn(
                     "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
-                    "Please, "
-                    f"make sure to call `optimizer.step()` before `lr_scheduler.step()`. {_SEE}",
+                    f"Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. {_SEE}",
                     stacklevel=2,
                 )
             elif not getattr(self.optimizer, "_opt_called", False):
                 warn(
                     "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you "
-                    "should "
-                    "call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do "
-                    "this "
-                    f"will result in PyTorch skipping the first value of the learning rate schedule. {_SEE}",
+                    "should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure "
+                    f"to do this will result in PyTorch skipping the first value of the learning rate schedule. {_SEE}",
                     stacklevel=2,
                 )
         self._step_count += 1

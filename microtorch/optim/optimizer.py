@@ -183,8 +183,7 @@ class Optimizer:
         if isinstance(params, set):
             raise TypeError(
                 "optimizer parameters need to be organized in ordered collections, but the ordering of tensors in sets "
-                "will "
-                "change between runs. Please use a list instead."
+                "will change between runs. Please use a list instead."
             )
         given = [params] if isinstance(params, Tensor) else list(params)
         names = [item[0] for item in given if isinstance(item, tuple)]

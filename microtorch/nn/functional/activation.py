@@ -59,12 +59,9 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
         if negative_slope < 0 and input._node is not None:
             raise RuntimeError(
                 "In-place leakyReLu backward calculation is triggered with a negative slope which is not supported. "
-                "This is "
-                "caused by calling in-place forward function with a negative slope, please call out-of-place version "
-                "instead. "
-                "File an issue at https://github.com/pytorch/pytorch if you do require supporting in-place leakRelu "
-                "backward "
-                "calculation with negative slope"
+                "This is caused by calling in-place forward function with a negative slope, please call out-of-place "
+                "version instead. File an issue at https://github.com/pytorch/pytorch if you do require supporting "
+                "in-place leakRelu backward calculation with negative slope"
             )
         return _leaky_relu_(input, negative_slope)
     return A.leaky_relu(input, negative_slope)
@@ -94,8 +91,7 @@ def prelu(input: Any, weight: Any) -> Tensor:
         if channels != w.size:
             raise RuntimeError(
                 f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {w.size} and channel "
-                "size "
-                f"= {channels}."
+                f"size = {channels}."
             )
     if w.ndim > 1:
         raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {w.ndim}")
@@ -364,8 +360,7 @@ def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
     if input._data.dtype.kind == "b":
         raise RuntimeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
-            "the `~` or "
-            "`logical_not()` operator instead."
+            "the `~` or `logical_not()` operator instead."
         )
     if dim is None:
         dim = _implicit_dim("softmin", input._data.ndim, _stacklevel)

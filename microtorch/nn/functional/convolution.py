@@ -166,8 +166,7 @@ def _ints(value: Any, count: int, name: str, argument: str) -> Ints:
         if len(found) != count:
             raise RuntimeError(
                 f"expected {argument} to be a single integer value or a list of {count} values to match the "
-                "convolution "
-                f"dimensions, but got {argument}={list(found)}"
+                f"convolution dimensions, but got {argument}={list(found)}"
             )
         return found
     if hasattr(value, "__index__") and not isinstance(value, bool):
@@ -214,8 +213,7 @@ def _strides(name: str, count: int, x: Ints, w: Ints, stride: Any, dilation: Any
     if len(w) != count + 2:
         raise RuntimeError(
             f"expected stride to be a single integer value or a list of {len(w) - 2} values to match the convolution "
-            "dimensions, "
-            f"but got stride={[stride] * count if isinstance(stride, int) else list(stride)}"
+            f"dimensions, but got stride={[stride] * count if isinstance(stride, int) else list(stride)}"
         )
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
@@ -250,14 +248,12 @@ def _check_weight(w: Ints, x: Ints, channels: int, groups: int, transposed: str 
     if w[0] % groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-            f"size [{list(w)}] "
-            "instead"
+            f"size [{list(w)}] instead"
         )
     if x[-len(w) + 1] != channels:
         raise RuntimeError(
             f"Given {transposed or f'groups={groups}'}, weight of size {list(w)}, expected input{list(x)} to have "
-            f"{channels} "
-            f"channels, but got {x[-len(w) + 1]} channels instead"
+            f"{channels} channels, but got {x[-len(w) + 1]} channels instead"
         )
 
 
@@ -265,8 +261,7 @@ def _check_bias(bias: Ints | None, w: Ints, channels: int, transposed: str = "")
     if bias is not None and bias != (channels,):
         raise RuntimeError(
             f"Given {transposed}weight of size {list(w)}, expected bias to be 1-dimensional with {channels} elements, "
-            "but got bias "
-            f"of size {list(bias)} instead"
+            f"but got bias of size {list(bias)} instead"
         )
 
 
@@ -295,8 +290,7 @@ def _geometry(
         reach = " x ".join(str(d * (k - 1) + 1) for k, d in zip(w[2:], dilations))
         raise RuntimeError(
             f"Calculated padded input size per channel: ({padded}). Kernel size: ({reach}). Kernel size can't be "
-            "greater than actual "
-            "input size"
+            "greater than actual input size"
         )
     return strides, pads, dilations, extra
 
@@ -391,8 +385,7 @@ def _conv_transpose(
     if any(n <= 0 for n in size):
         raise RuntimeError(
             f"Given input size per channel: ({' x '.join(map(str, x.shape[-count:]))}). Calculated output size per "
-            "channel: "
-            f"({' x '.join(map(str, size))}). Output size is too small"
+            f"channel: ({' x '.join(map(str, size))}). Output size is too small"
         )
     batched = x.ndim == count + 2
     if not batched:

@@ -157,8 +157,7 @@ def triplet_margin_loss(
     if len(set(ranks)) > 1:
         raise RuntimeError(
             "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
-            "anchor "
-            f"{ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
+            f"anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
         )
     return _triplet(lambda a, b: pairwise_distance(a, b, p, eps), anchor, positive, negative, margin, swap, reduction)
 
@@ -197,7 +196,6 @@ def triplet_margin_with_distance_loss(
     if len(set(ranks)) > 1:
         raise RuntimeError(
             "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
-            "anchor "
-            f"{ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
+            f"anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
         )
     return _triplet(distance_function or pairwise_distance, anchor, positive, negative, margin, swap, reduction)

@@ -96,10 +96,8 @@ def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     if ndim not in (2, 3):
         raise RuntimeError(
             f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to provide "
-            "channel-wise "
-            "dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D "
-            "or 3D "
-            "inputs)."
+            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch "
+            "dimension (i.e. 2D or 3D inputs)."
         )
     return (_unbatched if ndim == 2 else feature_dropout)(input, p, training, inplace)
 
@@ -112,23 +110,17 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     if ndim not in (3, 4):
         warnings.warn(
             f"dropout2d: Received a {ndim}-D input to dropout2d, which is deprecated and will result in an error in a "
-            "future "
-            "release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout2d "
-            "exists to "
-            "provide channel-wise dropout on inputs with 2 spatial dimensions, a channel dimension, and an optional "
-            "batch "
-            "dimension (i.e. 3D or 4D inputs).",
+            "future release. To retain the behavior and silence this warning, please use dropout instead. Note that "
+            "dropout2d exists to provide channel-wise dropout on inputs with 2 spatial dimensions, a channel "
+            "dimension, and an optional batch dimension (i.e. 3D or 4D inputs).",
             stacklevel=2,
         )
     if ndim == 3:
         warnings.warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
-            "- input "
-            "is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future "
-            "release to "
-            "interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D "
-            "channel-wise dropout "
-            "behavior, please switch to using dropout1d instead.",
+            "- input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a "
+            "future release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain "
+            "the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
             stacklevel=2,
         )
     return feature_dropout(input, p, training, inplace)
@@ -142,12 +134,9 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     if ndim not in (4, 5):
         warnings.warn(
             f"dropout3d: Received a {ndim}-D input to dropout3d, which is deprecated and will result in an error in a "
-            "future "
-            "release. To retain the behavior and silence this warning, please use dropout instead. Note that dropout3d "
-            "exists to "
-            "provide channel-wise dropout on inputs with 3 spatial dimensions, a channel dimension, and an optional "
-            "batch "
-            "dimension (i.e. 4D or 5D inputs).",
+            "future release. To retain the behavior and silence this warning, please use dropout instead. Note that "
+            "dropout3d exists to provide channel-wise dropout on inputs with 3 spatial dimensions, a channel "
+            "dimension, and an optional batch dimension (i.e. 4D or 5D inputs).",
             stacklevel=2,
         )
     return (feature_dropout if ndim == 5 else _unbatched)(input, p, training, inplace)

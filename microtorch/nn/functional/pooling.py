@@ -74,8 +74,7 @@ def _check_windows(
         if count == 1:
             raise RuntimeError(
                 f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 'self' (while "
-                "checking "
-                f"arguments for {name})"
+                f"checking arguments for {name})"
             )
         if average and count == 2 and len(shape) < 3:
             raise IndexError(
@@ -430,8 +429,7 @@ def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str, 
         if count == 1:
             raise RuntimeError(
                 f"Expected 2 to 3 dimensions, but got {x.ndim}-dimensional tensor for argument #1 'self' (while "
-                "checking "
-                f"arguments for {name})"
+                f"checking arguments for {name})"
             )
         raise RuntimeError(f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got{colon} {list(x.shape)}")
     if isinstance(output_size, int):
@@ -458,8 +456,7 @@ def _adaptive_size(name: str, count: int, x: Any, output_size: Any, colon: str, 
         if x.shape[i] == 0:
             raise RuntimeError(
                 f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
-                f"{list(x.shape)} "
-                f"with dimension {i} being empty"
+                f"{list(x.shape)} with dimension {i} being empty"
             )
     return out
 
@@ -588,8 +585,7 @@ def _max_unpool(
     if index.shape != x.shape:
         raise RuntimeError(
             f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices "
-            "tensor with "
-            f"shape: {list(index.shape)}"
+            f"tensor with shape: {list(index.shape)}"
         )
     bad = (index < 0) | (index >= math.prod(size))
     if bad.any():

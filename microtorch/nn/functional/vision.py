@@ -107,8 +107,7 @@ def _pad_copying(input: Any, pairs: K.Pairs, mode: str) -> Tensor:
         if x.shape[axis] == 0 and axis >= x.ndim - count - 1:
             raise RuntimeError(
                 f"Expected {count + 1}D or {count + 2}D (batch mode) tensor with possibly 0 batch size and other "
-                "non-zero dimensions "
-                f"for input, but got: {list(x.shape)}"
+                f"non-zero dimensions for input, but got: {list(x.shape)}"
             )
     sources: list[Any] = []
     for axis, (n, (a, b)) in enumerate(zip(x.shape[-count:], pairs), x.ndim - count):
@@ -146,16 +145,13 @@ def _output_size(
             if len(size) != count:
                 raise ValueError(
                     "Input and output must have the same number of spatial dimensions, but got input with spatial "
-                    "dimensions of "
-                    f"{list(spatial)} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
-                    "format and "
-                    "output size in (o1, o2, ...,oK) format."
+                    f"dimensions of {list(spatial)} and output size of {size}. Please provide input tensor in (N, C, "
+                    "d1, d2, ...,dK) format and output size in (o1, o2, ...,oK) format."
                 )
             if any(isinstance(n, float) or not hasattr(n, "__index__") for n in size):
                 raise TypeError(
                     "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got "
-                    "size with "
-                    f"types {[type(n) for n in size]}"
+                    f"size with types {[type(n) for n in size]}"
                 )
             return [int(n) for n in size], [None] * count
         if isinstance(size, float) or not hasattr(size, "__index__"):
@@ -165,10 +161,8 @@ def _output_size(
         if len(scale_factor) != count:
             raise ValueError(
                 "Input and scale_factor must have the same number of spatial dimensions, but got input with spatial "
-                "dimensions of "
-                f"{list(spatial)} and scale_factor of shape {scale_factor}. Please provide input tensor in (N, C, d1, "
-                "d2, ...,dK) "
-                "format and scale_factor in (s1, s2, ...,sK) format."
+                f"dimensions of {list(spatial)} and scale_factor of shape {scale_factor}. Please provide input tensor "
+                "in (N, C, d1, d2, ...,dK) format and scale_factor in (s1, s2, ...,sK) format."
             )
         factors = [float(s) for s in scale_factor]
     else:
@@ -225,8 +219,7 @@ def interpolate(
         raise NotImplementedError(f"Got {x.ndim}D input, but {mode} mode needs {_MODE_DIMS[mode] + 2}D input")
     raise NotImplementedError(
         f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {x.ndim}D) for the modes: nearest | linear | "
-        "bilinear | "
-        f"bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
+        f"bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
     )
 
 
@@ -322,8 +315,7 @@ def grid_sample(
     if x.shape[:1] != points.shape[:1]:
         raise RuntimeError(
             "grid_sampler(): expected grid and input to have same batch size, but got input with sizes "
-            f"{list(x.shape)} and grid "
-            f"with sizes {list(points.shape)}"
+            f"{list(x.shape)} and grid with sizes {list(points.shape)}"
         )
     if points.shape[-1:] != (x.ndim - 2,):
         raise RuntimeError(
@@ -334,8 +326,7 @@ def grid_sample(
         if x.shape[axis] == 0:
             raise RuntimeError(
                 "grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes "
-                f"{list(x.shape)} with "
-                f"dimension {axis} being empty"
+                f"{list(x.shape)} with dimension {axis} being empty"
             )
     if x.ndim not in (4, 5) or points.ndim != x.ndim:
         raise RuntimeError(
@@ -380,8 +371,7 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = No
     if align_corners and min(size[2:]) == 1:
         warnings.warn(
             "Since version 1.3.0, affine_grid behavior has changed for unit-size grids when align_corners=True. This "
-            "is not an "
-            "intended use case of affine_grid. See the documentation of affine_grid for details.",
+            "is not an intended use case of affine_grid. See the documentation of affine_grid for details.",
             stacklevel=2,
         )
     elif min(size) <= 0:
@@ -440,16 +430,14 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     if x.ndim > 4 or 0 in x.shape[-3:]:
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
-            "but got: "
-            f"{list(x.shape)}"
+            f"but got: {list(x.shape)}"
         )
     count = K.patches_size(x.shape[-2:], kernel, dilations, pads, strides)
     if min(count) < 1:
         raise RuntimeError(
             f"Given input with spatial size ({x.shape[-2]}, {x.shape[-1]}), kernel_size={kernel}, "
-            f"dilation={dilations}, padding="
-            f"{pads}, calculated shape of the array of sliding blocks as {count}, but its "
-            "components must be at least one."
+            f"dilation={dilations}, padding={pads}, calculated shape of the array of sliding blocks as {count}, but "
+            "its components must be at least one."
         )
     if x.dtype.kind not in "fcb":
         raise not_implemented("im2col_out_cpu", input)
@@ -472,8 +460,7 @@ def fold(
     if x.ndim not in (2, 3) or 0 in x.shape[-2:]:
         raise RuntimeError(
             "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
-            "input, but got: "
-            f"{list(x.shape)}"
+            f"input, but got: {list(x.shape)}"
         )
     rows, product = x.shape[-2], kernel[0] * kernel[1]
     if rows % product:
@@ -485,9 +472,8 @@ def fold(
     if x.shape[-1] != count[0] * count[1]:
         raise RuntimeError(
             f"Given output_size={size}, kernel_size={kernel}, dilation={dilations}, padding={pads}, stride={strides}, "
-            "expected size "
-            f"of input's dimension 2 to match the calculated number of sliding blocks {count[0]} * {count[1]} = "
-            f"{count[0] * count[1]}, but got input.size(2)={x.shape[-1]}."
+            f"expected size of input's dimension 2 to match the calculated number of sliding blocks {count[0]} * "
+            f"{count[1]} = {count[0] * count[1]}, but got input.size(2)={x.shape[-1]}."
         )
     if x.dtype.kind not in "fcb":
         raise not_implemented("col2im_out_cpu", input)
@@ -509,8 +495,7 @@ def pixel_shuffle(input: Any, upscale_factor: int) -> Tensor:
     if x.shape[-3] % upscale_factor**2:
         raise RuntimeError(
             "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
-            "but "
-            f"input.size(-3)={x.shape[-3]} is not divisible by {upscale_factor**2}"
+            f"but input.size(-3)={x.shape[-3]} is not divisible by {upscale_factor**2}"
         )
     return V.pixel_shuffle(input, upscale_factor)
 
@@ -529,8 +514,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:
         if x.shape[axis] % downscale_factor:
             raise RuntimeError(
                 f"pixel_unshuffle expects {word} to be divisible by downscale_factor, but "
-                f"input.size({axis})={x.shape[axis]} is not "
-                f"divisible by {downscale_factor}"
+                f"input.size({axis})={x.shape[axis]} is not divisible by {downscale_factor}"
             )
     return V.pixel_unshuffle(input, downscale_factor)
 

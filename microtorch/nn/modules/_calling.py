@@ -227,8 +227,7 @@ class CallableModule:
             if not isinstance(result, (TensorBase, tuple)):
                 warnings.warn(
                     "For backward hooks to be called, module output should be a Tensor or a tuple of Tensors but "
-                    "received "
-                    f"{type(result)}",
+                    f"received {type(result)}",
                     stacklevel=4,
                 )
             result = backward_hook.on_outputs(result)
@@ -257,8 +256,7 @@ class CallableModule:
                 except Exception as error:
                     warnings.warn(
                         f"{which} forward hook with ``always_call=True`` raised an exception that was silenced as "
-                        "another "
-                        f"error was raised in forward: {error}",
+                        f"another error was raised in forward: {error}",
                         stacklevel=4,
                     )
 

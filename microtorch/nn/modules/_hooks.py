@@ -181,8 +181,7 @@ class BackwardHook:
                 if result is not None and not (isinstance(result, tuple) and all(r is None for r in result)):
                     raise RuntimeError(
                         "Backward hook for Modules where no input requires gradient should always return None or None "
-                        "for "
-                        "all gradients."
+                        "for all gradients."
                     )
             self.grad_outputs = None
         return tuple(local[i] for i in self.output_places)
@@ -256,8 +255,7 @@ def _set_global_kind(full: bool) -> None:
     if GlobalKind.full is (not full):
         raise RuntimeError(
             "Cannot use both regular backward hooks and full backward hooks as a global Module hook. Please use only "
-            "one of "
-            "them."
+            "one of them."
         )
     GlobalKind.full = full
 

@@ -66,8 +66,7 @@ class StatefulModule:
         if args:
             warnings.warn(
                 "Positional args are being deprecated, use kwargs instead. Refer to "
-                "https://pytorch.org/docs/main/generated/"
-                "torch.nn.Module.html#torch.nn.Module.state_dict for details.",
+                "https://pytorch.org/docs/main/generated/torch.nn.Module.html#torch.nn.Module.state_dict for details.",
                 FutureWarning,
                 stacklevel=2,
             )
@@ -162,8 +161,7 @@ class StatefulModule:
                 if hook(module, keys) is not None:
                     raise AssertionError(
                         "Hooks registered with ``register_load_state_dict_post_hook`` are not expected to return new "
-                        "values, if "
-                        "incompatible_keys need to be modified, it should be done inplace."
+                        "values, if incompatible_keys need to be modified, it should be done inplace."
                     )
 
         load(self, copied, "")
@@ -224,8 +222,7 @@ class StatefulModule:
             if given.shape != param.shape:
                 errors.append(
                     f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, the shape in "
-                    "current "
-                    f"model is {param.shape}."
+                    f"current model is {param.shape}."
                 )
                 return
         try:

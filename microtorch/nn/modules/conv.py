@@ -215,9 +215,8 @@ class _ConvTransposeNd(_ConvNd):
             output_size = output_size[others:]
         if len(output_size) != num_spatial_dims:
             raise ValueError(
-                f"ConvTranspose{num_spatial_dims}D: for {input.dim()}D input, output_size must have "
-                f"{num_spatial_dims} or "
-                f"{others + num_spatial_dims} elements (got {len(output_size)})"
+                f"ConvTranspose{num_spatial_dims}D: for {input.dim()}D input, output_size must have {num_spatial_dims} "
+                f"or {others + num_spatial_dims} elements (got {len(output_size)})"
             )
         dilation = dilation or (1,) * num_spatial_dims
         sizes = input.shape[others:]
@@ -229,8 +228,7 @@ class _ConvTransposeNd(_ConvNd):
         if any(not low <= n <= high for n, low, high in zip(output_size, smallest, largest)):
             raise ValueError(
                 f"requested an output size of {output_size}, but valid sizes range from {smallest} to {largest} (for "
-                "an "
-                f"input of {input.size()[2:]})"
+                f"an input of {input.size()[2:]})"
             )
         return [n - low for n, low in zip(output_size, smallest)]
 
@@ -315,9 +313,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
         n = self._get_num_spatial_dims()
         if input.dim() not in (n + 1, n + 2):
             raise RuntimeError(
-                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but got input "
-                "of size: "
-                f"{input.shape}"
+                f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {type(self).__name__}, but got input of "
+                f"size: {input.shape}"
             )
         return int(input.shape[1] if input.dim() == n + 2 else input.shape[0])
 

@@ -384,12 +384,9 @@ class Module(StatefulModule, CallableModule):
             if dtype.is_complex:
                 warnings.warn(
                     "Complex modules are a new feature under active development whose design may change, and some "
-                    "modules "
-                    "might not work as expected when using complex tensors as parameters or buffers. Please file an "
-                    "issue "
-                    "at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a complex module "
-                    "does not "
-                    "work as expected.",
+                    "modules might not work as expected when using complex tensors as parameters or buffers. Please "
+                    "file an issue at https://github.com/pytorch/pytorch/issues/new?template=bug-report.yml if a "
+                    "complex module does not work as expected.",
                     stacklevel=2,
                 )
 
@@ -490,8 +487,7 @@ class Module(StatefulModule, CallableModule):
         else:
             raise RuntimeError(
                 "Registering a non-persistent buffer on a Module subclass that implements register_buffer() without "
-                "the "
-                "persistent argument is not allowed."
+                "the persistent argument is not allowed."
             )
 
     def _forget(self, name: str, *members: dict[str, Any]) -> None:

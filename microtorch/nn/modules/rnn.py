@@ -95,8 +95,7 @@ class RNNBase(Module):
         if dropout > 0 and self.num_layers == 1:  # type: ignore[operator]
             warnings.warn(
                 "dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects "
-                "num_layers greater "
-                f"than 1, but got dropout={dropout} and num_layers={self.num_layers}",
+                f"num_layers greater than 1, but got dropout={dropout} and num_layers={self.num_layers}",
                 stacklevel=4,
             )
         for name in ("bias", "batch_first"):

@@ -41,8 +41,7 @@ def get_total_norm(
     if error_if_nonfinite and not np.isfinite(total._data):
         raise RuntimeError(
             f"The total norm of order {float(norm_type)} for gradients from `parameters` is non-finite, so it cannot "
-            "be "
-            "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
+            "be clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
             "`error_if_nonfinite=False`"
         )
     return total

@@ -141,9 +141,8 @@ class PruningContainer(BasePruningMethod):
             raise TypeError(f"{class_text(type(method))} is not a BasePruningMethod subclass")
         if method is not None and self._tensor_name != method._tensor_name:
             raise ValueError(
-                f"Can only add pruning methods acting on the parameter named '{self._tensor_name}' to "
-                f"PruningContainer {self}. "
-                f"Found '{method._tensor_name}'"
+                f"Can only add pruning methods acting on the parameter named '{self._tensor_name}' to PruningContainer "
+                f"{self}. Found '{method._tensor_name}'"
             )
         self._pruning_methods += (method,)
 

@@ -170,8 +170,7 @@ def pack_padded_sequence(
         raise RuntimeError(
             "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass "
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you "
-            "do not "
-            "need ONNX exportability."
+            "do not need ONNX exportability."
         )
     x = input.transpose(0, 1) if batch_first else input
     batch_sizes = (sizes[:, None] > np.arange(sizes[0])).sum(0)

@@ -92,8 +92,7 @@ class SpectralNorm:
         if is_lazy(weight):
             raise ValueError(
                 "The module passed to `SpectralNorm` can't have uninitialized parameters. Make sure to run the dummy "
-                "forward "
-                "before applying spectral normalization"
+                "forward before applying spectral normalization"
             )
         with no_grad():
             height, width = fn.reshape_weight_to_matrix(weight).size()

@@ -195,8 +195,7 @@ class DataLoader(Generic[T_co]):
             if not isinstance(context, multiprocessing.context.BaseContext):
                 raise TypeError(
                     "multiprocessing_context option should be a valid context object or a string specifying the start "
-                    "method, "
-                    f"but got multiprocessing_context={context}"
+                    f"method, but got multiprocessing_context={context}"
                 )
         self.__multiprocessing_context = context
 
@@ -246,17 +245,14 @@ class DataLoader(Generic[T_co]):
             suggested = "DataLoader is not able to compute a suggested max number of worker in current system."
         else:
             suggested = (
-                f"Our suggested max number of worker in current system is {processors}"
-                f"{'' if affinity else ' (`cpuset` is not taken into account)'}, which is smaller than what this "
-                f"DataLoader is "
-                "going to create."
+                "Our suggested max number of worker in current system is "
+                f"{processors}{'' if affinity else ' (`cpuset` is not taken into account)'}, which is smaller than "
+                "what this DataLoader is going to create."
             )
         warnings.warn(
             f"This DataLoader will create {self.num_workers} worker processes in total. {suggested} Please be aware "
-            f"that "
-            "excessive worker creation might get DataLoader running slow or even freeze, lower the worker number to "
-            "avoid "
-            "potential slowness/freeze if necessary.",
+            "that excessive worker creation might get DataLoader running slow or even freeze, lower the worker number "
+            "to avoid potential slowness/freeze if necessary.",
             stacklevel=2,
         )
 
@@ -310,14 +306,12 @@ class _BaseDataLoaderIter:
         if expected is not None and self._num_yielded > expected and self._dataset_kind == _DatasetKind.Iterable:
             message = (
                 f"Length of IterableDataset {self._dataset} was reported to be {expected}(when accessing "
-                f"len(dataloader)), but "
-                f"{self._num_yielded} samples have been fetched. "
+                f"len(dataloader)), but {self._num_yielded} samples have been fetched. "
             )
             if self._num_workers > 0:
                 message += (
                     "For multiprocessing data-loading, this could be caused by not properly configuring the "
-                    "IterableDataset "
-                    "replica at each worker. Please see "
+                    "IterableDataset replica at each worker. Please see "
                     "https://pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset for examples."
                 )
             warnings.warn(message, stacklevel=2)
