@@ -198,6 +198,13 @@ def test_an_index_written_later() -> None:
         "x.take(i)",
         "x.scatter(0, i, 5.0)",
         "x.index_fill(0, i, 1.0)",
+        "x.index_reduce(0, i, torch.ones(2), 'prod')",
+        "torch.nn.functional.embedding(i, x.reshape(4, 1))",
+        "torch.nn.functional.nll_loss(x.expand(2, 4), i)",
+        "torch.nn.functional.cross_entropy(x.expand(2, 4), i)",
+        "torch.nn.functional.cross_entropy(x.expand(2, 4), i, label_smoothing=0.1)",
+        "torch.nn.functional.multi_margin_loss(x.expand(2, 4), i)",
+        "torch.nn.functional.multilabel_margin_loss(x.reshape(2, 2)[:1], i[None] - 1)",
     ):
         program = f"x = torch.arange(4.0).requires_grad_()\ni = torch.tensor([1, 2])\ny = {use}\ni += 1\ny.sum().backward()\nx.grad"
         assert difference(program) is None, use

@@ -435,7 +435,7 @@ def index_reduce(
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     shape = input._data.shape
     x, index, source, axis = _slices("index_reduce", input, dim, index, source)
-    wide = wrap(np.broadcast_to(index._data.reshape((-1,) + (1,) * (x._data.ndim - axis - 1)), source._data.shape))
+    wide = S.expand(S.reshape(index, (-1,) + (1,) * (x._data.ndim - axis - 1)), source._data.shape)
     return _out(_like(I.index_reduce(x, wide, source, axis, reduce, include_self), shape), out=out)
 
 

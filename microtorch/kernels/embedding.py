@@ -12,14 +12,14 @@ from microtorch.kernels.reduce import row_starts
 from microtorch.kernels.small import within
 
 
-def embedding(weight: Any, index: Any, padding_idx: int, scale: bool) -> Any:
-    """The rows of weight (V, ...) that index names: index.shape + (...).
+def embedding(x: Any, index: Any, padding_idx: int, scale: bool) -> Any:
+    """The rows of x (V, ...) that index names: index.shape + (...).
 
     padding_idx, scale: only for the gradient (see embedding_backward).
     """
-    if not within(index, weight.shape[0]):
+    if not within(index, x.shape[0]):
         raise IndexError("index out of range in self")
-    return weight.take(index, 0) if type(weight) is np.ndarray else np.take(weight, index, 0)
+    return x.take(index, 0) if type(x) is np.ndarray else np.take(x, index, 0)
 
 
 def embedding_backward(g: Any, shape: tuple[int, ...], index: Any, padding_idx: int, scale: bool) -> Any:

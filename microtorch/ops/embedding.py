@@ -12,11 +12,13 @@ def _looked_up(xp: Any, g: Any, x_shape: Any, index: Any, padding_idx: int, scal
     return xp.embedding_backward(g, x_shape, index, padding_idx, scale)
 
 
-embedding = unary("embedding", K.embedding, x=_looked_up)
-embedding_spread = unary("embedding_spread", K.embedding_spread, x=_looked_up)
-embedding_backward = unary(
+# the index is an input, too: a backward pass refuses one that was written since
+embedding = op("embedding", K.embedding, inputs="x index", x=_looked_up)
+embedding_spread = op("embedding_spread", K.embedding_spread, inputs="x index", x=_looked_up)
+embedding_backward = op(
     "embedding_backward",
     K.embedding_backward,
+    inputs="x shape index",
     x=lambda xp, g, index, padding_idx, scale: xp.embedding_spread(g, index, padding_idx, scale),
     grad_name="EmbeddingDenseBackward0",
 )

@@ -93,34 +93,34 @@ x_log_x = unary("x_log_x", K.x_log_x, x=lambda xp, g, x: g * (xp.log(x) + 1))
 
 over_number = unary("over_number", K.over_number, x=lambda xp, g, n: xp.over_number(g, n), grad_name="DivBackward1")
 
-# classes by number ---------------------------------------------------------------------------------------------------
+# classes by number (an input, too: a backward pass refuses numbers that were written since) ---------------------------
 
 
 def _nll_loss(name: str, grad_name: str) -> Any:
-    return unary(name, K.nll_loss, grad_name=grad_name,
+    return op(name, K.nll_loss, inputs="x target", grad_name=grad_name,
                  x=lambda xp, g, x_shape, target, weight, ignore_index, reduction:
                      xp.nll_loss_grad(g, x_shape, target, weight, ignore_index, reduction))  # fmt: skip
 
 
 nll_loss = _nll_loss("nll_loss", "NllLossBackward0")
 nll_loss2d = _nll_loss("nll_loss2d", "NllLoss2DBackward0")
-nll_loss_grad = unary("nll_loss_grad", K.nll_loss_grad,
-                      x=lambda xp, g, target, weight, ignore_index, reduction:
+nll_loss_grad = op("nll_loss_grad", K.nll_loss_grad, inputs="g shape target",
+                      g=lambda xp, g, target, weight, ignore_index, reduction:
                           xp.nll_loss(g, target, weight, ignore_index, reduction))  # fmt: skip
 
 
 def _cross_entropy(
     xp: Any, g: Any, needs: Any, p: Any, target: Any, weight: Any, ignore_index: int, reduction: str
-) -> list[Any]:
+) -> tuple[Any, None]:
     """(softmax - one-hot) times each loss's share of g."""
     if not xp.recorded:
-        return [K.cross_entropy_backward(g, p, target, weight, ignore_index, reduction)]
+        return K.cross_entropy_backward(g, p, target, weight, ignore_index, reduction), None
     picked = xp.nll_loss_grad(g, p.shape, target, weight, ignore_index, reduction)
-    return [picked - p * xp.sum(picked, (1 if len(p.shape) > 1 else 0,), True)]
+    return picked - p * xp.sum(picked, (1 if len(p.shape) > 1 else 0,), True), None
 
 
 def _cross_entropy_entry(name: str, grad_name: str) -> Any:
-    return op(name, K.cross_entropy, inputs="x", residuals=["p"], joint=_cross_entropy, grad_name=grad_name,
+    return op(name, K.cross_entropy, inputs="x target", residuals=["p"], joint=_cross_entropy, grad_name=grad_name,
               again=lambda xp, x: xp.softmax(x, 1 if len(x.shape) > 1 else 0))  # fmt: skip
 
 
@@ -134,17 +134,19 @@ def _no_slope(xp: Any, g: Any, x: Any) -> Any:
     return x * 0
 
 
-multi_margin_loss = unary("multi_margin_loss", K.multi_margin_loss,
+multi_margin_loss = op("multi_margin_loss", K.multi_margin_loss, inputs="x target",
                           x=lambda xp, g, x, target, weight, p, margin, reduction:
                               xp.multi_margin_backward(g, x, target, weight, p, margin, reduction))  # fmt: skip
-multi_margin_backward = op("multi_margin_backward", K.multi_margin_backward, inputs="g x", x=_no_slope,
+multi_margin_backward = op("multi_margin_backward", K.multi_margin_backward, inputs="g x target", x=_no_slope,
                            g=lambda xp, g, x, target, weight, p, margin, reduction:
                                xp.multi_margin_apply(g, x, target, weight, p, margin, reduction))  # fmt: skip
-multi_margin_apply = op("multi_margin_apply", K.multi_margin_apply, inputs="v x", x=_no_slope,
+multi_margin_apply = op("multi_margin_apply", K.multi_margin_apply, inputs="v x target", x=_no_slope,
                         v=lambda xp, g, x, target, weight, p, margin, reduction:
                             xp.multi_margin_backward(g, x, target, weight, p, margin, reduction))  # fmt: skip
-multilabel_margin_slope = unary("multilabel_margin_slope", K.multilabel_margin_slope, x=lambda xp, g: g * 0)
-multilabel_margin_loss = unary("multilabel_margin_loss", K.multilabel_margin_loss,
+multilabel_margin_slope = op(
+    "multilabel_margin_slope", K.multilabel_margin_slope, inputs="x target", x=lambda xp, g: g * 0
+)
+multilabel_margin_loss = op("multilabel_margin_loss", K.multilabel_margin_loss, inputs="x target",
                                x=lambda xp, g, x, target, reduction: xp.multilabel_margin_slope(x, target)
                                * _rows(xp, g, x, reduction))  # fmt: skip
 

@@ -351,7 +351,8 @@ def nll_loss(
     )
     entry = L.nll_loss2d if input._data.ndim > 2 else L.nll_loss
     w = None if weight is None else weight._data
-    return entry(input, _class_numbers(target, input._data), w, ignore_index, reduction)
+    numbers = _class_numbers(target, input._data)
+    return entry(input, target if numbers is target._data else numbers, w, ignore_index, reduction)
 
 
 def cross_entropy(
@@ -386,7 +387,7 @@ def cross_entropy(
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     if x.ndim == 2 and t.dtype == np.int64 and t.shape == x.shape[:1] and x.dtype.kind == "f" and weight is None:
         if not label_smoothing:
-            return L.cross_entropy(input, t, None, ignore_index, reduction)
+            return L.cross_entropy(input, target, None, ignore_index, reduction)
     elif t.shape == x.shape:
         if t.dtype.kind != "f":
             raise RuntimeError(
@@ -397,18 +398,21 @@ def cross_entropy(
         raise not_implemented("log_softmax_lastdim_kernel_impl" if x.ndim < 3 else "softmax_kernel_impl", input)
     _check_classes(input, target, weight, "nll_loss_out_frame")
     numbers = _class_numbers(target, x)
+    classes = target if numbers is t else numbers
     w = None if weight is None else weight._data
     if label_smoothing:
-        return _smoothed(input, numbers, w, ignore_index, reduction, label_smoothing)
-    return (L.cross_entropy2d if x.ndim > 2 else L.cross_entropy)(input, numbers, w, ignore_index, reduction)
+        return _smoothed(input, numbers, classes, w, ignore_index, reduction, label_smoothing)
+    return (L.cross_entropy2d if x.ndim > 2 else L.cross_entropy)(input, classes, w, ignore_index, reduction)
 
 
-def _smoothed(input: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float) -> Tensor:
+def _smoothed(
+    input: Any, target: Any, classes: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float
+) -> Tensor:
     """(1 - s) times the class's loss, plus s times the mean loss of all classes."""
     x = input._data
     axis = 1 if x.ndim > 1 else 0
     log_p = M.log_softmax(input, axis)
-    nll = (L.nll_loss2d if x.ndim > 2 else L.nll_loss)(log_p, target, weight, ignore_index, reduction)
+    nll = (L.nll_loss2d if x.ndim > 2 else L.nll_loss)(log_p, classes, weight, ignore_index, reduction)
     scored = log_p
     if weight is not None:
         scored = P.mul(log_p, wrap(weight.reshape((-1,) + (1,) * (x.ndim - axis - 1))))
@@ -567,7 +571,7 @@ def multi_margin_loss(
         raise RuntimeError("target out of range")
     rows = input if x.ndim == 2 else S.unsqueeze(input, 0)
     w = None if weight is None else weight._data
-    out = L.multi_margin_loss(rows, t.reshape(-1), w, p, margin, reduction)
+    out = L.multi_margin_loss(rows, target if t.ndim == 1 else t.reshape(-1), w, p, margin, reduction)
     return S.reshape(out, ()) if x.ndim == 1 and t.ndim == 0 and reduction == "none" else out
 
 
@@ -597,7 +601,7 @@ def multilabel_margin_loss(
     if t.size and t.max() >= (x.shape[-1] if x.ndim else 1):
         raise RuntimeError("argument #2 'target' is out of range")
     if x.ndim == 2:
-        return L.multilabel_margin_loss(input, t, reduction)
+        return L.multilabel_margin_loss(input, target, reduction)
     out = L.multilabel_margin_loss(S.reshape(input, (1, x.size)), t.reshape(1, -1), reduction)
     return S.reshape(out, ()) if reduction == "none" else out
 

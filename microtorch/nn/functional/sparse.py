@@ -71,7 +71,7 @@ def embedding(
         _need_indices(input, "embedding", "indices", 1)
     if max_norm is not None:
         renorm(weight, index, max_norm, norm_type)
-    return E.embedding(weight, index, padding_idx, scale_grad_by_freq)
+    return E.embedding(weight, input, padding_idx, scale_grad_by_freq)
 
 
 def renorm(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
