@@ -29,8 +29,10 @@ NAMES = [line.split("\t")[0] for line in (HERE / "api_surface.tsv").read_text().
 # What cannot be used, and why; a name stands for all below it. It can be imported, and raises NotImplementedError with
 # its name when it is called.
 NOT_SUPPORTED = {
-    "torch.distributed": "one process computes, there are no process groups",
-    "torch.nn.parallel.DistributedDataParallel": "the same",
+    **{
+        f"torch.distributed.{name}": "one process computes: only groups of one"
+        for name in ("_tensor algorithms autograd checkpoint device_mesh fsdp nn.RemoteModule optim rpc tensor").split()
+    },
     "torch.nn.parallel.scatter": "there are no devices to spread a tensor over",
     "torch.fx": "programs are not traced",
     "torch.hub": "nothing is fetched over the network",
@@ -44,9 +46,7 @@ NOT_SUPPORTED = {
     "Tensor.q_scale": "there are no quantized tensors",
 }
 # Of those, the ones that do answer: questions about what is there.
-ANSWER = {"torch.distributed." + name for name in (
-    "is_available is_initialized is_nccl_available get_default_backend_for_device get_rank get_world_size get_backend "
-    "barrier all_reduce destroy_process_group ReduceOp").split()} | {"torch.fx.wrap"}  # fmt: skip
+ANSWER = {"torch.fx.wrap"}
 # Not there at all (AttributeError).
 MISSING = {
     "torch.ops.profiler._record_function_enter": "an operator by its internal name; use torch.profiler.record_function",

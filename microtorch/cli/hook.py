@@ -35,8 +35,8 @@ class _Same(Loader):
 
 
 _PUBLIC = frozenset(
-    """_tensor amp autograd cuda distributions dtypes func nn optim profiler random return_types size storage
-    utils""".split()
+    """_tensor amp autograd cuda distributed distributions dtypes func library nn optim profiler random return_types
+    size storage utils""".split()
 )
 """The parts of the package whose classes users meet."""
 

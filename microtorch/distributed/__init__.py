@@ -1,119 +1,105 @@
-"""`torch.distributed`: one process computes here, so that `is_available()` and `is_initialized()` are False.
+"""`torch.distributed` for one process: groups of size 1, in which a sum over all processes is one's own value.
 
-Everything that needs a process group can be imported, and says so when it is used.
+>>> import microtorch as torch, microtorch.distributed as dist
+>>> dist.init_process_group("gloo", init_method="tcp://127.0.0.1:29500", rank=0, world_size=1)
+>>> model = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(2, 1))
+>>> dist.get_rank(), dist.get_world_size(), list(model.state_dict())
+(0, 1, ['module.weight', 'module.bias'])
+>>> dist.destroy_process_group()
+
+More processes raise NotImplementedError; what needs them (FSDP, RPC, pipelines ...) can be imported, and says so when
+it is used.
 """
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum
-from typing import Any, NoReturn
+import importlib as _importlib
+import sys as _sys
+from typing import Any
 
 from microtorch._missing import missing_name as _missing_name
-from microtorch.unsupported import AbsentModule as _AbsentModule, absent as _absent, not_supported as _not_supported
+from microtorch.distributed.distributed_c10d import (
+    Backend as Backend,
+    GroupMember as GroupMember,
+    P2POp as P2POp,
+    ProcessGroup as ProcessGroup,
+    RedOpType as RedOpType,
+    ReduceOp as ReduceOp,
+    Work as Work,
+    _all_gather_base as _all_gather_base,
+    _reduce_scatter_base as _reduce_scatter_base,
+    all_gather as all_gather,
+    all_gather_into_tensor as all_gather_into_tensor,
+    all_gather_object as all_gather_object,
+    all_gather_single as all_gather_single,
+    all_reduce as all_reduce,
+    all_reduce_coalesced as all_reduce_coalesced,
+    all_to_all as all_to_all,
+    all_to_all_single as all_to_all_single,
+    barrier as barrier,
+    batch_isend_irecv as batch_isend_irecv,
+    broadcast as broadcast,
+    broadcast_object_list as broadcast_object_list,
+    default_pg_timeout as default_pg_timeout,
+    destroy_process_group as destroy_process_group,
+    gather as gather,
+    gather_object as gather_object,
+    get_backend as get_backend,
+    get_backend_config as get_backend_config,
+    get_default_backend_for_device as get_default_backend_for_device,
+    get_global_rank as get_global_rank,
+    get_group_rank as get_group_rank,
+    get_node_local_rank as get_node_local_rank,
+    get_pg_count as get_pg_count,
+    get_process_group_ranks as get_process_group_ranks,
+    get_rank as get_rank,
+    get_world_size as get_world_size,
+    group as group,
+    init_process_group as init_process_group,
+    irecv as irecv,
+    is_available as is_available,
+    is_backend_available as is_backend_available,
+    is_gloo_available as is_gloo_available,
+    is_initialized as is_initialized,
+    is_mpi_available as is_mpi_available,
+    is_nccl_available as is_nccl_available,
+    is_torchelastic_launched as is_torchelastic_launched,
+    is_ucc_available as is_ucc_available,
+    is_xccl_available as is_xccl_available,
+    isend as isend,
+    monitored_barrier as monitored_barrier,
+    new_group as new_group,
+    new_subgroups as new_subgroups,
+    recv as recv,
+    reduce as reduce,
+    reduce_op as reduce_op,
+    reduce_scatter as reduce_scatter,
+    reduce_scatter_single as reduce_scatter_single,
+    reduce_scatter_tensor as reduce_scatter_tensor,
+    scatter as scatter,
+    scatter_object_list as scatter_object_list,
+    send as send,
+    supports_complex as supports_complex,
+)
+from microtorch.distributed.stores import (
+    DistBackendError as DistBackendError,
+    DistError as DistError,
+    DistNetworkError as DistNetworkError,
+    DistStoreError as DistStoreError,
+    FileStore as FileStore,
+    HashStore as HashStore,
+    PrefixStore as PrefixStore,
+    Store as Store,
+    TCPStore as TCPStore,
+)
+from microtorch.unsupported import AbsentModule as _AbsentModule, absent as _absent
 
-_WHY = "one process computes, there are no process groups"
+_WHY = "one process computes: only groups of world_size=1"
 
-
-class DistError(RuntimeError):
-    """What a failed call among processes raises; there are none here."""
-
-
-class DistBackendError(DistError):
-    """What a failed library for such calls raises; there is none here."""
-
-
-class DistNetworkError(DistError):
-    """What a failed network raises; none is used here."""
-
-
-class DistStoreError(DistError):
-    """What a failed store raises; there is none here."""
-
-
-def is_available() -> bool:
-    """False."""
-    return False
-
-
-def is_initialized() -> bool:
-    """False."""
-    return False
-
-
-def is_backend_available(backend: str) -> bool:
-    """False."""
-    return False
-
-
-def is_nccl_available() -> bool:
-    """False."""
-    return False
-
-
-is_gloo_available = is_mpi_available = is_ucc_available = is_xccl_available = is_nccl_available
-
-
-def is_torchelastic_launched() -> bool:
-    """False."""
-    return False
-
-
-def get_default_backend_for_device(device: Any) -> str:
-    """The name of PyTorch's library for a kind of device: 'gloo' for the CPU."""
-    kind = getattr(device, "type", device).split(":")[0]
-    if kind not in ("cpu", "cuda", "mps", "xpu"):
-        raise ValueError(f"Default backend not registered for device : {kind}")
-    return {"cuda": "nccl", "xpu": "xccl"}.get(kind, "gloo")
-
-
-def init_process_group(*args: Any, **named: Any) -> NoReturn:
-    """Raises NotImplementedError."""
-    raise _not_supported("torch.distributed.init_process_group", _WHY)
-
-
-def destroy_process_group(group: Any = None) -> NoReturn:
-    """Raises AssertionError: there is none."""
-    raise AssertionError("Process group cannot be None")
-
-
-def _no_group(*args: Any, **named: Any) -> NoReturn:
-    """Raise PyTorch's error of a call before `init_process_group`: ValueError."""
-    raise ValueError("Default process group has not been initialized, please make sure to call init_process_group.")
-
-
-get_rank = get_world_size = get_backend = barrier = monitored_barrier = get_group_rank = get_global_rank = _no_group
-all_reduce = all_gather = all_gather_into_tensor = all_gather_object = all_to_all = all_to_all_single = _no_group
-broadcast = broadcast_object_list = gather = gather_object = reduce = reduce_scatter = scatter = _no_group
-reduce_scatter_tensor = scatter_object_list = send = recv = isend = irecv = batch_isend_irecv = new_group = _no_group
-send_object_list = recv_object_list = get_process_group_ranks = new_subgroups = split_group = _no_group
-
-
-class RedOpType(IntEnum):
-    """How values of several processes are made one; a name here, since there is one process."""
-
-    SUM, AVG, PRODUCT, MIN, MAX, BAND, BOR, BXOR, PREMUL_SUM = range(9)
-    __str__ = Enum.__str__
-
-
-class ReduceOp:
-    """The kinds of reductions under the name that programs use: ReduceOp.SUM."""
-
-    RedOpType = RedOpType
-    SUM, AVG, PRODUCT, MIN, MAX, BAND, BOR, BXOR, PREMUL_SUM = RedOpType
-
-
-class group:
-    """The group of all processes: None before `init_process_group`."""
-
-    WORLD: None = None
-
-
-(Backend, DeviceMesh, FileStore, HashStore, P2POp, PrefixStore, ProcessGroup, Store, TCPStore, Work,
- init_device_mesh, GradBucket, Reducer) = (
+DeviceMesh, init_device_mesh, Reducer, split_group, send_object_list, recv_object_list = (
     _absent(__name__, name, _WHY)
-    for name in ("Backend", "DeviceMesh", "FileStore", "HashStore", "P2POp", "PrefixStore", "ProcessGroup",
-                 "Store", "TCPStore", "Work", "init_device_mesh", "GradBucket", "Reducer")
-)  # fmt: skip
+    for name in ("DeviceMesh", "init_device_mesh", "Reducer", "split_group", "send_object_list", "recv_object_list")
+)
 
 _FSDP = """BackwardPrefetch CPUOffload CPUOffloadPolicy FSDPModule FullOptimStateDictConfig FullStateDictConfig
     FullyShardedDataParallel LocalOptimStateDictConfig LocalStateDictConfig MixedPrecision MixedPrecisionPolicy
@@ -146,10 +132,9 @@ _MODULES = {
     "checkpoint.state_dict": _STATE,
     "checkpoint.stateful": "Stateful",
     "device_mesh": "DeviceMesh init_device_mesh",
-    "distributed_c10d": "ProcessGroup _get_default_group",
     "elastic": "",
     "elastic.multiprocessing": "",
-    "elastic.multiprocessing.errors": "record",
+    "elastic.multiprocessing.errors": "",
     "fsdp": _FSDP,
     "fsdp.api": _FSDP,
     "fsdp.fully_sharded_data_parallel": _FSDP,
@@ -157,8 +142,6 @@ _MODULES = {
     "fsdp.wrap": """ModuleWrapPolicy always_wrap_policy enable_wrap lambda_auto_wrap_policy size_based_auto_wrap_policy
         transformer_auto_wrap_policy wrap""",
     "launch": "",
-    "nn": "RemoteModule all_gather all_reduce broadcast gather reduce",
-    "nn.functional": "all_gather all_reduce broadcast gather reduce",
     "optim": "DistributedOptimizer PostLocalSGDOptimizer ZeroRedundancyOptimizer",
     "pipelining": "PipelineStage Schedule1F1B ScheduleGPipe SplitPoint pipe_split pipeline",
     "rpc": _RPC,
@@ -172,5 +155,17 @@ for _name, _names in _MODULES.items():
     _AbsentModule(f"{__name__}.{_name}", _names.split(), _WHY)
 
 
+def _record(fn: Any, error_handler: Any = None) -> Any:
+    """The function itself: an error in it ends the one process, and is seen."""
+    return fn
+
+
+_sys.modules[f"{__name__}.elastic.multiprocessing.errors"].__dict__["record"] = _record
+
+
 def __getattr__(name: str) -> object:
+    if name == "GradBucket":
+        return _importlib.import_module("microtorch.nn.parallel.distributed").GradBucket
+    if name == "nn":
+        return _importlib.import_module("microtorch.distributed.nn")
     raise _missing_name(__name__, name)

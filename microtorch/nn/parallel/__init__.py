@@ -1,17 +1,22 @@
-"""Modules on several devices. There is one here, so that DataParallel calls its module as it is."""
+"""Modules on several devices. There is one here, so that DataParallel calls its module as it is.
+
+DistributedDataParallel is loaded when it is asked for, and `torch.distributed` with it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from microtorch._missing import missing_name as _missing_name
 from microtorch.nn.modules.module import Module
 from microtorch.unsupported import AbsentModule as _AbsentModule, absent as _absent
 
+if TYPE_CHECKING:
+    from microtorch.nn.parallel.distributed import DistributedDataParallel as DistributedDataParallel
+
 __all__ = ["DataParallel", "DistributedDataParallel", "data_parallel"]
 
-_WHY = "one process computes, there are no process groups"
-DistributedDataParallel = _absent(__name__, "DistributedDataParallel", _WHY)
 _NO_DEVICES = "there are no devices to spread it over"
 gather, parallel_apply, replicate, scatter = (
     _absent(__name__, name, _NO_DEVICES) for name in ("gather", "parallel_apply", "replicate", "scatter")
@@ -32,7 +37,6 @@ class DataParallel(Module):
         self.device_ids: list[int] = []
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        """The module's result."""
         return self.module(*inputs, **kwargs)
 
 
@@ -45,9 +49,12 @@ def data_parallel(
     return module(*arguments, **(module_kwargs or {}))
 
 
-_AbsentModule(f"{__name__}.distributed", ("DistributedDataParallel",), _WHY)
 _AbsentModule(f"{__name__}.scatter_gather", ("gather", "scatter", "scatter_kwargs"), _NO_DEVICES)
 
 
 def __getattr__(name: str) -> object:
+    if name in ("DistributedDataParallel", "distributed"):
+        module = importlib.import_module("microtorch.nn.parallel.distributed")
+        globals()["DistributedDataParallel"] = module.DistributedDataParallel
+        return globals()[name]
     raise _missing_name(__name__, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Iterator, Sized
 
@@ -16,7 +17,8 @@ class DistributedSampler(Sampler[int]):
 
     The order is made from `seed` plus the epoch (`set_epoch`). If the numbers do not divide, the first indices are
     used twice, or the last ones left out with `drop_last`.
-    Raises ValueError for a rank out of range, RuntimeError without `num_replicas` or `rank` outside of a process group.
+    Without `num_replicas` or `rank` those of the process group are taken (`torch.distributed`).
+    Raises ValueError for a rank out of range, and if there is no process group to ask.
     """
 
     def __init__(
@@ -28,8 +30,11 @@ class DistributedSampler(Sampler[int]):
         seed: int = 0,
         drop_last: bool = False,
     ) -> None:
-        if num_replicas is None or rank is None:
-            raise RuntimeError("Requires distributed package to be available")
+        if num_replicas is None:
+            num_replicas = importlib.import_module("microtorch.distributed").get_world_size()
+        if rank is None:
+            rank = importlib.import_module("microtorch.distributed").get_rank()
+        assert num_replicas is not None and rank is not None
         if rank >= num_replicas or rank < 0:
             raise ValueError(f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]")
         self.dataset = dataset
