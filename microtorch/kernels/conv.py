@@ -1,16 +1,15 @@
 """Convolution in any number of dimensions, by matrix products (BLAS) over unfolded blocks of the input.
 
-x (N, C, *S), weight (O, C / groups, *K), result (N, O, *out). A *tap* is one place of the kernel. For stride s the
-input is cut into s *phases* per dimension (x[a::s]); in its phase a tap reads the output's places one after the other,
-from some shift on. The unfolded matrix (C * taps, places) of a few images is so a strided view of a phase, copied at
-once.
+x (N, C, *S), weight (O, C / groups, *K), result (N, O, *out). The input is cut
+into phases (`kernels.conv_phases`), of which a tap reads the output's places one after the other, from some shift on.
+The unfolded matrix (C * taps, places) of a few images is so a strided view of a phase, copied at once.
 
 Three ways to lay out the places:
 
 - by image: the output's places, row by row, a matrix for each image; the product is written where it belongs at once;
 - merged: the same, but one matrix for several (small) images;
-- flat: as merged, but with rows as long as the phase's rows. What a tap reads is then one contiguous piece of memory an
-  image, at the price of computing some places too many at each row's end, which are cut off.
+- flat (`kernels.conv_flat`): as merged, but with rows as long as the phase's rows. What a tap reads is then one piece
+  of memory for all images, at the price of computing some places too many at each row's end, which are cut off.
 
 Kernels of 3x3 with many channels do with half the products: `kernels.winograd`.
 
@@ -20,14 +19,14 @@ The three functions are each other's derivatives: forward, its transpose in x, i
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import blas, conv_planes, products, reduce, threads, twins, winograd
+from microtorch.kernels import blas, conv_bands, conv_flat, conv_planes, products, reduce, threads, twins, winograd
+from microtorch.kernels.conv_phases import phases
 from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.scratch import scratch
@@ -36,11 +35,6 @@ Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 1 << 21  # of the unfolded matrix and the product
 _PART = 1 << 21  # products from which a part is worth a thread
-_ROW, _MULTIPLY, _COPY = (
-    6.0,
-    0.022,
-    0.08,
-)  # nanoseconds: to begin a row, to multiply an element by one channel, to copy it
 
 
 def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
@@ -50,55 +44,42 @@ def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation:
     )
 
 
-class _Phase(NamedTuple):
-    """One phase, and the taps that read it: a grid of them, `step` apart, from `shift` on."""
-
-    start: Ints  # it is x[start::stride], in each dimension
-    grid: Ints
-    shift: Ints
-    step: Ints
-    inner: tuple[slice, ...]  # its elements that lie inside the input,
-    outer: tuple[slice, ...]  # and where there
-
-
 class _Plan:
     """The geometry of one convolution."""
 
     def __init__(
-        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, out: Ints | None,
-        exact: bool = False,
+        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, out: Ints | None
     ) -> None:  # fmt: skip
-        """exact: without the flat layout."""
         self.n, self.c, size = x_shape[0], x_shape[1], x_shape[2:]
         self.o, kernel, self.groups = w_shape[0], w_shape[2:], groups
         self.out = output_size(size, kernel, stride, padding, dilation) if out is None else out
         self.phase_size = tuple(o + d * (k - 1) // s for o, k, d, s in zip(self.out, kernel, dilation, stride))
         self.taps = math.prod(kernel)
         self.k = self.c // groups * self.taps  # rows of the unfolded matrix, in each group
-        self.phases, self.order = _phases(size, kernel, stride, padding, dilation, self.phase_size)
+        self.phases, self.order = phases(size, kernel, stride, padding, dilation, self.phase_size)
         inside = sum(math.prod(len(range(*s.indices(n))) for s, n in zip(p.outer, size)) for p in self.phases)
         self.covers = inside == math.prod(size)  # every element of the input is in some phase
         # the input is its only phase
         self.direct = self.phase_size == size and all(s == 1 for s in stride) and not any(padding)
         self.pointwise = self.direct and self.taps == 1 and groups == 1 and math.prod(self.out) >= 64
-        self.flat = not exact and self.out[-1:] != self.phase_size[-1:] and self.k > 0 and self._flat_is_faster()
-        self.by_image = not self.flat and math.prod(self.out) >= 128
-        inner = self.phase_size[1:] if self.flat else self.out[1:]
-        self.row = math.prod(inner)  # places in one row
+        self.by_image = math.prod(self.out) >= 128
+        self.row = math.prod(self.out[1:])  # places in one row
         self.strides = tuple(math.prod(self.phase_size[i + 1 :]) for i in range(len(size)))  # of a phase, in elements
+        self.flat: conv_flat.Flat | None = None
+        self.folding: conv_flat.Flat | None = None
+        several = self.n * self.o * self.k > 0 and math.prod(self.out) > 1
+        if several:
+            flat = conv_flat.Flat(x_shape, w_shape, stride, padding, dilation, groups, self.out)
+            self.flat, self.folding = flat if flat.pays else None, flat if flat.folds else None
+        self.bands: conv_bands.Bands | None = None
+        if w_shape[1] == 1 < groups and len(size) == 2 and several:
+            bands = conv_bands.Bands(x_shape, w_shape, stride, padding, dilation, self.out)
+            self.bands = bands if bands.pays else None
         row_bytes = 4 * (self.k * groups + (0 if self.by_image else self.o)) * self.row
         self.rows = max(1, min(self.out[0], _BLOCK_BYTES // max(row_bytes, 1)))  # rows of the output at a time
         whole = self.rows == self.out[0]
         self.images = max(1, min(self.n, _BLOCK_BYTES // max(row_bytes * self.rows, 1))) if whole else 1  # and images
         self.places = self.images * self.rows * self.row
-
-    def _flat_is_faster(self) -> bool:
-        """Whether the places too many cost less than short rows, by the times of each."""
-        if len(self.out) == 1:
-            return False
-        o = self.o // self.groups
-        waste = math.prod(self.phase_size[1:]) / math.prod(self.out[1:]) - 1
-        return self.out[-1] * waste * (_COPY + _MULTIPLY * o) < _ROW * (1 - o / self.k)
 
     def blocks(self, first: int, end: int) -> Iterator[tuple[int, int, int, int]]:
         """(first image, end, first row, end) of each block of some images."""
@@ -108,12 +89,7 @@ class _Plan:
 
     def share(self, part: Callable[[int, int, Any], None]) -> None:
         """Call `part(first, end, matmul)` for shares of the images, side by side."""
-        shares = threads.shares(self.n, -(-_PART // max(self.o * math.prod(self.out) * self.k, 1)))
-        if len(shares) == 1:
-            part(0, self.n, blas.matmul)
-            return
-        with threads.with_serial_blas():
-            threads.run([functools.partial(part, *share, np.matmul) for share in shares])
+        _share(self.n, self.o * math.prod(self.out) * self.k, part)
 
     # phases -----------------------------------------------------------------------------------------------------------
 
@@ -141,10 +117,6 @@ class _Plan:
         for phase, part in zip(self.phases, parts):
             out[(..., *phase.outer)] = part[(..., *phase.inner)]
 
-    def length(self, rows: int) -> int:
-        """In the flat layout: places from the first to the last of some rows, without the tail of the last."""
-        return (rows - 1) * self.row + sum((o - 1) * s for o, s in zip(self.out[1:], self.strides[1:])) + 1
-
     def unfold(self, parts: list[Any], first: int, end: int, ones: bool = False) -> Any:
         """The unfolded matrix of a block, (groups, C / groups * taps, n * places); by image (n, groups, ..., places).
 
@@ -165,13 +137,8 @@ class _Plan:
         else:
             matrix = scratch("cols", groups * self.k * n * count, dtype).reshape(groups, self.k, n * count)
             cols = matrix.reshape(groups, channels, self.taps, n, count)
-        length = count
-        shape: Ints = (rows, *self.out[1:])
+        shape = (rows, *self.out[1:])
         strides = tuple(s * size for s in self.strides)
-        if self.flat:
-            length = self.length(rows)
-            cols[..., length:] = 0
-            shape, strides = (length,), (size,)
         t = 0
         for phase, part in zip(self.phases, parts):
             taps = math.prod(phase.grid)
@@ -184,7 +151,7 @@ class _Plan:
                 offset * size,
                 (image * channels, image, *steps, image * self.c, *strides),
             )
-            target = cols[:, :, t : t + taps, :, :length]
+            target = cols[:, :, t : t + taps]
             if target.shape != source.shape:
                 target = target.reshape(source.shape, copy=False)
             target[...] = source
@@ -198,29 +165,19 @@ class _Plan:
             cols = cols.reshape(n, self.c, self.taps, -1).transpose(1, 2, 0, 3)
         else:
             cols = cols.reshape(self.c, self.taps, n, -1)
-        length = self.length(rows) if self.flat else 0
         t = 0
         for phase, part in zip(self.phases, parts):
-            flat = part.reshape(n, self.c, -1)
             for at in np.ndindex(*phase.grid):
                 shift = [s + a * p for s, a, p in zip(phase.shift, at, phase.step)]
                 shift[0] += first
-                if self.flat:
-                    offset = sum(s * e for s, e in zip(shift, self.strides))
-                    target = flat[:, :, offset : offset + length].swapaxes(0, 1)
-                    target += cols[:, t, :, :length]
-                else:
-                    key = [slice(s, s + o) for s, o in zip(shift, (rows, *self.out[1:]))]
-                    target = part[(..., *key)].swapaxes(0, 1)
-                    target += cols[:, t].reshape(target.shape)
+                key = [slice(s, s + o) for s, o in zip(shift, (rows, *self.out[1:]))]
+                target = part[(..., *key)].swapaxes(0, 1)
+                target += cols[:, t].reshape(target.shape)
                 t += 1
 
     def placed(self, a: Any, first: int, end: int) -> Any:
-        """Values (O, n * places) seen as (n, O, rows, *out[1:]), without what the flat layout computes too much."""
-        if not self.flat:
-            return a.reshape(self.o, -1, end - first, *self.out[1:]).swapaxes(0, 1)
-        seen = a.reshape(self.o, -1, end - first, *self.phase_size[1:]).swapaxes(0, 1)
-        return seen[(..., *(slice(o) for o in self.out[1:]))]
+        """Values (O, n * places) seen as (n, O, rows, *out[1:])."""
+        return a.reshape(self.o, -1, end - first, *self.out[1:]).swapaxes(0, 1)
 
     # weights ----------------------------------------------------------------------------------------------------------
 
@@ -239,37 +196,17 @@ class _Plan:
         return out.reshape(shape)
 
 
-def _phases(
-    size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, phase_size: Ints
-) -> tuple[list[_Phase], Any]:
-    """The phases, and the number of the tap at each place of their order (None: the kernel's own order)."""
-    classes: list[
-        Any
-    ] = []  # for each dimension: (start, taps, shift, step, inner, outer) of each phase that a tap reads
-    for n, k, s, p, d, f in zip(size, kernel, stride, padding, dilation, phase_size):
-        by_start: dict[int, list[int]] = {}
-        for tap in range(k):
-            by_start.setdefault(tap * d % s, []).append(tap)
-        found = []
-        for start, taps in by_start.items():
-            shifts = [tap * d // s for tap in taps]
-            low = max(0, -((start - p) // s))  # the first element that lies inside
-            high = max(low, min(f, (n - 1 + p - start) // s + 1))
-            at = low * s + start - p
-            outer = slice(at, at + (high - low - 1) * s + 1, s) if high > low else slice(0, 0)
-            found.append(
-                (start, taps, shifts[0], shifts[1] - shifts[0] if len(shifts) > 1 else 1, slice(low, high), outer)
-            )
-        classes.append(found)
-    phases, order = [], []
-    for choice in itertools.product(*classes):
-        starts, tap_lists, *geometry = (tuple(part) for part in zip(*choice))
-        phases.append(_Phase(starts, tuple(len(t) for t in tap_lists), *geometry))
-        order += [int(np.ravel_multi_index(at, kernel)) for at in itertools.product(*tap_lists)]
-    return phases, None if order == list(range(len(order))) else np.array(order)
-
-
 _plan = functools.lru_cache(maxsize=512)(_Plan)
+
+
+def _share(count: int, work: int, part: Callable[[int, int, Any], None]) -> None:
+    """Call `part(first, end, matmul)` for shares of `count` things, each of so many multiply-adds, side by side."""
+    shares = threads.shares(count, -(-_PART // max(work, 1)))
+    if len(shares) == 1:
+        part(0, count, blas.matmul)
+        return
+    with threads.with_serial_blas():
+        threads.run([functools.partial(part, *share, np.matmul) for share in shares])
 
 
 @quiet
@@ -315,6 +252,10 @@ def conv(
             return out
     if not x.flags.c_contiguous:
         x = np.ascontiguousarray(x)
+    if (bands := plan.bands) is not None:
+        _share(plan.c, bands.work, bands.forward(x, weight, bias, out))
+        if _finite(out):
+            return out
     if plan.pointwise:
         flat = out.reshape(plan.n, plan.o, -1)
         blas.matmul(weight.reshape(plan.o, plan.c), x.reshape(plan.n, plan.c, -1), out=flat)
@@ -322,8 +263,12 @@ def conv(
             flat += bias[:, None]
         return out
     w = plan.matrix_of(weight)
-    if plan.by_image and bias is not None:  # a row of ones brings the bias into the product
+    if bias is not None and (plan.by_image or plan.flat is not None):  # a row of ones brings the bias into the product
         w = np.concatenate((w, bias.reshape(groups, -1, 1)), 2)
+    if plan.flat is not None:
+        w = np.ascontiguousarray(w)
+        _share(len(plan.flat.blocks), plan.flat.work, plan.flat.forward(x, w, out))
+        return out
     # transposed in memory: BLAS is a fifth faster so
     w = np.ascontiguousarray(w.swapaxes(1, 2)).swapaxes(1, 2)
     shift = None if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
@@ -352,14 +297,12 @@ def conv(
 
 
 def _gradient_matrix(plan: _Plan, g: Any, i: int, j: int, r: int, e: int) -> Any:
-    """g's block as (groups, O / groups, n * places), zero where the flat layout has places too many; or by image."""
+    """g's block as (groups, O / groups, n * places); or by image."""
     if plan.by_image:
         whole = g.reshape(plan.n, plan.groups, plan.o // plan.groups, -1)
         return whole[i:j, :, :, r * plan.row : e * plan.row]
     places = (j - i) * (e - r) * plan.row
     matrix = scratch("y", plan.o * places, g.dtype).reshape(plan.o, places)
-    if plan.flat:
-        matrix[...] = 0
     plan.placed(matrix, r, e)[...] = g[i:j, :, r:e]
     return matrix.reshape(plan.groups, plan.o // plan.groups, places)
 
@@ -376,6 +319,11 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
         return conv_planes.conv_input(fast, g, weight, x_shape, stride, padding, dilation, groups)
     if plan.pointwise:
         return blas.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
+    if (bands := plan.bands) is not None:
+        out = np.empty(x_shape, g.dtype)
+        _share(plan.c, bands.work, bands.backward(np.ascontiguousarray(g), weight, out))
+        if _finite(out):
+            return out
     pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
     once = (1,) * len(stride)
     if min(pads) >= 0 and (
@@ -383,7 +331,12 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
         or winograd.pays(g.shape, (plan.c, plan.o, *weight.shape[2:]), stride, dilation, groups, x_shape[2:])
     ):
         return conv(_spread(g, stride), _turned(weight, groups), None, once, pads, dilation, groups, x_shape[2:])
-    w = plan.matrix_of(weight).swapaxes(1, 2)
+    w = plan.matrix_of(weight)
+    if (flat := plan.folding) is not None and _finite(w):  # infinities must not meet the zeros between the rows
+        out = np.empty(x_shape, g.dtype) if plan.covers else np.zeros(x_shape, g.dtype)
+        _share(len(flat.blocks), flat.work, flat.backward(g, w, out))
+        return out
+    w = w.swapaxes(1, 2)
     out = np.zeros(x_shape, g.dtype) if plan.direct else np.empty(x_shape, g.dtype)
 
     def part(first: int, end: int, matmul: Any) -> None:
@@ -437,20 +390,23 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
         return np.zeros(w_shape, g.dtype)
     if _one_place(x.shape, w_shape, padding, dilation, groups):
         return products.matmul(g.reshape(plan.n, plan.o).T, x.reshape(plan.n, -1)).reshape(w_shape)
+    sums: dict[int, Any] = {}
     if (fast := _compiled(g, x, g.size * plan.k)) is not None:
         out = conv_planes.conv_weight(fast, g, x, w_shape, stride, padding, dilation, groups)
     elif winograd.pays(x.shape, w_shape, stride, dilation, groups, plan.out):
-        sums: dict[int, Any] = {}
         plan.share(winograd.correlate(g, x, padding, sums))
         out = _total(sums)
+    elif (bands := plan.bands) is not None:
+        out = np.empty((plan.o, plan.taps), g.dtype)
+        _share(plan.c, bands.work, bands.weight(np.ascontiguousarray(g), np.ascontiguousarray(x), out))
+        return out.reshape(w_shape)
+    elif plan.flat is not None:
+        _share(len(plan.flat.blocks), plan.flat.work, plan.flat.weight(g, x, sums))
+        out = plan.weight_of(_total(sums), w_shape)
     else:
-        out = _weight_by_blocks(plan, g, x, w_shape)
-    if _finite(out):
-        return out
+        return _weight_by_blocks(plan, g, x, w_shape)
     # zeros that stand for g at the places too many must not meet infinities
-    return _weight_by_blocks(
-        _plan(x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:], True), g, x, w_shape
-    )
+    return out if _finite(out) else _weight_by_blocks(plan, g, x, w_shape)
 
 
 def _weight_by_blocks(plan: _Plan, g: Any, x: Any, w_shape: Ints) -> Any:

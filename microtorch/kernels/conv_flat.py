@@ -1,0 +1,198 @@
+"""Convolution by matrix products over places numbered along the input's rows, one run for all images of a block.
+
+The input's phases (`kernels.conv_phases`) are copied channel by channel, image after image, with zeros between their
+rows and between the images. Then what a tap reads for all places is one contiguous piece of memory, from the tap's
+shift on: a row of the unfolded matrix is one long copy. The price are places too many at each row's end, which are not
+copied to the result. The zeros at a row's end are also those before the next row: they are there once.
+
+A block is some images and some groups, so that its unfolded matrix stays in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from microtorch.kernels.conv_phases import phases
+from microtorch.kernels.scratch import scratch
+
+__all__ = ["Flat"]
+
+Ints = tuple[int, ...]
+
+_BLOCK_BYTES = 1 << 21  # of the unfolded matrix and the product
+_LARGEST = 1 << 23  # for one image
+_ROW, _COPY = 4.0, 0.06  # nanoseconds: to begin a row, to copy an element of it
+_MULTIPLY, _LEAST = 0.022, 0.055  # to multiply an element by a channel of the result, and by all of them at least
+
+
+class Flat:
+    """The geometry of one convolution in this layout."""
+
+    def __init__(
+        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, groups: int, out: Ints
+    ) -> None:
+        self.n, self.c, size = x_shape[0], x_shape[1], x_shape[2:]
+        self.o, kernel, self.groups, self.out = w_shape[0], w_shape[2:], groups, out
+        self.channels, self.rows, self.taps = self.c // groups, self.o // groups, math.prod(kernel)
+        self.k = self.channels * self.taps  # rows of the unfolded matrix, in each group
+        reach = tuple(d * (k - 1) // s for k, s, d in zip(kernel, stride, dilation))
+        whole = tuple(o + r for o, r in zip(out, reach))
+        self.phases, self.order = phases(size, kernel, stride, padding, dilation, whole)
+        self.period = (
+            tuple(  # how far rows (planes, images) lie apart: what is behind a row's data is zero, or the next's
+                max(o, *(max(p.inner[d].stop, f - p.inner[d].start) for p in self.phases))
+                for d, (o, f) in enumerate(zip(out, whole))
+            )
+        )
+        self.steps = tuple(math.prod(self.period[d + 1 :]) for d in range(len(out)))
+        self.plane = math.prod(self.period)
+        self.behind = sum(r * s for r, s in zip(reach, self.steps))
+        bytes_of_group = 4 * (self.k + self.rows) * self.plane
+        self.images = max(1, min(self.n, _BLOCK_BYTES // max(bytes_of_group, 1)))
+        self.images = -(-self.n // -(-self.n // self.images))
+        count = max(1, _BLOCK_BYTES // (bytes_of_group * self.images)) if groups > 1 else 1
+        self.blocks = [
+            (i, min(i + self.images, self.n), g, min(g + count, groups))
+            for g in range(0, groups, count)
+            for i in range(0, self.n, self.images)
+        ]
+
+        self.work = self.o * self.plane * self.k * self.n // len(self.blocks)  # multiply-adds of a block, about
+
+        waste = self.plane / math.prod(out)
+        # with rows as long as the result's, or large images, this layout has no use
+        sensible = whole[-1] != out[-1] and 4 * self.k * self.plane <= _LARGEST
+        copied = self.c + self.o if math.prod(out) < 128 else 0  # by both ways: see `kernels.conv`
+        product = max(_LEAST, self.rows * _MULTIPLY)
+        flat = waste * self.c * self.taps * (_COPY + product) + (self.c + self.o - copied) * (_ROW / out[-1] + _COPY)
+        self.pays = sensible and flat < self.c * self.taps * (_ROW / out[-1] + _COPY + product)
+        """Whether it is faster than an unfolded matrix of the places alone."""
+        self.folds = sensible and waste < 1.5
+        """The same for the gradient of x."""
+
+    # the input --------------------------------------------------------------------------------------------------------
+
+    def empty(self, n: int, groups: int, dtype: Any) -> Any:
+        """Memory for the phases of n images, zero: (phases, channels, all cells)."""
+        shape = (len(self.phases), groups * self.channels, n * self.plane + self.behind)
+        memory = scratch("phases", math.prod(shape), dtype).reshape(shape)
+        memory[...] = 0
+        return memory
+
+    def cells(self, memory: Any, n: int) -> list[tuple[Any, Any]]:
+        """For each phase: its elements, seen as (n, channels, *places), and where they are in x."""
+        found = []
+        for phase, part in zip(self.phases, memory):
+            shape = (n, len(part), *(s.stop - s.start for s in phase.inner))
+            strides = (self.plane, part.shape[1], *self.steps)
+            first = sum(s.start * step for s, step in zip(phase.inner, self.steps))
+            seen = np.ndarray(shape, part.dtype, part, first * part.itemsize, tuple(s * part.itemsize for s in strides))
+            found.append((seen, (..., *phase.outer)))
+        return found
+
+    def unfold(self, memory: Any, n: int, groups: int, ones: bool = False) -> Any:
+        """The unfolded matrix, (groups, C / groups * taps, n * plane); ones: with a further row of ones."""
+        places, size = n * self.plane, memory.itemsize
+        cols = scratch("cols", groups * (self.k + ones) * places, memory.dtype).reshape(groups, -1, places)
+        matrix = cols[:, : self.k].reshape(groups, self.channels, self.taps, places, copy=False)
+        if ones:
+            cols[:, self.k] = 1
+        t = 0
+        for phase, part in zip(self.phases, memory):
+            taps, line = math.prod(phase.grid), part.strides[0]
+            steps = [p * s * size for p, s in zip(phase.step, self.steps)]
+            shift = sum(a * s for a, s in zip(phase.shift, self.steps))
+            source = np.ndarray(
+                (groups, self.channels, *phase.grid, places), memory.dtype, part, shift * size,
+                (line * self.channels, line, *steps, size),
+            )  # fmt: skip
+            matrix[:, :, t : t + taps].reshape(source.shape, copy=False)[...] = source
+            t += taps
+        return cols
+
+    def fold(self, matrix: Any, memory: Any) -> None:
+        """The transpose of `unfold`: the matrix added to the phases."""
+        cols = matrix.reshape(memory.shape[1], self.taps, -1)
+        t = 0
+        for phase, part in zip(self.phases, memory):
+            for at in np.ndindex(*phase.grid):
+                shift = sum((a + i * p) * s for a, i, p, s in zip(phase.shift, at, phase.step, self.steps))
+                target = part[:, shift : shift + cols.shape[2]]
+                target += cols[:, t]
+                t += 1
+
+    # the result -------------------------------------------------------------------------------------------------------
+
+    def placed(self, y: Any, n: int) -> Any:
+        """Values (groups, O / groups, n * plane) seen as (n, groups * O / groups, *out)."""
+        seen = y.reshape(-1, n, *self.period).swapaxes(0, 1)
+        return seen[(..., *(slice(o) for o in self.out))]
+
+    def gradient(self, g: Any, groups: int) -> Any:
+        """The gradients of some images and groups as (groups, O / groups, n * plane), zero at the places too many."""
+        matrix = scratch("y", groups * self.rows * len(g) * self.plane, g.dtype).reshape(groups, self.rows, -1)
+        matrix[...] = 0
+        self.placed(matrix, len(g))[...] = g
+        return matrix
+
+    # a share of the blocks --------------------------------------------------------------------------------------------
+
+    def forward(self, x: Any, w: Any, out: Any) -> Callable[[int, int, Any], None]:
+        """A function that computes blocks from a first to an end of the convolution into out, by a given matmul.
+
+        w (groups, O / groups, k), the taps in the order of the phases; with a further column if there is a bias.
+        """
+
+        def part(first: int, end: int, matmul: Any) -> None:
+            held: tuple[Ints, Any] = (), None
+            for i, j, g, h in self.blocks[first:end]:
+                if held[0] != (j - i, h - g):  # else the zeros are there already
+                    held = (j - i, h - g), self.empty(j - i, h - g, x.dtype)
+                memory = held[1]
+                for cells, at in self.cells(memory, j - i):
+                    cells[...] = x[i:j, g * self.channels : h * self.channels][at]
+                cols = self.unfold(memory, j - i, h - g, ones=w.shape[2] > self.k)
+                y = scratch("y", (h - g) * self.rows * cols.shape[2], x.dtype).reshape(h - g, self.rows, -1)
+                matmul(w[g:h], cols, out=y)
+                out[i:j, g * self.rows : h * self.rows] = self.placed(y, j - i)
+
+        return part
+
+    def backward(self, g: Any, w: Any, out: Any) -> Callable[[int, int, Any], None]:
+        """The same for the gradient of x; w (groups, O / groups, k)."""
+        turned = w.swapaxes(1, 2)
+
+        def part(first: int, end: int, matmul: Any) -> None:
+            for i, j, a, b in self.blocks[first:end]:
+                matrix = self.gradient(g[i:j, a * self.rows : b * self.rows], b - a)
+                cols = scratch("cols", (b - a) * self.k * matrix.shape[2], g.dtype).reshape(b - a, self.k, -1)
+                matmul(turned[a:b], matrix, out=cols)
+                memory = self.empty(j - i, b - a, g.dtype)
+                self.fold(cols, memory)
+                target = out[i:j, a * self.channels : b * self.channels]
+                for cells, at in self.cells(memory, j - i):
+                    target[at] = cells
+
+        return part
+
+    def weight(self, g: Any, x: Any, sums: dict[int, Any]) -> Callable[[int, int, Any], None]:
+        """A function that puts the gradient of the weight from some blocks into sums[first block], as `w` above."""
+
+        def part(first: int, end: int, matmul: Any) -> None:
+            total = np.zeros((self.groups, self.rows, self.k), g.dtype)
+            held: tuple[Ints, Any] = (), None
+            for i, j, a, b in self.blocks[first:end]:
+                if held[0] != (j - i, b - a):
+                    held = (j - i, b - a), self.empty(j - i, b - a, x.dtype)
+                memory = held[1]
+                for cells, at in self.cells(memory, j - i):
+                    cells[...] = x[i:j, a * self.channels : b * self.channels][at]
+                matrix = self.gradient(g[i:j, a * self.rows : b * self.rows], b - a)
+                total[a:b] += matmul(matrix, self.unfold(memory, j - i, b - a).swapaxes(1, 2))
+            sums[first] = total
+
+        return part
