@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,44 +37,24 @@ def is_built() -> bool:
     return False
 
 
-def flash_sdp_enabled() -> bool:
-    """Whether the switch is on."""
-    return _sdp["flash"]
+def _switch(name: str) -> tuple[Callable[[], bool], Callable[[bool], None]]:
+    """The functions that read and set one of the switches of attention."""
+
+    def is_enabled() -> bool:
+        """Whether the switch is on."""
+        return _sdp[name]
+
+    def enable(enabled: bool) -> None:
+        """Set the switch."""
+        _sdp[name] = enabled
+
+    return is_enabled, enable
 
 
-def enable_flash_sdp(enabled: bool) -> None:
-    """Set the switch."""
-    _sdp["flash"] = enabled
-
-
-def mem_efficient_sdp_enabled() -> bool:
-    """Whether the switch is on."""
-    return _sdp["mem_efficient"]
-
-
-def enable_mem_efficient_sdp(enabled: bool) -> None:
-    """Set the switch."""
-    _sdp["mem_efficient"] = enabled
-
-
-def math_sdp_enabled() -> bool:
-    """Whether the switch is on."""
-    return _sdp["math"]
-
-
-def enable_math_sdp(enabled: bool) -> None:
-    """Set the switch."""
-    _sdp["math"] = enabled
-
-
-def cudnn_sdp_enabled() -> bool:
-    """Whether the switch is on."""
-    return _sdp["cudnn"]
-
-
-def enable_cudnn_sdp(enabled: bool) -> None:
-    """Set the switch."""
-    _sdp["cudnn"] = enabled
+flash_sdp_enabled, enable_flash_sdp = _switch("flash")
+mem_efficient_sdp_enabled, enable_mem_efficient_sdp = _switch("mem_efficient")
+math_sdp_enabled, enable_math_sdp = _switch("math")
+cudnn_sdp_enabled, enable_cudnn_sdp = _switch("cudnn")
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import collections
 import warnings
-from types import TracebackType
 from typing import Any, NoReturn
 
 from microtorch._missing import missing_name as _missing_name
@@ -31,8 +30,14 @@ default_generators: tuple[Any, ...] = ()
 _initialized = False
 
 
-def _none() -> NoReturn:
+def _none(*args: Any, **named: Any) -> NoReturn:
+    """Raises AssertionError: there is no such device."""
     raise AssertionError("Torch not compiled with CUDA enabled")
+
+
+init = current_device = initial_seed = ipc_collect = synchronize = get_device_name = get_device_properties = _none
+get_device_capability = get_rng_state = set_rng_state = mem_get_info = current_stream = default_stream = _none
+set_per_process_memory_fraction = can_device_access_peer = memory_summary = utilization = _none
 
 
 class OutOfMemoryError(RuntimeError):
@@ -55,9 +60,7 @@ def is_available() -> bool:
     return False
 
 
-def is_initialized() -> bool:
-    """False."""
-    return False
+is_initialized = is_tf32_supported = is_current_stream_capturing = is_available
 
 
 def device_count() -> int:
@@ -66,11 +69,6 @@ def device_count() -> int:
 
 
 def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """False."""
-    return False
-
-
-def is_tf32_supported() -> bool:
     """False."""
     return False
 
@@ -85,17 +83,14 @@ def manual_seed(seed: int) -> None:
     int(seed)
 
 
-def manual_seed_all(seed: int) -> None:
-    """Nothing: there is no generator to seed."""
-    int(seed)
+manual_seed_all = manual_seed
 
 
 def seed() -> None:
     """Nothing: there is no generator to seed."""
 
 
-def seed_all() -> None:
-    """Nothing: there is no generator to seed."""
+seed_all = seed
 
 
 def get_rng_state_all() -> list[Any]:
@@ -126,71 +121,6 @@ def memory_stats(device: Any = None) -> collections.OrderedDict[str, Any]:
     return collections.OrderedDict()
 
 
-def init() -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def current_device() -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def initial_seed() -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def ipc_collect() -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def synchronize(device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def get_device_name(device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def get_device_properties(device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def get_device_capability(device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def get_rng_state(device: Any = "cuda") -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def set_rng_state(new_state: Any, device: Any = "cuda") -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def mem_get_info(device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def current_stream(device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def default_stream(device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
 def reset_peak_memory_stats(device: Any = None) -> None:
     """Nothing: no memory was ever used."""
 
@@ -209,31 +139,6 @@ def max_memory_cached(device: Any = None) -> int:
     message = "`torch.cuda.max_memory_cached` has been renamed to `torch.cuda.max_memory_reserved`"
     warnings.warn(message, FutureWarning, 2)
     return 0
-
-
-def set_per_process_memory_fraction(fraction: float, device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def can_device_access_peer(device: Any, peer_device: Any) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def memory_summary(device: Any = None, abbreviated: bool = False) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def utilization(device: Any = None) -> NoReturn:
-    """Raises AssertionError: there is no such device."""
-    _none()
-
-
-def is_current_stream_capturing() -> bool:
-    """False."""
-    return False
 
 
 def set_device(device: Any) -> None:
@@ -263,9 +168,7 @@ class device:
         if self.idx >= 0:
             raise RuntimeError("PyTorch was compiled without CUDA support")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         pass
 
 
@@ -285,9 +188,7 @@ class StreamContext:
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         pass
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final as Final, NoReturn, TypeVar
+from typing import Any, Final as Final, NamedTuple, NoReturn, TypeVar
 
 from microtorch._missing import missing_name as _missing_name
 from microtorch.futures import Future as Future
+from microtorch.nn.modules.module import Module
 from microtorch.unsupported import absent as _absent, not_supported as _not_supported
 
 T = TypeVar("T")
@@ -40,14 +41,7 @@ def trace_module(mod: T, inputs: Any = None, *args: Any, **named: Any) -> T:
     return mod
 
 
-def freeze(mod: T, preserved_attrs: Any = None, optimize_numerics: bool = True) -> T:
-    """The module itself."""
-    return mod
-
-
-def optimize_for_inference(mod: T, other_methods: Any = None) -> T:
-    """The module itself."""
-    return mod
+freeze = optimize_for_inference = trace_module
 
 
 def run_frozen_optimizations(mod: Any, optimize_numerics: bool = True, preserved_methods: Any = None) -> None:
@@ -59,39 +53,12 @@ def ignore(drop: Any = False, **kwargs: Any) -> Any:
     return drop if callable(drop) else lambda fn: fn
 
 
-def export(fn: T) -> T:
-    """Decorator: the function itself."""
+def export(fn: T, _rcb: Any = None) -> T:
+    """Decorator: the function, method or class itself."""
     return fn
 
 
-def unused(fn: T) -> T:
-    """Decorator: the function itself."""
-    return fn
-
-
-def _script_if_tracing(fn: T) -> T:
-    """Decorator: the function itself."""
-    return fn
-
-
-def _overload(func: T) -> T:
-    """Decorator of a function's signatures for the compiler: the function itself."""
-    return func
-
-
-def _overload_method(func: T) -> T:
-    """Decorator of a method's signatures for the compiler: the method itself."""
-    return func
-
-
-def script_method(fn: T, _rcb: Any = None) -> T:
-    """Decorator: the method itself."""
-    return fn
-
-
-def interface(obj: T) -> T:
-    """Decorator: the class itself."""
-    return obj
+unused = interface = script_method = script_if_tracing = _script_if_tracing = _overload = _overload_method = export
 
 
 def annotate(the_type: Any, the_value: T) -> T:
@@ -109,9 +76,7 @@ def is_scripting() -> bool:
     return False
 
 
-def is_tracing() -> bool:
-    """False."""
-    return False
+is_tracing = is_scripting
 
 
 def fork(func: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
@@ -127,15 +92,12 @@ def wait(future: Any) -> Any:
 
 
 @contextmanager
-def optimized_execution(should_optimize: bool) -> Iterator[None]:
+def optimized_execution(*options: Any, **named: Any) -> Iterator[None]:
     """A block; nothing changes."""
     yield
 
 
-@contextmanager
-def fuser(name: str) -> Iterator[None]:
-    """A block; nothing changes."""
-    yield
+fuser = optimized_execution
 
 
 def enable_onednn_fusion(enabled: bool) -> None:
@@ -157,7 +119,30 @@ def save(*args: Any, **named: Any) -> NoReturn:
     raise _not_supported("torch.jit.save", _WHY + "; torch.save(module.state_dict(), file) keeps the parameters")
 
 
-ScriptModule = _absent(__name__, "ScriptModule", _WHY)
+class Attribute(NamedTuple):
+    """A value and its type in TorchScript; in a ScriptModule the attribute is the value."""
+
+    value: Any
+    type: Any
+
+
+class ScriptModule(Module):
+    """A module whose `forward` is a `script_method`: written in TorchScript, run as the Python that it is.
+
+    >>> import microtorch as torch
+    >>> class Double(ScriptModule):
+    ...     @script_method
+    ...     def forward(self, x):
+    ...         return x * 2
+    >>> Double()(torch.ones(2))
+    tensor([2., 2.])
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Attributes are as in other modules; of an `Attribute`, its value."""
+        super().__setattr__(name, value.value if type(value) is Attribute else value)
+
+
 ScriptFunction = _absent(__name__, "ScriptFunction", _WHY)
 TracerWarning = type("TracerWarning", (Warning,), {"__doc__": "A warning of PyTorch's tracer; it is never given."})
 
