@@ -6,7 +6,7 @@ without defaults, reductions by number, further results, and none of the checks 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,57 +116,27 @@ def native_batch_norm(
 # dropout --------------------------------------------------------------------------------------------------------------
 
 
-def _probability(p: float) -> None:
-    if not 0 <= p <= 1:
-        raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p:g}")
+def _both(drop: Callable[..., Tensor]) -> tuple[Callable[..., Tensor], Callable[..., Tensor]]:
+    """`torch.<name>`, of which `train` has no default, and `torch.<name>_`, the same in place."""
+
+    def with_inplace(name: str, inplace: bool) -> Callable[..., Tensor]:
+        def call(input: Any, p: float, train: bool) -> Tensor:
+            if not 0 <= p <= 1:
+                raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p:g}")
+            return drop(input, p, train, inplace=inplace)
+
+        call.__name__ = call.__qualname__ = name
+        call.__doc__ = drop.__doc__
+        return call
+
+    name = drop.__name__
+    return with_inplace(name, False), with_inplace(f"{name}_", True)
 
 
-def dropout(input: Any, p: float, train: bool) -> Tensor:
-    """`nn.functional.dropout`, where `train` has no default."""
-    _probability(p)
-    return noise.dropout(input, p, train)
-
-
-def dropout_(input: Any, p: float, train: bool) -> Tensor:
-    """`dropout` in place."""
-    _probability(p)
-    return noise.dropout(input, p, train, inplace=True)
-
-
-def alpha_dropout(input: Any, p: float, train: bool) -> Tensor:
-    """`nn.functional.alpha_dropout`, where `train` has no default."""
-    _probability(p)
-    return noise.alpha_dropout(input, p, train)
-
-
-def alpha_dropout_(input: Any, p: float, train: bool) -> Tensor:
-    """`alpha_dropout` in place."""
-    _probability(p)
-    return noise.alpha_dropout(input, p, train, inplace=True)
-
-
-def feature_dropout(input: Any, p: float, train: bool) -> Tensor:
-    """Whole channels of (N, C, ...) set to 0 with probability p."""
-    _probability(p)
-    return noise.feature_dropout(input, p, train)
-
-
-def feature_dropout_(input: Any, p: float, train: bool) -> Tensor:
-    """`feature_dropout` in place."""
-    _probability(p)
-    return noise.feature_dropout(input, p, train, inplace=True)
-
-
-def feature_alpha_dropout(input: Any, p: float, train: bool) -> Tensor:
-    """`nn.functional.feature_alpha_dropout`, where `train` has no default."""
-    _probability(p)
-    return noise.feature_alpha_dropout(input, p, train)
-
-
-def feature_alpha_dropout_(input: Any, p: float, train: bool) -> Tensor:
-    """`feature_alpha_dropout` in place."""
-    _probability(p)
-    return noise.feature_alpha_dropout(input, p, train, inplace=True)
+dropout, dropout_ = _both(noise.dropout)
+alpha_dropout, alpha_dropout_ = _both(noise.alpha_dropout)
+feature_dropout, feature_dropout_ = _both(noise.feature_dropout)
+feature_alpha_dropout, feature_alpha_dropout_ = _both(noise.feature_alpha_dropout)
 
 
 def native_dropout(input: Any, p: float, train: bool | None) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -268,45 +269,6 @@ def max_pool3d(
     return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-def max_pool1d_with_indices(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """`max_pool1d`, and the places."""
-    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-
-def max_pool2d_with_indices(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """`max_pool2d`, and the places."""
-    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-
-def max_pool3d_with_indices(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """`max_pool3d`, and the places."""
-    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
-
-
 # averages ------------------------------------------------------------------------------------------------------------
 
 _AVG = {1: O.avg_pool1d, 2: O.avg_pool2d, 3: O.avg_pool3d}
@@ -519,21 +481,6 @@ def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = Fal
     return _adaptive_max_pool(3, input, output_size, return_indices)
 
 
-def adaptive_max_pool1d_with_indices(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """`adaptive_max_pool1d`, and the places."""
-    return _adaptive_max_pool(1, input, output_size, True)
-
-
-def adaptive_max_pool2d_with_indices(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """`adaptive_max_pool2d`, and the places."""
-    return _adaptive_max_pool(2, input, output_size, True)
-
-
-def adaptive_max_pool3d_with_indices(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """`adaptive_max_pool3d`, and the places."""
-    return _adaptive_max_pool(3, input, output_size, True)
-
-
 # unpooling -----------------------------------------------------------------------------------------------------------
 
 
@@ -677,25 +624,29 @@ def fractional_max_pool3d(
     return _fractional_max_pool(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
 
 
-def fractional_max_pool2d_with_indices(
-    input: Any,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Any = None,
-) -> Any:
-    """`fractional_max_pool2d`, and the places."""
-    return _fractional_max_pool(2, input, kernel_size, output_size, output_ratio, True, _random_samples)
+# with the places -----------------------------------------------------------------------------------------------------
 
 
-def fractional_max_pool3d_with_indices(
-    input: Any,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Any = None,
-) -> Any:
-    """`fractional_max_pool3d`, and the places."""
-    return _fractional_max_pool(3, input, kernel_size, output_size, output_ratio, True, _random_samples)
+def _with_indices(pool: Callable[..., Any]) -> Any:
+    """`pool`, with `return_indices` always true."""
+    signature = inspect.signature(pool)
+
+    @functools.wraps(pool)
+    def call(*args: Any, **named: Any) -> Any:
+        given = signature.bind(*args, **named)
+        given.arguments["return_indices"] = True
+        return pool(*given.args, **given.kwargs)
+
+    call.__name__ = call.__qualname__ = f"{pool.__name__}_with_indices"
+    call.__doc__ = f"`{pool.__name__}`, and the places."
+    return call
+
+
+max_pool1d_with_indices = _with_indices(max_pool1d)
+max_pool2d_with_indices = _with_indices(max_pool2d)
+max_pool3d_with_indices = _with_indices(max_pool3d)
+adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d)
+adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d)
+adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)
+fractional_max_pool2d_with_indices = _with_indices(fractional_max_pool2d)
+fractional_max_pool3d_with_indices = _with_indices(fractional_max_pool3d)
