@@ -35,8 +35,8 @@ Ints = tuple[int, ...]
 _G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
 _BOTH = np.kron(_G, _G)  # (16, 9): w to G w G^T
 
-_BLOCK = 3 << 13  # elements of one of the 16 matrices
-_MULTIPLY, _UNFOLD, _PASS = 0.016, 0.7, 0.33  # nanoseconds: a product; to unfold a channel's place; all passes over one
+_BLOCK = 3 << 13  # elements of one of the 16 matrices; twice as many if it has few rows
+_MULTIPLY, _UNFOLD, _PASS = 0.0185, 0.7, 0.33  # nanoseconds: a product; to unfold a channel's place; all passes over one
 
 
 def pays(x_shape: Ints, w_shape: Ints, stride: Ints, dilation: Ints, groups: int, out: Ints) -> bool:
@@ -56,7 +56,7 @@ class _Tiles:
         """rows: of the larger one of the matrices."""
         self.out = out
         high, self.width = -(-out[0] // 2), -(-out[1] // 2) + 1  # of a phase, which has a column more than tiles
-        fitting = _BLOCK // rows
+        fitting = (_BLOCK if rows > 64 else 2 * _BLOCK) // rows
         blocks = -(-high // max(2, min(high, fitting // self.width)))
         self.high = -(-high // blocks)  # rows of tiles
         self.images = max(1, min(images, fitting // (self.high * self.width))) if blocks == 1 else 1
