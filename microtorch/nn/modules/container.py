@@ -60,7 +60,39 @@ class Container(Module):
             self.add_module(key, value)
 
 
-class Sequential(Module):
+class _InOrder(Module):
+    """Modules in an order, named by their numbers."""
+
+    def _key(self, index: Any) -> str:
+        return list(self._modules)[_position(index, len(self))]
+
+    def __setitem__(self, idx: int, module: Module) -> None:
+        setattr(self, self._key(idx), module)
+
+    def __delitem__(self, idx: Any) -> None:
+        for key in list(self._modules)[idx] if isinstance(idx, slice) else [self._key(idx)]:
+            delattr(self, key)
+        self._modules = OrderedDict((str(i), m) for i, m in enumerate(self._modules.values()))
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._modules.values())
+
+    def append(self, module: Any) -> Self:
+        """Add a module at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def pop(self, key: Any) -> Any:
+        """Take a module away, and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+
+class Sequential(_InOrder):
     """Modules called one after another, each with the result of the one before.
 
     Takes the modules, or an OrderedDict of them by name.
@@ -85,27 +117,10 @@ class Sequential(Module):
             for i, module in enumerate(args):
                 self.add_module(str(i), module)
 
-    def _key(self, index: Any) -> str:
-        return list(self._modules)[_position(index, len(self))]
-
     def __getitem__(self, idx: Any) -> Any:
         if isinstance(idx, slice):
             return type(self)(OrderedDict(list(self._modules.items())[idx]))
         return self._modules[self._key(idx)]
-
-    def __setitem__(self, idx: int, module: Module) -> None:
-        setattr(self, self._key(idx), module)
-
-    def __delitem__(self, idx: Any) -> None:
-        for key in list(self._modules)[idx] if isinstance(idx, slice) else [self._key(idx)]:
-            delattr(self, key)
-        self._modules = OrderedDict((str(i), m) for i, m in enumerate(self._modules.values()))
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
 
     def __add__(self, other: Any) -> Sequential:
         self._check_sequential(other)
@@ -147,11 +162,6 @@ class Sequential(Module):
             input = module(input)
         return input
 
-    def append(self, module: Module) -> Self:
-        """Add a module at the end."""
-        self.add_module(str(len(self)), module)
-        return self
-
     def insert(self, index: int, module: Module) -> Self:
         """Add a module before the one at `index`."""
         if not isinstance(module, Module):
@@ -172,14 +182,8 @@ class Sequential(Module):
             self.append(module)
         return self
 
-    def pop(self, key: Any) -> Any:
-        """Take a module away, and return it."""
-        module = self[key]
-        del self[key]
-        return module
 
-
-class ModuleList(Module):
+class ModuleList(_InOrder):
     """A list of modules that are all registered: use it as a Python list.
 
     >>> import microtorch as torch
@@ -198,20 +202,6 @@ class ModuleList(Module):
         if isinstance(idx, slice):
             return type(self)(list(self._modules.values())[idx])
         return self._modules[str(_position(idx, len(self)))]
-
-    def __setitem__(self, idx: int, module: Module) -> None:
-        setattr(self, str(_position(idx, len(self))), module)
-
-    def __delitem__(self, idx: Any) -> None:
-        for i in range(len(self._modules))[idx] if isinstance(idx, slice) else [_position(idx, len(self))]:
-            delattr(self, str(i))
-        self._modules = OrderedDict((str(i), m) for i, m in enumerate(self._modules.values()))
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
 
     def __iadd__(self, modules: Iterable[Any]) -> Self:
         return self.extend(modules)
@@ -243,17 +233,6 @@ class ModuleList(Module):
         for i in range(len(self._modules), index, -1):
             self._modules[str(i)] = self._modules[str(i - 1)]
         self._modules[str(index)] = module
-
-    def append(self, module: Any) -> Self:
-        """Add a module at the end."""
-        self.add_module(str(len(self)), module)
-        return self
-
-    def pop(self, key: Any) -> Any:
-        """Take a module away, and return it."""
-        module = self[key]
-        del self[key]
-        return module
 
     def extend(self, modules: Iterable[Any]) -> Self:
         """Add several modules at the end."""
