@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import products
+from microtorch.kernels import products, rows as R, threads, twins
 from microtorch.kernels.index import add_rows
 from microtorch.kernels.reduce import row_starts
 from microtorch.kernels.small import within
@@ -77,24 +78,40 @@ def one_hot(index: Any, classes: int) -> Any:
 # bags: sums of rows --------------------------------------------------------------------------------------------------
 
 
-def bag_sum(weight: Any, scale: Any, index: Any, bag: Any, count: int, by_frequency: bool) -> Any:
+def bag_sum(weight: Any, scale: Any, sizes: Any, index: Any, bag: Any, count: int, by_frequency: bool) -> Any:
     """For each of `count` bags the sum of scale[i] times row index[i] of weight, over the i with bag[i] that bag.
 
-    by_frequency: only for the gradient (see embedding_backward).
+    sizes: a column of what the bags' sums are divided by, or None. by_frequency: only for the gradient (see
+    embedding_backward).
     """
-    width = weight.shape[1]
-    out = np.zeros((count, width), weight.dtype)
     times = _occurrences(weight, scale, index, bag, count)
     if times is not None:
-        return products.matmul(times, weight, out=out)
-    step = max(1, _ROWS // max(width, 1))
-    for start in range(0, index.size, step):  # not all rows at once: they may be far more than the table and the bags
-        part = slice(start, start + step)
-        rows = np.take(weight, index[part], 0)
-        if scale is not None:
-            rows *= scale[part, None]
-        add_rows(out, bag[part], rows)
+        out = products.matmul(times, weight)
+    else:
+        out = np.zeros((count, weight.shape[1]), weight.dtype)
+        _add_picked(out, bag, weight, index, scale)
+    if sizes is not None:
+        out /= sizes
     return out
+
+
+def _add_picked(out: Any, to: Any, source: Any, rows: Any, scale: Any) -> None:
+    """Add scale[i] (1 if scale is None) times source[rows[i]] to out[to[i]]."""
+    width = out.shape[1]
+    if rows.size * width >= twins.least and twins.takes(out, source) and (fast := twins.of("index")) is not None:
+        given = np.empty(0, out.dtype) if scale is None else np.ascontiguousarray(scale, out.dtype)
+        columns = threads.shares(width, max(16, twins.PART // rows.size))
+        threads.run([partial(fast.add_picked, out, to, source, rows, given, a, b) for a, b in columns])
+        return
+    if R.add_picked(out, to, source, rows, scale):
+        return
+    step = max(1, _ROWS // max(width, 1))
+    for start in range(0, rows.size, step):  # not all rows at once: they may be far more than the table and the bags
+        part = slice(start, start + step)
+        found = np.take(source, rows[part], 0)
+        if scale is not None:
+            found *= scale[part, None]
+        add_rows(out, to[part], found)
 
 
 _ROWS = 1 << 16  # elements of rows that are looked up at a time
@@ -121,13 +138,7 @@ def bag_sum_backward(g: Any, scale: Any, shape: tuple[int, ...], index: Any, bag
     if times is not None:
         return products.matmul(times, g)
     out = np.zeros(shape, g.dtype)
-    step = max(1, _ROWS // max(shape[1], 1))
-    for start in range(0, index.size, step):
-        part = slice(start, start + step)
-        rows = np.take(g, bag[part], 0)
-        if scale is not None:
-            rows *= scale[part, None]
-        add_rows(out, index[part], rows)
+    _add_picked(out, index, g, bag, scale)
     return out
 
 

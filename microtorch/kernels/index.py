@@ -13,6 +13,7 @@ import numpy as np
 
 from microtorch.kernels import threads, twins
 from microtorch.kernels.quiet import silence
+from microtorch.kernels.rows import reduce_rows
 from microtorch.kernels.shape import clone, copy_with_gaps, empty_like
 from microtorch.kernels.strides import in_c_order, in_order, picked_order
 
@@ -98,40 +99,67 @@ def put_into(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> None
         np.add.at(x, key, value)
 
 
-_WIDE = 128  # elements from which a row is worth a call of its own
-
-
 def add_rows(out: Any, rows: Any, g: Any) -> Any:
-    """Add g[i] to out[rows[i]], in place: rows sorted, runs of equal ones summed at once."""
-    flat = rows.reshape(-1)
-    if flat.size == 0:
+    """Add g[i] to out[rows[i]], in place, one after the other; g and rows may have more dimensions for the i."""
+    return add_along(out, rows.reshape(-1), g.reshape(rows.size, *out.shape[1:]), 0)
+
+
+def add_along(out: Any, rows: Any, values: Any, axis: int) -> Any:
+    """Add the slices of values along an axis to those of out that the vector `rows` lists, in place; one after the
+    other, so that a slice listed twice gets both."""
+    n = out.shape[axis]
+    if values.size == 0:
         return out
-    values = g.reshape(flat.size, *out.shape[1:])
-    if flat.size < 8 or out.ndim == 1:
-        np.add.at(out, flat, values)
+    if type(out) is not np.ndarray or not out.flags.c_contiguous:
+        whole = np.array(out, order="C")
+        out[...] = add_along(whole, rows, values, axis)
         return out
-    if values.size >= twins.least and twins.takes(out, values) and (fast := twins.of("index")) is not None:
-        flat, width = np.ascontiguousarray(flat, np.int64), out.size // out.shape[0]
-        if fast.within(flat, len(out)):
-            table, values = out.reshape(-1, width), values.reshape(-1, width)
-            columns = threads.shares(width, max(16, twins.PART // flat.size))
-            threads.run([partial(fast.add_rows, table, flat, values, a, b) for a, b in columns])
-            return out
-    flat = np.where(flat < 0, flat + out.shape[0], flat)
-    if out.flags.c_contiguous and values.dtype == out.dtype:  # np.add.at is fast for flat places, slow for rows
-        width = out.size // out.shape[0]
-        if width >= _WIDE:
-            table = out.reshape(-1, width)
-            for row, value in zip(flat.tolist(), values.reshape(-1, width)):
-                table[row] += value
-        else:
-            np.add.at(out.reshape(-1), (flat[:, None] * width + np.arange(width)).reshape(-1), values.reshape(-1))
+    if (out.ndim == 1 or rows.size < 8) and (values.size < twins.least or values.dtype != out.dtype):
+        np.add.at(out, (slice(None),) * axis + (rows,), values)
         return out
-    order = np.argsort(flat, kind="stable")
-    ordered = flat[order]
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    out[ordered[starts]] += np.add.reduceat(values[order], starts, axis=0, dtype=out.dtype)
+    outer, inner = math.prod(out.shape[:axis]), math.prod(out.shape[axis + 1 :])
+    table = out.reshape(outer, n, inner)
+    values = np.ascontiguousarray(values, out.dtype).reshape(outer, rows.size, inner)
+    if _add_compiled(table, rows, values):
+        return out
+    least = int(rows.min())
+    if least < -n or int(rows.max()) >= n:
+        raise IndexError("index out of range in self")
+    if least < 0:
+        rows = np.where(rows < 0, rows + n, rows)
+    step = max(1, _PLACES // (rows.size * inner))
+    for start in range(0, outer, step):
+        if step == 1 and reduce_rows(np.add, table[start], rows, values[start]):
+            continue
+        # np.add.at is fast for flat places, slow for rows
+        part, value = table[start : start + step], values[start : start + step]
+        at = rows * inner if inner > 1 else rows
+        if inner > 1:
+            at = (at[:, None] + np.arange(inner)).reshape(-1)
+        if len(part) > 1:
+            at = (np.arange(0, part.size, n * inner)[:, None] + at).reshape(-1)
+        np.add.at(part.reshape(-1), at, value.reshape(-1))
     return out
+
+
+_PLACES = 1 << 16  # places of elements that are listed at a time
+
+
+def _add_compiled(table: Any, rows: Any, values: Any) -> bool:
+    """Whether the compiled twin has added values (outer, m, inner) to the rows of a table (outer, n, inner)."""
+    if values.size < twins.least or not twins.takes(table, values) or (fast := twins.of("index")) is None:
+        return False
+    rows = np.ascontiguousarray(rows, np.int64)
+    outer, n, inner = table.shape
+    if not fast.within(rows, n):
+        return False
+    if outer > 1:
+        parts = threads.shares(outer, -(-twins.PART * outer // values.size))
+        threads.run([partial(fast.add_along, table[i:j], rows, values[i:j], 0, inner) for i, j in parts])
+    else:
+        parts = threads.shares(inner, max(16, twins.PART // rows.size))
+        threads.run([partial(fast.add_along, table, rows, values, i, j) for i, j in parts])
+    return True
 
 
 # along one dimension: gather and scatter -----------------------------------------------------------------------------
@@ -183,6 +211,18 @@ def _flat(x: Any, index: Any) -> bool:
     return type(x) is np.ndarray and type(index) is np.ndarray and x.flags.c_contiguous and index.size > 0
 
 
+def _slices(index: Any, shape: tuple[int, ...], axis: int) -> Any:
+    """The vector of an index that is the same along all other axes (one that was expanded), and covers all of `shape`
+    there: it names whole slices. Else None."""
+    if type(index) is not np.ndarray or index.ndim < 2 or 0 in index.shape:
+        return None
+    axis %= index.ndim
+    for i in range(index.ndim):
+        if i != axis and (index.shape[i] != shape[i] or (index.strides[i] and index.shape[i] > 1)):
+            return None
+    return index[(0,) * axis + (slice(None),) + (0,) * (index.ndim - 1 - axis)]
+
+
 def _first(index: Any) -> tuple[slice, ...]:
     """The key of the part of a source that an index covers."""
     return tuple(slice(n) for n in index.shape)
@@ -194,6 +234,8 @@ def gather(x: Any, index: Any, axis: int) -> Any:
         out = np.empty(index.shape, x.dtype)
         if _compiled("gather", x, index, out, axis):
             return out
+    if (rows := _slices(index, x.shape, axis)) is not None:
+        return np.take(x, rows, axis)
     if _flat(x, index):
         return x.reshape(-1).take(_places(index, x.shape, axis))
     return x[along(index, axis)]
@@ -204,6 +246,8 @@ def gather_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> An
     out = np.zeros(shape, g.dtype)
     if _compiled("scatter_add", out, index, g, axis):
         return out
+    if (rows := _slices(index, shape, axis)) is not None:
+        return add_along(out, rows, g, axis % len(shape))
     if index.size and index.shape[axis] == 1:  # no place is named twice
         out[along(index, axis)] = g
     elif _flat(g, index):
@@ -225,6 +269,9 @@ def scatter_into(x: Any, index: Any, src: Any, axis: int) -> None:
     value = src[_first(index)] if isinstance(src, np.ndarray) and src.ndim else src
     if isinstance(value, np.ndarray) and _compiled("scatter", x, index, value, axis):
         return
+    if (rows := _slices(index, x.shape, axis)) is not None:
+        x[(slice(None),) * (axis % x.ndim) + (rows,)] = value
+        return
     if _flat(x, index):
         x.reshape(-1)[_places(index, x.shape, axis)] = value
     else:
@@ -242,6 +289,9 @@ def scatter_add_into(x: Any, index: Any, src: Any, axis: int) -> None:
     """`scatter_add`, in place."""
     value = src[_first(index)]
     if _compiled("scatter_add", x, index, value, axis):
+        return
+    if x.dtype.kind != "b" and (rows := _slices(index, x.shape, axis)) is not None:
+        add_along(x, rows, value, axis % x.ndim)
         return
     if _flat(x, index) and type(value) is np.ndarray:
         np.add.at(x.reshape(-1), _places(index, x.shape, axis).reshape(-1), value.reshape(-1))
@@ -270,21 +320,39 @@ def scatter_reduce(x: Any, index: Any, src: Any, axis: int, reduce: str, include
 
     The place's own value counts with include_self.
     """
-    out = x.copy()
+    out = x.copy("C")
     src = src[_first(index)]
-    target, key = out, along(index, axis)
-    if _flat(out, index) and type(src) is np.ndarray:
-        target, key, src = out.reshape(-1), _places(index, x.shape, axis).reshape(-1), src.reshape(-1)
-    if not include_self:
-        target[key] = _neutral(reduce, x.dtype)
     with silence():
-        _REDUCE[reduce].at(target, key, src)
+        _reduce_into(_REDUCE[reduce], out, index, src, axis, None if include_self else _neutral(reduce, x.dtype))
         if reduce == "mean":
-            count = np.full(x.shape, include_self, x.dtype if x.dtype.kind in "fc" else np.int64)
-            np.add.at(count.reshape(target.shape), key, 1)
+            floating = x.dtype.kind in "fc"
+            count = np.full(x.shape, include_self, x.dtype if floating else np.int64)
+            if (rows := _slices(index, x.shape, axis)) is not None:
+                times = np.bincount(np.where(rows < 0, rows + x.shape[axis], rows), minlength=x.shape[axis])
+                count += times.astype(count.dtype).reshape(-1, *(1,) * (x.ndim - 1 - axis % x.ndim))
+            else:
+                _reduce_into(np.add, count, index, np.broadcast_to(count.dtype.type(1), index.shape), axis, None)
             np.maximum(count, 1, out=count)
-            out = (out / count if x.dtype.kind in "fc" else out // count).astype(x.dtype, copy=False)
+            out = (out / count if floating else out // count).astype(x.dtype, copy=False)
     return out
+
+
+def _reduce_into(ufunc: Any, out: Any, index: Any, src: Any, axis: int, start: Any) -> None:
+    """ufunc.at along an axis; start: what the places named hold before it, None for what they do."""
+    rows = _slices(index, out.shape, axis)
+    if rows is not None and axis % out.ndim == 0 and type(out) is np.ndarray:
+        rows = np.where(rows < 0, rows + len(out), rows)
+        if start is not None:
+            out[rows] = start
+        width = out.size // len(out)
+        if reduce_rows(ufunc, out.reshape(-1, width), rows, src.reshape(-1, width)):
+            return
+    elif start is not None:
+        out[along(index, axis)] = start
+    if _flat(out, index) and type(src) is np.ndarray:
+        ufunc.at(out.reshape(-1), _places(index, out.shape, axis).reshape(-1), src.reshape(-1))
+    else:
+        ufunc.at(out, along(index, axis), src)
 
 
 # along one dimension: whole slices -----------------------------------------------------------------------------------
@@ -298,8 +366,7 @@ def index_select(x: Any, index: Any, axis: int) -> Any:
 def index_select_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> Any:
     """Zeros of `shape` with g's slices added where they came from."""
     out = np.zeros(shape, g.dtype)
-    add_rows(np.moveaxis(out, axis, 0), index, np.moveaxis(g, axis, 0))
-    return out
+    return add_along(out, index.reshape(-1), g, axis % len(shape)) if shape else np.add(out, g.sum(), out=out)
 
 
 def index_add(x: Any, index: Any, source: Any, axis: int, alpha: Any) -> Any:
@@ -316,11 +383,10 @@ def index_add_into(x: Any, index: Any, source: Any, axis: int, alpha: Any) -> No
     if x.dtype.kind == "b":
         np.logical_or.at(x, (slice(None),) * axis + (index,), source)
         return
-    x, source = np.moveaxis(x, axis, 0), np.moveaxis(source, axis, 0)
-    if x.ndim > 1 and type(x) is type(source) is type(index) is np.ndarray and source.dtype == x.dtype:
-        add_rows(x, index, source)
+    if x.ndim and type(x) is type(source) is type(index) is np.ndarray and source.shape[axis] == index.size:
+        add_along(x, index.reshape(-1), source, axis % x.ndim)
     else:
-        np.add.at(x, index, source)
+        np.add.at(x, (slice(None),) * axis + (index,), source)
 
 
 def index_copy(x: Any, index: Any, source: Any, axis: int) -> Any:

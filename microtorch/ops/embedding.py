@@ -27,7 +27,11 @@ one_hot = unary("one_hot", K.one_hot)
 # bags ----------------------------------------------------------------------------------------------------------------
 
 
-def _bag_weight(xp: Any, g: Any, scale: Any, weight_shape: Any, index: Any, bag: Any, by_frequency: bool) -> Any:
+def _bag_weight(
+    xp: Any, g: Any, scale: Any, sizes: Any, weight_shape: Any, index: Any, bag: Any, by_frequency: bool
+) -> Any:  # fmt: skip
+    if sizes is not None:
+        g = g / sizes
     if not xp.recorded and not by_frequency:
         return K.bag_sum_backward(g, scale, weight_shape, index, bag)
     rows = xp.index_select(g, bag, 0)
@@ -36,8 +40,8 @@ def _bag_weight(xp: Any, g: Any, scale: Any, weight_shape: Any, index: Any, bag:
     return xp.embedding_backward(rows, weight_shape, index, -1, by_frequency)
 
 
-bag_sum = op("bag_sum", K.bag_sum, inputs="weight scale", grad_name="EmbeddingBagBackward0", weight=_bag_weight,
-             scale=lambda xp, g, weight, index, bag:
+bag_sum = op("bag_sum", K.bag_sum, inputs="weight scale sizes", grad_name="EmbeddingBagBackward0", weight=_bag_weight,
+             scale=lambda xp, g, weight, index, bag:  # a bag with a scale is not divided by its size
                  xp.sum(xp.index_select(g, bag, 0) * xp.index_select(weight, index, 0), (1,), False))  # fmt: skip
 bag_max = unary("bag_max", K.take_columns, grad_name="EmbeddingBagBackward0",
                 x=lambda xp, g, x_shape, rows: xp.bag_max_backward(g, x_shape, rows))  # fmt: skip

@@ -70,11 +70,33 @@ def scatter_add(x, index, values):
 
 
 @jit
-def add_rows(out, rows, values, start, stop):
-    """Add values[i] to out[rows[i]], in columns from start to stop."""
-    n = out.shape[0]
+def add_along(out, rows, values, start, stop):
+    """Add values[:, i] to out[:, rows[i]], in columns from start to stop."""
+    n = out.shape[1]
+    for o in range(out.shape[0]):
+        if out.shape[2] == 1:
+            flat, other = out[o].reshape(-1), values[o].reshape(-1)
+            for i in range(rows.size):
+                place = rows[i]
+                flat[place + n if place < 0 else place] += other[i]
+        else:
+            table, source = out[o], values[o]
+            for i in range(rows.size):
+                place = rows[i]
+                to, row = table[place + n if place < 0 else place, start:stop], source[i, start:stop]
+                for j in range(to.size):
+                    to[j] += row[j]
+
+
+@jit
+def add_picked(out, to, source, rows, scale, start, stop):
+    """Add scale[i] (1 if scale is empty) times source[rows[i]] to out[to[i]], in columns from start to stop."""
     for i in range(rows.size):
-        place = rows[i]
-        to, row = out[place + n if place < 0 else place, start:stop], values[i, start:stop]
-        for j in range(to.size):
-            to[j] += row[j]
+        sums, row = out[to[i], start:stop], source[rows[i], start:stop]
+        if scale.size:
+            factor = scale[i]
+            for j in range(sums.size):
+                sums[j] += factor * row[j]
+        else:
+            for j in range(sums.size):
+                sums[j] += row[j]

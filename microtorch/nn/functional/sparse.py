@@ -44,6 +44,7 @@ def embedding(
 
     padding_idx: the row that gets no gradient. max_norm: rows looked up are first scaled down to this norm, in place.
     scale_grad_by_freq: a row's gradient is divided by how often it occurs in input.
+    sparse: weight's gradient is a sparse tensor of the rows looked up (for SGD, Adagrad and SparseAdam).
     Raises IndexError for a number outside the table.
 
     >>> import microtorch as torch
@@ -62,8 +63,6 @@ def embedding(
             raise AssertionError("Padding_idx must be within num_embeddings")
         if padding_idx < 0:
             padding_idx += rows
-    if sparse and weight._node is not None:
-        raise NotImplementedError("embedding: sparse gradients (sparse=True) are not supported by microtorch")
     if weight._data.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
     index = input._data
@@ -71,7 +70,15 @@ def embedding(
         _need_indices(input, "embedding", "indices", 1)
     if max_norm is not None:
         renorm(weight, index, max_norm, norm_type)
-    return E.embedding(weight, input, padding_idx, scale_grad_by_freq)
+    entry = _of_sparse_gradient("embedding_sparse") if sparse and weight._node is not None else E.embedding
+    return entry(weight, input, padding_idx, scale_grad_by_freq)
+
+
+def _of_sparse_gradient(name: str) -> Any:
+    """An entry whose gradient for the table is a sparse tensor of the rows that were looked up."""
+    from microtorch.ops import sparse  # with all of its kernels: most programs never need it
+
+    return getattr(sparse, name)
 
 
 def renorm(weight: Any, index: Any, max_norm: float, norm_type: float) -> None:
@@ -152,10 +159,8 @@ def embedding_bag(
         raise ValueError("mode has to be one of sum, mean or max")
     if mode == "max" and scale_grad_by_freq:
         raise ValueError("max mode does not support scaling the gradient by the frequency")
-    if sparse:
-        if mode == "max":
-            raise ValueError("max mode does not support sparse weights")
-        raise NotImplementedError("embedding_bag: sparse gradients (sparse=True) are not supported by microtorch")
+    if sparse and mode == "max":
+        raise ValueError("max mode does not support sparse weights")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got "
@@ -165,8 +170,8 @@ def embedding_bag(
     index = index.reshape(-1).astype(np.int64)
     if max_norm is not None:
         renorm(weight, index, max_norm, norm_type)
-    bad = np.flatnonzero((index < 0) | (index >= table.shape[0]))
-    if bad.size:
+    if not within(index, table.shape[0]):
+        bad = np.flatnonzero((index < 0) | (index >= table.shape[0]))
         raise RuntimeError(
             f"Index {bad[0]} of input takes value {index[bad[0]]} which is not in the valid range [0, {table.shape[0]})"
         )
@@ -184,7 +189,11 @@ def embedding_bag(
         if starts.size < 1:
             raise RuntimeError("include_last_offset: number of offset should be at least 1")
         starts = starts[:-1]
-    bag = np.searchsorted(starts, np.arange(index.size), side="right") - 1
+    sizes = np.diff(starts, append=index.size)
+    if sizes.size and sizes.min() >= 0:
+        bag = np.repeat(np.arange(starts.size), sizes)
+    else:
+        bag = np.searchsorted(starts, np.arange(index.size), side="right") - 1
     scale = None if per_sample_weights is None else S.reshape(per_sample_weights, (-1,))
     if padding_idx is not None:
         kept = np.flatnonzero(index != (padding_idx + table.shape[0] if padding_idx < 0 else padding_idx))
@@ -192,10 +201,11 @@ def embedding_bag(
         scale = None if scale is None else I.index_select(scale, kept, 0)
     if mode == "max":
         return E.bag_max(weight, computed(K.bag_largest, table, index, bag, starts.size))
+    sizes = None
     if mode == "mean":
-        sizes = np.bincount(bag, minlength=starts.size)
-        scale = wrap(cast(1 / sizes[bag], table.dtype))
-    return E.bag_sum(weight, scale, index, bag, starts.size, scale_grad_by_freq)
+        sizes = wrap(cast(np.maximum(np.bincount(bag, minlength=starts.size), 1)[:, None], table.dtype))
+    entry = _of_sparse_gradient("bag_sum_sparse") if sparse and weight._node is not None else E.bag_sum
+    return entry(weight, scale, sizes, index, bag, starts.size, scale_grad_by_freq)
 
 
 def _bag_starts(input: Any, offsets: Any) -> Any:
