@@ -303,9 +303,7 @@ def _writable(data: bytes) -> Array:
 
 
 def _map_record(path: str, info: zipfile.ZipInfo | None, key: str) -> Array:
-    """A record's bytes as they lie in the file; written to, they become a copy in memory, and the file stays as it
-    is.
-    """
+    """A record's bytes as they lie in the file; what is written to them stays in memory."""
     if info is None:
         raise RuntimeError(f"PytorchStreamReader failed locating file data/{key}: file not found")
     with open(path, "rb") as file:

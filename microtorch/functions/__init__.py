@@ -1,2 +1,1 @@
-"""PyTorch's functions, with PyTorch's signatures: they check and translate arguments, then call one entry of the
-table."""
+"""PyTorch's functions and signatures: they check and translate arguments, then call one entry of the table."""

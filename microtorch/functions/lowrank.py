@@ -13,8 +13,7 @@ from microtorch.ops import decompositions as D, pointwise as P, reduce as R
 
 
 def _basis(A: Any, q: int, niter: int) -> Any:
-    """Orthonormal columns that nearly span A's columns (N. Halko, P.-G. Martinsson, J. Tropp, arXiv:0909.4061,
-    algorithm 4.4)."""
+    """Orthonormal columns that nearly span A's (Halko, Martinsson and Tropp, arXiv:0909.4061, algorithm 4.4)."""
     directions = randn(A._data.shape[-1], q, dtype=dtypes.of[A._data.dtype])
     q_ = D.qr(product(A, directions), "reduced")[0]
     for _ in range(niter):
@@ -24,8 +23,7 @@ def _basis(A: Any, q: int, niter: int) -> Any:
 
 
 def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2, M: Any = None) -> Any:
-    """U, S, V of the q largest singular values of A - M, roughly: exact for matrices of rank q or less (Halko et al.,
-    5.1)."""
+    """U, S, V of the q largest singular values of A - M, roughly: exact up to rank q (Halko et al., 5.1)."""
     q, niter = 6 if q is None else q, 2 if niter is None else niter
     if M is not None:
         A = P.sub(A, M)
@@ -39,8 +37,7 @@ def svd_lowrank(A: Any, q: int | None = 6, niter: int | None = 2, M: Any = None)
 
 
 def pca_lowrank(A: Any, q: int | None = None, center: bool = True, niter: int = 2) -> Any:
-    """U, S, V: the q main components of the rows of A (columns of V), after its column means were taken off, if
-    `center`."""
+    """U, S, V: the q main components of A's rows (columns of V); `center`: after its column means were taken off."""
     m, n = A._data.shape[-2:]
     if q is None:
         q = min(6, m, n)

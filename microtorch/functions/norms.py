@@ -79,8 +79,7 @@ def vector_norm(x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *,
 
 @takes_out
 def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """A norm of matrices in two dimensions: "fro", "nuc", or by ord 1, -1 (columns), inf, -inf (rows), 2, -2 (singular
-    values)."""
+    """A norm of matrices: "fro", "nuc", or by ord 1, -1 (columns), inf, -inf (rows), 2, -2 (singular values)."""
     name = "linalg.matrix_norm"
     need_tensor(name, A)
     need_matrix(name, A)

@@ -63,8 +63,7 @@ def polygamma(n: int, input: Any) -> Tensor:
 
 @takes_out
 def mvlgamma(input: Any, p: int) -> Tensor:
-    """The multivariate log gamma function of dimension p: p (p - 1) / 4 log(pi) + the sum of lgamma(input - i / 2), i
-    < p."""
+    """The multivariate log gamma function: p (p - 1) / 4 log(pi) + the sum of lgamma(input - i / 2) over i < p."""
     need_tensor("mvlgamma", input)
     if input._data.dtype.kind == "b":
         raise NotImplementedError("mvlgamma(): The input tensor may not be a boolean tensor.")
@@ -78,8 +77,7 @@ multigammaln = mvlgamma
 
 @takes_out
 def igamma(input: Any, other: Any) -> Tensor:
-    """The regularised lower incomplete gamma function P(input, other); it has a gradient for `other` only. Needs
-    SciPy."""
+    """The regularised lower incomplete gamma function P(input, other), with a gradient in `other`. Needs SciPy."""
     return _incomplete("igamma", F.igamma, input, other)
 
 

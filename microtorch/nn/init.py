@@ -277,8 +277,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
 
 @no_grad()
 def sparse_(tensor: Any, sparsity: float, std: float = 0.01, generator: Any = None) -> Any:
-    """Normal numbers, with a fraction `sparsity` of each column set to zero: Martens, Hessian-free optimization
-    (2010)."""
+    """Normal numbers, a fraction `sparsity` of each column zeros: Martens, Hessian-free optimization (2010)."""
     if tensor.ndimension() != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor._data.shape

@@ -100,9 +100,7 @@ class LBFGS(Optimizer):
     # the iterations --------------------------------------------------------------------------------------------------
 
     def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
-        """Iterate. closure: computes the loss and its gradients anew, and returns the loss; the first one is
-        returned.
-        """
+        """Iterate, and return the first loss. closure: computes the loss and its gradients anew, and returns it."""
 
         def evaluate() -> Any:
             with enable_grad():
@@ -186,9 +184,7 @@ def _scalar(t: Any, like: Array) -> Any:
 
 
 class _Memory:
-    """The last steps s and changes y of the gradient: the inverse Hessian as L-BFGS sees it. In the state, as
-    tensors.
-    """
+    """The last steps s and changes y of the gradient: the inverse Hessian as L-BFGS sees it. The state's tensors."""
 
     def __init__(self, state: dict[str, Any], size: int) -> None:
         self.state, self.size = state, size

@@ -93,13 +93,11 @@ class CallableModule:
     # hooks -----------------------------------------------------------------------------------------------------------
 
     def register_full_backward_pre_hook(self, hook: Hook, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_output)` before the module's backward; what it returns replaces grad_output (a
-        tuple)."""
+        """Call `hook(module, grad_output)` before the module's backward; it may return another tuple."""
         return add_hook(self._backward_pre_hooks, hook, prepend=prepend)
 
     def register_backward_hook(self, hook: Hook) -> RemovableHandle:
-        """Deprecated by PyTorch: call `hook(module, grad_input, grad_output)` at the node that made the module's
-        output."""
+        """Deprecated: call `hook(module, grad_input, grad_output)` at the node that made the module's output."""
         if self._is_full_backward_hook is True:
             raise RuntimeError(_MIXED_HOOKS)
         self._is_full_backward_hook = False

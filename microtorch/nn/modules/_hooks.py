@@ -217,20 +217,17 @@ def _spread(places: Sequence[int], values: Sequence[Any], size: int) -> tuple[An
 
 
 def register_module_buffer_registration_hook(hook: Hook) -> RemovableHandle:
-    """Call `hook(module, name, buffer)` whenever any module registers a buffer; what it returns, if not None,
-    replaces it."""
+    """Call `hook(module, name, buffer)` whenever any module registers a buffer; it may return another."""
     return add_hook(global_buffer_registration_hooks, hook)
 
 
 def register_module_module_registration_hook(hook: Hook) -> RemovableHandle:
-    """Call `hook(module, name, submodule)` whenever any module registers a child; what it returns, if not None,
-    replaces it."""
+    """Call `hook(module, name, submodule)` whenever any module registers a child; it may return another."""
     return add_hook(global_module_registration_hooks, hook)
 
 
 def register_module_parameter_registration_hook(hook: Hook) -> RemovableHandle:
-    """Call `hook(module, name, param)` whenever any module registers a parameter; what it returns, if not None,
-    replaces it."""
+    """Call `hook(module, name, param)` whenever any module registers a parameter; it may return another."""
     return add_hook(global_parameter_registration_hooks, hook)
 
 

@@ -113,8 +113,7 @@ class StatefulModule:
         return add_hook(self._state_dict_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Any) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata)` after the state_dict was made, to change it in
-        place."""
+        """Call `hook(module, state_dict, prefix, local_metadata)` when the state_dict is made, to change it."""
         hook._from_public_api = True
         return add_hook(self._state_dict_hooks, hook)
 

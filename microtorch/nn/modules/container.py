@@ -63,6 +63,9 @@ class Container(Module):
 class _InOrder(Module):
     """Modules in an order, named by their numbers."""
 
+    def __getitem__(self, idx: Any) -> Any:
+        return self._modules[self._key(idx)]
+
     def _key(self, index: Any) -> str:
         return list(self._modules)[_position(index, len(self))]
 
@@ -120,7 +123,7 @@ class Sequential(_InOrder):
     def __getitem__(self, idx: Any) -> Any:
         if isinstance(idx, slice):
             return type(self)(OrderedDict(list(self._modules.items())[idx]))
-        return self._modules[self._key(idx)]
+        return super().__getitem__(idx)
 
     def __add__(self, other: Any) -> Sequential:
         self._check_sequential(other)

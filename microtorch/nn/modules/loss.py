@@ -148,8 +148,7 @@ class GaussianNLLLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """y (log y - x) for log-probabilities x; log_target: y are log-probabilities too. "batchmean" divides by the
-    batch."""
+    """y (log y - x) for log-probabilities x; log_target: y are too. reduction "batchmean" divides by the batch."""
 
     def __init__(
         self,
@@ -286,8 +285,7 @@ class CrossEntropyLoss(_WeightedLoss):
 
 @dataclasses.dataclass(slots=True, frozen=True)
 class LinearCrossEntropyOptions:
-    """How PyTorch may compute LinearCrossEntropyLoss part by part, to save memory: checked, but the result does not
-    depend on it."""
+    """How PyTorch may compute LinearCrossEntropyLoss part by part: checked, but the result does not depend on it."""
 
     allow_retain_graph: bool = False
     batch_chunk_size: int | None = None

@@ -33,8 +33,7 @@ __all__ = [
 
 
 class _MaxPoolNd(Module):
-    """stride: kernel_size unless given. return_indices: also the flat places of the maxima. ceil_mode: round sizes
-    up."""
+    """stride: kernel_size unless given. return_indices: also the maxima's flat places. ceil_mode: round sizes up."""
 
     _function: Any
 

@@ -251,8 +251,7 @@ class RNN(RNNBase):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """RNN(input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias, batch_first, dropout,
-        bidirectional)."""
+        """RNN(input_size, hidden_size, num_layers, nonlinearity="tanh", bias, batch_first, dropout, bidirectional)."""
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         if len(args) > 3:
@@ -285,8 +284,7 @@ class GRU(RNNBase):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """GRU(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-        bidirectional=False)."""
+        """GRU(input_size, hidden_size, num_layers=1, bias, batch_first, dropout, bidirectional)."""
         if "proj_size" in kwargs:
             raise ValueError("proj_size argument is only supported for LSTM, not RNN or GRU")
         super().__init__("GRU", *args, **kwargs)

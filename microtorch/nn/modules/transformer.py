@@ -237,8 +237,7 @@ class TransformerDecoderLayer(Module):
         self, tgt: Any, memory: Any, tgt_mask: Any = None, memory_mask: Any = None, tgt_key_padding_mask: Any = None,
         memory_key_padding_mask: Any = None, tgt_is_causal: bool = False, memory_is_causal: bool = False,
     ) -> Any:  # fmt: skip
-        """The layer's output, shaped as tgt. Masks: tgt_mask (T, T), memory_mask (T, S), padding masks (N, T) and
-        (N, S)."""
+        """The output, shaped as tgt. Masks: tgt_mask (T, T), memory_mask (T, S), padding masks (N, T) and (N, S)."""
         own = tgt_mask, tgt_key_padding_mask, tgt_is_causal
         other = memory, memory_mask, memory_key_padding_mask, memory_is_causal
         x = tgt

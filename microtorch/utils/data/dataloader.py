@@ -1,6 +1,4 @@
-"""DataLoader, as in `torch.utils.data.dataloader`: batches of a dataset, in PyTorch's order and with its random
-numbers.
-"""
+"""`torch.utils.data.DataLoader`: batches of a dataset, in PyTorch's order and with its random numbers."""
 
 from __future__ import annotations
 
@@ -368,9 +366,7 @@ class _Worker:
 
 
 class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
-    """Has worker processes load batches ahead: task number i goes to the next worker in turn, results are put in
-    order.
-    """
+    """Has worker processes load batches ahead: tasks go to the workers in turn, results are put in order."""
 
     def __init__(self, loader: DataLoader[Any]) -> None:
         super().__init__(loader)

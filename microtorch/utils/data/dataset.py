@@ -1,6 +1,4 @@
-"""Datasets, as in `torch.utils.data.dataset`: by index (`Dataset`) or as a stream (`IterableDataset`), and
-combinations.
-"""
+"""`torch.utils.data`'s datasets: by index (`Dataset`), as a stream (`IterableDataset`), and combinations."""
 
 from __future__ import annotations
 
