@@ -2,7 +2,8 @@
 
 A filter of Python's warnings does that at no cost. A program that sets filters of its own (`simplefilter("error")`,
 pytest) would put them before it, and die of an overflow that PyTorch does not mention: so this one is put first again
-after each change. NumPy's own settings (`np.errstate`) stay as they are, and so do the warnings of others' code.
+after each change. (A list of ours in place of `warnings.filters` would be gone at the end of a `catch_warnings` block
+that was begun before the import.) NumPy's own settings (`np.errstate`) stay, and so do the warnings of others' code.
 """
 
 from __future__ import annotations
