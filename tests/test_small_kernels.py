@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import microtorch as mt
-from microtorch.kernels import batch_norm as KB, pool as KP, reduce as KR, sorting as KS
+from microtorch.kernels import batch_norm as KB, pointwise as KE, pool as KP, reduce as KR, sorting as KS, twins
 from microtorch.kernels.pool import output_size
 
 torch = pytest.importorskip("torch")
@@ -190,3 +191,134 @@ def test_few_rows(shape: tuple[int, ...], dtype: Any, special: bool) -> None:
     for a, b in zip(ours, values(torch)):
         assert a.numpy().dtype == dtype
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=2e-5 if dtype == F32 else 1e-12, atol=2e-6)
+
+
+# the compiled twins as ufuncs ----------------------------------------------------------------------------------------
+
+needs_numba = pytest.mark.skipif(not twins._installed(), reason="numba is not installed")
+
+
+@pytest.fixture
+def which() -> Iterator[Callable[[str], None]]:
+    """Chooses twins; the choice of before comes back."""
+    before = twins.least, twins._ufuncs, twins._wait
+    yield twins.choose
+    twins.least, twins._ufuncs, twins._wait = before
+
+
+OF_ELEMENTS = [
+    *(f"F.{name}(x)" for name in "sigmoid tanh silu logsigmoid mish gelu relu hardsigmoid hardswish".split()),
+    *(f"F.{name}(x)" for name in "softplus elu leaky_relu hardtanh hardshrink softshrink".split()),
+    "F.gelu(x, approximate='tanh')",
+    "F.elu(x, 2)",
+    "F.huber_loss(x, x.detach() * 0)",
+]
+OF_ROWS = [
+    *("F.softmax(x, -1)", "F.log_softmax(x, -1)", "F.softmax(x, 0)", "x.sum()", "x.mean()"),
+    *(
+        "F.layer_norm(x, x.shape[-1:])",
+        "F.layer_norm(x, x.shape[-1:], torch.arange(x.shape[-1]).to(x.dtype) / 70)",
+    ),
+]
+SHAPES: list[tuple[int, ...]] = [(), (1,), (7,), (5, 3), (6, 1, 40), (3, 0), (70, 70)]
+
+
+def both(text: str, values: Any, out: Any = None) -> tuple[Any, Any]:
+    """(result, gradient) of PyTorch and of microtorch."""
+    results = []
+    for lib in (torch, mt):
+        x = (torch.from_numpy(values.copy()) if lib is torch else mt.from_numpy(values.copy())).requires_grad_()
+        y = eval(text, {"F": lib.nn.functional, "x": x, "torch": lib})
+        weights = np.linspace(-1, 2, y.numel()).astype(values.dtype).reshape(tuple(y.shape))
+        y.backward(lib.from_numpy(weights))
+        results.append((y.detach().numpy(), x.grad.numpy()))
+    return results[0], results[1]
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", [F32, F64])
+@pytest.mark.parametrize("text", [*OF_ELEMENTS, *OF_ROWS])
+def test_ufuncs(text: str, dtype: Any, which: Any) -> None:
+    """For every shape and layout as PyTorch's; NaN and infinities as NumPy's way has them."""
+    which("numba")
+    rng = np.random.default_rng(0)
+    for shape in SHAPES:
+        if text in OF_ROWS and ("norm" in text or "0)" in text) and len(shape) < 2:
+            continue
+        x = np.asarray(3 * rng.standard_normal(shape), dtype)
+        for values in (x, x.T):
+            for a, b in zip(*both(text, values), strict=True):
+                assert a.dtype == b.dtype and a.shape == b.shape and (a.strides == b.strides or not a.size)
+                close = {"rtol": 3e-5, "atol": 3e-6} if dtype is F32 else {"rtol": 1e-11, "atol": 1e-12}
+                np.testing.assert_allclose(b, a, **close, err_msg=f"{shape}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        special = np.array([[np.nan, 1, 2], [np.inf, 0, -1], [-np.inf, -0.0, 3], [1e30, -1e30, 100]], dtype)
+        for values in special[:, None] if text in OF_ROWS else (special, special.T):  # (PyTorch has two ways, too)
+            _, compiled = both(text, values)
+            which("numpy")
+            for a, b in zip(both(text, values)[1], compiled, strict=True):
+                np.testing.assert_allclose(b, a, rtol=3e-5, atol=3e-6)
+            which("numba")
+
+
+@needs_numba
+@pytest.mark.parametrize("name", ["sigmoid_backward", "tanh_backward", "relu_backward"])
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_ufuncs_of_arithmetic_have_the_bits_of_numpy(name: str, dtype: Any, which: Any) -> None:
+    rng = np.random.default_rng(1)
+    for shape in ((1,), (33,), (4, 130)):
+        g, y = rng.standard_normal((2, *shape)).astype(dtype)
+        which("numpy")
+        expected = getattr(KE, name)(g, y)
+        which("numba")
+        np.testing.assert_array_equal(getattr(KE, name)(g, y), expected)
+
+
+@needs_numba
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_sums_have_the_same_bits_either_way(dtype: Any, which: Any) -> None:
+    rng = np.random.default_rng(2)
+    for n in [*range(1, 70), 1000, 8192]:
+        x = rng.standard_normal(n).astype(dtype)
+        which("numpy")
+        expected = KR.sum(x, None)
+        which("numba")
+        found = KR.sum(x, None)
+        assert found == expected and type(found) is type(expected) is dtype
+
+
+@needs_numba
+def test_cross_entropy_and_attention_of_few(which: Any) -> None:
+    which("numba")
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((5, 3)).astype(F32)
+    for reduction in ("mean", "sum", "none"):
+        text = f"F.cross_entropy(x, torch.tensor([0, 2, 1, 1, 0]), reduction='{reduction}')"
+        for a, b in zip(*both(text, x), strict=True):
+            np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
+    with pytest.raises(IndexError, match="Target 3 is out of bounds"):
+        mt.nn.functional.cross_entropy(mt.from_numpy(x), mt.tensor([0, 2, 3, 1, 0]))
+    for heads, keys, width in ((1, 1, 1), (4, 9, 8), (2, 30, 5)):
+        x = rng.standard_normal((2, heads, keys, width)).astype(F32)
+        for text in (
+            "F.scaled_dot_product_attention(x[:, :, :1], x, 2 * x)",
+            "F.scaled_dot_product_attention(x[:, :, -1:].contiguous(), x, x[..., :1])",
+            "F.scaled_dot_product_attention(x[:, :, :1].contiguous(), x.flip(2), x, scale=0.3)",
+            "F.scaled_dot_product_attention(x[:, :, :1], x, x, is_causal=True)",
+        ):
+            for a, b in zip(*both(text, x), strict=True):
+                np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-6, err_msg=text)
+
+
+@needs_numba
+def test_numpy_computes_the_first_small_arrays(which: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    which("auto")
+    monkeypatch.setattr(twins, "_families", {})
+    x = np.ones((2, 3), F32)
+    for _ in range(twins.PATIENCE - 1):
+        assert twins.few(x) is None
+    assert twins.few(x) is not None
+    assert twins.few(x.astype(np.float16)) is None and twins.few(x.T) is None and twins.few(x[:0]) is None
+    which("numpy")
+    assert twins.few(x) is None

@@ -1,7 +1,7 @@
 """`microtorch warmup`: compile and keep all compiled kernels, so that no later program waits for it.
 
 Each step is a small computation that needs some of them; it runs forward and backward with compiled kernels for every
-size. What is compiled then stays on disk, where numba finds it again.
+size, those of `FEW` also with few numbers. What is compiled then stays on disk, where numba finds it again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _DESCRIPTION = """\
 Compile the kernels that are faster with numba (pip install microtorch[fast]) and keep them on disk: later programs load
 them instead. Without this, each kernel is compiled when a program first needs it."""
 
-# What is computed, from x (64, 64), y like it, w (64,), image (2, 4, 12, 12), line (1, 1, 1200, 4), index (64, 64) and
-# classes (64,) of whole numbers; `layer(module, input)` calls a module made in the dtype.
+# What is computed, from x (n, n), y like it, w (n,), image (2, 4, 12, 12), line (1, 1, 1200, 4), index (n, n) and
+# classes (n,) of whole numbers; `layer(module, input)` calls a module made in the dtype.
 STEPS: dict[str, list[str]] = {
     "activations": [
         *(f"F.{name}(x)" for name in """
@@ -34,7 +34,7 @@ STEPS: dict[str, list[str]] = {
         "F.softmax(x, 1)", "F.log_softmax(x, 1)", "F.cross_entropy(x, classes)", "F.huber_loss(x, y)", "F.glu(x)",
     ],
     "normalization": [
-        "F.layer_norm(x, (64,), w, w)", "F.rms_norm(x, (64,), w)", "F.group_norm(image, 2)",
+        "F.layer_norm(x, (n,), w, w)", "F.rms_norm(x, (n,), w)", "F.group_norm(image, 2)",
         "F.batch_norm(image, None, None, training=True)", "layer(nn.BatchNorm2d(4).eval(), image)",
     ],
     "indexing": [
@@ -54,8 +54,8 @@ STEPS: dict[str, list[str]] = {
     "pooling": ["F.max_pool2d(image, 2)", "F.max_pool2d(image, 3, 2, 1)"],
     "matrix products": ["F.linear(x, y, w)", "torch.bmm(x[None], y[None])"],
     "recurrent networks": [
-        "layer(nn.LSTM(64, 8), x[None])[0]", "layer(nn.LSTM(64, 8, proj_size=4), x[None])[0]",
-        "layer(nn.GRU(64, 8), x[None])[0]", "layer(nn.RNN(64, 8), x[None])[0]",
+        "layer(nn.LSTM(n, 8), x[None])[0]", "layer(nn.LSTM(n, 8, proj_size=4), x[None])[0]",
+        "layer(nn.GRU(n, 8), x[None])[0]", "layer(nn.RNN(n, 8), x[None])[0]",
     ],
     "attention": [
         "F.scaled_dot_product_attention(*[image] * 3)",
@@ -68,6 +68,14 @@ STEPS: dict[str, list[str]] = {
             "RMSprop([parameter])", "Adagrad([parameter])")
     ],
 }  # fmt: skip
+
+MANY, A_FEW = 96, 8
+"""Sizes n of which x has more numbers than a ufunc of `compiled.ufuncs` is called for, and fewer."""
+
+FEW: list[str] = [
+    *STEPS["activations"], *STEPS["softmax and losses"], "F.layer_norm(x, (n,), w, w)", "x.sum()",
+    "F.scaled_dot_product_attention(line[:, :, :1], line, line)",
+]  # fmt: skip
 
 
 def make_parser(prog: str) -> argparse.ArgumentParser:
@@ -84,9 +92,11 @@ def _run(options: argparse.Namespace) -> None:
     except twins.MissingCompiler:
         raise ProgramError("nothing to compile with; it takes numba: pip install microtorch[fast]", 1) from None
     start = time.perf_counter()
-    steps = [(dtype, step) for dtype in ("float32", "float64")[: 1 + options.all] for step in _flat(STEPS)]
-    for dtype, step in _progress(steps):
-        _compute(step, dtype)
+    dtypes = ("float32", "float64")[: 1 + options.all]
+    steps = [(dtype, step, MANY) for dtype in dtypes for step in _flat(STEPS)]
+    steps += [(dtype, step, A_FEW) for dtype in dtypes for step in FEW]
+    for dtype, step, n in _progress(steps):
+        _compute(step, dtype, n)
     kept, loaded, places = counts()
     for place in sorted(places):
         print(f"The code is kept in {place}")
@@ -98,7 +108,7 @@ def _flat(steps: dict[str, list[str]]) -> list[str]:
     return [step for family in steps.values() for step in family]
 
 
-def _progress(steps: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+def _progress(steps: list[Any]) -> Iterable[Any]:
     """The steps, with a bar that shows how many are done (tqdm's, if that is installed)."""
     try:
         from tqdm import tqdm
@@ -107,15 +117,15 @@ def _progress(steps: list[tuple[str, str]]) -> Iterable[tuple[str, str]]:
     return tqdm(steps, unit="step", disable=None)
 
 
-def _counted(steps: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _counted(steps: list[Any]) -> Iterator[Any]:
     for i, step in enumerate(steps, 1):
         if sys.stderr.isatty():
             print(f"\r{i}/{len(steps)}", end="" if i < len(steps) else "\n", file=sys.stderr, flush=True)
         yield step
 
 
-def _compute(step: str, dtype: str) -> None:
-    """One step, forward and backward, in that dtype."""
+def _compute(step: str, dtype: str, n: int = MANY) -> None:
+    """One step, forward and backward, in that dtype and with that size n."""
     torch: Any = importlib.import_module("microtorch")
     kind, generator = getattr(torch, dtype), torch.Generator().manual_seed(0)
 
@@ -129,11 +139,11 @@ def _compute(step: str, dtype: str) -> None:
         optimizer.step()
         return optimizer.param_groups[0]["params"][0].detach()
 
-    index = torch.arange(64).repeat(64, 1)
+    index = torch.arange(n).repeat(n, 1)
     parameter = made(20000)
     parameter.grad = torch.ones_like(parameter)
-    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "x": made(64, 64), "y": made(64, 64)}
-    names |= {"w": made(64), "image": made(2, 4, 12, 12), "index": index, "classes": torch.arange(64)}
+    names = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional, "x": made(n, n), "y": made(n, n)}
+    names |= {"n": n, "w": made(n), "image": made(2, 4, 12, 12), "index": index, "classes": torch.arange(n)}
     names |= {"line": made(1, 1, 1200, 4)}  # long enough that attention computes its weights again
     names |= {"layer": layer, "step": stepped, "parameter": parameter}
     out = eval(step, names)

@@ -19,6 +19,7 @@ import numpy as np
 
 from microtorch.kernels import products, small, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
+from microtorch.kernels.numbers import operand
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.scratch import scratch
@@ -27,6 +28,8 @@ BLOCK = 1 << 17
 """Scores at a time: two such blocks are in use in the backward pass."""
 SHARED = 1 << 16
 """Scores from which on several threads are worth their start."""
+ONE = 1 << 14
+"""Numbers in the keys up to which one query goes over them in one call."""
 QUERIES = 64
 """The least number of queries that are cut off a longer row of them."""
 
@@ -222,6 +225,10 @@ class _Problem:
 
 def _attended(out: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> Any:
     """The result, in `out`; and either the weights before dropout or the logarithms of their rows' sums."""
+    if q.shape[-2] == 1 and mask is None and noise is None and not causal and (fast := twins.few(q)) is not None:
+        if 0 < k.size <= ONE and q.shape[:-2] == k.shape[:-2] == v.shape[:-2] and twins.takes(q, k, v):
+            _, p = fast.attend(q[..., 0, :], k, v, operand(scale, q), out[..., 0, :])
+            return out, p[..., None, :], None
     if out.size * k.shape[-2] <= BLOCK * v.shape[-1] or not k.shape[-2]:
         p = attention_weights(q, k, mask, scale, causal)
         products.matmul(p if noise is None else p * noise, v, out=out)

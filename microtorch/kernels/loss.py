@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import threads, twins
+from microtorch.kernels import small, threads, twins
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.reduce import largest_along, row_starts, sum as sums
@@ -157,12 +157,15 @@ def _picked(x: Any, target: Any) -> Any:
 
 def _places(shape: tuple[int, ...], target: Any) -> Any:
     """Where in the flattened array of rows the classes are; None if one does not exist, or there are none."""
+    return target + row_starts(target.shape, shape[1]) if _all_exist(shape, target) else None
+
+
+def _all_exist(shape: tuple[int, ...], target: Any) -> bool:
+    """Whether there are rows, and of each the class is one of its columns."""
     if len(shape) != 2 or target.dtype is not _INT64 or not target.size or target.shape != shape[:1]:
-        return None
+        return False
     number = target.view(np.uint64)  # negative ones are very large
-    if number.item(number.argmax()) >= shape[1]:
-        return None
-    return target + row_starts(target.shape, shape[1])
+    return bool(number.item(number.argmax()) < shape[1])
 
 
 @quiet
@@ -216,6 +219,10 @@ def _share(g: Any, w: Any, count: int, reduction: str) -> Any:
 def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> tuple[Any, Any]:
     """nll_loss of log_softmax along the classes, and softmax."""
     axis = 1 if x.ndim > 1 else 0
+    plain = weight is None and ignore_index < 0
+    if plain and (fast := twins.few(x)) is not None and _all_exist(x.shape, target):
+        losses, p = fast.cross_entropy(x, _whole(target))
+        return reduced(losses, reduction), p
     if x.dtype == np.float16:
         loss, p = cross_entropy(x.astype(np.float32), target, weight, ignore_index, reduction)
         return np.asarray(loss).astype(x.dtype), p.astype(x.dtype)
@@ -229,7 +236,7 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
     z = x - largest_along(x, axis)
     p = np.exp(z)
     total = sums(p, (axis,), True)
-    if weight is None and ignore_index < 0 and (places := _places(x.shape, target)) is not None:
+    if plain and (places := _places(x.shape, target)) is not None:
         losses = np.log(total).reshape(-1)
         losses -= z.reshape(-1).take(places)
         p /= total
@@ -242,6 +249,11 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
 @quiet
 def cross_entropy_backward(g: Any, p: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """(softmax - one-hot) times each loss's share of g."""
+    plain = weight is None and ignore_index < 0
+    if plain and g.dtype is p.dtype and (fast := twins.few(p)) is not None and _all_exist(p.shape, target):
+        share = g / target.size if reduction == "mean" else g
+        each = share if reduction == "none" else share * small.ones(target.size, p.dtype)
+        return fast.cross_entropy_backward(p, _whole(target), np.ascontiguousarray(each))
     if p.size >= twins.least and p.ndim == 2 and p.size and twins.takes(p) and g.dtype == p.dtype:
         fast = twins.of("softmax")
         if fast is not None:
@@ -252,7 +264,7 @@ def cross_entropy_backward(g: Any, p: Any, target: Any, weight: Any, ignore_inde
                 fast.cross_entropy_backward, len(p), p, _whole(target), share, out, least=twins.PART // p.shape[1]
             )
             return out
-    if weight is None and ignore_index < 0 and (places := _places(p.shape, target)) is not None:
+    if plain and (places := _places(p.shape, target)) is not None:
         share = g / target.size if reduction == "mean" else g
         out = np.multiply(p, share if reduction != "none" else share[:, None], order="C")
         out.reshape(-1)[places] -= share

@@ -114,6 +114,12 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
     n = 1
     for size in shape:
         n *= size
+    if len(shape) == 1 and (fast := twins.few(x)) is not None:
+        unit = small.ones(n, x.dtype)
+        by, plus = unit if weight is None else weight, small.zeros(n, x.dtype) if bias is None else bias
+        if twins.takes(by, plus) and by.dtype is x.dtype:
+            out, mean, rstd = fast.layer_norm(x, by, plus, operand(eps, x), unit[:1])
+            return (out, mean, rstd) if x.ndim == 2 else (out, mean.reshape(-1, 1), rstd.reshape(-1, 1))
     if len(shape) == 1 and x.size and FEWER * x.size < twins.least and small.are_rows(x, -1):
         flat = x.reshape(x.size)
         out, mean, rstd = (_one_row if x.size == n else _few_rows)(flat, n, weight, bias, eps)
@@ -149,6 +155,11 @@ def layer_norm_backward(
         return [np.zeros_like(x), np.zeros(shape, x.dtype), np.zeros(shape, x.dtype)]
     rows = x.reshape(mean.shape[0], -1)
     g = g.reshape(rows.shape)
+    if len(shape) == 1 and (fast := twins.few(g)) is not None:
+        by = small.ones(shape[0], g.dtype) if weight is None else weight
+        if twins.takes(by, rows, g):
+            gx, of_weight, of_bias = fast.layer_norm_backward(by, g, rows, mean, rstd)
+            return [gx.reshape(x.shape), of_weight, of_bias]
     if FEWER * x.size >= twins.least and (fast := twins.of("norm")) is not None:
         g, rows = np.ascontiguousarray(g), np.ascontiguousarray(rows)
         if _alike(rows, g, weight, mean, rstd):

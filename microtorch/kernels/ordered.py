@@ -21,6 +21,7 @@ __all__ = ["total"]
 _add: Any = np.add.reduce
 _running: Any = np.add.accumulate
 _GROUP, _SIDE_BY_SIDE, _LEVELS = 16, 4, 4
+_LANES = {4: np.array(8), 8: np.array(4)}  # numbers in a vector, by their bytes
 _FEW = (0, 4, 5, 6, 1, 2, 3)  # the order of up to 7 numbers that fill no vector: four partial sums
 _ORDERS = [np.array([k for k in _FEW if k < n]) for n in range(8)]
 _MOST = 8192  # elements up to which NumPy adds in this order at little cost
@@ -39,6 +40,8 @@ def total(x: Any) -> Any:
     n = x.size
     if n > _MOST and not (twins.least <= n < _LARGEST and twins.active()):
         return None
+    if (fast := twins.few(x)) is not None:
+        return fast.total(x.reshape(n), _LANES[x.itemsize]) or x.dtype.type(0)  # (-0 becomes 0)
     return _total(x.reshape(-1), n)
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "row_sums",
     "scalar",
     "within",
+    "zeros",
 ]
 
 FEW = 1024
@@ -57,6 +58,14 @@ def are_rows(x: Any, axis: int) -> bool:
 def ones(n: int, dtype: Any) -> Any:
     """A vector of ones: v.dot(ones) is the sum."""
     v = np.ones(n, dtype)
+    v.flags.writeable = False
+    return v
+
+
+@functools.lru_cache(64)
+def zeros(n: int, dtype: Any) -> Any:
+    """A vector of zeros, to be read only."""
+    v = np.zeros(n, dtype)
     v.flags.writeable = False
     return v
 

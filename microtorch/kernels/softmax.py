@@ -60,6 +60,8 @@ def softmax(x: Any, axis: int) -> Any:
     """exp(x) / sum(exp(x)) along the axis."""
     if x.ndim == 0 or x.size == 0:
         return x * 0 + 1
+    if (fast := twins.few(x)) is not None and axis in (-1, x.ndim - 1):
+        return fast.softmax(x) if x.ndim > 1 else fast.softmax(x[None])[0]
     if FEWER * x.size >= twins.least and (out := _rows("softmax", x, axis)) is not None:
         return out
     if small.is_row(x, x.shape[axis]):
@@ -89,6 +91,8 @@ def log_softmax(x: Any, axis: int) -> Any:
     """x - log(sum(exp(x))) along the axis."""
     if x.ndim == 0 or x.size == 0:
         return x * 0
+    if (fast := twins.few(x)) is not None and axis in (-1, x.ndim - 1):
+        return fast.log_softmax(x) if x.ndim > 1 else fast.log_softmax(x[None])[0]
     if FEWER * x.size >= twins.least and (out := _rows("log_softmax", x, axis)) is not None:
         return out
     if small.is_row(x, x.shape[axis]):
@@ -109,6 +113,9 @@ def softmax_backward(g: Any, out: Any, axis: int) -> Any:
     """out (g - sum(g out))."""
     if not g.ndim:
         return g * 0
+    if (fast := twins.few(out)) is not None and axis in (-1, g.ndim - 1) and g.dtype is out.dtype:
+        rows = np.ascontiguousarray(g)
+        return fast.softmax_backward(rows, out) if g.ndim > 1 else fast.softmax_backward(rows[None], out[None])[0]
     if FEWER * g.size >= twins.least and (found := _rows("softmax_backward", g, axis, out)) is not None:
         return found
     return _in_blocks(_softmax_backward, axis, out, g)
@@ -126,6 +133,11 @@ def log_softmax_backward(g: Any, out: Any, axis: int) -> Any:
     """g - exp(out) sum(g)."""
     if not g.ndim:
         return g * 0
+    if (fast := twins.few(out)) is not None and axis in (-1, g.ndim - 1) and g.dtype is out.dtype:
+        rows = np.ascontiguousarray(g)
+        return (
+            fast.log_softmax_backward(rows, out) if g.ndim > 1 else fast.log_softmax_backward(rows[None], out[None])[0]
+        )
     if FEWER * g.size >= twins.least and (found := _rows("log_softmax_backward", g, axis, out)) is not None:
         return found
     return _in_blocks(_log_softmax_backward, axis, out, g)

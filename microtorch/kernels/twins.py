@@ -5,7 +5,11 @@ A kernel that has a compiled twin asks before it starts:
     if x.size >= twins.least and twins.takes(x) and (fast := twins.of("softmax")) is not None:
         return fast.softmax(x)
 
-`elementwise` and `each` do that for kernels whose results have the elements of their arguments.
+`elementwise` and `each` do that for kernels whose results have the elements of their arguments. For arrays of few
+numbers, where the call costs more than the arithmetic, there are the same twins as ufuncs:
+
+    if (fast := twins.few(x)) is not None:
+        return fast.softmax(x)
 
 The twins stand in `microtorch.kernels.compiled`, a module for each family, with the names of the NumPy kernels. The
 environment variable MICROTORCH_KERNELS says which to use: `numpy` never a compiled one, `numba` the compiled ones for
@@ -18,6 +22,7 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -29,7 +34,7 @@ import numpy as np
 from microtorch.kernels import threads
 from microtorch.kernels.pieces import LARGE, each_piece
 
-__all__ = ["FEWER", "MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "of", "takes"]
+__all__ = ["FEWER", "MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "few", "of", "takes"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -49,6 +54,16 @@ FEWER = 16
 """What `least` is divided by for kernels of many passes in NumPy, whose twins are faster for any number of elements: a
 program whose arrays are smaller than that is not worth the compiler's import."""
 
+FEW = LEAST
+"""Numbers up to which a twin is called as a ufunc."""
+
+PATIENCE = 3000
+"""How many small arrays are computed by NumPy before numba is imported (0.5 s) for their sake, if nothing else has:
+a short program is over sooner."""
+
+_ufuncs: dict[str, Any] = {}  # by the dtype's character; empty as long as they are not in use
+_wait = 0  # small arrays still to be computed by NumPy; 0: there is nothing to wait for
+
 _families: dict[str, ModuleType | None] = {}
 _floats = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -62,12 +77,13 @@ def choose(which: str) -> None:
 
     Raises ValueError for another word, MissingCompiler if it is `numba` and that is not installed.
     """
-    global least
+    global least, _ufuncs, _wait
     if which not in ("numpy", "numba", "auto"):
         raise ValueError(f"MICROTORCH_KERNELS is {which!r}; it can be numpy, numba or auto")
     if which == "numba" and not _installed():
         raise MissingCompiler("MICROTORCH_KERNELS=numba needs numba: pip install microtorch[fast]")
     least = {"numpy": NEVER, "numba": 0, "auto": LEAST}[which]
+    _ufuncs, _wait = {}, {"numpy": 0, "numba": 1, "auto": PATIENCE}[which]
 
 
 def of(family: str) -> Any:
@@ -95,6 +111,23 @@ def at_hand(family: str, n: int) -> Any:
     if n >= least:
         return of(family)
     return _families.get(family) if 64 * n >= least else None
+
+
+def few(x: Any) -> Any:
+    """The compiled twins as ufuncs (compiled/ufuncs.py) for an array of few numbers; None if NumPy is to compute it.
+
+    They take C-contiguous arrays only, as x then is; who calls them sees to the others.
+    """
+    global _ufuncs, _wait
+    if _wait:
+        _wait -= 1
+        if not _wait or _families:  # (what is imported already need not be waited for)
+            _wait = 0
+            if _installed():
+                _ufuncs = importlib.import_module("microtorch.kernels.compiled.ufuncs").of_dtype
+    if not _ufuncs or type(x) is not np.ndarray or not 0 < x.size <= FEW or not x.flags.c_contiguous or not x.ndim:
+        return None
+    return _ufuncs.get(x.dtype.char)
 
 
 def takes(*inputs: Any) -> bool:
@@ -129,9 +162,18 @@ def elementwise(family: str, pieces: bool = False) -> Callable[[F], F]:
 
     def decorate(kernel: F) -> F:
         name = kernel.__name__
+        plain = family == "activation" and set(inspect.signature(kernel).parameters) <= {"g", "x", "out"}  # no numbers
 
         @functools.wraps(kernel)
         def call(x: Any, *rest: Any) -> Any:
+            if plain:
+                if _wait:
+                    few(x)
+                if _ufuncs and type(x) is np.ndarray and x.size <= FEW and (fast := _ufuncs.get(x.dtype.char)):
+                    if not rest or (type(rest[0]) is np.ndarray and rest[0].dtype is x.dtype):
+                        return getattr(fast, name)(x, *rest)
+            elif family and (_ufuncs or _wait) and (fast := few(x)) is not None and _numbers_beside(x, rest):
+                return getattr(fast, name)(x, *rest)
             if x.size >= least and family:
                 arrays = _alike(x, rest)
                 if arrays is not None and (fast := of(family)) is not None:
@@ -145,6 +187,15 @@ def elementwise(family: str, pieces: bool = False) -> Callable[[F], F]:
         return cast(F, call)
 
     return decorate
+
+
+def _numbers_beside(x: Any, rest: tuple[Any, ...]) -> bool:
+    """Whether the rest are numbers, and contiguous arrays of the shape and dtype of x."""
+    for a in rest:
+        if type(a) is not float and type(a) is not int:
+            if type(a) is not np.ndarray or a.dtype is not x.dtype or a.shape != x.shape or not a.flags.c_contiguous:
+                return False
+    return True
 
 
 def _alike(x: Any, rest: tuple[Any, ...]) -> tuple[Any, ...] | None:
