@@ -38,16 +38,9 @@ class Adadelta(KernelOptimizer):
         if not 0.0 <= rho <= 1.0:
             raise ValueError(f"Invalid rho value: {rho}")
         check_not_negative(epsilon=eps, weight_decay=weight_decay)
-        defaults = {
-            "lr": lr,
-            "rho": rho,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "capturable": capturable,
-            "foreach": foreach,
-            "differentiable": differentiable,
-        }
+        defaults = chosen(
+            locals(), "lr", "rho", "eps", "weight_decay", "maximize", "capturable", "foreach", "differentiable",
+        )  # fmt: skip
         super().__init__(params, defaults)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -70,12 +63,5 @@ def adadelta(
     lr: float, rho: float, eps: float, weight_decay: float, maximize: bool,
 ) -> None:  # fmt: skip
     """One step of Adadelta on lists of parameters, gradients and state, all of the caller's; see Adadelta."""
-    group = {
-        "lr": lr,
-        "rho": rho,
-        "eps": eps,
-        "weight_decay": weight_decay,
-        "maximize": maximize,
-        "capturable": capturable,
-    }
+    group = chosen(locals(), "lr", "rho", "eps", "weight_decay", "maximize", "capturable")
     step_lists(Adadelta, group, params, grads, [square_avgs, acc_deltas], [state_steps])

@@ -15,6 +15,7 @@ from microtorch.optim.optimizer import (
     Optimizer,
     ParamsT,
     check_dense,
+    chosen,
     loss_of,
     number,
     step_tensor,
@@ -58,15 +59,7 @@ class Adafactor(Optimizer):
             raise ValueError(f"Clipping threshold d should be >= 1 but is: {d}")
         if not 0.0 <= weight_decay:
             raise ValueError(f"weight_decay should be >= 0 but is: {weight_decay}")
-        defaults = {
-            "lr": lr,
-            "beta2_decay": beta2_decay,
-            "eps": eps,
-            "d": d,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-        }
+        defaults = chosen(locals(), "lr", "beta2_decay", "eps", "d", "weight_decay", "foreach", "maximize")
         super().__init__(params, defaults)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

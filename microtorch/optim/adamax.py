@@ -47,16 +47,9 @@ class Adamax(KernelOptimizer):
         check_not_negative(epsilon=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
+        defaults = chosen(
+            locals(), "lr", "betas", "eps", "weight_decay", "foreach", "maximize", "differentiable", "capturable",
+        )  # fmt: skip
         super().__init__(params, defaults)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -85,11 +78,7 @@ def adamax(
 ) -> None:  # fmt: skip
     """One step of Adamax on lists of parameters, gradients and state, all of the caller's; see Adamax."""
     group = {
-        "lr": lr,
         "betas": (beta1, beta2),
-        "eps": eps,
-        "weight_decay": weight_decay,
-        "maximize": maximize,
-        "capturable": capturable,
+        **chosen(locals(), "lr", "eps", "weight_decay", "maximize", "capturable"),
     }
     step_lists(Adamax, group, params, grads, [exp_avgs, exp_infs], [state_steps])

@@ -47,17 +47,10 @@ class ASGD(KernelOptimizer):
     ) -> None:
         check_lr(lr)
         check_not_negative(weight_decay=weight_decay)
-        defaults = {
-            "lr": lr,
-            "lambd": lambd,
-            "alpha": alpha,
-            "t0": t0,
-            "weight_decay": weight_decay,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
+        defaults = chosen(
+            locals(), "lr", "lambd", "alpha", "t0", "weight_decay", "foreach", "maximize", "differentiable",
+            "capturable",
+        )  # fmt: skip
         super().__init__(params, defaults)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -96,13 +89,5 @@ def asgd(
     lambd: float, lr: float, t0: float, alpha: float, weight_decay: float,
 ) -> None:  # fmt: skip
     """One step of ASGD on lists of parameters, gradients and state, all of the caller's; see ASGD."""
-    group = {
-        "lr": lr,
-        "lambd": lambd,
-        "t0": t0,
-        "alpha": alpha,
-        "weight_decay": weight_decay,
-        "maximize": maximize,
-        "capturable": capturable,
-    }
+    group = chosen(locals(), "lr", "lambd", "t0", "alpha", "weight_decay", "maximize", "capturable")
     step_lists(ASGD, group, params, grads, [axs], [state_steps, etas, mus])

@@ -14,7 +14,7 @@ from microtorch.autograd.node import written
 from microtorch.autograd.state import wrap
 from microtorch.kernels.bfloat16 import zeros
 from microtorch.kernels.quiet import silence
-from microtorch.optim.optimizer import Optimizer, ParamsT, check_lr, number
+from microtorch.optim.optimizer import Optimizer, ParamsT, check_lr, chosen, number
 
 Array = NDArray[Any]
 
@@ -55,15 +55,10 @@ class LBFGS(Optimizer):
         check_lr(lr)
         if max_eval is None:
             max_eval = max_iter * 5 // 4
-        defaults = {
-            "lr": lr,
-            "max_iter": max_iter,
-            "max_eval": max_eval,
-            "tolerance_grad": tolerance_grad,
-            "tolerance_change": tolerance_change,
-            "history_size": history_size,
-            "line_search_fn": line_search_fn,
-        }
+        defaults = chosen(
+            locals(), "lr", "max_iter", "max_eval", "tolerance_grad", "tolerance_change", "history_size",
+            "line_search_fn",
+        )  # fmt: skip
         super().__init__(params, defaults)
         if len(self.param_groups) != 1:
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")

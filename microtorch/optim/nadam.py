@@ -56,18 +56,10 @@ class NAdam(KernelOptimizer):
         check_not_negative(epsilon=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay, momentum_decay=momentum_decay)
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum_decay": momentum_decay,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-        }
+        defaults = chosen(
+            locals(), "lr", "betas", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay", "maximize",
+            "foreach", "capturable", "differentiable",
+        )  # fmt: skip
         super().__init__(params, defaults)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -114,13 +106,9 @@ def nadam(
 ) -> None:  # fmt: skip
     """One step of NAdam on lists of parameters, gradients and state, all of the caller's; see NAdam."""
     group = {
-        "lr": lr,
         "betas": (beta1, beta2),
-        "eps": eps,
-        "weight_decay": weight_decay,
-        "momentum_decay": momentum_decay,
-        "decoupled_weight_decay": decoupled_weight_decay,
-        "maximize": maximize,
-        "capturable": capturable,
+        **chosen(
+            locals(), "lr", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay", "maximize", "capturable"
+        ),
     }
     step_lists(NAdam, group, params, grads, [exp_avgs, exp_avg_sqs], [state_steps, mu_products])

@@ -53,17 +53,10 @@ class RAdam(KernelOptimizer):
         check_not_negative(epsilon=eps)
         check_betas(betas)
         check_not_negative(weight_decay=weight_decay)
-        defaults = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "decoupled_weight_decay": decoupled_weight_decay,
-            "differentiable": differentiable,
-        }
+        defaults = chosen(
+            locals(), "lr", "betas", "eps", "weight_decay", "maximize", "foreach", "capturable",
+            "decoupled_weight_decay", "differentiable",
+        )  # fmt: skip
         super().__init__(params, defaults)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -93,12 +86,7 @@ def radam(
 ) -> None:  # fmt: skip
     """One step of RAdam on lists of parameters, gradients and state, all of the caller's; see RAdam."""
     group = {
-        "lr": lr,
         "betas": (beta1, beta2),
-        "eps": eps,
-        "weight_decay": weight_decay,
-        "decoupled_weight_decay": decoupled_weight_decay,
-        "maximize": maximize,
-        "capturable": capturable,
+        **chosen(locals(), "lr", "eps", "weight_decay", "decoupled_weight_decay", "maximize", "capturable"),
     }
     step_lists(RAdam, group, params, grads, [exp_avgs, exp_avg_sqs], [state_steps])

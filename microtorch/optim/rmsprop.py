@@ -38,18 +38,10 @@ class RMSprop(KernelOptimizer):
     ) -> None:
         check_lr(lr)
         check_not_negative(epsilon=eps, momentum=momentum, weight_decay=weight_decay, alpha=alpha)
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "alpha": alpha,
-            "eps": eps,
-            "centered": centered,
-            "weight_decay": weight_decay,
-            "capturable": capturable,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-        }
+        defaults = chosen(
+            locals(), "lr", "momentum", "alpha", "eps", "centered", "weight_decay", "capturable", "foreach",
+            "maximize", "differentiable",
+        )  # fmt: skip
         super().__init__(params, defaults)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -77,10 +69,7 @@ def rmsprop(
     lr: float, alpha: float, eps: float, weight_decay: float, momentum: float, centered: bool,
 ) -> None:  # fmt: skip
     """One step of RMSprop on lists of parameters, gradients and state, all of the caller's; see RMSprop."""
-    group = {
-        "lr": lr, "alpha": alpha, "eps": eps, "weight_decay": weight_decay, "momentum": momentum, "centered": centered,
-        "maximize": maximize, "capturable": capturable,
-    }  # fmt: skip
+    group = chosen(locals(), "lr", "alpha", "eps", "weight_decay", "momentum", "centered", "maximize", "capturable")
     states = [square_avgs]
     if momentum > 0:
         states.append(momentum_buffer_list)

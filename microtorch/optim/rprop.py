@@ -10,7 +10,16 @@ from microtorch.kernels import optim as kernels
 from microtorch.kernels.bfloat16 import full
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import MODES, KernelOptimizer, ParamsT, check_lr, number, step_tensor, zeros_like
+from microtorch.optim.optimizer import (
+    MODES,
+    KernelOptimizer,
+    ParamsT,
+    check_lr,
+    chosen,
+    number,
+    step_tensor,
+    zeros_like,
+)
 
 
 class Rprop(KernelOptimizer):
@@ -39,15 +48,7 @@ class Rprop(KernelOptimizer):
         check_lr(lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
-        defaults = {
-            "lr": lr,
-            "etas": etas,
-            "step_sizes": step_sizes,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "capturable": capturable,
-        }
+        defaults = chosen(locals(), "lr", "etas", "step_sizes", "foreach", "maximize", "differentiable", "capturable")
         super().__init__(params, defaults)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -81,7 +82,6 @@ def rprop(
     group = {
         "etas": (etaminus, etaplus),
         "step_sizes": (step_size_min, step_size_max),
-        "maximize": maximize,
-        "capturable": capturable,
+        **chosen(locals(), "maximize", "capturable"),
     }
     step_lists(Rprop, group, params, grads, [prevs, step_sizes], [state_steps])
