@@ -346,6 +346,18 @@ w=torch.arange(9.).reshape(3,3)\ntorch.any(w,1,out=torch.zeros(3,dtype=torch.int
 torch.any(torch.ones(3,dtype=torch.uint8),0,out=torch.zeros((),dtype=torch.bool))
 torch.nonzero(torch.ones(3),out=torch.zeros(0))
 torch.histc(torch.ones(3),2,out=torch.zeros(2,dtype=torch.float64))
+x=torch.arange(4.).reshape(1,2,2);y=torch.nn.functional.pad(x,(0,0),mode='circular');y.zero_()\nx
+x=torch.arange(4.).reshape(1,2,2);y=torch.nn.functional.pad(x,(0,0),mode='reflect');y.zero_()\nx
+x=torch.arange(4.).reshape(1,2,2);y=torch.nn.functional.pad(x,(0,0),mode='replicate');y.zero_()\nx
+x=torch.arange(4.).reshape(1,2,2);y=torch.nn.functional.pad(x,(0,0),mode='constant');y.zero_()\nx
+x=torch.arange(8.).reshape(1,2,4);y=torch.nn.functional.adaptive_avg_pool2d(x,(None,None));y.zero_()\nx
+x=torch.arange(8.).reshape(1,2,4);y=torch.nn.functional.adaptive_avg_pool1d(x,4);y.zero_()\nx
+x=torch.arange(4.,requires_grad=True);y=x*1;a=y.unsafe_chunk(2);a[0].mul_(2);a[1].sum().backward()\n(y,a[0],y._version,a[0]._version,x.grad)
+x=torch.arange(8.).reshape(4,2).T\n[t.stride() for t in x.unsafe_split(2,1)]
+x=torch.arange(4.);a=x.unsafe_split_with_sizes([1,3]);a[1].mul_(2)\nx
+torch.triu(torch.ones(2,2),out=torch.zeros(2,2,dtype=torch.float64))
+torch.index_select(torch.ones(2),0,torch.tensor([0]),out=torch.zeros(0,dtype=torch.float64))
+torch.cat([torch.ones(2)],out=torch.zeros(0,dtype=torch.bool))
 """
 
 

@@ -163,7 +163,7 @@ _EXPECTED = "Expected out tensor to have dtype {0}, but got {1} instead"
 _FOUND = "Found dtype {3} but expected {2}"
 _EXACT = {
     **dict.fromkeys("max min argmax argmin aminmax cummax cummin median nanmedian mode".split(), _EXPECTED),
-    **dict.fromkeys("sort msort topk kthvalue norm isin mm bmm addmm addbmm baddbmm".split(), _EXPECTED),
+    **dict.fromkeys("sort msort topk kthvalue norm isin mm bmm addmm addbmm baddbmm tril triu".split(), _EXPECTED),
     **dict.fromkeys(("dot", "vdot"), "result dtype {3} does not match input dtype {2}"),
     **dict.fromkeys(("mv", "addmv"), "addmv input tensors must have the same dtype, but got {3}, {2}, and {2}"),
     **dict.fromkeys("abs neg clamp clamp_min clamp_max round floor ceil trunc frac".split(), _FOUND),
@@ -173,6 +173,7 @@ _EXACT = {
         "Expected the dtype for input and out to match, but got {2} for input's dtype and {3} for out's dtype.",
     ),
     **dict.fromkeys(("quantile", "nanquantile"), "quantile() out tensor must be same dtype as the input tensor"),
+    "index_select": "index_select(): self and result must have the same scalar type",
     "nonzero": "nonzero: Expected out tensor to have scalar type Long but got scalar type{3}",
     "histc": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {0} and hist {1}",
     "nan_to_num": "nan_to_num: dtype of out: {3} should be same as input: {2}",

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from microtorch.autograd.state import wrap
 from microtorch.functions import complex as numbers, join, shape
 from microtorch.functions.arguments import axis_of, takes_out
 from microtorch.ops import index as I, pointwise as P
@@ -24,6 +25,17 @@ def _copying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = f"`{name.removesuffix('_copy')}` as a copy."
+    return call
+
+
+def _unsafe(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` with pieces that share the input's memory, but not its version: to autograd they are no views."""
+
+    def call(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        return tuple([wrap(piece._data, piece._node) for piece in function(*args, **kwargs)])
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`{name.removeprefix('unsafe_')}`; writes into a piece are not seen by the graph of the others."
     return call
 
 
@@ -52,7 +64,7 @@ view_as_complex_copy = _copying("view_as_complex_copy", numbers.view_as_complex)
 view_as_real_copy = _copying("view_as_real_copy", numbers.view_as_real)
 view_copy = _copying("view_copy", shape.view)
 unsafe_chunk, unsafe_split, unsafe_split_with_sizes = (
-    _copying("unsafe_chunk", join.chunk),
-    _copying("unsafe_split", join.split),
-    _copying("unsafe_split_with_sizes", join.split_with_sizes),
+    _unsafe("unsafe_chunk", join.chunk),
+    _unsafe("unsafe_split", join.split),
+    _unsafe("unsafe_split_with_sizes", join.split_with_sizes),
 )

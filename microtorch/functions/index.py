@@ -282,7 +282,8 @@ def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor
             raise RuntimeError(f"INDICES element is out of DATA bounds, id={bad} axis_dim={n}")
         raise IndexError("index out of range in self")
     result = I.index_select(x, index, axis)
-    return _out(_like(result, ()) if input._data.ndim == 0 and data.size == 1 else result, out=out)
+    result = _like(result, ()) if input._data.ndim == 0 and data.size == 1 else result
+    return _into(out, result, "index_select")
 
 
 def _bad_index(family: str, index: Any) -> Exception:

@@ -108,6 +108,11 @@ def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Ten
         raise
     if out is None:
         return result
+    return _into(out, result, parts)
+
+
+def _into(out: Any, result: Any, parts: Any) -> Tensor:
+    """What was joined, written into `out=`."""
     if not dtypes.can_cast(result.dtype, out.dtype):
         raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {out.dtype.type_name}")
     _check_apart(out, parts)
@@ -131,8 +136,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     result = S.stack(parts, axis)
     if out is None:
         return result
-    _check_apart(out, tensors)
-    return write_out(out, result)
+    return _into(out, result, tensors)
 
 
 def _reshaped(t: Any, shape: tuple[int, ...]) -> Any:

@@ -508,6 +508,8 @@ def _matrix(m: Map, dtype: Any) -> Any:
 def map_axes(x: Any, maps: tuple[Map | None, ...]) -> Any:
     """Along each of the last dimensions a linear map: out[j] = sum over taps t of weight[t, j] x[index[t, j]]."""
     first = x.ndim - len(maps)
+    if all(m is None for m in maps):
+        return x.copy()
     dtype = x.dtype
     x = x.astype(np.float32) if dtype == np.float16 else x
     for i, m in enumerate(maps):

@@ -32,8 +32,10 @@ def _overlap(shape: Ints, pairs: Pairs) -> tuple[tuple[slice, ...], tuple[slice,
 
 
 def take_axes(x: Any, sources: tuple[Any, ...]) -> Any:
-    """Along the last dimensions, one after the other, the indices listed."""
+    """Along the last dimensions, one after the other, the indices listed; a copy even if there are none."""
     first = x.ndim - len(sources)
+    if all(index is None for index in sources):
+        return x.copy()
     for i, index in enumerate(sources):
         if index is not None:
             x = _taken(x, index, first + i)

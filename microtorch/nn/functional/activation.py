@@ -152,6 +152,8 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
         if kind == "u" and (min_val < 0 or max_val < 0):
             raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits")
         min_val, max_val = int(min_val), int(max_val)
+    if kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types")
     return (_hardtanh_ if inplace else A.hardtanh)(input, min_val, max_val)
 
 

@@ -383,9 +383,10 @@ def _conv_transpose(
         for n, k, s, p, d, e in zip(x.shape[-count:], w.shape[2:], strides, pads, dilations, extra)
     )
     if any(n <= 0 for n in size):
+        one = "1 x " if count == 1 else ""  # PyTorch's in one dimension is that in two
         raise RuntimeError(
-            f"Given input size per channel: ({' x '.join(map(str, x.shape[-count:]))}). Calculated output size per "
-            f"channel: ({' x '.join(map(str, size))}). Output size is too small"
+            f"Given input size per channel: ({one}{' x '.join(map(str, x.shape[-count:]))}). Calculated output size "
+            f"per channel: ({one}{' x '.join(map(str, size))}). Output size is too small"
         )
     batched = x.ndim == count + 2
     if not batched:

@@ -292,6 +292,9 @@ def _avg_pool(
     windows = _windows_of(name, x.shape, kernel_size, stride, padding, 1, ceil_mode, True)[:3]
     if x.dtype.kind not in "fc" and x.dtype != np.int64:
         raise not_implemented("avg_pool3d_out_frame" if count == 3 else "avg_pool2d", input)
+    if count == 3 and any(n < k for n, k in zip(x.shape[-3:], windows[0])):  # however wide the padding is
+        said = [" ".join(f"{p}{a}: {n}" for a, n in zip("THW", v)) for p, v in (("", x.shape[-3:]), ("k", windows[0]))]
+        raise RuntimeError(f"input image ({said[0]}) smaller than kernel size ({said[1]})")
     entry = _AVG[count]
     if x.ndim == count + 2:
         return entry(input, *windows, ceil_mode, count_padding, override)
