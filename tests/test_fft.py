@@ -104,3 +104,13 @@ def test_stft_gradients():
 
     assert microtorch.autograd.gradcheck(there_and_back, (x,))
     assert microtorch.autograd.gradgradcheck(there_and_back, (x,))
+
+
+@pytest.mark.parametrize("shape, call", [
+    ((5,), "ifft(x)"), ((6,), "ifft(x)"), ((6,), "fft(x)"), ((1,), "ifft(x)"), ((2, 3), "ifft2(x)"), ((2, 3, 4), "fftn(x)"),
+    ((3, 4), "ifft(x, dim=0)"), ((3, 4, 5), "ifftn(x, dim=(2, 0))"), ((4, 3), "ifft(x.t(), n=5)"),
+])  # fmt: skip
+def test_signs_of_zeros_in_transforms_of_real_numbers(shape: tuple[int, ...], call: str) -> None:
+    """What is 0 for its symmetry is exactly 0, and -0 the other way round."""
+    code = f"x = torch.rand({shape})\ny = torch.fft.{call}\ny, (y.imag == 0) & y.imag.signbit(), (y.imag == 0)"
+    assert (found := difference(code, exact=False)) is None, found

@@ -13,6 +13,7 @@ from microtorch.kernels import decompositions as D, fitted, ldl, linalg as L
 from tests.differential import difference, torch
 
 WITH_MESSAGE = """
+torch.linalg.lu(torch.eye(2),pivot=False) | torch.linalg.lu_factor(torch.eye(2),pivot=False) | torch.linalg.lu_factor_ex(torch.eye(2),pivot=False) | torch.lu(torch.eye(2),pivot=False)
 torch.mm(torch.ones(2,3),torch.ones(2,3)) | torch.mm(torch.ones(2,3),torch.ones(3)) | torch.mm(torch.ones(2,3),3)
 torch.mm(torch.ones(2,3),torch.ones(3,2).double()) | torch.matmul(torch.ones(2,3),torch.ones(2,3))
 torch.matmul(torch.ones(()),torch.ones(3)) | torch.matmul(torch.ones(3),torch.ones(4)) | torch.ones(2,3)@3

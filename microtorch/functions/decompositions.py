@@ -380,8 +380,10 @@ def cholesky_inverse(L: Any, upper: bool = False) -> Tensor:
 # LU ------------------------------------------------------------------------------------------------------------------
 
 
-def _need_lu(name: str, A: Any) -> None:
+def _need_lu(name: str, A: Any, pivot: bool) -> None:
     need_tensor(name, A)
+    if not pivot:
+        raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     if A._data.ndim < 2:
         raise RuntimeError(
             f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(A._data.shape)} instead"
@@ -391,18 +393,18 @@ def _need_lu(name: str, A: Any) -> None:
 @takes_out
 def lu(A: Any, *, pivot: bool = True) -> Any:
     """P, L, U with P L U = A: a permutation, a lower triangle with ones on its diagonal, an upper triangle."""
-    _need_lu("linalg.lu", A)
+    _need_lu("linalg.lu", A, pivot)
     need_floats("linalg.lu", A, "lu_cpu")
-    lower, upper, p = D.lu(A, pivot)
+    lower, upper, p = D.lu(A)
     return return_types.linalg_lu(p.detach(), lower, upper)
 
 
 @takes_out
 def lu_factor(A: Any, *, pivot: bool = True) -> Any:
     """L and U in one matrix, and the rows exchanged (from 1)."""
-    _need_lu("torch.lu_factor", A)
+    _need_lu("torch.lu_factor", A, pivot)
     need_floats("torch.lu_factor", A, "lu_cpu")
-    factor, pivots, info = D.lu_factor(A, pivot)
+    factor, pivots, info = D.lu_factor(A)
     K.check_pivots("torch.linalg.lu_factor", info._data)
     return return_types.linalg_lu_factor(factor, pivots)
 
@@ -410,9 +412,9 @@ def lu_factor(A: Any, *, pivot: bool = True) -> Any:
 @takes_out
 def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
     """`lu_factor`, and 0 for each matrix whose U has no zero on its diagonal."""
-    _need_lu("torch.lu_factor_ex", A)
+    _need_lu("torch.lu_factor_ex", A, pivot)
     need_floats("torch.lu_factor_ex", A, "lu_cpu")
-    factor, pivots, info = D.lu_factor(A, pivot)
+    factor, pivots, info = D.lu_factor(A)
     if check_errors:
         K.check_pivots("torch.linalg.lu_factor_ex", info._data)
     return return_types.linalg_lu_factor_ex(factor, pivots, info)
@@ -420,8 +422,8 @@ def lu_factor_ex(A: Any, *, pivot: bool = True, check_errors: bool = False) -> A
 
 def old_lu(A: Any, pivot: bool = True, get_infos: bool = False, out: Any = None) -> Any:
     """`linalg.lu_factor`, under its older name torch.lu."""
-    _need_lu("torch.lu_factor", A)
-    found = D.lu_factor(A, pivot)
+    _need_lu("torch.lu_factor", A, pivot)
+    found = D.lu_factor(A)
     return return_types._lu_with_info(*found) if get_infos else tuple(found[:2])
 
 

@@ -209,7 +209,7 @@ _PANEL = 32  # columns that are eliminated one by one before the rest of the mat
 
 
 @quiet
-def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
+def lu_factor(a: Any) -> tuple[Any, Any, Any]:
     """L (below the diagonal, where it is 1) and U in one matrix, the row exchanged with each row (1-based), and which
     diagonal element of U is the first to be 0. Gaussian elimination by blocks of columns (3.4.1, 3.4.7), of all the
     batch's matrices at a time."""
@@ -219,7 +219,7 @@ def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     pivots = np.tile(np.arange(1, k + 1, dtype=np.int32), (len(flat), 1))
     for start in range(0, k, _PANEL):
         stop = min(start + _PANEL, k)
-        _eliminate(flat, pivots, start, stop, pivot)
+        _eliminate(flat, pivots, start, stop)
         if stop < n:
             corner = np.tril(flat[:, start:stop, start:stop], -1) + np.eye(stop - start, dtype=a.dtype)
             flat[:, start:stop, stop:] = np.linalg.solve(corner, flat[:, start:stop, stop:])
@@ -229,17 +229,16 @@ def lu_factor(a: Any, pivot: bool = True) -> tuple[Any, Any, Any]:
     return flat.reshape(a.shape), pivots.reshape(*batch, k), info.astype(np.int32).reshape(batch)
 
 
-def _eliminate(flat: Any, pivots: Any, start: int, stop: int, pivot: bool) -> None:
+def _eliminate(flat: Any, pivots: Any, start: int, stop: int) -> None:
     """Eliminates below the diagonal in columns start to stop, and brings these columns, no others, up to date; whole
     rows are exchanged."""
     every = np.arange(len(flat))
     for j in range(start, stop):
-        if pivot:
-            column = flat[:, j:, j]
-            size = np.abs(column.real) + np.abs(column.imag) if flat.dtype.kind == "c" else np.abs(column)
-            row = j + np.argmax(size, 1)
-            pivots[:, j] = row + 1
-            flat[every, j], flat[every, row] = flat[every, row], flat[every, j].copy()
+        column = flat[:, j:, j]
+        size = np.abs(column.real) + np.abs(column.imag) if flat.dtype.kind == "c" else np.abs(column)
+        row = j + np.argmax(size, 1)
+        pivots[:, j] = row + 1
+        flat[every, j], flat[every, row] = flat[every, row], flat[every, j].copy()
         head = flat[:, j, j]
         flat[:, j + 1 :, j] /= np.where(head == 0, np.ones((), flat.dtype), head)[:, None]
         flat[:, j + 1 :, j + 1 : stop] -= flat[:, j + 1 :, j, None] * flat[:, j, None, j + 1 : stop]

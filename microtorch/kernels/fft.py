@@ -61,7 +61,7 @@ def _laid_out(x: Any, axes: tuple[int, ...], half: bool, transform: Callable[[An
 
 @quiet
 def fft(x: Any, axes: tuple[int, ...], forward: bool, scale: float) -> Any:
-    """The sums of x[n] exp(-+ 2 pi i k n / N) over the axes, times `scale`; of real numbers, too."""
+    """The sums of x[n] exp(-+ 2 pi i k n / N) over the axes, times `scale`."""
     library = _library(x)
     if library is np.fft and len(axes) == 1:
         return _laid_out(x, axes, False, lambda x, axes: _one_axis(x, axes[0], forward, scale))
@@ -87,6 +87,21 @@ def rfft(x: Any, axes: tuple[int, ...], scale: float) -> Any:
     if len(axes) == 1:
         return _laid_out(x, axes, True, lambda x, axes: _scaled(library.rfft(x, axis=axes[0]), scale))
     return _laid_out(x, axes, True, lambda x, axes: _scaled(library.rfftn(x, axes=axes), scale))
+
+
+@quiet
+def fft_of_real(x: Any, axes: tuple[int, ...], forward: bool, scale: float) -> Any:
+    """`fft` of real numbers: at -k it is the conjugate of what it is at k, so that half of it is computed."""
+
+    def whole(x: Any, axes: tuple[int, ...]) -> Any:
+        half = rfft(x, axes, scale)
+        if not forward:
+            np.conj(half, half)
+        *others, last = axes
+        back = half.swapaxes(last, -1)[..., (x.shape[last] - 1) // 2 : 0 : -1].swapaxes(last, -1)
+        return np.concatenate((half, np.conj(np.roll(np.flip(back, others), 1, others))), last)
+
+    return _laid_out(x, axes, False, whole)
 
 
 @quiet

@@ -308,24 +308,23 @@ def _lu(xp: Any, g_l: Any, g_u: Any, lower: Any, upper: Any) -> Any:
     return core
 
 
-def _lu_parts(x: Any, pivot: bool) -> tuple[Any, Any, Any]:
-    """L, U, P of P L U = x; without pivoting P is empty."""
-    factor, pivots, _ = K.lu_factor(x, pivot)
+def _lu_parts(x: Any) -> tuple[Any, Any, Any]:
+    """L, U, P of P L U = x."""
+    factor, pivots, _ = K.lu_factor(x)
     m, k = x.shape[-2], min(x.shape[-2:])
     lower = np.tril(factor[..., :, :k], -1) + np.eye(m, k, dtype=x.dtype)
-    p = K.permutation(pivots, m, x.dtype) if pivot else np.zeros((0,), x.dtype)
-    return lower, np.triu(factor[..., :k, :]), p
+    return lower, np.triu(factor[..., :k, :]), K.permutation(pivots, m, x.dtype)
 
 
-def _lu_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any, pivot: bool) -> Any:
+def _lu_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any) -> Any:
     found = _lu(xp, conj(xp, g[0]), conj(xp, g[1]), out0, out1)
-    return conj(xp, xp.matmul(known(xp, constant(out2)), found) if pivot else found)
+    return conj(xp, xp.matmul(known(xp, constant(out2)), found))
 
 
 lu = op("lu", _lu_parts, inputs="x", outputs=3, x=_lu_x, grad_name="LinalgLuBackward0")
 
 
-def _lu_factor_x(xp: Any, g: Any, x_shape: Any, out0: Any, out1: Any, pivot: bool) -> Any:
+def _lu_factor_x(xp: Any, g: Any, x_shape: Any, out0: Any, out1: Any) -> Any:
     """The parts of the one matrix that holds L and U."""
     m, k = x_shape[-2], min(x_shape[-2:])
     kind = constant(out0).dtype
@@ -334,7 +333,7 @@ def _lu_factor_x(xp: Any, g: Any, x_shape: Any, out0: Any, out1: Any, pivot: boo
     found = _lu(
         xp, xp.tril(columns(xp, g, 0, k), -1), xp.triu(rows(xp, g, 0, k), 0), lower, xp.triu(rows(xp, out0, 0, k), 0)
     )
-    return conj(xp, xp.matmul(known(xp, K.permutation(constant(out1), m, kind)), found) if pivot else found)
+    return conj(xp, xp.matmul(known(xp, K.permutation(constant(out1), m, kind)), found))
 
 
 lu_factor = op(

@@ -26,7 +26,7 @@ def _from_half_x(xp: Any, g: Any, x_shape: Any, n: int, axis: int, scale: float)
 fft = unary(
     "fft", K.fft, x=lambda xp, g, axes, forward, scale: xp.fft(g, axes, forward, scale), grad_name="FftC2CBackward0"
 )
-fft_of_real = unary("fft_of_real", K.fft, x=lambda xp, g, axes, forward, scale: xp.fft(g, axes, forward, scale),
+fft_of_real = unary("fft_of_real", K.fft_of_real, x=lambda xp, g, axes, forward, scale: xp.fft(g, axes, forward, scale),
                     grad_name="FftR2CBackward0")  # fmt: skip
 rfft = unary("rfft", K.rfft, x=_half_x, grad_name="FftR2CBackward0")
 irfft = unary("irfft", K.irfft, x=_from_half_x, grad_name="FftC2RBackward0")
