@@ -86,14 +86,15 @@ class Generator:
         """The state: a uint8 Tensor of 5056 elements."""
         return wrap(self._state_array())
 
-    def set_state(self, new_state: Any) -> None:
-        """Go on from a state that `get_state` gave.
+    def set_state(self, new_state: Any) -> Generator:
+        """Go on from a state that `get_state` gave; the generator itself.
 
         Raises TypeError for what is no uint8 Tensor, RuntimeError for one of another length.
         """
         if not isinstance(new_state, TensorBase):
             raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
         self._set_state_array(new_state._data)
+        return self
 
     graphsafe_get_state, graphsafe_set_state = get_state, set_state
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from microtorch._missing import missing_name as _missing_name
+from microtorch.nn import grad as grad
 from microtorch.nn.functional.activation import (
     celu as celu,
     celu_ as celu_,
