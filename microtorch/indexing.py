@@ -1,8 +1,7 @@
 """x[key] and x[key] = value, as PyTorch reads keys.
 
 Numbers, slices, None and ... are applied first, as a view; tensors, lists and masks then index what is left. (NumPy
-instead
-counts a number beside an array as an array, which moves dimensions elsewhere.)
+instead counts a number beside an array as an array, which moves dimensions elsewhere.)
 """
 
 from __future__ import annotations
@@ -182,8 +181,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
-            f"{names[1]} "
-            "for the source."
+            f"{names[1]} for the source."
         )
     if advanced is not None:
         place = x._data if basic is None else _sliced(x, basic, key)
@@ -267,8 +265,7 @@ def _put_into(target: Any, value: Any, key: Any, accumulate: bool) -> None:
             return
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
-            "shape "
-            f"{list(result)}"
+            f"shape {list(result)}"
         ) from None
 
 
@@ -526,8 +523,7 @@ def index_error(error: Exception, x: Any, key: Any, given: Any = None) -> IndexE
                     if n != data.shape[at + i]:
                         text = (
                             f"The shape of the mask {list(k.shape)} at index {i} does not match the shape of the "
-                            "indexed tensor "
-                            f"{list(data.shape)} at index {at + i}"
+                            f"indexed tensor {list(data.shape)} at index {at + i}"
                         )
                         return IndexError(text)
                 at += k.ndim

@@ -1,8 +1,7 @@
 """`torch.save` and `torch.load`: objects made of tensors, containers and numbers, in PyTorch's own .pt files.
 
 What is written here is read by PyTorch (`weights_only=True`), and the other way round. Reading never runs code that a
-file
-names: see `microtorch/_pt_read.py`. Writing to a path is atomic: the file is there whole, or as it was before.
+file names: see `microtorch/_pt_read.py`. Writing to a path is atomic: the file is there whole, or as it was before.
 """
 
 from __future__ import annotations
@@ -118,9 +117,8 @@ def save(
     """Write an object to a file: a path, or a file that is open for writing bytes.
 
     Tensors that share memory share it again when loaded; NumPy's numbers are written as Python's. At a path the file
-    appears
-    only when all of it is written: a program that is ended meanwhile leaves the old file as it was.
-    Raises RuntimeError if the folder is missing, PicklingError for what has no name to be found by (lambdas).
+    appears only when all of it is written: a program that is ended meanwhile leaves the old file as it was. Raises
+    RuntimeError if the folder is missing, PicklingError for what has no name to be found by (lambdas).
 
     >>> import io
     >>> import microtorch as torch
@@ -197,9 +195,8 @@ def load(
 
     map_location: "cpu" (or a function or dictionary that says so) for files with tensors of other devices.
     weights_only: True (the default) builds tensors, containers, numbers and text, and what `add_safe_globals` allows;
-    False also NumPy's arrays, and Modules of classes that the program has, without calling them. Code that a file
-    names never runs.
-    mmap: map the tensors' memory to the file (a path) instead of reading it.
+    False also NumPy's arrays, and Modules of classes that the program has, without calling them. Code that a file names
+    never runs. mmap: map the tensors' memory to the file (a path) instead of reading it.
 
     Raises UnpicklingError for what may not be built, naming it, and for a broken pickle; RuntimeError for a file that
     is no archive, or damaged, or has tensors of other devices; NotImplementedError for kinds of tensors that

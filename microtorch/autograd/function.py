@@ -152,9 +152,8 @@ class Function:
     """Base class of operations with a hand-written backward.
 
     Subclasses define static methods `forward(ctx, *args)` (or `forward(*args)` with `setup_context(ctx, inputs,
-    output)`)
-    and `backward(ctx, *grad_outputs)`, and are called by `apply`. Backward returns one gradient (or None) for each
-    argument.
+    output)`) and `backward(ctx, *grad_outputs)`, and are called by `apply`. Backward returns one gradient (or None) for
+    each argument.
 
     >>> import microtorch as torch
     >>> class Cube(torch.autograd.Function):
@@ -187,8 +186,7 @@ class Function:
         """The gradients of the arguments, given those of the outputs."""
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
-            "backward "
-            "mode AD."
+            "backward mode AD."
         )
 
     @staticmethod

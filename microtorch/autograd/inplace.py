@@ -1,11 +1,9 @@
 """Writes into tensors that are part of a graph.
 
 A write gives the tensor a new place in the graph: `x.add_(y)` computes `x + y` as always, copies it into x's memory,
-counts the
-storage's version up, and makes the sum's node x's own. If x is a view, the base's new value is "the old base with the
-region of
-the view replaced" (`region_write`, PyTorch's CopySlices), and every living view of that memory sees its region of the
-new base.
+counts the storage's version up, and makes the sum's node x's own. If x is a view, the base's new value is "the old base
+with the region of the view replaced" (`region_write`, PyTorch's CopySlices), and every living view of that memory sees
+its region of the new base.
 """
 
 from __future__ import annotations
@@ -34,22 +32,17 @@ if TYPE_CHECKING:
 _LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 _AMBIGUOUS = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
-    "the view "
-    "and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both "
-    "outside (if you "
-    "want the inplace to be tracked)."
+    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
+    "both outside (if you want the inplace to be tracked)."
 )
 _SEVERAL = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
-    "to be "
-    "modified inplace. You should replace the inplace operation by an out-of-place one."
+    "to be modified inplace. You should replace the inplace operation by an out-of-place one."
 )
 _FUNCTION = (
     " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic "
-    "to handle "
-    "view+inplace would override the custom backward associated with the custom Function, leading to incorrect "
-    "gradients. This "
-    "behavior is forbidden. You can fix this by cloning the output of the custom Function."
+    "to handle view+inplace would override the custom backward associated with the custom Function, leading to "
+    "incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
 )
 _OUTSIDE = {"no_grad": "with grad mode enabled", "inference": "in normal mode"}  # where the two modes are not
 
@@ -87,8 +80,7 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
     ):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-            "Please "
-            "clone() the tensor before performing the operation."
+            "Please clone() the tensor before performing the operation."
         )
 
 
@@ -556,12 +548,10 @@ def expand_error(have: tuple[int, ...], want: tuple[int, ...]) -> RuntimeError:
     if len(have) > len(want):
         return RuntimeError(
             f"expand(torch.FloatTensor{{{list(have)}}}, size={list(want)}): the number of sizes provided ({len(want)}) "
-            "must be "
-            f"greater or equal to the number of dimensions in the tensor ({len(have)})"
+            f"must be greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     i = next(i for i in range(1, len(have) + 1) if have[-i] not in (1, want[-i]))
     return RuntimeError(
         f"The expanded size of the tensor ({want[-i]}) must match the existing size ({have[-i]}) at non-singleton "
-        "dimension "
-        f"{len(want) - i}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
+        f"dimension {len(want) - i}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
     )

@@ -435,11 +435,10 @@ def modified(node: Node, storage: Storage, data: Any, maker: Node | None) -> Run
     kind = of[data.dtype].type_name
     kind = f"CPU{kind}Type" if data.dtype.kind == "c" else f"torch.{kind}Tensor"
     return RuntimeError(
-        "one of the variables needed for gradient computation has been modified by an inplace operation: "
-        f"[{kind} {list(data.shape)}]{which} is at version {storage.version}; "
-        f"expected version {storage.version - since} instead. Hint: enable anomaly detection to find the operation "
-        "that "
-        "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        f"one of the variables needed for gradient computation has been modified by an inplace operation: [{kind} "
+        f"{list(data.shape)}]{which} is at version {storage.version}; expected version {storage.version - since} "
+        "instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
 
 

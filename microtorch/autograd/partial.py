@@ -10,9 +10,8 @@ import numpy as np
 class Partial:
     """A gradient of `shape` that is `value` at the basic index `key` and zero elsewhere.
 
-    The engine adds it in place into the buffer where the gradients meet, so a loop over x[t] costs what its parts
-    cost, not
-    a whole zero-filled array each.
+    The engine adds it in place into the buffer where the gradients meet, so a loop over x[t] costs what its parts cost,
+    not a whole zero-filled array each.
     """
 
     __slots__ = ("value", "shape", "key")

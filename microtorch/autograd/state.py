@@ -25,9 +25,8 @@ Array = np.ndarray[Any, Any]
 class Storage:
     """The memory that a tensor and its views share: how often it was written, when last, and who looks at it.
 
-    A tensor gets one only when it matters: at its first view, detach or in-place write. What most storages never
-    change is
-    a default of the class, so that making one costs little.
+    A tensor gets one only when it matters: at its first view, detach or in-place write. What most storages never change
+    is a default of the class, so that making one costs little.
     """
 
     version = 0  # number of in-place writes so far (`Tensor._version`)

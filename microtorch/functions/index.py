@@ -92,8 +92,7 @@ def _check_dims(what: str, data: Any, x: Any, axis: int, name: str) -> None:
         if d != axis and data.shape[d] > x.shape[d]:
             raise RuntimeError(
                 f"{'Size does not match at dimension ' + str(d) + ' expected' if name == 'input' else 'Expected'} "
-                "index "
-                f"{list(data.shape)} to be no larger than self {list(x.shape)} apart from dimension {axis}"
+                f"index {list(data.shape)} to be no larger than self {list(x.shape)} apart from dimension {axis}"
             )
 
 
@@ -107,8 +106,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
     if input._data.ndim != indices._data.ndim:
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
-            f"{input._data.ndim} "
-            f"dimensions for input, and {indices._data.ndim} dimensions for indices"
+            f"{input._data.ndim} dimensions for input, and {indices._data.ndim} dimensions for indices"
         )
     axis = axis_of(dim, input._data.ndim)
     a, b = list(input._data.shape), list(indices._data.shape)
@@ -149,8 +147,7 @@ def _scatter_arguments(name: str, x: Any, dim: int, index: Any, src: Any) -> tup
                 if m > n:
                     raise RuntimeError(
                         f"Expected index {list(data.shape)} to be no larger than self {list(x._data.shape)} apart from "
-                        "dimension "
-                        f"{axis} and to be no larger size than src {list(src._data.shape)}"
+                        f"dimension {axis} and to be no larger size than src {list(src._data.shape)}"
                     )
         if src._data.dtype != x._data.dtype:
             raise RuntimeError(f"{name.rstrip('_')}(): Expected self.dtype to be equal to src.dtype")
@@ -335,8 +332,7 @@ def _check_slices(family: str, want: list[int], have: list[int], axis: int, indi
         if have and want and len(have) != len(want):
             raise IndexError(
                 "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
-                "dimensionality "
-                f"({len(have)}), destination dimensionality ({len(want)})"
+                f"dimensionality ({len(have)}), destination dimensionality ({len(want)})"
             )
         if slices[0] != slices[1] and have and want:
             raise RuntimeError(
@@ -464,8 +460,7 @@ def _need_one_dtype(x: Any, values: Any) -> None:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[values._data.dtype].type_name
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "
-            f"{names[1]} "
-            "for the source."
+            f"{names[1]} for the source."
         )
 
 
@@ -481,8 +476,7 @@ def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -
 def _put_error(x: Any, values: Any, indices: Any) -> RuntimeError:
     return RuntimeError(
         f"shape mismatch: value tensor of shape {list(values._data.shape)} cannot be broadcast to indexing result of "
-        "shape "
-        f"{list(x._data[_key(x, indices)].shape)}"
+        f"shape {list(x._data[_key(x, indices)].shape)}"
     )
 
 
@@ -543,8 +537,7 @@ def _check_put(x: Any, index: Any, source: Any) -> None:
     if index._data.size != source._data.size:
         raise IndexError(
             "put_(): Expected source and index to have the same number of elements, but got source.numel() = "
-            f"{source._data.size}, "
-            f"index.numel() = {index._data.size}"
+            f"{source._data.size}, index.numel() = {index._data.size}"
         )
     _flat_in_range("put_", x, index)
 
@@ -802,8 +795,7 @@ def as_strided_scatter(input: Any, src: Any, size: Any, stride: Any, storage_off
     if needed > storage_bytes(input):
         raise RuntimeError(
             f"setStorage: sizes {list(shape)}, strides {list(steps)}, storage offset {offset}, and itemsize {item} "
-            "requiring a storage "
-            f"size of {needed} are out of bounds for storage of size {storage_bytes(input)}"
+            f"requiring a storage size of {needed} are out of bounds for storage of size {storage_bytes(input)}"
         )
     geometry = Geometry(input._data.shape, input._data.strides, shape, tuple([s * item for s in steps]), offset * item)
     return I.as_strided_scatter(input, src, geometry)

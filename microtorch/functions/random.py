@@ -1,8 +1,7 @@
 """Random tensors, with PyTorch's signatures: after `manual_seed(s)` PyTorch's own numbers (CPU), bit for bit.
 
 Every function draws from `generator`, or from the default one. The algorithms are in kernels/random.py; the nodes of
-the
-graph in ops/random.py.
+the graph in ops/random.py.
 """
 
 from __future__ import annotations

@@ -86,9 +86,8 @@ def _layers(
 def lstm(*args: Any) -> tuple[Any, Any, Any]:
     """lstm(input, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first).
 
-    Or lstm(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional) for a packed
-    sequence. hx is (h, c); params are the parameters of `nn.LSTM`, in order. Returns the output, the last h and the
-    last c.
+    Or lstm(data, batch_sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional) for a packed sequence.
+    hx is (h, c); params are the parameters of `nn.LSTM`, in order. Returns the output, the last h and the last c.
     """
     x, sizes, hx, params, has_biases, num_layers, dropout, train, bidirectional, batch_first = _arguments(args)
     if len(hx) != 2:

@@ -62,8 +62,7 @@ def checked_inverse(name: str, a: Any) -> Any:
         at = info.reshape(-1)[np.argmax(info.reshape(-1) != 0)]
         raise LinAlgError(
             f"{name}: {_which(a.shape, info != 0)}The diagonal element {at} is zero, the inversion could not be "
-            "completed because "
-            "the input matrix is singular."
+            "completed because the input matrix is singular."
         )
     return out
 

@@ -81,8 +81,7 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
     if x.ndim == 1 and y.ndim == 1:
         return RuntimeError(
             f"inconsistent tensor size, expected tensor [{x.shape[0]}] and src [{y.shape[0]}] to have the same number "
-            "of "
-            f"elements, but got {x.shape[0]} and {y.shape[0]} elements respectively"
+            f"of elements, but got {x.shape[0]} and {y.shape[0]} elements respectively"
         )
     if y.ndim == 1:
         return RuntimeError(

@@ -24,9 +24,7 @@ add, subtract, multiply, divide, sqrt = np.add, np.subtract, np.multiply, np.div
 
 
 def direction(p: Array, g: Array, weight_decay: float, maximize: bool, s: Array, t: Array) -> Array:
-    """g (negated to maximize) + weight_decay p: `g` itself if there is nothing to do, else in `s`; `t` is written
-    over.
-    """
+    """g (negated to maximize) + weight_decay p: `g` itself if nothing is to do, else in `s`; `t` is written over."""
     if maximize:
         g = np.negative(g, s)
     if weight_decay != 0:
@@ -196,9 +194,7 @@ def adagrad(
     weight_decay: float,
     maximize: bool,
 ) -> None:
-    """Adagrad (Duchi, Hazan and Singer 2011): each step divided by the root of the sum of all squared gradients so
-    far.
-    """
+    """Adagrad (Duchi, Hazan and Singer 2011): steps divided by the root of the sum of all squared gradients so far."""
     step_size = float(lr / (1 + (step - 1) * lr_decay))
     if _compiled("adagrad", (p, g, total), step_size, eps, weight_decay, -1 if maximize else 1):
         return

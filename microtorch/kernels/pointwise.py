@@ -159,8 +159,7 @@ def negative(x: Any) -> Any:
     except TypeError:
         raise RuntimeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
-            "the `~` or "
-            "`logical_not()` operator instead."
+            "the `~` or `logical_not()` operator instead."
         ) from None
 
 

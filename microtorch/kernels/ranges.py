@@ -2,8 +2,7 @@
 
 PyTorch's vector kernels (aten/src/ATen/native/cpu/RangeFactoriesKernel.cpp) round in their own way: arange takes every
 vector's first number from the index and the rest from that number, linspace counts each half from its own end, and
-products
-are added with a single rounding (fused multiply-add).
+products are added with a single rounding (fused multiply-add).
 """
 
 from __future__ import annotations

@@ -175,8 +175,7 @@ def rnn_layer(
 
 def rnn_layer_backward(
     g: Sequence[Any], needs: Sequence[bool], x: Array, h: Array, w_ih: Array, w_hh: Array, out: Array,
-    sizes: Sequence[int],
-    reverse: bool, relu: bool,
+    sizes: Sequence[int], reverse: bool, relu: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, w_ih, w_hh, b_ih, b_hh, given those of the two results (None: zeros)."""
     g_out, g_last = _rows(g[0]), g[1]

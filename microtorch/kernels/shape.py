@@ -168,8 +168,7 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
     if extra < 0:
         raise RuntimeError(
             f"expand(torch.{_type_name(x)}{{{list(have)}}}, size={list(shape)}): the number of sizes provided "
-            f"({len(shape)}) "
-            f"must be greater or equal to the number of dimensions in the tensor ({len(have)})"
+            f"({len(shape)}) must be greater or equal to the number of dimensions in the tensor ({len(have)})"
         )
     full, strides = list(shape), [0] * len(shape)
     for i in range(len(shape) - 1, -1, -1):
@@ -188,8 +187,7 @@ def expand(x: Any, shape: tuple[int, ...]) -> Any:
         elif m != 1 or n < -1:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({m}) at non-singleton dimension "
-                f"{i}.  "
-                f"Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
+                f"{i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
             )
     if x.flags.c_contiguous and type(x) is np.ndarray:
         return np.ndarray(full, x.dtype, x, 0, strides)

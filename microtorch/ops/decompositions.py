@@ -355,8 +355,7 @@ def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
     if mode == "r":
         raise NotImplementedError(
             "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, "
-            "mode='reduced') "
-            "if you are going to require gradients"
+            "mode='reduced') if you are going to require gradients"
         )
     if mode == "complete" and m > n:
         raise NotImplementedError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")

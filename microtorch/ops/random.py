@@ -1,9 +1,8 @@
 """Random numbers in the graph: what is drawn has the derivative 0 by what stood there, or by its parameters.
 
 The numbers come from kernels/random.py, and are written into memory before the node is made (functions/random.py); an
-entry
-here says what the node is called and what runs backwards. Its kernel fills an array, so that a step can be recorded
-by name.
+entry here says what the node is called and what runs backwards. Its kernel fills an array, so that a step can be
+recorded by name.
 """
 
 from __future__ import annotations

@@ -131,8 +131,7 @@ def _rnn_joint(
 
 def _lstm_joint(
     xp: Any, g: Any, needs: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any,
-    sizes: Any,
-    reverse: Any, out0: Any, gates: Any, cells: Any,
+    sizes: Any, reverse: Any, out0: Any, gates: Any, cells: Any,
 ) -> Any:  # fmt: skip
     if xp.recorded:
         return _recorded(xp, lstm_steps, g, needs, (x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr), sizes, reverse)

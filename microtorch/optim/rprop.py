@@ -27,8 +27,7 @@ class Rprop(KernelOptimizer):
     sign.
 
     etas: the factors of a step size when the sign changes and when it stays; step_sizes: its limits; lr: where it
-    begins.
-    Raises ValueError for options out of range.
+    begins. Raises ValueError for options out of range.
     """
 
     late_options = MODES

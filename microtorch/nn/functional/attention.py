@@ -50,14 +50,12 @@ def scaled_dot_product_attention(
         words = [of[a.dtype].type_name.lower() for a in (q, k, v)]
         raise RuntimeError(
             f"Expected query, key, and value to have the same dtype, but got query.dtype: {words[0]} key.dtype: "
-            f"{words[1]} and "
-            f"value.dtype: {words[2]} instead."
+            f"{words[1]} and value.dtype: {words[2]} instead."
         )
     if min(q.ndim, k.ndim, v.ndim) < 2:
         raise RuntimeError(
             f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {q.ndim} key.dim: "
-            f"{k.ndim} and "
-            f"value.dim: {v.ndim} instead."
+            f"{k.ndim} and value.dim: {v.ndim} instead."
         )
     if attn_mask is not None:
         m = attn_mask._data
@@ -146,8 +144,7 @@ def _check_shapes(query: Any, key: Any, value: Any, key_padding_mask: Any, attn_
     if key.dim() != ndim or value.dim() != ndim:
         raise AssertionError(
             f"For {kind} ({word}) `query`, expected `key` and `value` to be {word} but found {key.dim()}-D and "
-            f"{value.dim()}-D "
-            "tensors respectively"
+            f"{value.dim()}-D tensors respectively"
         )
     if key_padding_mask is not None and key_padding_mask.dim() != ndim - 1:
         raise AssertionError(

@@ -46,8 +46,7 @@ def _pair(input: Any, target: Any, promote: bool = True) -> tuple[Any, Any]:
     if x.shape != y.shape:
         warnings.warn(
             f"Using a target size ({Size(y.shape)}) that is different to the input size ({Size(x.shape)}). This will "
-            "likely lead "
-            "to incorrect results due to broadcasting. Please ensure they have the same size.",
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             stacklevel=3,
         )
         input, target = broadcast(input, target)
@@ -235,8 +234,7 @@ def binary_cross_entropy(
     if x.shape != t.shape:
         raise ValueError(
             f"Using a target size ({Size(t.shape)}) that is different to the input size ({Size(x.shape)}) is "
-            "deprecated. Please "
-            "ensure they have the same size."
+            "deprecated. Please ensure they have the same size."
         )
     if t.dtype != x.dtype:
         raise RuntimeError(f"Found dtype {of[t.dtype].type_name} but expected {of[x.dtype].type_name}")
@@ -269,8 +267,7 @@ def binary_cross_entropy_with_logits(
         if t.dtype.kind == "b":
             raise RuntimeError(
                 "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
-                "operator "
-                "instead."
+                "operator instead."
             )
         raise RuntimeError(
             f"result type {of[x.dtype].type_name} can't be cast to the desired output type {of[t.dtype].type_name}"
@@ -310,8 +307,7 @@ def _check_classes(input: Any, target: Any, weight: Any, kernel: str) -> None:
         if weight._data.shape != (classes,):
             raise RuntimeError(
                 f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor "
-                "of shape: "
-                f"{list(weight._data.shape)}"
+                f"of shape: {list(weight._data.shape)}"
             )
         if weight._data.dtype != x.dtype:
             names = of[x.dtype].type_name, of[weight._data.dtype].type_name
@@ -444,8 +440,7 @@ def _cross_entropy_of_probabilities(
     if weight is not None and weight._data.shape != (classes,):
         raise RuntimeError(
             f"cross_entropy: weight tensor should be defined either for all {classes} classes or no classes but got "
-            "weight tensor "
-            f"of shape: {list(weight._data.shape)}"
+            f"weight tensor of shape: {list(weight._data.shape)}"
         )
     if smoothing:
         target = P.add(P.mul(target, 1 - smoothing), smoothing / classes)
@@ -476,10 +471,8 @@ def kl_div(
         if reduction == "mean":
             warnings.warn(
                 "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
-                "divides only by "
-                "the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same "
-                "as "
-                "'batchmean' in the next major release.",
+                "divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to "
+                "behave the same as 'batchmean' in the next major release.",
                 stacklevel=2,
             )
         mode = "sum" if reduction == "batchmean" else reduction_of(None, None, reduction)
@@ -561,8 +554,7 @@ def multi_margin_loss(
     if t.ndim > 1 or t.size != count:
         raise RuntimeError(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
-            "size). Expected "
-            f"target size [{count}], but got {list(t.shape)}. Input has shape {list(x.shape)}."
+            f"size). Expected target size [{count}], but got {list(t.shape)}. Input has shape {list(x.shape)}."
         )
     if weight is not None and weight._data.size != x.shape[-1]:
         raise RuntimeError(f"inconsistent weight size, expected {x.shape[-1]} but got {list(weight._data.shape)}")
@@ -646,8 +638,7 @@ def ctc_loss(
     if steps.size and steps.max() > x.shape[0]:
         raise RuntimeError(
             f"Expected input_lengths to have value at most {x.shape[0]}, but got value {int(steps.max())} (while "
-            "checking arguments "
-            "for ctc_loss_allocate_outputs)"
+            "checking arguments for ctc_loss_allocate_outputs)"
         )
     if not 0 <= blank < x.shape[2]:
         raise RuntimeError("blank must be in label range")
@@ -661,8 +652,7 @@ def ctc_loss(
     elif sizes.size and t.shape[1] < sizes.max():
         raise RuntimeError(
             f"Expected tensor to have size at least {int(sizes.max())} at dimension 1, but got size {t.shape[1]} for "
-            "argument #2 "
-            "'targets' (while checking arguments for ctc_loss_cpu)"
+            "argument #2 'targets' (while checking arguments for ctc_loss_cpu)"
         )
     t = np.where(np.arange(t.shape[1]) < sizes[:, None], t, blank)
     losses = L.ctc_loss(log_probs, t, steps, sizes, blank, zero_infinity)
@@ -722,8 +712,7 @@ def linear_cross_entropy(
     if w.ndim > 2 and x.ndim == 1:
         raise RuntimeError(
             f"K-dimensional loss defined by linear_weight shape {w.shape} requires batched input, (N, {w.shape[-1]}), "
-            "got unbatched "
-            f"input with shape {x.shape}"
+            f"got unbatched input with shape {x.shape}"
         )
     if ignore_index is not None and target._data.shape == (*x.shape[:-1], *w.shape[:-1]):
         raise RuntimeError("ignore_index cannot be specified when target contains probabilities")

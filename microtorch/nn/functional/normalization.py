@@ -36,15 +36,13 @@ def normalized_dims(name: str, input: Any, normalized_shape: Sequence[int], weig
         if v is not None and v._data.shape != shape:
             raise RuntimeError(
                 f"Expected {word} to be of same shape as normalized_shape, but got {word} of shape "
-                f"{list(v._data.shape)} and "
-                f"normalized_shape = {list(shape)}"
+                f"{list(v._data.shape)} and normalized_shape = {list(shape)}"
             )
     if x.shape[-len(shape) :] != shape or x.ndim < len(shape):
         between = "" if name == "rms_norm" else ", "
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape "
-            f"[*{between}{', '.join(map(str, shape))}], but got input "
-            f"of size{list(x.shape)}"
+            f"[*{between}{', '.join(map(str, shape))}], but got input of size{list(x.shape)}"
         )
     return shape
 
@@ -269,15 +267,13 @@ def check_groups(input: Any, num_groups: int, weight: Any, bias: Any) -> None:
     if channels % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
-            f"{list(x.shape)} and "
-            f"num_groups={num_groups}"
+            f"{list(x.shape)} and num_groups={num_groups}"
         )
     for word, v in (("weight", weight), ("bias", bias)):
         if v is not None and v._data.shape != (channels,):
             raise RuntimeError(
                 f"Expected {word} to be a vector of size equal to the number of channels in input, but got {word} of "
-                "shape "
-                f"{list(v._data.shape)} and input of shape {list(x.shape)}"
+                f"shape {list(v._data.shape)} and input of shape {list(x.shape)}"
             )
 
 

@@ -26,8 +26,7 @@ def _need_indices(index: Any, name: str, argument: str, position: int) -> None:
         word = of[index._data.dtype].type_name
         raise RuntimeError(
             f"Expected tensor for argument #{position} '{argument}' to have one of the following scalar types: Long, "
-            "Int; but got "
-            f"torch.{word}Tensor instead (while checking arguments for {name})"
+            f"Int; but got torch.{word}Tensor instead (while checking arguments for {name})"
         )
 
 
@@ -140,8 +139,7 @@ def embedding_bag(
     if weight._data.dtype == np.int64 and input._data.dtype.kind == "f":
         warnings.warn(
             "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, input, ...)` is "
-            "deprecated, and "
-            "should now be `embedding_bag(input, weight, ...)`.",
+            "deprecated, and should now be `embedding_bag(input, weight, ...)`.",
             stacklevel=2,
         )
         weight, input = input, weight
@@ -149,8 +147,7 @@ def embedding_bag(
     if per_sample_weights is not None and per_sample_weights._data.shape != index.shape:
         raise ValueError(
             f"embedding_bag: If per_sample_weights ({per_sample_weights.shape}) is not None, then it must have the "
-            "same shape as "
-            f"the input ({input.shape})"
+            f"same shape as the input ({input.shape})"
         )
     if table.ndim != 2:
         raise ValueError(f"weight has to be a 2D Tensor, but got Tensor of dimension {table.ndim}")
@@ -164,8 +161,7 @@ def embedding_bag(
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got "
-            "mode="
-            f"'{mode}'). Please open a feature request on GitHub."
+            f"mode='{mode}'). Please open a feature request on GitHub."
         )
     index = index.reshape(-1).astype(np.int64)
     if max_norm is not None:
@@ -178,8 +174,7 @@ def embedding_bag(
     if starts.size and starts[0] != 0:
         raise RuntimeError(
             "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, "
-            "got "
-            f"{starts[0]}"
+            f"got {starts[0]}"
         )
     if starts.size and starts[-1] > index.size:
         raise RuntimeError(
@@ -215,8 +210,7 @@ def _bag_starts(input: Any, offsets: Any) -> Any:
         if offsets is not None:
             raise ValueError(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length "
-                "sequences. "
-                f"However, found offsets of type {type(offsets)}"
+                f"sequences. However, found offsets of type {type(offsets)}"
             )
         return np.arange(0, index.size, index.shape[1]) if index.shape[1] else np.zeros(index.shape[0], np.int64)
     if index.ndim != 1:

@@ -122,8 +122,7 @@ class MultiheadAttention(Module):
 
     def forward(
         self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,
-        attn_mask: Any = None,
-        average_attn_weights: bool = True, is_causal: bool = False,
+        attn_mask: Any = None, average_attn_weights: bool = True, is_causal: bool = False,
     ) -> tuple[Any, Any]:  # fmt: skip
         """The attended values, and the weights (N, L, S) (for each head without average_attn_weights), or None.
 

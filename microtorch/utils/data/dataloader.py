@@ -54,14 +54,12 @@ class DataLoader(Generic[T_co]):
     """Goes through a dataset in batches: `for batch in DataLoader(dataset, batch_size=32, shuffle=True)`.
 
     batch_size: None for single samples. shuffle: in a new random order each time. sampler: gives the indices instead;
-    batch_sampler: gives lists of them. drop_last: leave out a last batch that is not full.
-    collate_fn: makes a batch from a list of samples (`default_collate`; with batch_size=None from a sample,
-    `default_convert`).
-    generator: draws the order and the workers' seeds (the default generator if None).
-    num_workers: processes that load ahead, prefetch_factor batches each (2); 0: load here. worker_init_fn(worker_id)
-    runs first in each. persistent_workers: keep them for the next time. timeout: seconds to wait for a batch, 0 for
-    ever.
-    in_order: False gives the batches as they come. pin_memory: for accelerators; does nothing here but warn.
+    batch_sampler: gives lists of them. drop_last: leave out a last batch that is not full. collate_fn: makes a batch
+    from a list of samples (`default_collate`; with batch_size=None from a sample, `default_convert`). generator: draws
+    the order and the workers' seeds (the default generator if None). num_workers: processes that load ahead,
+    prefetch_factor batches each (2); 0: load here. worker_init_fn(worker_id) runs first in each. persistent_workers:
+    keep them for the next time. timeout: seconds to wait for a batch, 0 for ever. in_order: False gives the batches as
+    they come. pin_memory: for accelerators; does nothing here but warn.
 
     Raises ValueError for arguments that exclude each other, RuntimeError if a worker dies or takes too long; an
     exception in a worker is raised here with its traceback in the message.
