@@ -18,6 +18,8 @@ from microtorch.functions.join import cat, stack
 class ComposeTransform(Transform):
     """Several transforms one after the other."""
 
+    _options = ("parts",)
+
     def __init__(self, parts: list[Any], cache_size: int = 0) -> None:
         if cache_size:
             parts = [part.with_cache(cache_size) for part in parts]
@@ -75,9 +77,6 @@ class ComposeTransform(Transform):
             inverse._inv = weakref.ref(self)
         return inverse
 
-    def with_cache(self, cache_size: int = 1) -> Any:
-        return self if self._cache_size == cache_size else ComposeTransform(self.parts, cache_size=cache_size)
-
     def __call__(self, x: Any) -> Any:
         for part in self.parts:
             x = part(x)
@@ -119,15 +118,12 @@ identity_transform = ComposeTransform([])
 class IndependentTransform(Transform):
     """A transform of which some more dimensions make up one event."""
 
+    _options = ("base_transform", "reinterpreted_batch_ndims")
+
     def __init__(self, base_transform: Any, reinterpreted_batch_ndims: int, cache_size: int = 0) -> None:
         super().__init__(cache_size=cache_size)
         self.base_transform = base_transform.with_cache(cache_size)
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
-
-    def with_cache(self, cache_size: int = 1) -> Any:
-        if self._cache_size == cache_size:
-            return self
-        return IndependentTransform(self.base_transform, self.reinterpreted_batch_ndims, cache_size=cache_size)
 
     @constraints.dependent_property(is_discrete=False)
     def domain(self) -> Any:
@@ -176,6 +172,8 @@ class IndependentTransform(Transform):
 class CatTransform(Transform):
     """Transforms of the parts along a dimension, of given lengths."""
 
+    _options = ("transforms", "dim", "lengths")
+
     def __init__(
         self, tseq: Sequence[Any], dim: int = 0, lengths: Sequence[int] | None = None, cache_size: int = 0
     ) -> None:  # fmt: skip
@@ -190,11 +188,6 @@ class CatTransform(Transform):
     def event_dim(self) -> int:
         """The most dimensions that make up one event."""
         return max(t.event_dim for t in self.transforms)
-
-    def with_cache(self, cache_size: int = 1) -> Any:
-        if self._cache_size == cache_size:
-            return self
-        return CatTransform(self.transforms, self.dim, self.lengths, cache_size)
 
     def _parts(self, x: Any) -> list[Any]:
         return list(x.split(self.lengths, dim=self.dim))
@@ -234,15 +227,14 @@ class CatTransform(Transform):
 class StackTransform(Transform):
     """Transforms of the slices along a dimension."""
 
+    _options = ("transforms", "dim")
+
     def __init__(self, tseq: Sequence[Any], dim: int = 0, cache_size: int = 0) -> None:
         if not all(isinstance(t, Transform) for t in tseq):
             raise AssertionError("All elements of tseq must be Transform instances")
         super().__init__(cache_size=cache_size)
         self.transforms = [t.with_cache(cache_size) for t in tseq] if cache_size else list(tseq)
         self.dim = dim
-
-    def with_cache(self, cache_size: int = 1) -> Any:
-        return self if self._cache_size == cache_size else StackTransform(self.transforms, self.dim, cache_size)
 
     def _slices(self, z: Any) -> list[Any]:
         return [z.select(self.dim, i) for i in range(z.size(self.dim))]

@@ -6,12 +6,12 @@ from typing import Any
 
 from microtorch import dtypes
 from microtorch.distributions import constraints
-from microtorch.distributions.distribution import Distribution
+from microtorch.distributions.symmetric import Symmetric
 from microtorch.distributions.utils import broadcast_all
 from microtorch.functions.pointwise import abs, expm1, log, log1p
 
 
-class Laplace(Distribution):
+class Laplace(Symmetric):
     """The Laplace distribution: exponential to both sides of `loc`."""
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
@@ -21,16 +21,6 @@ class Laplace(Distribution):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
         super().__init__(self.loc.size(), validate_args=validate_args)
-
-    @property
-    def mean(self) -> Any:
-        """loc."""
-        return self.loc
-
-    @property
-    def mode(self) -> Any:
-        """loc."""
-        return self.loc
 
     @property
     def variance(self) -> Any:

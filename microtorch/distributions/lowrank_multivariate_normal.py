@@ -7,15 +7,15 @@ from typing import Any
 
 from microtorch import linalg
 from microtorch.distributions import constraints
-from microtorch.distributions.distribution import Distribution
 from microtorch.distributions.multivariate_normal import _batch_mahalanobis, _batch_mv
+from microtorch.distributions.symmetric import Symmetric
 from microtorch.distributions.utils import lazy_property, standard_normal
 from microtorch.functions.creation import eye
 from microtorch.functions.linalg import matmul
 from microtorch.functions.shape import broadcast_tensors, diag_embed
 
 
-class LowRankMultivariateNormal(Distribution):
+class LowRankMultivariateNormal(Symmetric):
     """The normal distribution of vectors of covariance W W^T + diag(D), W = cov_factor of few columns, D = cov_diag."""
 
     arg_constraints = {
@@ -51,16 +51,6 @@ class LowRankMultivariateNormal(Distribution):
         inner = matmul(scaled, cov_factor) + eye(cov_factor.shape[-1], dtype=cov_factor.dtype)
         self._inner_tril = linalg.cholesky(inner)
         super().__init__(self.loc.shape[:-1], event_shape, validate_args=validate_args)
-
-    @property
-    def mean(self) -> Any:
-        """loc."""
-        return self.loc
-
-    @property
-    def mode(self) -> Any:
-        """loc."""
-        return self.loc
 
     @lazy_property
     def variance(self) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from microtorch import linalg
 from microtorch.distributions import constraints
-from microtorch.distributions.distribution import Distribution
+from microtorch.distributions.symmetric import Symmetric
 from microtorch.distributions.utils import lazy_property, standard_normal
 from microtorch.functions.creation import eye
 from microtorch.functions.decompositions import cholesky_inverse
@@ -32,7 +32,7 @@ def _precision_to_scale_tril(precision: Any) -> Any:
     return linalg.solve_triangular(inverse, eye(precision.shape[-1], dtype=precision.dtype), upper=False)
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Symmetric):
     """The normal distribution of vectors, given by one of covariance, precision, and lower Cholesky factor."""
 
     arg_constraints = {
@@ -93,16 +93,6 @@ class MultivariateNormal(Distribution):
     def precision_matrix(self) -> Any:
         """The inverse of the covariance."""
         return self._whole(cholesky_inverse(self._unbroadcasted_scale_tril))
-
-    @property
-    def mean(self) -> Any:
-        """loc."""
-        return self.loc
-
-    @property
-    def mode(self) -> Any:
-        """loc."""
-        return self.loc
 
     @property
     def variance(self) -> Any:

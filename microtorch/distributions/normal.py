@@ -8,13 +8,14 @@ from typing import Any
 from microtorch.autograd.modes import no_grad
 from microtorch.distributions import constraints
 from microtorch.distributions.exp_family import ExponentialFamily
+from microtorch.distributions.symmetric import Symmetric
 from microtorch.distributions.utils import broadcast_all, standard_normal
 from microtorch.functions.pointwise import log
 from microtorch.functions.random import normal
 from microtorch.functions.special import erf, erfinv
 
 
-class Normal(ExponentialFamily):
+class Normal(Symmetric, ExponentialFamily):
     """The normal distribution of mean `loc` and standard deviation `scale`.
 
     >>> Normal(0.0, 2.0).variance
@@ -29,16 +30,6 @@ class Normal(ExponentialFamily):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         self.loc, self.scale = broadcast_all(loc, scale)
         super().__init__(self.loc.size(), validate_args=validate_args)
-
-    @property
-    def mean(self) -> Any:
-        """loc."""
-        return self.loc
-
-    @property
-    def mode(self) -> Any:
-        """loc."""
-        return self.loc
 
     @property
     def stddev(self) -> Any:

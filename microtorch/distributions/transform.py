@@ -17,6 +17,7 @@ class Transform:
     bijective = False
     domain: Any
     codomain: Any
+    _options: tuple[str, ...] = ()  # the attributes that hold what `__init__` was given
 
     def __init__(self, cache_size: int = 0) -> None:
         if cache_size not in (0, 1):
@@ -55,7 +56,10 @@ class Transform:
             return self
         if type(self).__init__ is Transform.__init__:
             return type(self)(cache_size=cache_size)
-        raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
+        known = next((c for c in type(self).__mro__ if "_options" in vars(c)), Transform)
+        if known is Transform:
+            raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
+        return known(*[getattr(self, name) for name in known._options], cache_size=cache_size)
 
     def __eq__(self, other: object) -> Any:
         return self is other

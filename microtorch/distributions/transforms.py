@@ -52,6 +52,7 @@ class ReshapeTransform(Transform):
     """The last dimensions in another shape."""
 
     bijective = True
+    _options = ("in_shape", "out_shape")
 
     def __init__(self, in_shape: Any, out_shape: Any, cache_size: int = 0) -> None:
         self.in_shape, self.out_shape = Size(in_shape), Size(out_shape)
@@ -68,11 +69,6 @@ class ReshapeTransform(Transform):
     def codomain(self) -> Any:
         """Real, of the other shape."""
         return constraints.independent(constraints.real, len(self.out_shape))
-
-    def with_cache(self, cache_size: int = 1) -> Any:
-        if self._cache_size == cache_size:
-            return self
-        return ReshapeTransform(self.in_shape, self.out_shape, cache_size=cache_size)
 
     def _call(self, x: Any) -> Any:
         return x.reshape(x.shape[: x.dim() - len(self.in_shape)] + self.out_shape)
@@ -129,6 +125,7 @@ class PowerTransform(Transform):
     """y = x ** exponent, of positive numbers."""
 
     domain, codomain, bijective = constraints.positive, constraints.positive, True
+    _options = ("exponent",)
 
     def __init__(self, exponent: Any, cache_size: int = 0) -> None:
         super().__init__(cache_size=cache_size)
@@ -138,9 +135,6 @@ class PowerTransform(Transform):
     def sign(self) -> Any:
         """That of the exponent."""
         return self.exponent.sign()
-
-    def with_cache(self, cache_size: int = 1) -> Any:
-        return self if self._cache_size == cache_size else PowerTransform(self.exponent, cache_size=cache_size)
 
     def __eq__(self, other: object) -> Any:
         return isinstance(other, PowerTransform) and bool(self.exponent.eq(other.exponent).all().item())
@@ -234,6 +228,7 @@ class AffineTransform(Transform):
     """y = loc + scale * x."""
 
     bijective = True
+    _options = ("loc", "scale", "event_dim")
 
     def __init__(self, loc: Any, scale: Any, event_dim: int = 0, cache_size: int = 0) -> None:
         super().__init__(cache_size=cache_size)
@@ -249,11 +244,6 @@ class AffineTransform(Transform):
         return constraints.real if self.event_dim == 0 else constraints.independent(constraints.real, self.event_dim)
 
     codomain = domain
-
-    def with_cache(self, cache_size: int = 1) -> Any:
-        if self._cache_size == cache_size:
-            return self
-        return AffineTransform(self.loc, self.scale, self.event_dim, cache_size=cache_size)
 
     def __eq__(self, other: object) -> Any:
         if not isinstance(other, AffineTransform):
@@ -427,6 +417,7 @@ class CumulativeDistributionTransform(Transform):
     """y = the probability of values up to x, in a distribution of one number."""
 
     bijective, codomain, sign = True, constraints.unit_interval, +1
+    _options = ("distribution",)
 
     def __init__(self, distribution: Any, cache_size: int = 0) -> None:
         super().__init__(cache_size=cache_size)
@@ -445,8 +436,3 @@ class CumulativeDistributionTransform(Transform):
 
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
         return self.distribution.log_prob(x)
-
-    def with_cache(self, cache_size: int = 1) -> Any:
-        if self._cache_size == cache_size:
-            return self
-        return CumulativeDistributionTransform(self.distribution, cache_size=cache_size)

@@ -8,7 +8,7 @@ from typing import Any
 from microtorch import dtypes, special
 from microtorch.autograd.modes import no_grad
 from microtorch.distributions import constraints
-from microtorch.distributions.distribution import Distribution
+from microtorch.distributions.symmetric import Symmetric
 from microtorch.distributions.utils import broadcast_all, lazy_property
 from microtorch.functions.creation import zeros
 from microtorch.functions.pointwise import cos, log, where
@@ -21,7 +21,7 @@ def _log_i0(x: Any) -> Any:
     return log(special.i0e(x)) + x
 
 
-class VonMises(Distribution):
+class VonMises(Symmetric):
     """The von Mises distribution of angles: the normal distribution on a circle, around `loc`."""
 
     arg_constraints = {"loc": constraints.real, "concentration": constraints.positive}
@@ -58,16 +58,6 @@ class VonMises(Distribution):
                 x = where(accept, (u3 - 0.5).sign() * f.acos(), x)
                 done = done | accept
             return ((x + math.pi + loc) % (2 * math.pi) - math.pi).to(self.loc.dtype)
-
-    @property
-    def mean(self) -> Any:
-        """loc."""
-        return self.loc
-
-    @property
-    def mode(self) -> Any:
-        """loc."""
-        return self.loc
 
     @lazy_property
     def variance(self) -> Any:
