@@ -56,7 +56,7 @@ class Transform:
             return self
         if type(self).__init__ is Transform.__init__:
             return type(self)(cache_size=cache_size)
-        known = next((c for c in type(self).__mro__ if "_options" in vars(c)), Transform)
+        known: Any = next((c for c in type(self).__mro__ if "_options" in vars(c)), Transform)
         if known is Transform:
             raise NotImplementedError(f"{type(self)}.with_cache is not implemented")
         return known(*[getattr(self, name) for name in known._options], cache_size=cache_size)
