@@ -362,6 +362,7 @@ from microtorch.functions.reduce import (
     argmin as argmin,
     cdist as cdist,
     count_nonzero as count_nonzero,
+    hash_tensor as hash_tensor,
     cummax as cummax,
     cummin as cummin,
     cumprod as cumprod,

@@ -289,7 +289,7 @@ class TensorMethods(TensorBase):
         in_place(f) for f in (P.exp, P.exp2, P.expm1, P.log, P.log2, P.log10, P.log1p)
     )
     sqrt_, rsqrt_, reciprocal_, square_ = (in_place(f) for f in (P.sqrt, P.rsqrt, P.reciprocal, P.square))
-    neg_, abs_, sign_, sgn_ = in_place(P.neg), in_place(P.abs), _written(FP.sign), in_place(P.sgn)
+    neg_, abs_, sign_, sgn_ = in_place(P.neg), FP.abs_, _written(FP.sign), in_place(P.sgn)
     negative_, absolute_ = neg_, abs_
     sin_, cos_, tan_, sinh_, cosh_, tanh_ = (in_place(f) for f in (P.sin, P.cos, P.tan, P.sinh, P.cosh, P.tanh))
     asin_, acos_, atan_, asinh_, acosh_, atanh_ = (
@@ -345,11 +345,12 @@ class TensorMethods(TensorBase):
 
     sum, mean, var, std, prod, nansum, nanmean = FR.sum, FR.mean, FR.var, FR.std, FR.prod, FR.nansum, FR.nanmean
     max, min, amax, amin, argmax, argmin, aminmax = FR.max, FR.min, FR.amax, FR.amin, FR.argmax, FR.argmin, FR.aminmax
-    all, any, logsumexp, count_nonzero, dist, renorm = (
+    all, any, logsumexp, count_nonzero, hash_tensor, dist, renorm = (
         FR.all,
         FR.any,
         FR.logsumexp,
         FR.count_nonzero,
+        FR.hash_tensor,
         FR.dist,
         FR.renorm,
     )

@@ -528,3 +528,11 @@ def test_quotients_of_float16_by_a_wide_number_overflow_step_by_step() -> None:
         "(torch.tensor([1.18, 1.3]).half() / y).backward(torch.tensor([2e3, 1e3]).half())\ny.grad"
     )
     assert (found := difference(code)) is None, found
+
+
+@pytest.mark.parametrize("call", lines("""
+torch.hash_tensor(torch.zeros(0)) | torch.hash_tensor(torch.zeros(2, 0), 0) | torch.hash_tensor(torch.zeros(2, 0), 1) | torch.hash_tensor(torch.ones(2), 0, mode=1)
+torch.hash_tensor(torch.tensor([1j])) | torch.tensor(2.).hash_tensor(keepdim=True) | (torch.arange(3) - 1).to(torch.int8).hash_tensor() | torch.hash_tensor(torch.rand(2, 3, 4), (0, 2), keepdim=True)
+"""))  # fmt: skip
+def test_hashes(call: str) -> None:
+    assert (found := difference(call)) is None, found

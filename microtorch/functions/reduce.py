@@ -189,7 +189,7 @@ def nonempty(name: str, input: Any, dim: Any, all_message: str | None = None) ->
             )
         for d in dim if isinstance(dim, tuple) else (axis_of(dim, len(shape)),):
             if shape[d] == 0:
-                call = name if name == "aminmax" else f"{name}()"
+                call = name if name in ("aminmax", "hash_tensor") else f"{name}()"
                 raise IndexError(f"{call}: Expected reduction dim {d} to have non-zero size.")
 
 
@@ -321,6 +321,24 @@ def count_nonzero(input: Any, dim: Any = None) -> Tensor:
     """How many elements are not 0; int64."""
     need_tensor("count_nonzero", input)
     return R.count_nonzero(input, axes_of(dim, input._data.ndim))
+
+
+@takes_out
+def hash_tensor(input: Any, dim: Any = None, *, keepdim: bool = False, mode: int = 0) -> Tensor:
+    """A number, uint64, for the elements over `dim`: their bits, widened to 64, combined by exclusive or (mode 0).
+
+    >>> microtorch.hash_tensor(microtorch.tensor([1, 2, 4]))
+    tensor(7, dtype=torch.uint64)
+    """
+    need_tensor("hash_tensor", input)
+    axes = axes_of(None if dim == () else dim, input._data.ndim)
+    unclear = "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+    nonempty("hash_tensor", input, axes, unclear + "with the 'dim' argument.")
+    if mode != 0:
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
+    if input._data.dtype.kind == "c":
+        raise NotImplementedError(f"\"xor_sum_cpu\" not implemented for '{type_name(input)}'")
+    return R.hash_tensor(input, axes, keepdim)
 
 
 @takes_out

@@ -279,6 +279,12 @@ def count_nonzero(x: Any, axis: Axis) -> Any:
     return np.asarray(np.count_nonzero(x, axis), np.int64)
 
 
+def hash_tensor(x: Any, axis: Axis, keepdims: bool) -> Any:
+    """The bits of all elements, as float64 or int64, combined by exclusive or; uint64."""
+    wide = x.astype(np.float64 if x.dtype.kind == "f" else np.uint64 if x.dtype.kind == "u" else np.int64)
+    return np.asarray(np.bitwise_xor.reduce(wide.view(np.uint64), axis, keepdims=keepdims))
+
+
 # norms ---------------------------------------------------------------------------------------------------------------
 
 

@@ -61,6 +61,7 @@ mean_all = unary(
     grad_name="MeanBackward0",
 )
 count_nonzero = unary("count_nonzero", c_order(K.count_nonzero))
+hash_tensor = unary("hash_tensor", c_order(K.hash_tensor))
 
 # variance ------------------------------------------------------------------------------------------------------------
 
