@@ -56,7 +56,7 @@ _FROM = {
     "microtorch.cuda": "AcceleratorError OutOfMemoryError",
     "microtorch.nn.functional.sparse": "embedding_bag",
     "microtorch.serialization": "load save",
-    "microtorch.sparse": """sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor
+    "microtorch.sparse": """hspmm smm sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor sparse_coo_tensor
         sparse_csc_tensor sparse_csr_tensor""",
     "microtorch.version": "__version__",
 }

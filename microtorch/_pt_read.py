@@ -27,7 +27,7 @@ from microtorch.autograd.state import Storage as Memory, wrap
 from microtorch.kernels.bfloat16 import BF16, BFloats
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter
-from microtorch.size import Size, device
+from microtorch.size import Size, device, strided
 
 Array = NDArray[Any]
 Error = pickle.UnpicklingError
@@ -220,15 +220,38 @@ def hashable(items: Any) -> Any:
 
 
 def _layout(name: Any) -> Any:
-    if name != "torch.strided":
+    if name not in ("torch.strided", "torch.sparse_coo", "torch.sparse_csr"):
         raise NotImplementedError(f"microtorch.load does not read tensors of layout {name!r:.80}")
     return name
+
+
+def sparse_tensor(layout: Any, parts: Any) -> Tensor:
+    """A sparse tensor of its parts, which must fit each other."""
+    from microtorch.functions.sparse import sparse_coo_tensor, sparse_csr_tensor  # only for files that hold one
+
+    counts = {"torch.sparse_coo": (2, 3, 4), "torch.sparse_csr": (3, 4)}
+    if not isinstance(layout, str) or not isinstance(parts, tuple) or len(parts) not in counts.get(layout, ()):
+        raise Error(f"a sparse tensor of layout {layout!r:.80}")
+    tensors, size = parts[: counts[layout][0]], tuple(parts[counts[layout][0] :][:1])
+    if not all(isinstance(t, Tensor) and t.layout is strided for t in tensors):
+        raise Error("a sparse tensor must be made of tensors")
+    if any(t._data.dtype.kind != "i" for t in tensors[:-1]):
+        raise Error("the places of a sparse tensor must be integers")
+    sizes = [_ints(tuple(s), "sizes") for s in size if isinstance(s, (tuple, list))]
+    try:
+        if layout == "torch.sparse_csr":
+            return sparse_csr_tensor(*tensors, *sizes, check_invariants=True)
+        coalesced = bool(parts[3]) if len(parts) == 4 else None
+        return sparse_coo_tensor(*tensors, *sizes, check_invariants=True, is_coalesced=coalesced)
+    except RuntimeError as error:
+        raise Error(f"a sparse tensor whose parts do not fit: {error}") from error
 
 
 _REBUILDERS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor": tensor,
     "torch._utils._rebuild_tensor_v2": tensor,
     "torch._utils._rebuild_tensor_v3": tensor_of_dtype,
+    "torch._utils._rebuild_sparse_tensor": sparse_tensor,
     "torch._utils._rebuild_parameter": parameter,
     "torch._utils._rebuild_parameter_with_state": parameter_with_state,
 }
@@ -237,7 +260,6 @@ BUILDERS: dict[str, Callable[..., Any]] = {
     **_REBUILDERS,
     "torch._tensor._rebuild_from_type_v2": tensor_with_state,
     "torch.nn.parameter.Parameter": parameter,
-    "torch._utils._rebuild_sparse_tensor": refused("sparse tensors"),
     "torch._utils._rebuild_qtensor": refused("quantized tensors"),
     "torch._utils._rebuild_meta_tensor_no_storage": refused("tensors on the meta device"),
     "torch._utils._rebuild_nested_tensor": refused("nested tensors"),

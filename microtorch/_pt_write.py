@@ -28,8 +28,9 @@ from numpy.typing import NDArray
 from microtorch import dtypes
 from microtorch._missing import torch_name
 from microtorch._tensor import Tensor
-from microtorch.autograd.state import whole_storage
+from microtorch.autograd.state import whole_storage, wrap
 from microtorch.kernels.bfloat16 import address, bits_of
+from microtorch.kernels.layouts import is_sparse
 from microtorch.nn.parameter import Parameter
 from microtorch.size import Size, device
 
@@ -142,6 +143,7 @@ _REBUILD = Global("torch._utils", "_rebuild_tensor_v2")
 _REBUILD_UNTYPED = Global("torch._utils", "_rebuild_tensor_v3")  # for dtypes that never had a storage class
 _REBUILD_PARAMETER = Global("torch._utils", "_rebuild_parameter")
 _REBUILD_PARAMETER_WITH_STATE = Global("torch._utils", "_rebuild_parameter_with_state")
+_REBUILD_SPARSE = Global("torch._utils", "_rebuild_sparse_tensor")
 _REBUILD_WITH_STATE = Global("torch._tensor", "_rebuild_from_type_v2")
 _UNTYPED = (dtypes.uint16, dtypes.uint32, dtypes.uint64)
 
@@ -341,6 +343,8 @@ class Writer:
 
     def plain_tensor(self, t: Tensor, requires_grad: bool) -> Reduced:
         """How the tensor is rebuilt from its storage."""
+        if is_sparse(t._data):
+            return self.sparse_tensor(t)
         self.tensors.append(t)
         if self.storages is None:
             return Reduced(_REBUILD, ())
@@ -352,6 +356,16 @@ class Writer:
         pid = PersistentId(("storage", kind, storage.key, "cpu", count))
         args = (pid, offset, tuple(t._data.shape), strides, requires_grad, Reduced(_ORDERED_DICT, ()))
         return Reduced(_REBUILD_UNTYPED, (*args, dtype)) if untyped else Reduced(_REBUILD, args)
+
+    def sparse_tensor(self, t: Tensor) -> Reduced:
+        """How a sparse tensor is rebuilt from its parts."""
+        held: Any = t._data
+        layout = Reduced(Global("torch.serialization", "_get_layout"), (repr(t.layout),))
+        if t.is_sparse:
+            parts: Any = (wrap(held.indices), wrap(held.values), t.shape, held.coalesced)
+        else:
+            parts = wrap(held.starts), wrap(held.columns), wrap(held.values), t.shape
+        return Reduced(_REBUILD_SPARSE, (layout, parts))
 
     def save_persistent_id(self, pid: PersistentId) -> None:
         self.save(pid.value)

@@ -26,10 +26,11 @@ from microtorch.functions.arguments import axis_of, size_of
 from microtorch.kernels import shape as K
 from microtorch.kernels.batched import running
 from microtorch.kernels.bfloat16 import address
+from microtorch.kernels.layouts import is_sparse
 from microtorch.layouts import TensorLayouts
 from microtorch.methods import TensorMethods
 from microtorch.ops import shape as S
-from microtorch.size import Size, contiguous_format, cpu, device, strided
+from microtorch.size import Size, contiguous_format, cpu, device, layout, layouts, sparse_coo, sparse_csr, strided
 
 _new_tuple = tuple.__new__  # for shapes: their numbers need no check
 
@@ -152,7 +153,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         """True if the elements lie in memory in the order of the indices (or of another memory format)."""
         data = self._data
         if memory_format is None or memory_format is contiguous_format:
-            return data.flags.c_contiguous
+            return data.flags.c_contiguous and not is_sparse(data)
         order = K.channels_last_axes(data.ndim, memory_format.name)
         return order is not None and data.transpose(order).flags.c_contiguous
 
@@ -172,8 +173,22 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         """True unless bool or unsigned."""
         return self._data.dtype.kind not in "bu"
 
-    is_cuda = is_sparse = is_quantized = is_meta = is_mkldnn = is_mps = is_xpu = is_nested = False
-    layout = strided
+    @property
+    def is_sparse(self) -> bool:
+        """True for a tensor of numbers at coordinates (`torch.sparse_coo_tensor`)."""
+        return self.layout is sparse_coo
+
+    @property
+    def is_sparse_csr(self) -> bool:
+        """True for a matrix by compressed rows (`torch.sparse_csr_tensor`)."""
+        return self.layout is sparse_csr
+
+    @property
+    def layout(self) -> layout:
+        """torch.strided; torch.sparse_coo and torch.sparse_csr for sparse tensors."""
+        return layouts.get(getattr(self._data, "layout", "strided"), strided)
+
+    is_cuda = is_quantized = is_meta = is_mkldnn = is_mps = is_xpu = is_nested = False
 
     # its place in the graph ------------------------------------------------------------------------------------------
 
@@ -254,6 +269,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
             if not isinstance(value, TensorBase):
                 kind = type(value).__name__
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {kind}")
+            if is_sparse(self._data) and not is_sparse(value._data):
+                raise RuntimeError("attempting to assign a gradient to a tensor that has data of a different type")
             if value._data.shape != self._data.shape:
                 raise RuntimeError(
                     f"attempting to assign a gradient of size '{list(value._data.shape)}' to a tensor of size "
@@ -429,7 +446,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     def _text(self, tensor_contents: str | None = None, tangent: str | None = None) -> str:
         """The text, with that of a tangent."""
         node, kind = self.grad_fn, type(self)
-        text = printing.format_tensor(
+        show = printing.format_sparse if is_sparse(self._data) else printing.format_tensor
+        text = show(
             self._data,
             dtype_name=self.dtype.name,
             requires_grad=self.requires_grad and node is None,

@@ -19,6 +19,7 @@ from microtorch.functions.join import unbind
 from microtorch.kernels import bfloat16, shape as K, shared
 from microtorch.kernels.batched import CONTROL_FLOW, memory_of, value_of
 from microtorch.kernels.bfloat16 import address
+from microtorch.kernels.layouts import is_sparse
 from microtorch.ops import index as I, pointwise as P, shape as S
 from microtorch.size import require_cpu
 from microtorch.storage import TypedStorage, UntypedStorage
@@ -158,6 +159,9 @@ class TensorValues(TensorBase):
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if self._data.dtype is bfloat16.BF16:
             raise TypeError("Got unsupported ScalarType BFloat16")
+        if is_sparse(self._data):
+            layout = {"sparse_coo": "Sparse", "sparse_csr": "SparseCsr"}[self._data.layout]  # type: ignore[attr-defined]
+            raise TypeError(f"can't convert {layout} layout tensor to numpy. Use Tensor.to_dense() first.")
         return memory_of(self._data).view()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -276,7 +280,8 @@ class TensorConversions(TensorValues):
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
         """The name of its type (torch.FloatTensor), or the tensor in another dtype."""
         if dtype is None:
-            return f"torch.{dtypes.of[self._data.dtype].type_name}Tensor"
+            where = "torch.sparse" if is_sparse(self._data) else "torch"
+            return f"{where}.{dtypes.of[self._data.dtype].type_name}Tensor"
         want = creation.type_named(dtype).numpy
         return self if self._data.dtype == want else P.cast(self, want)
 
@@ -444,7 +449,7 @@ def _bare(cls: Any, data: Any) -> Any:
 def _copied(t: Any, memo: dict[Any, Any]) -> Any:
     """A copy of t's memory; of memory that other tensors view, too, once for all of them in this `deepcopy`."""
     storage = t._storage
-    if storage is None or (storage.is_of(t._data) and not storage.views) or not t._data.size:
+    if storage is None or (storage.is_of(t._data) and not storage.views) or not t._data.size or is_sparse(t._data):
         return _bare(type(t), K.clone(t._data))
     start = storage.extent()[0]
     key = ("memory", start)

@@ -61,8 +61,21 @@ def _not_here(name: str, why: str) -> Callable[..., Any]:
     return call
 
 
-_COO, _ROWS, _COLUMNS = "sparse coordinate tensor", "sparse row compressed tensor", "sparse column compressed tensor"
-_SPARSE, _QUANTIZED = "there are no sparse tensors", "there are no quantized tensors"
+def _of_sparse(name: str, what: str) -> Callable[..., Any]:
+    """A method about sparse tensors, which is loaded when one is first called."""
+
+    def call(self: Any, *args: Any, **named: Any) -> Any:
+        from microtorch.functions import sparse  # with all of its kernels: most programs never need it
+
+        return getattr(sparse, name)(self, *args, **named)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = what
+    return call
+
+
+_COLUMNS = "sparse column compressed tensor"
+_SPARSE, _QUANTIZED = "sparse tensors are coordinates or compressed rows", "there are no quantized tensors"
 
 
 class TensorLayouts(TensorBase):
@@ -71,34 +84,38 @@ class TensorLayouts(TensorBase):
     __slots__ = ()
 
     is_cpu = True
-    is_ipu = is_maia = is_mtia = is_vulkan = is_xla = is_sparse_csr = False
+    is_ipu = is_maia = is_mtia = is_vulkan = is_xla = False
     name = None
 
-    indices, coalesce, is_coalesced = (_expects(n, _COO) for n in ("indices", "coalesce", "is_coalesced"))
-    values = _expects("values", "sparse tensor")
-    crow_indices, col_indices = (_expects(n, _ROWS) for n in ("crow_indices", "col_indices"))
+    indices = _of_sparse("indices", "The places of a coalesced tensor's values, (sparse dimensions, count).")
+    _indices = _of_sparse("_indices", "The places of the values.")
+    values = _of_sparse("values", "A coalesced tensor's values, in the graph.")
+    _values = _of_sparse("_values", "The values, outside of the graph.")
+    _nnz = _of_sparse("_nnz", "How many values there are.")
+    coalesce = _of_sparse("coalesce", "The same with each place once, in order: values of equal places are summed.")
+    is_coalesced = _of_sparse("is_coalesced", "True if each place is there once, in order.")
+    _coalesced_ = _of_sparse("_coalesced_", "Declare it coalesced or not.")
+    crow_indices = _of_sparse("crow_indices", "Where each row's values begin, and where the last ones end.")
+    col_indices = _of_sparse("col_indices", "The columns of the values.")
+    to_sparse = _of_sparse("to_sparse", "The tensor as numbers at coordinates (of `sparse_dim` dimensions).")
+    to_sparse_coo = _of_sparse("to_sparse_coo", "The tensor as numbers at coordinates.")
+    to_sparse_csr = _of_sparse("to_sparse_csr", "The matrix by compressed rows.")
+    to_dense = _of_sparse("to_dense", "The tensor with all of its zeros.")
+    sparse_mask = _of_sparse("sparse_mask", "The values at the places of a sparse tensor.")
+    sparse_dim = _of_sparse("sparse_dim", "How many dimensions are sparse.")
+    dense_dim = _of_sparse("dense_dim", "How many dimensions are dense.")
+    sparse_resize_ = _of_sparse("sparse_resize_", "Another size, which keeps all of the places.")
+    sparse_resize_and_clear_ = _of_sparse("sparse_resize_and_clear_", "Another size, without any values.")
+    smm = _of_sparse("smm", "The product with a dense matrix, as a sparse one.")
     ccol_indices, row_indices = (_expects(n, _COLUMNS) for n in ("ccol_indices", "row_indices"))
-    to_sparse, to_sparse_coo, to_sparse_csr, to_sparse_csc, to_sparse_bsr, to_sparse_bsc, sparse_mask = (
-        _not_here(n, _SPARSE) for n in ("to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr",
-                                        "to_sparse_bsc", "sparse_mask")
-    )  # fmt: skip
+    to_sparse_csc, to_sparse_bsr, to_sparse_bsc = (
+        _not_here(n, _SPARSE) for n in ("to_sparse_csc", "to_sparse_bsr", "to_sparse_bsc")
+    )
     q_scale, q_zero_point, qscheme, int_repr, q_per_channel_axis, q_per_channel_scales, q_per_channel_zero_points = (
         _not_here(n, _QUANTIZED) for n in ("q_scale", "q_zero_point", "qscheme", "int_repr", "q_per_channel_axis",
                                            "q_per_channel_scales", "q_per_channel_zero_points")
     )  # fmt: skip
     to_mkldnn = _not_here("to_mkldnn", "there is one layout")
-
-    def sparse_dim(self) -> int:
-        """0: no dimension is sparse."""
-        return 0
-
-    def dense_dim(self) -> int:
-        """The number of dimensions: all are dense."""
-        return self._data.ndim
-
-    def to_dense(self, dtype: Any = None, *, masked_grad: bool | None = None) -> Tensor:
-        """The tensor itself, or in another dtype."""
-        return cast("Tensor", self) if dtype is None else cast("Tensor", self).to(dtype)
 
     def dequantize(self) -> Tensor:
         """The tensor in float32."""

@@ -336,17 +336,61 @@ def format_tensor(
     return _append(prefix + contents, parts, len(prefix)) + ")"
 
 
+def format_sparse(
+    array: Any,
+    *,
+    dtype_name: str,
+    requires_grad: bool = False,
+    grad_fn_name: str | None = None,
+    class_name: str = "tensor",
+    tangent: str | None = None,
+    contents: str | None = None,
+    default_dtype_name: str = "float32",
+) -> str:
+    """The ``repr`` of a sparse tensor (kernels/sparse.py): its places and its values; the rest as `format_tensor`."""
+    prefix = class_name + "("
+    by_places = array.layout == "sparse_coo"
+    if by_places:
+        held = {"indices": array.indices, "values": array.values}
+    else:
+        held = {"crow_indices": array.starts, "col_indices": array.columns, "values": array.values}
+    texts = []
+    for name, part in held.items():
+        start = f"{name}=tensor("
+        numbers = np.asarray(part.wide() if isinstance(part, BFloats) else part)
+        text = format_values(numbers, len(prefix) + len(start))
+        if not part.size:
+            text += f", size={part.shape}"
+        texts.append(f"{start}{text})")
+    parts = [f"size={array.shape}", f"nnz={array.count}"]
+    if dtype_name != default_dtype_name and not _told_by_values(dtype_name, default_dtype_name):
+        parts.append(f"dtype=torch.{dtype_name}")
+    parts.append(f"layout=torch.{array.layout}")
+    if grad_fn_name is not None:
+        parts.append(f"grad_fn=<{grad_fn_name}>")
+    elif requires_grad:
+        parts.append("requires_grad=True")
+    if tangent is not None:
+        parts.append(f"tangent={tangent}")
+    text = contents if contents is not None else (",\n" + " " * len(prefix)).join(texts)
+    return _append(prefix + text, parts, len(prefix), by_places) + ")"
+
+
 def _told_by_values(dtype: str, default_dtype: str) -> bool:
     """Whether the values as written make a tensor of this dtype again (the default dtype itself left aside)."""
     return dtype in ("int64", "bool", "complex128" if default_dtype == "float64" else "complex64")
 
 
-def _append(text: str, suffixes: Sequence[str], indent: int) -> str:
-    """``text`` and its suffixes, each on the last line if it fits there and else on a new, indented one."""
+def _append(text: str, suffixes: Sequence[str], indent: int, fresh: bool = False) -> str:
+    """``text`` and its suffixes, each on the last line if it fits there and else on a new, indented one.
+
+    fresh: the first suffix begins a line.
+    """
     # PyTorch takes the last line of the values two characters longer than it is.
     used = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
-        if used + len(suffix) + 2 > _options.linewidth:
+        if fresh or used + len(suffix) + 2 > _options.linewidth:
+            fresh = False
             text += ",\n" + " " * indent + suffix
             used = indent + len(suffix)
         else:

@@ -144,7 +144,7 @@ def require_cpu(d: Any) -> None:
 
 
 class layout:
-    """How a tensor's elements are stored: always torch.strided here."""
+    """How a tensor's elements are stored: torch.strided, or torch.sparse_coo and sparse_csr (docs/sparse.md)."""
 
     __slots__ = ("name",)
 
@@ -161,6 +161,8 @@ class layout:
 strided, sparse_coo, sparse_csr = layout("strided"), layout("sparse_coo"), layout("sparse_csr")
 jagged = layout("jagged")
 sparse_csc, sparse_bsr, sparse_bsc = layout("sparse_csc"), layout("sparse_bsr"), layout("sparse_bsc")
+layouts = {each.name: each for each in (strided, sparse_coo, sparse_csr)}
+"""Those that there are tensors of, by their names."""
 
 
 class memory_format:

@@ -1,36 +1,36 @@
-"""`torch.sparse`: there are no sparse tensors; the functions for dense ones are here."""
+"""`torch.sparse`: tensors that hold their nonzero numbers only, by coordinates (COO) or compressed rows (CSR)."""
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
-
+from microtorch import dtypes as _dtypes
 from microtorch._missing import missing_name as _missing_name
-from microtorch.functions.linalg import addmm as addmm, mm as mm
-from microtorch.functions.reduce import sum as sum
-from microtorch.functions.softmax import log_softmax as log_softmax, softmax as softmax
-from microtorch.unsupported import absent as _absent, not_supported as _not_supported
-
-_WHY = "there are no sparse tensors"
-
-FloatTensor, DoubleTensor, LongTensor, IntTensor, HalfTensor = (
-    _absent(__name__, name, _WHY) for name in ("FloatTensor", "DoubleTensor", "LongTensor", "IntTensor", "HalfTensor")
+from microtorch.functions.sparse import (
+    addmm as addmm,
+    check_sparse_tensor_invariants as check_sparse_tensor_invariants,
+    hspmm as hspmm,
+    legacy as _legacy,
+    log_softmax as log_softmax,
+    mm as mm,
+    smm as smm,
+    softmax as softmax,
+    sparse_coo_tensor as sparse_coo_tensor,
+    sparse_csr_tensor as sparse_csr_tensor,
+    spdiags as spdiags,
+    sum as sum,
+    unsupported as _unsupported,
 )
-check_sparse_tensor_invariants = _absent(__name__, "check_sparse_tensor_invariants", _WHY)
 
+FloatTensor, DoubleTensor = _legacy("FloatTensor", _dtypes.float32), _legacy("DoubleTensor", _dtypes.float64)
+LongTensor, IntTensor = _legacy("LongTensor", _dtypes.int64), _legacy("IntTensor", _dtypes.int32)
+HalfTensor, ShortTensor = _legacy("HalfTensor", _dtypes.float16), _legacy("ShortTensor", _dtypes.int16)
+CharTensor, ByteTensor = _legacy("CharTensor", _dtypes.int8), _legacy("ByteTensor", _dtypes.uint8)
 
-def _none(name: str) -> Any:
-    def raises(*args: Any, **named: Any) -> NoReturn:
-        """Raises NotImplementedError."""
-        raise _not_supported(f"torch.{name}", _WHY)
-
-    raises.__name__ = raises.__qualname__ = name
-    return raises
-
-
-# torch's own names for making them
-sparse_coo_tensor, sparse_csr_tensor = _none("sparse_coo_tensor"), _none("sparse_csr_tensor")
-sparse_csc_tensor, sparse_bsr_tensor = _none("sparse_csc_tensor"), _none("sparse_bsr_tensor")
-sparse_bsc_tensor, sparse_compressed_tensor = _none("sparse_bsc_tensor"), _none("sparse_compressed_tensor")
+# torch's own names for layouts that are not here
+sparse_csc_tensor, sparse_bsr_tensor = _unsupported("sparse_csc_tensor"), _unsupported("sparse_bsr_tensor")
+sparse_bsc_tensor, sparse_compressed_tensor = (
+    _unsupported("sparse_bsc_tensor"),
+    _unsupported("sparse_compressed_tensor"),
+)
 
 
 def __getattr__(name: str) -> object:

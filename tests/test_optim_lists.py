@@ -139,5 +139,3 @@ def test_details(code: str) -> None:
 def test_what_is_missing_says_so() -> None:
     with pytest.raises(NotImplementedError, match="sgd of a gradient that is torch.float64"):
         microtorch.optim._functional.sgd([microtorch.ones(2)], [microtorch.ones(2).double()], [None], **PLAIN)
-    with pytest.raises(NotImplementedError, match="sparse_adam"):
-        microtorch.optim._functional.sparse_adam()

@@ -249,7 +249,7 @@ def test_bfloat16(new: bool) -> None:
 
 
 def test_what_is_lacking_is_named() -> None:
-    for obj, what in ((torch.ones(2).to_sparse(), "sparse"), (torch.quantize_per_tensor(torch.ones(2), 1, 0, torch.qint8), "quantized|QInt8"), (torch.ones(2).to(torch.float8_e5m2), "Float8|float8"),
+    for obj, what in ((torch.ones(2, 2).to_sparse_csc(), "sparse_csc"), (torch.quantize_per_tensor(torch.ones(2), 1, 0, torch.qint8), "quantized|QInt8"), (torch.ones(2).to(torch.float8_e5m2), "Float8|float8"),
                       (torch.ones(2, device="meta"), "meta")):  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

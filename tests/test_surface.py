@@ -39,9 +39,6 @@ NOT_SUPPORTED = {
     "torch.utils.model_zoo": "the same",
     "torch.jit.load": "programs are not compiled, so that there are no files of them",
     "torch.onnx.export": "models are not traced",
-    "torch.sparse.FloatTensor": "there are no sparse tensors",
-    "torch.sparse_coo_tensor": "the same",
-    "Tensor.to_sparse": "the same",
     "torch.nested.nested_tensor": "there are no nested tensors",
     "Tensor.q_scale": "there are no quantized tensors",
 }

@@ -59,6 +59,13 @@ ELSEWHERE["matmul_viewed"] = "tests/test_linalg.py"
 ELSEWHERE["lstm_layer"] = "float32 only; in float64 the same formula is reached as lstm_layer_unfused"
 ELSEWHERE["grad_copy"] = "tests/test_autograd.py"  # what backward(create_graph=True) leaves in .grad
 ELSEWHERE |= dict.fromkeys("batch unbatch batch_sum batch_spread".split(), "tests/test_func.py")
+# (loaded with the first sparse tensor)
+ELSEWHERE |= dict.fromkeys(
+    """sparse_coo sparse_csr sparse_pick sparse_take sparse_values coalesce sparse_dense sparse_dense_whole to_sparse
+    to_sparse_dims to_sparse_csr csr_to_coo sparse_mask sparse_sampled sparse_mm sparse_addmm sparse_sparse_mm sparse_sum
+    sparse_softmax sparse_log_softmax embedding_rows embedding_sparse bag_sum_sparse""".split(),
+    "tests/test_sparse.py",
+)
 
 
 def note(outputs):

@@ -38,7 +38,7 @@ from microtorch.autograd import state
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
 from microtorch.autograd.state import TensorBase, inferring, share, storage_of, wrap
-from microtorch.kernels import bfloat16, half
+from microtorch.kernels import bfloat16, half, layouts
 from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
 from microtorch.kernels.bfloat16 import BFloats, NoRule
 from microtorch.kernels.numbers import operand
@@ -478,7 +478,7 @@ def binary(
                 raise broadcast_error(a, b, no_loop(name, b if swapped else a, error)) from None
             out = one_by_one(kernel, a, b)
         kind = type(out)
-        if kind is not ndarray and kind is not Batched and kind is not BFloats:
+        if kind is not ndarray and kind is not Batched and kind is not BFloats and not issubclass(kind, layouts.Sparse):
             out = asarray(out)
         if (edge_x is None and edge_y is None) or not differentiable or not mode.enabled:
             return wrap(out)
@@ -533,7 +533,9 @@ def view(
         except Exception as error:
             if type(a) is Batched and not isinstance(error, NotBatchable):
                 raise NotBatchable(name) from error  # (a copy for each example would be no view)
-            raise
+            if not layouts.is_sparse(a):
+                raise
+            out = layouts.computed(kernel, (a, *constants))
         made = op
         if copying is not None and out is not a:
             base = out.base

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from microtorch.autograd.node import require_grad, written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import bad_call, need_tensor, number_of, size_of
 from microtorch.kernels import bfloat16 as B, shape as K
+from microtorch.kernels.layouts import is_sparse
 from microtorch.kernels.quiet import silence
 from microtorch.size import require_cpu, require_strided
 from microtorch.storage import UntypedStorage
@@ -276,12 +278,12 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 def asarray(
-    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Tensor:
     """The object (tensor, NumPy array, buffer, nested sequences) as a tensor.
 
-    copy: True makes a copy, False raises ValueError where one is needed, None shares memory if it can. A tensor in a
-    graph is detached unless `requires_grad`.
+    copy: True makes a copy, False raises ValueError where one is needed, None shares memory if it can. A tensor
+    stays in its graph (with a warning, unless requires_grad=True says so); with requires_grad=False it is taken out.
     """
     if device is not None:
         require_cpu(device)
@@ -300,7 +302,7 @@ def asarray(
     else:
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")
-        return finish(array_from(obj, dtype), requires_grad)
+        return finish(array_from(obj, dtype), bool(requires_grad))
     if want is not None and t._data.dtype != want:
         if copy is False:
             names = dtypes.of[t._data.dtype].type_name, dtypes.of[want].type_name
@@ -308,9 +310,18 @@ def asarray(
         t = t.to(dtype)
     elif copy:
         t = t.clone()
-    if isinstance(obj, TensorBase) and t._node is not None and not requires_grad:
-        return t.detach()
-    return finish(t, requires_grad)
+    if t._node is None:
+        return finish(t, bool(requires_grad))
+    if requires_grad is None:
+        warnings.warn(
+            "torch.asarray: unspecified requires_grad now defaults to obj.requires_grad instead of False. Pass "
+            "requires_grad=False explicitly to get the old behavior and silence this warning.",
+            UserWarning,
+            stacklevel=2,
+        )
+    elif not requires_grad:
+        return t.requires_grad_(False) if t.is_leaf else t.detach()
+    return t  # type: ignore[no-any-return]
 
 
 def from_numpy(ndarray: Any) -> Tensor:
@@ -572,6 +583,8 @@ def like(name: str, input: Any, dtype: Any, layout: Any, device: Any, memory_for
         require_strided(layout)
     data = input._data
     want = data.dtype if dtype is None else dtype_argument(name, dtype)
+    if layout is None and is_sparse(data):
+        return wrap(data.cleared(want))  # type: ignore[attr-defined]
     if memory_format is None or memory_format is size.preserve_format:
         return wrap(K.empty_like(data, want))
     return wrap(in_format(B.empty(data.shape, want), memory_format))

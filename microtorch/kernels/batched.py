@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from microtorch.kernels import layouts
 from microtorch.kernels.bfloat16 import BFloats, NoRule, widened
 
 Array = Any  # ndarray or Batched
@@ -109,7 +110,10 @@ def value_of(data: Any, message: str = ITEM) -> Any:
 
 def memory_of(data: Any) -> Any:
     """A tensor's array whose elements the user wants to see."""
-    return value_of(data, "Cannot access data pointer of Tensor that doesn't have storage")
+    message = "Cannot access data pointer of Tensor that doesn't have storage"
+    if layouts.is_sparse(data):
+        raise RuntimeError(message)
+    return value_of(data, message)
 
 
 def level_of(x: Any) -> int:
@@ -491,7 +495,7 @@ def _joined(results: Sequence[Any], level: int) -> Any:
 def as_array(result: Any) -> Any:
     """A kernel's result as an array."""
     kind = type(result)
-    return result if kind is Batched or kind is BFloats else np.asarray(result)
+    return result if kind is Batched or kind is BFloats or issubclass(kind, layouts.Sparse) else np.asarray(result)
 
 
 kernel_rules: dict[tuple[str, str], Callable[..., Any]] = {}
@@ -522,7 +526,7 @@ def one_by_one(kernel: Callable[..., Any], *args: Any) -> Any:
     """
     level = max([_any_batched(a) for a in args], default=0)
     if not level:
-        return widened(kernel, args)
+        return layouts.computed(kernel, args) if layouts.used and layouts.is_sparse(args) else widened(kernel, args)
     size = max([_batch_of(a, level) for a in args], default=0)
     if not size:
         raise NotBatchable("an empty batch")

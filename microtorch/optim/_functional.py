@@ -14,9 +14,7 @@ from microtorch.optim.radam import radam as radam
 from microtorch.optim.rmsprop import rmsprop as rmsprop
 from microtorch.optim.rprop import rprop as rprop
 from microtorch.optim.sgd import sgd as sgd
-from microtorch.unsupported import absent as _absent
-
-sparse_adam = _absent(__name__, "sparse_adam", "SparseAdam has no step on sparse gradients")
+from microtorch.optim.sparse_adam import sparse_adam as sparse_adam
 
 
 def __getattr__(name: str) -> object:

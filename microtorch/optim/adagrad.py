@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from microtorch._tensor import Tensor
 from microtorch.autograd.state import wrap
-from microtorch.kernels import optim as kernels
+from microtorch.kernels import optim as kernels, sparse_optim
 from microtorch.kernels.bfloat16 import full
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
@@ -57,17 +57,10 @@ class Adagrad(KernelOptimizer):
             initial_accumulator_value=initial_accumulator_value,
             epsilon=eps,
         )
-        defaults = {
-            "lr": lr,
-            "lr_decay": lr_decay,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "initial_accumulator_value": initial_accumulator_value,
-            "foreach": foreach,
-            "maximize": maximize,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
+        defaults = chosen(
+            locals(), "lr", "lr_decay", "eps", "weight_decay", "initial_accumulator_value", "foreach", "maximize",
+            "differentiable", "fused",
+        )  # fmt: skip
         super().__init__(params, defaults)
         for group in self.param_groups:  # unlike the others', this state is there before the first step
             for p in group["params"]:
@@ -83,6 +76,22 @@ class Adagrad(KernelOptimizer):
 
     def share_memory(self) -> None:
         """Do nothing: processes get copies of the state here."""
+
+    def update_sparse(self, group: dict[str, Any], p: Tensor) -> None:
+        state = self.state[p]
+        steps = state["step"]._data
+        steps += 1
+        sparse_optim.adagrad(
+            p._data,
+            p._grad._data,  # type: ignore[union-attr, arg-type]
+            state["sum"]._data,
+            step=steps.item(),
+            lr=number(group["lr"]),
+            lr_decay=group["lr_decay"],
+            eps=group["eps"],
+            weight_decay=group["weight_decay"],
+            maximize=group["maximize"],
+        )
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
         kernels.adagrad(
@@ -103,14 +112,7 @@ def adagrad(
     lr: float, weight_decay: float, lr_decay: float, eps: float, maximize: bool,
 ) -> None:  # fmt: skip
     """One step of Adagrad on lists of parameters, gradients and state, all of the caller's; see Adagrad."""
-    group = {
-        "lr": lr,
-        "lr_decay": lr_decay,
-        "eps": eps,
-        "weight_decay": weight_decay,
-        "maximize": maximize,
-        "fused": fused,
-    }
+    group = chosen(locals(), "lr", "lr_decay", "eps", "weight_decay", "maximize", "fused")
     step_lists(
         Adagrad,
         group,

@@ -73,20 +73,15 @@ class Adam(KernelOptimizer):
                     raise ValueError(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
                 if beta.numel() != 1:
                     raise ValueError(f"Tensor betas[{i}] must be 1-element")
-        defaults = {
-            "lr": lr,
-            "betas": tuple([b.squeeze() if isinstance(b, Tensor) else b for b in betas]),
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "amsgrad": amsgrad,
-            "maximize": maximize,
-            "foreach": foreach,
-            "capturable": capturable,
-            "differentiable": differentiable,
-            "fused": fused,
-            "decoupled_weight_decay": decoupled_weight_decay,
-        }
+        defaults = chosen(
+            locals(), "lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "foreach", "capturable",
+            "differentiable", "fused", "decoupled_weight_decay",
+        )  # fmt: skip
+        defaults["betas"] = tuple([b.squeeze() if isinstance(b, Tensor) else b for b in betas])
         super().__init__(params, defaults)
+
+    def update_sparse(self, group: dict[str, Any], p: Tensor) -> None:
+        raise RuntimeError("Adam does not support sparse gradients, please consider SparseAdam instead")
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
@@ -130,14 +125,8 @@ def adam(
     (tensor([0.9000, 0.9000]), tensor(1.))
     """
     group = {
-        "lr": lr,
         "betas": (beta1, beta2),
-        "eps": eps,
-        "weight_decay": weight_decay,
-        "amsgrad": amsgrad,
-        "maximize": maximize,
-        "capturable": capturable,
-        "fused": fused,
+        **chosen(locals(), "lr", "eps", "weight_decay", "amsgrad", "maximize", "capturable", "fused"),
         "decoupled_weight_decay": decoupled_weight_decay,
     }
     step_lists(

@@ -18,9 +18,9 @@ import numpy as np
 from microtorch import dtypes
 from microtorch._tensor import Tensor
 from microtorch.autograd.modes import enable_grad
-from microtorch.autograd.node import RemovableHandle
+from microtorch.autograd.node import RemovableHandle, written
 from microtorch.autograd.state import wrap
-from microtorch.kernels import threads
+from microtorch.kernels import layouts, threads
 from microtorch.kernels.bfloat16 import zeros
 from microtorch.kernels.quiet import quiet, silence
 from microtorch.optim.blocks import Block, Plan
@@ -399,12 +399,29 @@ class KernelOptimizer(Optimizer):
             for group in self.param_groups:
                 check_capturable(group)
                 params = [p for p in group["params"] if p._grad is not None]
+                if layouts.used:
+                    params = self._without_sparse(group, params)
                 if group.get("differentiable"):
                     self._step_recorded(group, params)
                     continue
                 for i, some in enumerate(_rounds(params)):
                     self._step_params(group, i, some)
         return loss
+
+    def _without_sparse(self, group: dict[str, Any], params: list[Tensor]) -> list[Tensor]:
+        """Change the parameters whose gradients are sparse; the others, in order."""
+        rest = []
+        for p in params:
+            if layouts.is_sparse(p._grad._data):  # type: ignore[union-attr]
+                self.update_sparse(group, p)
+                written(p)
+            else:
+                rest.append(p)
+        return rest
+
+    def update_sparse(self, group: dict[str, Any], p: Tensor) -> None:
+        """Change one parameter whose gradient is sparse. Raises RuntimeError: few optimizers can."""
+        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
 
     def _step_recorded(self, group: dict[str, Any], params: list[Tensor]) -> None:
         """Change the parameters one by one, by operations that are recorded."""
@@ -551,9 +568,9 @@ def number(x: Any) -> Any:
     return x._data.reshape(-1)[0] if isinstance(x, Tensor) else x
 
 
-def chosen(group: dict[str, Any], *names: str) -> dict[str, Any]:
-    """Some of a group's options."""
-    return {name: group[name] for name in names}
+def chosen(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Some of a group's options, or of a function's own arguments (`locals()`), in this order."""
+    return {name: values[name] for name in names}
 
 
 def step_tensor(value: float, group: dict[str, Any] | None = None) -> Tensor:

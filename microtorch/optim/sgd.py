@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from microtorch._tensor import Tensor
-from microtorch.kernels import optim as kernels
+from microtorch.autograd.state import wrap
+from microtorch.kernels import optim as kernels, sparse_optim
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, like, step_lists
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, number, zeros_like
+from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_lr, chosen, number, zeros_like
 
 
 class SGD(KernelOptimizer):
@@ -58,17 +59,10 @@ class SGD(KernelOptimizer):
             raise ValueError(f"Invalid weight_decay value: {weight_decay}")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        defaults = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "maximize": maximize,
-            "foreach": foreach,
-            "differentiable": differentiable,
-            "fused": fused,
-        }
+        defaults = chosen(
+            locals(), "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "foreach",
+            "differentiable", "fused",
+        )  # fmt: skip
         super().__init__(params, defaults)
 
     def state_names(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -79,6 +73,23 @@ class SGD(KernelOptimizer):
 
     def complete(self, state: dict[str, Any]) -> bool:
         return state.get("momentum_buffer") is not None
+
+    def update_sparse(self, group: dict[str, Any], p: Tensor) -> None:
+        state = self.state[p] if group["momentum"] != 0 else {}
+        before = state.get("momentum_buffer")
+        velocity = sparse_optim.sgd(
+            p._data,
+            p._grad._data,  # type: ignore[union-attr, arg-type]
+            None if before is None else before._data,
+            lr=number(group["lr"]),
+            momentum=group["momentum"],
+            dampening=group["dampening"],
+            weight_decay=float(group["weight_decay"]),
+            nesterov=group["nesterov"],
+            maximize=group["maximize"],
+        )
+        if velocity is not None:
+            state["momentum_buffer"] = wrap(velocity)  # type: ignore[arg-type]
 
     def update(self, group: dict[str, Any], block: Block, p: Any, g: Any) -> None:
         kernels.sgd(
@@ -113,10 +124,7 @@ def sgd(
     >>> p, velocity
     (tensor([0.9000, 0.9000]), [tensor([1., 1.])])
     """
-    group = {
-        "lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov,
-        "maximize": maximize, "fused": fused,
-    }  # fmt: skip
+    group = chosen(locals(), "lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "fused")
     scaled = grad_scale if found_inf is None else found_inf
     if momentum == 0:
         step_lists(SGD, group, params, d_p_list, [], [], scaled=scaled)

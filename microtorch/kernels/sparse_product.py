@@ -1,0 +1,85 @@
+"""The product of a sparse matrix and a dense one, many rows at a time.
+
+The k-th numbers of all rows that have so many are taken together: their columns name rows of the dense matrix, which
+are gathered, scaled and added to the rows' sums in three calls of NumPy. With the rows sorted by their counts, the
+rows that have a k-th number are the first ones, so every sum is over a slice (the jagged diagonal storage of Saad,
+"Iterative Methods for Sparse Linear Systems", 2nd ed., section 3.4). What a few long rows have beyond the others is
+left to BLAS, row by row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+_FEW = 16  # so many rows or fewer are done one by one
+_CACHED = 1 << 19  # bytes of the sums that are worked on at a time
+
+
+class Rows:
+    """The order of work for a matrix with numbers at (rows, columns): made once, used for each product.
+
+    lengths: how many rows have a k-th number; order: the numbers in the order of work; columns: theirs.
+    by_count: the rows that have any, those with the most first; long: (row, its numbers beyond the k-th).
+    """
+
+    __slots__ = ("height", "lengths", "order", "columns", "by_count", "long")
+
+    def __init__(self, rows: Array, columns: Array, height: int) -> None:
+        self.height = height
+        counts = np.bincount(rows, minlength=height)
+        by_row = np.argsort(rows, kind="stable") if (np.diff(rows) < 0).any() else np.arange(len(rows))
+        starts = np.cumsum(counts) - counts
+        ordered = rows[by_row]
+        place = np.arange(len(rows)) - starts[ordered]  # which of its row's numbers it is
+        ranks = np.argsort(-counts, kind="stable")
+        rank = np.empty(height, np.int64)
+        rank[ranks] = np.arange(height)
+        lengths = np.bincount(place)
+        passes = int(np.searchsorted(-lengths, -_FEW, "right"))  # those of more than a few rows
+        order = by_row[np.argsort(place * height + rank[ordered], kind="stable")]
+        self.lengths: list[int] = lengths[:passes].tolist()
+        self.order = order[: sum(self.lengths)]
+        self.columns = np.ascontiguousarray(columns[self.order])
+        self.by_count = ranks[: self.lengths[0]] if passes else ranks[:0]
+        self.long: list[tuple[int, Array, Array]] = []
+        for row in np.flatnonzero(counts > passes).tolist():
+            which = by_row[starts[row] + passes : starts[row] + counts[row]]
+            self.long.append((row, which, columns[which]))
+
+    def times(self, values: Array, dense: Array) -> Array:
+        """The product with a dense matrix, in its dtype; float16 is computed in float32 and rounded once."""
+        dtype = dense.dtype
+        if dtype == np.float16:
+            values, dense = values.astype(np.float32), dense.astype(np.float32)
+        dense = np.ascontiguousarray(dense)
+        out = np.zeros((self.height, dense.shape[1]), dense.dtype)
+        if self.lengths and dense.size:
+            out[self.by_count] = self._sums(values.take(self.order), dense)
+        for row, which, columns in self.long:
+            out[row] += values[which] @ dense.take(columns, 0)
+        return out if out.dtype == dtype else out.astype(dtype)
+
+    def _sums(self, values: Array, dense: Array) -> Array:
+        width = dense.shape[1]
+        sums = np.empty((self.lengths[0], width), dense.dtype)
+        step = max(_FEW, _CACHED // (width * dense.itemsize))
+        scratch = np.empty((min(step, len(sums)), width), dense.dtype)
+        values = values[:, None]
+        for low in range(0, len(sums), step):
+            begin = low
+            for k, length in enumerate(self.lengths):
+                n = min(length - low, step)
+                if n <= 0:
+                    break
+                part = slice(begin, begin + n)
+                to = sums[low : low + n] if k == 0 else scratch[:n]
+                np.take(dense, self.columns[part], 0, out=to, mode="clip")  # (clip: unlike raise it needs no copy)
+                to *= values[part]
+                if k:
+                    sums[low : low + n] += to
+                begin += length
+        return sums
