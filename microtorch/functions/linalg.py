@@ -339,7 +339,7 @@ def multi_dot(tensors: Any) -> Tensor:
         *(s[0] for s in shapes[1:]),
         shapes[-1][-1] if len(shapes[-1]) == 2 else 1,
     ]
-    cuts = _best_order(sizes)
+    cuts = best_order(sizes)
 
     def run(i: int, j: int) -> Any:
         return tensors[i] if i == j else product(run(i, cuts[i, j]), run(cuts[i, j] + 1, j))
@@ -347,7 +347,7 @@ def multi_dot(tensors: Any) -> Tensor:
     return S.reshape(found := run(0, n - 1), found._data.shape)
 
 
-def _best_order(sizes: list[int]) -> dict[tuple[int, int], int]:
+def best_order(sizes: list[int]) -> dict[tuple[int, int], int]:
     """Where to cut each run of matrices so that the products cost least (Cormen et al., chapter 15.2)."""
     n = len(sizes) - 1
     cost = {(i, i): 0 for i in range(n)}

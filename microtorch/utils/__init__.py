@@ -15,7 +15,9 @@ if _TYPE_CHECKING:
     )
     from microtorch.utils.swap import swap_tensors as swap_tensors
 
-_MODULES = frozenset({"_pytree", "benchmark", "checkpoint", "data", "dlpack", "hooks"})
+_MODULES = frozenset(
+    {"_pytree", "_python_dispatch", "benchmark", "checkpoint", "data", "dlpack", "flop_counter", "hooks"}
+)
 
 
 def __getattr__(name: str) -> object:
