@@ -34,6 +34,7 @@ from microtorch.kernels.scratch import scratch
 Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 1 << 21  # of the unfolded matrix and the product
+_FEW = 63  # places of an image, up to which they are no rows of a matrix of their own
 _PART = 1 << 21  # products from which a part is worth a thread
 
 
@@ -61,7 +62,9 @@ class _Plan:
         self.covers = inside == math.prod(size)  # every element of the input is in some phase
         # the input is its only phase
         self.direct = self.phase_size == size and all(s == 1 for s in stride) and not any(padding)
-        self.pointwise = self.direct and self.taps == 1 and groups == 1 and math.prod(self.out) >= 64
+        pointwise = self.direct and self.taps == 1 and groups == 1
+        self.pointwise = pointwise and math.prod(self.out) >= 64
+        self.few = pointwise and math.prod(self.out) <= _FEW
         self.by_image = math.prod(self.out) >= 128
         self.row = math.prod(self.out[1:])  # places in one row
         self.strides = tuple(math.prod(self.phase_size[i + 1 :]) for i in range(len(size)))  # of a phase, in elements
@@ -227,6 +230,18 @@ def _one_place(x_shape: Ints, w_shape: Ints, padding: Ints, dilation: Ints, grou
     return x_shape[2:] == w_shape[2:] and groups == 1 and not any(padding) and all(d == 1 for d in dilation)
 
 
+def _by_place(x: Any) -> Any:
+    """x (N, C, *S) as a matrix whose rows are the channels of each place."""
+    return np.ascontiguousarray(x.reshape(*x.shape[:2], -1).swapaxes(1, 2)).reshape(-1, x.shape[1])
+
+
+def _by_channel(rows: Any, out: Any) -> Any:
+    """The transpose of `_by_place`, into out."""
+    n, c = out.shape[:2]
+    out.reshape(n, c, -1)[...] = rows.reshape(n, -1, c).swapaxes(1, 2)
+    return out
+
+
 @in_single
 def conv(
     x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, groups: int, size: Ints | None = None
@@ -244,6 +259,11 @@ def conv(
         if bias is not None:
             out += bias
         return out.reshape(plan.n, plan.o, *plan.out)
+    if plan.few:
+        rows = products.matmul(_by_place(x), weight.reshape(plan.o, -1).T)
+        if bias is not None:
+            rows += bias
+        return _by_channel(rows, out)
     if (fast := _compiled(x, weight, out.size * plan.k)) is not None:
         return conv_planes.conv(fast, x, weight, bias, stride, padding, dilation, groups, plan.out)
     if winograd.pays(x.shape, weight.shape, stride, dilation, groups, plan.out):
@@ -315,6 +335,8 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
         return np.zeros(x_shape, g.dtype)
     if _one_place(x_shape, weight.shape, padding, dilation, groups):
         return products.matmul(g.reshape(plan.n, plan.o), weight.reshape(plan.o, -1)).reshape(x_shape)
+    if plan.few:
+        return _by_channel(products.matmul(_by_place(g), weight.reshape(plan.o, -1)), np.empty(x_shape, g.dtype))
     if (fast := _compiled(g, weight, g.size * plan.k)) is not None:
         return conv_planes.conv_input(fast, g, weight, x_shape, stride, padding, dilation, groups)
     if plan.pointwise:
@@ -390,6 +412,8 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
         return np.zeros(w_shape, g.dtype)
     if _one_place(x.shape, w_shape, padding, dilation, groups):
         return products.matmul(g.reshape(plan.n, plan.o).T, x.reshape(plan.n, -1)).reshape(w_shape)
+    if plan.few:
+        return products.matmul(_by_place(g).T, _by_place(x)).reshape(w_shape)
     sums: dict[int, Any] = {}
     if (fast := _compiled(g, x, g.size * plan.k)) is not None:
         out = conv_planes.conv_weight(fast, g, x, w_shape, stride, padding, dilation, groups)

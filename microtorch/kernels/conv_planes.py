@@ -207,6 +207,8 @@ def conv(
     dtype = x.dtype
     if slides(x.shape, weight.shape, stride, groups):
         out_shape = (len(x), len(weight), *size)
+        if _packs(size, weight.shape[2:], dilation):
+            return _slide_packed(fast, x, weight, bias, stride, padding, dilation, out_shape)
         return _slide(fast, x, weight, bias, stride, padding, dilation, out_shape, False)
     if _pointwise(weight.shape[2:], stride, padding) and x.shape[2:] == size:
         row, places = x.reshape(*x.shape[:2], -1), (math.prod(size),)
@@ -231,6 +233,10 @@ def conv_input(
     """`kernels.conv.conv_input` by compiled code; nothing is empty."""
     dtype = g.dtype
     if slides(x_shape, weight.shape, stride, groups) and len(weight) == groups:
+        pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
+        if _packs(x_shape[2:], weight.shape[2:], dilation) and all(s == 1 for s in stride) and min(pads) >= 0:
+            turned = np.flip(weight, tuple(range(2, weight.ndim)))
+            return _slide_packed(fast, g, turned, None, stride, pads, dilation, x_shape)
         return _slide(fast, g, weight, None, stride, padding, dilation, x_shape, True)
     if _pointwise(weight.shape[2:], stride, padding) and g.shape[2:] == x_shape[2:]:
         row, shape = g.reshape(*g.shape[:2], -1), (*x_shape[:2], math.prod(x_shape[2:]))
@@ -282,6 +288,8 @@ def conv_weight(
     """`kernels.conv.conv_weight` by compiled code; nothing is empty."""
     dtype = x.dtype
     if slides(x.shape, w_shape, stride, groups):
+        if _packs(g.shape[2:], w_shape[2:], dilation):
+            return _slide_weight_packed(fast, g, x, w_shape, stride, padding, dilation)
         return _slide_weight(fast, g, x, w_shape, stride, padding, dilation)
     if _pointwise(w_shape[2:], stride, padding) and g.shape[2:] == x.shape[2:]:
         g, x = (a.reshape(*a.shape[:2], -1) for a in (g, x))
@@ -416,3 +424,71 @@ def _slide_weight(fast: Any, g: Any, x: Any, w_shape: Ints, stride: Ints, paddin
 
     threads.split(work, channels, _counting(channels), least=-(-_PART * channels // (g.size * math.prod(kernel))))
     return out
+
+
+_PACKED_BYTES = 1 << 15  # of some planes' memory
+_BOTH = 64  # channels times images whose gradients of the weight are summed at a time
+
+
+def _packs(places: Ints, kernel: Ints, dilation: Ints) -> bool:
+    """Whether planes are so small that the masks at their rows' edges cost more than copies with zeros around them."""
+    around = math.prod(n + d * (k - 1) for n, k, d in zip(places, kernel, dilation))
+    return len(places) > 1 and places[-1] <= 16 and around <= _LINE // 4
+
+
+def _slide_packed(
+    fast: Any, x: Any, weight: Any, bias: Any, stride: Ints, padding: Ints, dilation: Ints, out_shape: Ints
+) -> Any:
+    dtype, channels = x.dtype, x.shape[1]
+    shape = (len(x), channels, *x.shape[2:])
+    plan = _forward(
+        shape, weight.shape, stride, padding, dilation, channels, out_shape[2:], dtype.itemsize,
+        fast.lanes(dtype.itemsize), 1,
+    )  # fmt: skip
+    out = np.empty(out_shape, dtype)
+    beyond = 12 * fast.lanes(dtype.itemsize)  # elements that are read or computed beyond the last place, at most
+    size = plan.parts * plan.planes.plane
+    block = max(1, _PACKED_BYTES // (dtype.itemsize * size))
+    planes, shift = _counting(len(x) * channels), _nothing[dtype] if bias is None else _flat_array(bias)
+    x, weight, flat = _flat_array(x), _flat_array(weight), out.reshape(-1)
+    multiplier = out_shape[1] // channels
+
+    def work(items: Any) -> None:
+        memory = scratch("planes", block * size + beyond, dtype)
+        y = scratch("y", block * (plan.planes.line + beyond), dtype)
+        memory[...] = 0
+        fast.slide_packed(
+            items, x, plan.size, multiplier, channels, weight, shift, flat, plan.count, plan.first, plan.step,
+            plan.planes.full, plan.planes.plane, plan.offsets, block, memory, y,
+        )  # fmt: skip
+
+    threads.split(work, len(planes), planes, least=-(-_PART * len(planes) // (out.size * plan.offsets.size)))
+    return out
+
+
+def _slide_weight_packed(fast: Any, g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
+    dtype, (n, channels) = x.dtype, x.shape[:2]
+    plan = _forward(
+        x.shape, w_shape, stride, padding, dilation, channels, g.shape[2:], dtype.itemsize,
+        fast.lanes(dtype.itemsize), 1,
+    )  # fmt: skip
+    multiplier, taps = w_shape[0] // channels, plan.offsets.size
+    beyond = 12 * fast.lanes(dtype.itemsize)
+    columns = -(-taps // fast.COLUMNS) * fast.COLUMNS
+    offsets = np.zeros(columns, np.int64)
+    offsets[:taps] = plan.offsets
+    out = np.zeros((w_shape[0], columns), dtype)
+    g, x, flat = _flat_array(g), _flat_array(x), out.reshape(-1)
+
+    def work(items: Any) -> None:
+        memory = scratch("planes", _BOTH * plan.parts * plan.planes.plane + beyond, dtype)
+        lines = scratch("lines", _BOTH * multiplier * plan.planes.line + beyond, dtype)
+        memory[...] = 0
+        lines[...] = 0
+        fast.weigh_packed(
+            items, n, channels, multiplier, g, plan.count, x, plan.size, plan.first, plan.step,
+            plan.planes.full, plan.planes.plane, offsets, math.isqrt(_BOTH), memory, lines, flat,
+        )  # fmt: skip
+
+    threads.split(work, channels, _counting(channels), least=-(-_PART * channels // (g.size * taps)))
+    return np.ascontiguousarray(out[:, :taps]).reshape(w_shape)

@@ -17,7 +17,18 @@ from microtorch.kernels.compiled.slides import slide, slide_dots
 from microtorch.kernels.compiled.tiles import dots, give, interleave, lay, peek, poke, products, take
 from microtorch.kernels.compiled.vectors import BYTES, ROWS, lanes
 
-__all__ = ["COLUMNS", "ROWS", "convolve", "correlate", "lanes", "pack_weight", "slide_planes", "slide_weight"]
+__all__ = [
+    "COLUMNS",
+    "ROWS",
+    "convolve",
+    "correlate",
+    "lanes",
+    "pack_weight",
+    "slide_packed",
+    "slide_planes",
+    "slide_weight",
+    "weigh_packed",
+]
 
 COLUMNS = 6 if BYTES == 64 else 3
 """Columns of a tile of `correlate`, which has 4 rows."""
@@ -56,8 +67,9 @@ def pack_weight(weight: Any, order: Any, groups: Any, rows: Any, group_step: Any
 
 
 @jit
-def _pack(x: Any, start: Any, size: Any, first: Any, step: Any, planes: Any, to: Any, shape: Any) -> None:
-    """planes[to + ...] = x[first + i step] for i within shape, zero where that is outside; x has this size."""
+def _pack(x: Any, start: Any, size: Any, first: Any, step: Any, planes: Any, to: Any, shape: Any, zeros: Any) -> None:
+    """planes[to + ...] = x[first + i step] for i within shape; x has this size. What is outside becomes zero, if the
+    zeros are not there already."""
     zero = x.dtype.type(0)
     s0, s1, s2 = step
     n0, n1, n2 = shape
@@ -66,7 +78,7 @@ def _pack(x: Any, start: Any, size: Any, first: Any, step: Any, planes: Any, to:
     if whole and s0 == s1 == s2 == 1 and n1 == size[1] and n2 == size[2]:
         take(x, start + first[0] * n1 * n2, 1, planes, to, n0 * n1 * n2)
         return
-    if not whole:
+    if zeros and not whole:
         for i in range(n0 * n1 * n2):
             poke(planes, to + i, zero)
     x0 = first[0]
@@ -212,7 +224,7 @@ def convolve(
                             begin[d] = in_first[part, d]
                         begin[cut] += start * in_step[cut]
                         corner, extent = (begin[0], begin[1], begin[2]), (shape[0], shape[1], shape[2])
-                        _pack(x, origin, size, corner, in_step, planes, to, extent)
+                        _pack(x, origin, size, corner, in_step, planes, to, extent, True)
                         to += plane
             for phase in range(phases.shape[0]):
                 for d in range(3):
@@ -332,7 +344,7 @@ def correlate(
                         for d in range(3):
                             begin[d] = in_first[part, d]
                         begin[cut] += start * in_step[cut]
-                        _pack(x, origin, size, (begin[0], begin[1], begin[2]), in_step, planes, to, extent)
+                        _pack(x, origin, size, (begin[0], begin[1], begin[2]), in_step, planes, to, extent, True)
                         for i in range(used, plane):
                             poke(planes, to + i, zero)
                         to += plane
@@ -342,7 +354,7 @@ def correlate(
                 for row in range(rows):
                     origin = (image * groups * rows + group * rows + row) * g_space
                     corner = (start if cut == 0 else 0, start if cut == 1 else 0, start if cut == 2 else 0)
-                    _pack(g, origin, g_size, corner, (1, 1, 1), lines, to, g_extent)
+                    _pack(g, origin, g_size, corner, (1, 1, 1), lines, to, g_extent, True)
                     for i in range(to + count, to + line):
                         poke(lines, i, zero)
                     to += line
@@ -501,3 +513,91 @@ def slide_weight(
                                 out, to,
                             )  # fmt: skip
                             t1 += 1
+
+
+# the same for small planes: some of them are packed, and the taps slide over all rows of one as over one row ---------
+
+
+@jit
+def _place_planes(
+    items: Any, x: Any, size: Any, in_first: Any, in_step: Any, shape: Any, plane: Any, packed: Any, planes: Any,
+    to: Any,
+) -> None:  # fmt: skip
+    """All phases of the planes x[item] to planes[to], between zeros that are there already; packed: size of each."""
+    for k in range(items.size):
+        origin = items[k] * size[0] * size[1] * size[2]
+        for part in range(in_first.shape[0]):
+            corner = (in_first[part, 0], in_first[part, 1], in_first[part, 2])
+            _pack(x, origin, size, corner, in_step, planes, to + part * plane, shape, False)
+        to += packed
+
+
+@jit
+def slide_packed(
+    items: Any, x: Any, size: Any, multiplier: Any, channels: Any, weight: Any, bias: Any, out: Any, out_size: Any,
+    in_first: Any, in_step: Any, shape: Any, plane: Any, offsets: Any, block: Any, planes: Any, y: Any,
+) -> None:  # fmt: skip
+    """`slide_planes`, for `block` planes at a time. offsets: what each tap reads for the first place; shape: of a phase
+    with its zeros; plane: from one to the next; planes and y: memory to work in, `planes` zero."""
+    n = BYTES // x.itemsize
+    zero = x.dtype.type(0)
+    packed = in_first.shape[0] * plane
+    o0, o1, o2 = out_size
+    s0, s1 = shape[1] * shape[2], shape[2]
+    vectors = ((o0 - 1) * s0 + (o1 - 1) * s1 + o2 + n - 1) // n
+    vectors = (vectors + _WIDE - 1) // _WIDE * _WIDE
+    for begin in range(0, items.size, block):
+        some = items[begin : begin + block]
+        _place_planes(some, x, size, in_first, in_step, shape, plane, packed, planes, 0)
+        for j in range(multiplier):
+            for k in range(some.size):
+                kernel = some[k] % channels * multiplier + j
+                at = k * vectors * n
+                y[at : at + vectors * n] = bias[kernel] if bias.size > 0 else -zero
+                for v in range(0, vectors, _WIDE):
+                    products(
+                        1, _WIDE, weight, kernel * offsets.size, planes, k * packed + v * n, offsets, 0, offsets.size,
+                        y, at + v * n, 0,
+                    )  # fmt: skip
+            for k in range(some.size):
+                to = (some[k] * multiplier + j) * o0 * o1 * o2
+                for i0 in range(o0):
+                    for i1 in range(o1):
+                        give(y, k * vectors * n + i0 * s0 + i1 * s1, out, to, 1, o2, -zero)
+                        to += o2
+
+
+@jit
+def weigh_packed(
+    items: Any, images: Any, channels: Any, multiplier: Any, g: Any, g_size: Any, x: Any, size: Any, in_first: Any,
+    in_step: Any, shape: Any, plane: Any, offsets: Any, block: Any, planes: Any, lines: Any, out: Any,
+) -> None:  # fmt: skip
+    """The gradient of the kernels of some channels (`items`, one after the other), into out (channels * multiplier,
+    offsets.size). `block` channels of as many images at a time; planes and lines: memory to work in, zero. offsets: a
+    multiple of COLUMNS of them."""
+    n = BYTES // x.itemsize
+    packed = in_first.shape[0] * plane
+    space = g_size[0] * g_size[1] * g_size[2]
+    vectors = ((g_size[0] - 1) * shape[1] * shape[2] + (g_size[1] - 1) * shape[2] + g_size[2] + n - 1) // n
+    whole = (g_size[0], shape[1], shape[2])
+    for a in range(0, items.size, block):
+        some = items[a : a + block]  # channels, one after the other
+        count = some.size * multiplier
+        for begin in range(0, images, block):
+            end = min(begin + block, images)
+            for image in range(begin, end):
+                at = (image - begin) * some.size
+                _place_planes(
+                    image * channels + some, x, size, in_first, in_step, shape, plane, packed, planes, at * packed
+                )  # fmt: skip
+                for i in range(count):
+                    origin = ((image * channels + some[0]) * multiplier + i) * space
+                    to = (at * multiplier + i) * vectors * n
+                    _pack(g, origin, g_size, (0, 0, 0), (1, 1, 1), lines, to, whole, False)
+            for i in range(count):
+                for tap in range(0, offsets.size, COLUMNS):
+                    dots(
+                        1, COLUMNS, lines, i * vectors * n, 0, count * vectors * n, planes, i // multiplier * packed,
+                        offsets, tap, some.size * packed, end - begin, vectors, out,
+                        (some[0] * multiplier + i) * offsets.size + tap, 0,
+                    )  # fmt: skip
