@@ -143,3 +143,12 @@ for bad in (
         bad()
     except ValueError as error:
         print("ValueError:", str(error)[:60])
+
+
+class Shifted(torch.distributions.Normal):
+    """A distribution of one's own: it expands as its base does."""
+
+
+for made in (torch.distributions.Normal(torch.zeros(3), 1.0), Shifted(torch.zeros(3), 2.0)):
+    wide = made.expand((2, 3))
+    print(type(wide).__name__, wide.batch_shape, wide.scale, wide.log_prob(torch.ones(3)).sum())
