@@ -201,8 +201,7 @@ class Distribution:
     @classmethod
     def _library_class(cls) -> type[Any]:
         """The class itself, or the class of this package that it is derived from."""
-        here = Distribution.__module__.rpartition(".")[0]  # (another name where the package stands in for PyTorch)
-        return next(c for c in cls.__mro__ if c.__module__.startswith(f"{here}."))
+        return next(c for c in cls.__mro__ if torch_name(c.__module__).startswith("torch.distributions."))
 
     def _expanded_value(self, value: Any, shape: Size) -> Any:
         """A tensor or a distribution that has the batch's shape in front, for a larger batch shape."""
