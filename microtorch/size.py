@@ -17,6 +17,8 @@ class Size(tuple[int, ...]):
 
     def __new__(cls, sizes: Any = ()) -> Size:
         """Raises TypeError for what is no integer (a tensor of one integer counts as one)."""
+        if type(sizes) is Size:
+            return tuple.__new__(cls, sizes)
         values = [n if type(n) is int else _integer(n, i) for i, n in enumerate(sizes)]
         return tuple.__new__(cls, values)
 
@@ -34,9 +36,11 @@ class Size(tuple[int, ...]):
 
     def __getitem__(self, key: Any) -> Any:
         part = tuple.__getitem__(self, key)
-        return Size(part) if type(key) is slice else part
+        return tuple.__new__(Size, part) if type(key) is slice else part
 
     def __add__(self, other: Any) -> Any:
+        if type(other) is Size:
+            return tuple.__new__(Size, tuple.__add__(self, other))
         return Size(tuple.__add__(self, tuple(other)))
 
     def __radd__(self, other: Any) -> Any:

@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
 def _index_of(name: str, index: Any, position: int = 3) -> Any:
     need_tensor(name, index, "index", position)
-    if not index._data.size:
-        return index._data
-    if index._data.dtype not in (np.int64, np.int32):
+    data = index._data
+    if data.size and (data.dtype.kind != "i" or data.itemsize < 4):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
-    return index._data
+    return data
 
 
 def _in_range(data: Any, axis: int, n: int) -> None:

@@ -357,7 +357,10 @@ def broadcast_tensors(*tensors: Any) -> tuple[Any, ...]:
                     f"The size of tensor a ({shape[-i]}) must match the size of tensor b ({have[-i]}) at non-singleton "
                     f"dimension {max(len(shape), len(have)) - i}"
                 )
-        shape = np.broadcast_shapes(shape, have)
+        if have != shape:
+            long, short = (shape, have) if len(shape) > len(have) else (have, shape)
+            more = len(long) - len(short)
+            shape = (*long[:more], *[n if m == 1 else m for m, n in zip(long[more:], short)])
     return tuple([p if p._data.shape == shape else S.expand(p, shape) for p in parts])
 
 

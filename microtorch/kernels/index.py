@@ -249,7 +249,10 @@ def gather_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> An
     if (rows := _slices(index, shape, axis)) is not None:
         return add_along(out, rows, g, axis % len(shape))
     if index.size and index.shape[axis] == 1:  # no place is named twice
-        out[along(index, axis)] = g
+        if _flat(out, index):
+            out.reshape(-1)[_places(index, shape, axis)] = g
+        else:
+            out[along(index, axis)] = g
     elif _flat(g, index):
         np.add.at(out.reshape(-1), _places(index, shape, axis).reshape(-1), g.reshape(-1))
     else:

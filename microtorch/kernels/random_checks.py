@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from microtorch.kernels.bfloat16 import BF16, cast
 
 Dtype = np.dtype[Any]
+
+_FEW = 64  # weights up to which NumPy's calls take longer than to look at each
 
 # NumPy's name: PyTorch's name, the C++ name in messages about bounds
 _NAMES = {
@@ -228,6 +231,11 @@ def check_distribution(p: Any, replacement: bool) -> None:
         if not np.isfinite(p).all():
             raise RuntimeError("invalid multinomial distribution (encountering probability entry = infinity or NaN)")
         empty = not (p.max(axis=-1, initial=0) > 0).all()
+    elif 0 < p.size <= _FEW:  # as Python's numbers, with NaN and negative ones in no order
+        rows = p.tolist() if p.ndim > 1 else [p.tolist()]
+        if not all(0 <= v < math.inf for row in rows for v in row):
+            raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
+        empty = not all(map(any, rows))
     else:
         largest = p.max(axis=-1)
         if not (p.min() >= 0 and largest.max() < np.inf):

@@ -97,6 +97,7 @@ _LIBM: dict[str, Callable[[float], float]] = {
 }
 
 
+_FEW = 16  # elements up to which the C library is asked at once
 _MARGIN = np.array(2.0**-48)
 
 
@@ -111,6 +112,8 @@ def libm_as_float32(name: str, x: Floats, scale: float = 1.0) -> NDArray[np.floa
     NumPy's float64 f is within a few ulp, which float32 does not show unless the value is next to a rounding boundary:
     about one element in ten million, and those are asked from the C library.
     """
+    if x.size <= _FEW and name != "log":  # (of 0 Python has none)
+        return (libm(name, x) * scale).astype(np.float32)
     with silence():
         value = getattr(np, name)(x)
         value *= scale
