@@ -17,7 +17,7 @@ from microtorch.kernels import layouts
 from microtorch.kernels.index import add_rows
 from microtorch.kernels.layouts import NotInPlace, NotStrided, Sparse, is_sparse
 from microtorch.kernels.quiet import silence
-from microtorch.kernels.sparse_product import Rows
+from microtorch.kernels.sparse_product import Rows, in_order
 
 Array = Any
 
@@ -59,7 +59,7 @@ class Pattern:
             flat, order = self.flat(), None
             steps = np.diff(flat)
             if (steps < 0).any():
-                order = np.argsort(flat, kind="stable")
+                order = in_order(flat, math.prod(self.sizes))
                 steps = np.diff(flat[order])
             if (steps > 0).all():
                 starts, chosen = None, order

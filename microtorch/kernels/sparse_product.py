@@ -19,6 +19,20 @@ _FEW = 16  # so many rows or fewer are done one by one
 _CACHED = 1 << 19  # bytes of the sums that are worked on at a time
 
 
+def in_order(numbers: Array, bound: int) -> Array:
+    """`argsort` of whole numbers from 0 to below `bound`, equal ones in their order.
+
+    By digits of 16 bits, the lowest first: NumPy sorts those in linear time.
+    """
+    digits = (max(int(bound) - 1, 1).bit_length() + 15) // 16
+    if digits > 3 or len(numbers) < 1000:
+        return np.argsort(numbers, kind="stable")
+    order = np.argsort(numbers.astype(np.uint16), kind="stable")  # (the cast keeps the lowest digit)
+    for digit in range(1, digits):
+        order = order[np.argsort((numbers >> 16 * digit).astype(np.uint16)[order], kind="stable")]
+    return order
+
+
 class Rows:
     """The order of work for a matrix with numbers at (rows, columns): made once, used for each product.
 
@@ -31,16 +45,18 @@ class Rows:
     def __init__(self, rows: Array, columns: Array, height: int) -> None:
         self.height = height
         counts = np.bincount(rows, minlength=height)
-        by_row = np.argsort(rows, kind="stable") if (np.diff(rows) < 0).any() else np.arange(len(rows))
+        by_row = in_order(rows, height) if (rows[1:] < rows[:-1]).any() else np.arange(len(rows))
         starts = np.cumsum(counts) - counts
         ordered = rows[by_row]
         place = np.arange(len(rows)) - starts[ordered]  # which of its row's numbers it is
-        ranks = np.argsort(-counts, kind="stable")
+        most = int(counts.max(initial=0))
+        ranks = in_order(most - counts, most + 1)
         rank = np.empty(height, np.int64)
         rank[ranks] = np.arange(height)
         lengths = np.bincount(place)
         passes = int(np.searchsorted(-lengths, -_FEW, "right"))  # those of more than a few rows
-        order = by_row[np.argsort(place * height + rank[ordered], kind="stable")]
+        order = np.empty_like(by_row)  # the k-th number of the row of rank r is the r-th of the k-th pass
+        order[(np.cumsum(lengths) - lengths)[place] + rank[ordered]] = by_row
         self.lengths: list[int] = lengths[:passes].tolist()
         self.order = order[: sum(self.lengths)]
         self.columns = np.ascontiguousarray(columns[self.order])
