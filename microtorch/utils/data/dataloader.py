@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import math
-import multiprocessing
-import multiprocessing.connection
 import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +35,12 @@ from microtorch.utils.data.sampler import (
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
 
 T_co = TypeVar("T_co", covariant=True)
+
+
+def _multiprocessing() -> Any:
+    """The module, which is imported only where worker processes are wanted: it takes two megabytes."""
+    importlib.import_module("multiprocessing.connection")
+    return importlib.import_module("multiprocessing")
 
 
 class _DatasetKind:
@@ -181,14 +186,14 @@ class DataLoader(Generic[T_co]):
                     f"num_workers={self.num_workers}"
                 )
             if isinstance(context, str):
-                methods = multiprocessing.get_all_start_methods()
+                methods = _multiprocessing().get_all_start_methods()
                 if context not in methods:
                     raise ValueError(
                         f"multiprocessing_context option should specify a valid start method in {methods!r}, but got "
                         f"multiprocessing_context={context!r}"
                     )
-                context = multiprocessing.get_context(context)
-            if not isinstance(context, multiprocessing.context.BaseContext):
+                context = _multiprocessing().get_context(context)
+            if not isinstance(context, _multiprocessing().context.BaseContext):
                 raise TypeError(
                     "multiprocessing_context option should be a valid context object or a string specifying the start "
                     f"method, but got multiprocessing_context={context}"
@@ -377,7 +382,8 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
             raise AssertionError("prefetch_factor must be greater than 0 for MultiProcessingDataLoaderIter")
         context = loader.multiprocessing_context
         if context is None:
-            context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
+            methods = _multiprocessing().get_all_start_methods()
+            context = _multiprocessing().get_context("fork" if "fork" in methods else None)
         for i in range(self._num_workers):
             args = {
                 "make_fetcher": self._make_fetcher,
@@ -434,7 +440,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         Raises RuntimeError if one has died, or after the timeout.
         """
         by_connection: dict[Any, _Worker] = {w.results: w for w in workers}
-        ready = multiprocessing.connection.wait(by_connection, self._timeout or None)
+        ready = _multiprocessing().connection.wait(by_connection, self._timeout or None)
         if not ready:
             raise RuntimeError(f"DataLoader timed out after {self._timeout} seconds")
         worker = by_connection[ready[0]]

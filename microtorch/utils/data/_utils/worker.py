@@ -17,12 +17,14 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microtorch import random
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 POLL_INTERVAL = 5.0  # seconds between a worker's looks at whether its parent lives
 
