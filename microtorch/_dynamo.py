@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.compiler import (
     OptimizedModule as OptimizedModule,
     allow_in_graph as allow_in_graph,
@@ -34,5 +34,4 @@ def mark_dynamic(t: object, index: object, **options: object) -> None:
 mark_static = maybe_mark_dynamic = mark_static_address = mark_dynamic
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 
 def torch_name(name: str) -> str:
@@ -25,6 +26,15 @@ def missing_name(module: str, name: str) -> AttributeError:
     """
     message = f"microtorch has no `{torch_name(module)}.{name}`"
     return AttributeError(message, name=name, obj=sys.modules.get(module))
+
+
+def missing_names(module: str) -> Callable[[str], object]:
+    """The `__getattr__` of a module that lacks what it does not define."""
+
+    def __getattr__(name: str) -> object:
+        raise missing_name(module, name)
+
+    return __getattr__
 
 
 def missing_module(name: str) -> ModuleNotFoundError:

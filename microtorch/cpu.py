@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from microtorch import amp as amp
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 
 
 def is_available() -> bool:
@@ -77,5 +77,4 @@ def stream(stream: Any) -> StreamContext:
     return StreamContext(stream)
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

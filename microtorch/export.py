@@ -1,6 +1,6 @@
 """`torch.export`: programs are not traced. Its names can be imported, and raise when they are used."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.unsupported import absent as _absent
 
 _WHY = "programs are not traced"
@@ -9,5 +9,4 @@ Dim, ExportedProgram, export, load, save = (
 )
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -1,6 +1,6 @@
 """Discrete Fourier transforms, as PyTorch's torch.fft has them."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.functions.fft import (
     fft as fft,
     fft2 as fft2,
@@ -26,6 +26,4 @@ from microtorch.functions.fft import (
     rfftn as rfftn,
 )
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

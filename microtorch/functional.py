@@ -1,6 +1,6 @@
 """`torch.functional`: functions of `torch` under an older name."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.functions.decompositions import old_lu as lu
 from microtorch.functions.einsum import einsum as einsum
 from microtorch.functions.join import block_diag as block_diag, split as split
@@ -20,5 +20,4 @@ from microtorch.functions.sorting import unique as unique, unique_consecutive as
 __all__ = ["lu"]
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import Any, Generic, TypeVar
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 
 T = TypeVar("T")
 
@@ -107,5 +107,4 @@ def wait_all(futures: list[Future[Any]]) -> list[Any]:
     return [f.wait() for f in collect_all(futures).wait()]
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.unsupported import AbsentModule, absent
 
 _WHY = "programs are not traced; the graph of a computation is at tensor.grad_fn, its picture in microtorch.viz"
@@ -40,5 +40,4 @@ AbsentModule(f"{__name__}.experimental.proxy_tensor", ("make_fx",), _WHY)
 AbsentModule(f"{__name__}.experimental.optimization", ("fuse",), _WHY)
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -7,7 +7,7 @@ import re
 from typing import Any, NoReturn
 from urllib.parse import urlparse as urlparse
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.unsupported import not_supported as _not_supported
 
 _WHY = "it does not fetch programs or weights over the network; download the file yourself and use torch.load"
@@ -48,5 +48,4 @@ load, list, help = _none("load"), _none("list"), _none("help")
 download_url_to_file, load_state_dict_from_url = _none("download_url_to_file"), _none("load_state_dict_from_url")
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -1,6 +1,6 @@
 """Linear algebra, as PyTorch's torch.linalg has it."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.functions import decompositions as _decompositions, linalg as _products, norms as _norms
 from microtorch.functions.decompositions import (
     cholesky as cholesky,
@@ -53,5 +53,4 @@ cross, vander = _products.linalg_cross, _products.linalg_vander
 diagonal, norm = _decompositions.linalg_diagonal, _norms.linalg_norm
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 
 
 def is_available() -> bool:
@@ -23,5 +23,4 @@ def empty_cache() -> None:
     """Nothing."""
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -1,6 +1,6 @@
 """`torch.mtia`: an accelerator that is not used here."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 
 
 def is_available() -> bool:
@@ -22,5 +22,4 @@ def manual_seed(seed: int) -> None:
     """Nothing to seed."""
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

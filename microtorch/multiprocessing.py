@@ -40,7 +40,7 @@ from multiprocessing import (
 )
 from typing import Any
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 
 
 class ProcessException(Exception):
@@ -180,5 +180,4 @@ def set_sharing_strategy(new_strategy: str) -> None:
         raise AssertionError(f"invalid sharing strategy: {new_strategy!r}")
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.unsupported import absent as _absent
 
 _WHY = "there are no nested tensors; torch.nn.utils.rnn.pad_sequence makes padded ones"
@@ -14,5 +14,4 @@ nested_tensor, as_nested_tensor, to_padded_tensor, nested_tensor_from_jagged, na
 )  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.unsupported import not_supported as _not_supported
 
 _WHY = "models are not traced, so that they cannot be exported"
@@ -25,5 +25,4 @@ def is_in_onnx_export() -> bool:
     return False
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

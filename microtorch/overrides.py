@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from microtorch import _overriding as _o
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._overriding import local as _local
 from microtorch.autograd.state import TensorBase
 from microtorch.unsupported import not_supported as _not_supported
@@ -177,5 +177,4 @@ def resolve_name(f: Any) -> str | None:
     return _o.names.get(f)
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -1,6 +1,6 @@
 """`torch.quantization`: there are no quantized tensors. Its names can be imported, and raise when they are used."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.unsupported import absent as _absent
 
 WHY = "there are no quantized tensors"
@@ -12,5 +12,4 @@ NAMES = """DeQuantStub FakeQuantize HistogramObserver MinMaxObserver MovingAvera
 globals().update({name: _absent(__name__, name, WHY) for name in NAMES})
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microtorch import dtypes
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._tensor import Tensor
 from microtorch.autograd.state import wrap
 from microtorch.functions.random import randint
@@ -131,5 +131,4 @@ class SobolEngine:
         return f"{type(self).__name__}({', '.join(options)})"
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from microtorch import dtypes as _dtypes
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.functions.sparse import (
     addmm as addmm,
     check_sparse_tensor_invariants as check_sparse_tensor_invariants,
@@ -33,5 +33,4 @@ sparse_bsc_tensor, sparse_compressed_tensor = (
 )
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

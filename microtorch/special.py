@@ -1,6 +1,6 @@
 """Special functions, as PyTorch's torch.special has them."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.functions.pointwise import (
     exp2 as exp2,
     expit as expit,
@@ -61,6 +61,4 @@ from microtorch.functions.special import (
 )
 from microtorch.nn.functional.activation import log_softmax as log_softmax, softmax as softmax
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -6,7 +6,7 @@ On the CPU autocast computes in bfloat16 or float16 as PyTorch does. A GPU is no
 
 from __future__ import annotations
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.amp.autocast_mode import (
     autocast as autocast,
     custom_bwd as custom_bwd,
@@ -15,6 +15,4 @@ from microtorch.amp.autocast_mode import (
 )
 from microtorch.amp.grad_scaler import GradScaler as GradScaler
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

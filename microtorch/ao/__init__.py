@@ -1,6 +1,6 @@
 """`torch.ao`: quantization and pruning of the newer kind. Its names can be imported, and raise when they are used."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.quantization import NAMES as _NAMES, WHY as _WHY
 from microtorch.unsupported import AbsentModule as _AbsentModule
 
@@ -10,5 +10,4 @@ _AbsentModule(f"{__name__}.nn", (), _WHY)
 _AbsentModule(f"{__name__}.nn.quantized", (), _WHY)
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from microtorch import profiler as _profiler
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.profiler import record_function as record_function
 from microtorch.profiler.events import EventList as _EventList, FunctionEventAvg as _FunctionEventAvg
 
@@ -65,5 +65,4 @@ class profile(_profiler.profile):
     __repr__ = __str__
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

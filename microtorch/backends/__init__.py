@@ -5,7 +5,7 @@ Only the CPU does; a switch is remembered.
 
 from __future__ import annotations
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.backends import (
     cpu as cpu,
     cuda as cuda,
@@ -18,6 +18,4 @@ from microtorch.backends import (
     quantized as quantized,
 )
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

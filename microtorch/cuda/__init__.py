@@ -10,7 +10,7 @@ import collections
 import warnings
 from typing import Any, NoReturn
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.cuda import amp as amp, nccl as nccl, nvtx as nvtx
 from microtorch.cuda.types import (
     BFloat16Tensor as BFloat16Tensor,
@@ -218,5 +218,4 @@ class Event:
         raise RuntimeError("Tried to instantiate dummy base class Event")
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlparse
 
 from microtorch import dtypes
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._tensor import Tensor
 from microtorch.distributed.stores import HashStore, PrefixStore as PrefixStore, Store as Store, several as _several
 from microtorch.futures import Future
@@ -842,5 +842,4 @@ def _get_pg_default_device(group: ProcessGroup | None = None) -> _device:
     return _device("cpu")
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

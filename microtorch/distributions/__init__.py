@@ -3,7 +3,7 @@
 After the same `manual_seed` the values are PyTorch's own.
 """
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.distributions import constraints as constraints
 from microtorch.distributions.bernoulli import Bernoulli as Bernoulli
 from microtorch.distributions.beta import Beta as Beta
@@ -75,6 +75,4 @@ from microtorch.distributions.von_mises import VonMises as VonMises
 from microtorch.distributions.weibull import Weibull as Weibull
 from microtorch.distributions.wishart import Wishart as Wishart
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final as Final, NamedTuple, NoReturn, TypeVar
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.futures import Future as Future
 from microtorch.nn.modules.module import Module
 from microtorch.unsupported import absent as _absent, not_supported as _not_supported
@@ -147,5 +147,4 @@ ScriptFunction = _absent(__name__, "ScriptFunction", _WHY)
 TracerWarning = type("TracerWarning", (Warning,), {"__doc__": "A warning of PyTorch's tracer; it is never given."})
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

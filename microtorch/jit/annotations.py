@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any as Any, Optional as Optional, Union as Union
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.futures import Future as Future
 
 Dict, List, Tuple = dict, list, tuple
@@ -21,5 +21,4 @@ BroadcastingList1, BroadcastingList2, BroadcastingList3 = (_BroadcastingList() f
 BroadcastingList4, BroadcastingList5, BroadcastingList6 = (_BroadcastingList() for _ in range(3))
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

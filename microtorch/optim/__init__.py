@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedules, as in `torch.optim`."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.optim import (
     _functional as _functional,
     lr_scheduler as lr_scheduler,
@@ -24,6 +24,4 @@ from microtorch.optim.rprop import Rprop as Rprop
 from microtorch.optim.sgd import SGD as SGD
 from microtorch.optim.sparse_adam import SparseAdam as SparseAdam
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.optim.adadelta import adadelta as adadelta
 from microtorch.optim.adagrad import adagrad as adagrad
 from microtorch.optim.adam import adam as adam
@@ -16,6 +16,4 @@ from microtorch.optim.rprop import rprop as rprop
 from microtorch.optim.sgd import sgd as sgd
 from microtorch.optim.sparse_adam import sparse_adam as sparse_adam
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._tensor import Tensor
 from microtorch.autograd.modes import no_grad
 from microtorch.functions.creation import tensor
@@ -231,5 +231,4 @@ class SWALR(LRScheduler):
         return rates
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

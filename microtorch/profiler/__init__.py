@@ -24,7 +24,7 @@ from enum import Enum
 from types import TracebackType
 from typing import Any
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.profiler import recording
 from microtorch.profiler.events import EventList as _EventList, FunctionEvent as _FunctionEvent
 from microtorch.profiler.trace import write_trace as _write_trace
@@ -278,5 +278,4 @@ def tensorboard_trace_handler(
     return write
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

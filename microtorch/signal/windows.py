@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.functions.creation import finish, tensor
 from microtorch.functions.ranges import arange, linspace
 from microtorch.ops import pointwise as P, reduce as R, shape as S, special as F
@@ -179,5 +179,4 @@ def nuttall(M: int, *, sym: bool = True, dtype: Any = None, layout: Any = None, 
                           device=device, requires_grad=requires_grad)  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

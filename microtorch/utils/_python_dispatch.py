@@ -12,7 +12,7 @@ from typing import Any
 
 from microtorch import _lowering, _overriding as _o
 from microtorch._instrument import Instrument
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._ops import DispatchMode, OpOverload
 from microtorch._overriding import local as _local
 from microtorch.autograd import engine
@@ -226,5 +226,4 @@ def _unwatch_backward() -> None:
 __all__ = ["OpOverload", "TorchDispatchMode"]
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -6,7 +6,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 
 PyTree = Any
 Context = Any
@@ -170,5 +170,4 @@ def tree_any(pred: Callable[[Any], bool], tree: Any) -> bool:
     return any(map(pred, tree_leaves(tree)))
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

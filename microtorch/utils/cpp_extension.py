@@ -1,6 +1,6 @@
 """`torch.utils.cpp_extension`: there is no C++ to extend. Its names can be imported, and raise when they are used."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.unsupported import absent as _absent
 
 _WHY = "there is no C++ to extend"
@@ -12,5 +12,4 @@ BuildExtension, CppExtension, CUDAExtension, load, load_inline, include_paths, l
 )  # fmt: skip
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._ops import OpOverloadPacket
 from microtorch._tensor import Tensor
 from microtorch.utils._python_dispatch import TorchDispatchMode, aten
@@ -280,5 +280,4 @@ class _Counting(TorchDispatchMode):
         self.counter.mod_tracker._finish_backward()
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

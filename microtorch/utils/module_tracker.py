@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.autograd.graph import register_multi_grad_hook
 from microtorch.autograd.state import TensorBase
 from microtorch.nn.modules.module import (
@@ -104,5 +104,4 @@ def _differentiable(value: Any) -> list[Any]:
     return [t for t in tree_leaves(value) if isinstance(t, TensorBase) and t.requires_grad]  # type: ignore[attr-defined]
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

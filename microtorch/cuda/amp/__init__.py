@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from microtorch import amp as _amp
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._warn import deprecated as _deprecated
 
 __all__ = ["GradScaler", "autocast", "custom_bwd", "custom_fwd"]
@@ -39,5 +39,4 @@ custom_fwd = functools.partial(_amp.custom_fwd, device_type="cuda")
 custom_bwd = functools.partial(_amp.custom_bwd, device_type="cuda")
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

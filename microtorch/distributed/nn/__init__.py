@@ -1,6 +1,6 @@
 """`torch.distributed.nn`: calls among processes that gradients flow through."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.distributed.nn.functional import (
     all_gather as all_gather,
     all_reduce as all_reduce,
@@ -15,5 +15,4 @@ from microtorch.unsupported import absent as _absent
 RemoteModule = _absent(__name__, "RemoteModule", "one process computes: only groups of world_size=1")
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.autograd.function import Function
 from microtorch.distributed import distributed_c10d as dist
 
@@ -119,5 +119,4 @@ def all_to_all(output_tensor_list: Any, input_tensor_list: Any, group: Any = Non
     return _AlltoAll.apply(group, input_tensor_list[0])
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._tensor import Tensor
 from microtorch.dtypes import bool_
 from microtorch.functions.creation import zeros
@@ -184,5 +184,4 @@ def flex_attention(
     return out, AuxOutput(lse if return_aux.lse else None, largest)
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

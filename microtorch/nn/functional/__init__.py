@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.nn import grad as grad
 from microtorch.nn.functional.activation import (
     celu as celu,
@@ -163,5 +163,4 @@ scaled_mm, scaled_grouped_mm = (
 )
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

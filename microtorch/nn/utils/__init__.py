@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.nn.utils import (
     parametrizations as parametrizations,
     parametrize as parametrize,
@@ -38,6 +38,4 @@ from microtorch.nn.utils.spectral_norm import (
 )
 from microtorch.nn.utils.weight_norm import remove_weight_norm as remove_weight_norm, weight_norm as weight_norm
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

@@ -7,7 +7,7 @@ import timeit
 from collections.abc import Callable
 from typing import Any
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch._settings import get_num_threads, set_num_threads
 from microtorch.utils.benchmark.common import (
     Measurement as Measurement,
@@ -97,5 +97,4 @@ class Timer:
         return self._measurement(number, raw)
 
 
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)

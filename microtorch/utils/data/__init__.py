@@ -1,6 +1,6 @@
 """Datasets, samplers and the DataLoader, as in `torch.utils.data`."""
 
-from microtorch._missing import missing_name as _missing_name
+from microtorch._missing import missing_names as _missing_names
 from microtorch.utils.data import (
     dataloader as dataloader,
     dataset as dataset,
@@ -33,6 +33,4 @@ from microtorch.utils.data.sampler import (
     WeightedRandomSampler as WeightedRandomSampler,
 )
 
-
-def __getattr__(name: str) -> object:
-    raise _missing_name(__name__, name)
+__getattr__ = _missing_names(__name__)
