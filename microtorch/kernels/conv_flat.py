@@ -11,6 +11,7 @@ A block is some images and some groups, so that its unfolded matrix stays in the
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = ["Flat"]
 Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 1 << 21  # of the unfolded matrix and the product
+_FOLD_ROW, _FOLD = 10.0, 0.15  # to begin a row that is added to another, to add an element
 _LARGEST = 1 << 23  # for one image
 _ROW, _COPY = 4.0, 0.06  # nanoseconds: to begin a row, to copy an element of it
 _MULTIPLY, _LEAST = 0.022, 0.055  # to multiply an element by a channel of the result, and by all of them at least
@@ -41,15 +43,24 @@ class Flat:
         self.k = self.channels * self.taps  # rows of the unfolded matrix, in each group
         reach = tuple(d * (k - 1) // s for k, s, d in zip(kernel, stride, dilation))
         whole = tuple(o + r for o, r in zip(out, reach))
-        self.phases, self.order = phases(size, kernel, stride, padding, dilation, whole)
+        found, self.order = phases(size, kernel, stride, padding, dilation, whole)
         self.period = (
             tuple(  # how far rows (planes, images) lie apart: what is behind a row's data is zero, or the next's
-                max(o, *(max(p.inner[d].stop, f - p.inner[d].start) for p in self.phases))
+                max(o, *(max(p.inner[d].stop, f - p.inner[d].start) for p in found))
                 for d, (o, f) in enumerate(zip(out, whole))
             )
         )
         self.steps = tuple(math.prod(self.period[d + 1 :]) for d in range(len(out)))
         self.plane = math.prod(self.period)
+        self.reads = [  # of each phase: its taps, what the first reads for the first place, and how far apart they are
+            (p.grid, sum(map(operator.mul, p.shift, self.steps)), tuple(map(operator.mul, p.step, self.steps)))
+            for p in found
+        ]
+        self.inside = [  # and its elements: where the first is, how many there are, and where in x
+            (sum(s.start * step for s, step in zip(p.inner, self.steps)), [s.stop - s.start for s in p.inner],
+             (..., *p.outer))
+            for p in found
+        ]  # fmt: skip
         self.behind = sum(r * s for r, s in zip(reach, self.steps))
         bytes_of_group = 4 * (self.k + self.rows) * self.plane
         self.images = max(1, min(self.n, _BLOCK_BYTES // max(bytes_of_group, 1)))
@@ -71,27 +82,24 @@ class Flat:
         flat = waste * self.c * self.taps * (_COPY + product) + (self.c + self.o - copied) * (_ROW / out[-1] + _COPY)
         self.pays = sensible and flat < self.c * self.taps * (_ROW / out[-1] + _COPY + product)
         """Whether it is faster than an unfolded matrix of the places alone."""
-        self.folds = sensible and waste < 1.5
+        self.folds = sensible and waste * (_FOLD + product) < _FOLD + product + _FOLD_ROW / out[-1]
         """The same for the gradient of x."""
 
     # the input --------------------------------------------------------------------------------------------------------
 
     def empty(self, n: int, groups: int, dtype: Any) -> Any:
         """Memory for the phases of n images, zero: (phases, channels, all cells)."""
-        shape = (len(self.phases), groups * self.channels, n * self.plane + self.behind)
+        shape = (len(self.reads), groups * self.channels, n * self.plane + self.behind)
         memory = scratch("phases", math.prod(shape), dtype).reshape(shape)
         memory[...] = 0
         return memory
 
     def cells(self, memory: Any, n: int) -> list[tuple[Any, Any]]:
         """For each phase: its elements, seen as (n, channels, *places), and where they are in x."""
-        found = []
-        for phase, part in zip(self.phases, memory):
-            shape = (n, len(part), *(s.stop - s.start for s in phase.inner))
-            strides = (self.plane, part.shape[1], *self.steps)
-            first = sum(s.start * step for s, step in zip(phase.inner, self.steps))
-            seen = np.ndarray(shape, part.dtype, part, first * part.itemsize, tuple(s * part.itemsize for s in strides))
-            found.append((seen, (..., *phase.outer)))
+        size, found = memory.itemsize, []
+        for part, (first, counts, outer) in zip(memory, self.inside):
+            strides = (self.plane * size, part.strides[0], *[s * size for s in self.steps])
+            found.append((np.ndarray((n, len(part), *counts), part.dtype, part, first * size, strides), outer))
         return found
 
     def unfold(self, memory: Any, n: int, groups: int, ones: bool = False) -> Any:
@@ -101,15 +109,13 @@ class Flat:
         matrix = cols[:, : self.k].reshape(groups, self.channels, self.taps, places, copy=False)
         if ones:
             cols[:, self.k] = 1
-        t = 0
-        for phase, part in zip(self.phases, memory):
-            taps, line = math.prod(phase.grid), part.strides[0]
-            steps = [p * s * size for p, s in zip(phase.step, self.steps)]
-            shift = sum(a * s for a, s in zip(phase.shift, self.steps))
+        t, line = 0, memory.strides[1]
+        for part, (grid, shift, steps) in zip(memory, self.reads):
             source = np.ndarray(
-                (groups, self.channels, *phase.grid, places), memory.dtype, part, shift * size,
-                (line * self.channels, line, *steps, size),
+                (groups, self.channels, *grid, places), memory.dtype, part, shift * size,
+                (line * self.channels, line, *[s * size for s in steps], size),
             )  # fmt: skip
+            taps = math.prod(grid)
             matrix[:, :, t : t + taps].reshape(source.shape, copy=False)[...] = source
             t += taps
         return cols
@@ -118,9 +124,9 @@ class Flat:
         """The transpose of `unfold`: the matrix added to the phases."""
         cols = matrix.reshape(memory.shape[1], self.taps, -1)
         t = 0
-        for phase, part in zip(self.phases, memory):
-            for at in np.ndindex(*phase.grid):
-                shift = sum((a + i * p) * s for a, i, p, s in zip(phase.shift, at, phase.step, self.steps))
+        for part, (grid, first, steps) in zip(memory, self.reads):
+            for at in np.ndindex(*grid):
+                shift = first + sum(i * s for i, s in zip(at, steps))
                 target = part[:, shift : shift + cols.shape[2]]
                 target += cols[:, t]
                 t += 1
