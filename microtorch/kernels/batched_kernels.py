@@ -115,9 +115,7 @@ def _leading(b: Batch, run: Kernel, x: Any, *constants: Any) -> Any:
     return b.batch(run(b.all(x), *constants))
 
 
-@_rule(rd.cdist)
-def _leading_two(b: Batch, run: Kernel, x: Any, y: Any, *constants: Any) -> Any:
-    return b.batch(run(b.all(x), b.all(y), *constants))
+_rule(rd.cdist)(lambda b, run, x, y, *constants: b.batch(run(b.all(x), b.all(y), *constants)))
 
 
 @_rule(at.attention, at.attention_weights)
@@ -162,9 +160,7 @@ def _along_several(b: Batch, run: Kernel, x: Any, axes: Any, *constants: Any) ->
     return b.batch(run(b.all(x), axis_of(tuple(axes), x.ndim), *constants))
 
 
-@_rule(ff.irfft)
-def _irfft(b: Batch, run: Kernel, x: Any, n: int, axis: int, scale: float) -> Any:
-    return b.batch(run(b.all(x), n, axis_of(axis, x.ndim), scale))
+_rule(ff.irfft)(lambda b, run, x, n, axis, scale: b.batch(run(b.all(x), n, axis_of(axis, x.ndim), scale)))
 
 
 @_rule(rd.vector_norm)
@@ -184,14 +180,8 @@ def _fold_windows(b: Batch, run: Kernel, x: Any, shape: Ints, axis: int, size: i
     return b.batch(run(b.all(x), (b.size, *shape), axis_of(axis, len(shape)), size, step))
 
 
-@_rule(ix.embed)
-def _embed(b: Batch, run: Kernel, g: Any, shape: Ints, key: Any) -> Any:
-    return b.batch(run(b.all(g), (b.size, *shape), (slice(None), *key)))
-
-
-@_rule(vi.pad_constant)
-def _pad_constant(b: Batch, run: Kernel, x: Any, pairs: Any, value: Any) -> Any:
-    return b.batch(run(b.all(x), ((0, 0), *pairs), value))
+_rule(ix.embed)(lambda b, run, g, shape, key: b.batch(run(b.all(g), (b.size, *shape), (slice(None), *key))))
+_rule(vi.pad_constant)(lambda b, run, x, pairs, value: b.batch(run(b.all(x), ((0, 0), *pairs), value)))
 
 
 # convolutions: the examples are images, or groups if each has a weight of its own -------------------------------------
@@ -265,14 +255,8 @@ def _max_pool_backward(b: Batch, run: Kernel, g: Any, shape: Ints, tap: Any, *co
     return b.apart(run(b.among(g), (b.size * shape[0], *shape[1:]), b.among(tap), *constants))
 
 
-@_rule(pl.max_pool_take)
-def _max_pool_take(b: Batch, run: Kernel, x: Any, tap: Any, *constants: Any) -> Any:
-    return b.apart(run(b.among(x), b.among(tap), *constants))
-
-
-@_rule(pl.take_flat)
-def _take_flat(b: Batch, run: Kernel, x: Any, index: Any) -> Any:
-    return b.apart(run(b.among(x), b.among(index)))
+_rule(pl.max_pool_take)(lambda b, run, x, tap, *constants: b.apart(run(b.among(x), b.among(tap), *constants)))
+_rule(pl.take_flat)(lambda b, run, x, index: b.apart(run(b.among(x), b.among(index))))
 
 
 @_rule(pl.put_flat)
@@ -288,14 +272,8 @@ def _im2col(b: Batch, run: Kernel, x: Any, *constants: Any) -> Any:
 _rule(vi.col2im)(_im2col)
 
 
-@_rule(vi.take_axes)
-def _take_axes(b: Batch, run: Kernel, x: Any, sources: Any) -> Any:
-    return b.batch(run(b.all(x), sources))
-
-
-@_rule(vi.take_axes_backward)
-def _take_axes_backward(b: Batch, run: Kernel, g: Any, shape: Ints, sources: Any) -> Any:
-    return b.batch(run(b.all(g), (b.size, *shape), sources))
+_rule(vi.take_axes)(lambda b, run, x, sources: b.batch(run(b.all(x), sources)))
+_rule(vi.take_axes_backward)(lambda b, run, g, shape, sources: b.batch(run(b.all(g), (b.size, *shape), sources)))
 
 
 # classes by number ----------------------------------------------------------------------------------------------------
@@ -527,9 +505,7 @@ def _example_shape(target: Ints, ndim: int, before: int) -> Ints:
     return (*rest[:before], *index, *rest[before:])
 
 
-@_rule(ix.gather)
-def _gather(b: Batch, run: Kernel, x: Any, index: Any, axis: int) -> Any:
-    return b.batch(run(b.all(x), b.all(index), axis + 1))
+_rule(ix.gather)(lambda b, run, x, index, axis: b.batch(run(b.all(x), b.all(index), axis + 1)))
 
 
 @_rule(ix.gather_backward)

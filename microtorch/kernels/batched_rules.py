@@ -99,74 +99,34 @@ def _argsort(a: Any, axis: Any = -1, **named: Any) -> Any:
 Batched.argsort = _argsort  # type: ignore[attr-defined]
 
 
-@_rule(np.shape)
-def _shape(a: Any) -> Any:
-    return a.shape
-
-
-@_rule(np.ndim)
-def _ndim(a: Any) -> Any:
-    return a.ndim
-
-
-@_rule(np.size)
-def _size(a: Any, axis: Any = None) -> Any:
-    return a.size if axis is None else a.shape[axis]
-
-
-@_rule(np.iscomplexobj)
-def _iscomplexobj(x: Any) -> Any:
-    return x.dtype.kind == "c"
-
-
-@_rule(np.isrealobj)
-def _isrealobj(x: Any) -> Any:
-    return x.dtype.kind != "c"
-
-
-@_rule(np.result_type)
-def _result_type(*values: Any) -> Any:
-    return np.result_type(*[v.dtype if type(v) is Batched else v for v in values])
-
-
-@_rule(np.real)
-def _real(val: Any) -> Any:
-    return val.real
-
-
-@_rule(np.imag)
-def _imag(val: Any) -> Any:
-    return val.imag
-
-
-@_rule(np.copy)
-def _copy(a: Any, order: str = "K", subok: bool = False) -> Any:
-    return a.copy()
+rules.update(
+    {
+        np.shape: lambda a: a.shape,
+        np.ndim: lambda a: a.ndim,
+        np.size: lambda a, axis=None: a.size if axis is None else a.shape[axis],
+        np.iscomplexobj: lambda x: x.dtype.kind == "c",
+        np.isrealobj: lambda x: x.dtype.kind != "c",
+        np.result_type: lambda *values: np.result_type(*[v.dtype if type(v) is Batched else v for v in values]),
+        np.real: lambda val: val.real,
+        np.imag: lambda val: val.imag,
+        np.copy: lambda a, order="K", subok=False: a.copy(),
+        np.ravel: lambda a, order="C": a.reshape(a.size),
+        np.transpose: lambda a, axes=None: a.transpose() if axes is None else a.transpose(tuple(axes)),
+        np.permute_dims: lambda a, axes=None: a.transpose() if axes is None else a.transpose(tuple(axes)),
+        np.matrix_transpose: lambda x: x.mT,
+        np.swapaxes: lambda a, axis1, axis2: a.swapaxes(axis1, axis2),
+        np.squeeze: lambda a, axis=None: a.squeeze(axis),
+        np.diagonal: lambda a, offset=0, axis1=0, axis2=1: a.diagonal(offset, axis1, axis2),
+        np.tril: lambda m, k=0: m._new(np.tril(m.full, k)),
+        np.triu: lambda m, k=0: m._new(np.triu(m.full, k)),
+        np.flip: lambda m, axis=None: m._view(np.flip(m.full, axis_of(axis, m.ndim))),
+    }
+)
 
 
 @_rule(np.reshape)
 def _reshape(a: Any, shape: Any, order: str = "C", **named: Any) -> Any:
     return a.reshape(shape if isinstance(shape, (tuple, list)) else (shape,), order=order)
-
-
-@_rule(np.ravel)
-def _ravel(a: Any, order: str = "C") -> Any:
-    return a.reshape(a.size)
-
-
-@_rule(np.transpose, np.permute_dims)
-def _transpose(a: Any, axes: Any = None) -> Any:
-    return a.transpose() if axes is None else a.transpose(tuple(axes))
-
-
-@_rule(np.matrix_transpose)
-def _matrix_transpose(x: Any) -> Any:
-    return x.mT
-
-
-@_rule(np.swapaxes)
-def _swapaxes(a: Any, axis1: int, axis2: int) -> Any:
-    return a.swapaxes(axis1, axis2)
 
 
 @_rule(np.moveaxis)
@@ -180,16 +140,6 @@ def _expand_dims(a: Any, axis: Any) -> Any:
     return a._view(np.expand_dims(a.full, axis_of(tuple(axes), a.ndim + len(axes))))
 
 
-@_rule(np.squeeze)
-def _squeeze(a: Any, axis: Any = None) -> Any:
-    return a.squeeze(axis)
-
-
-@_rule(np.diagonal)
-def _diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
-    return a.diagonal(offset, axis1, axis2)
-
-
 @_rule(np.trace)
 def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Any:
     return a.diagonal(offset, axis1, axis2).sum(-1, dtype=dtype)
@@ -199,21 +149,6 @@ def _trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any =
 def _broadcast_to(array: Any, shape: Any, subok: bool = False) -> Any:
     full = full_of(array, array.level, len(shape))
     return array._view(np.broadcast_to(full, (full.shape[0], *shape)))
-
-
-@_rule(np.tril)
-def _tril(m: Any, k: int = 0) -> Any:
-    return m._new(np.tril(m.full, k))
-
-
-@_rule(np.triu)
-def _triu(m: Any, k: int = 0) -> Any:
-    return m._new(np.triu(m.full, k))
-
-
-@_rule(np.flip)
-def _flip(m: Any, axis: Any = None) -> Any:
-    return m._view(np.flip(m.full, axis_of(axis, m.ndim)))
 
 
 @_rule(np.roll)
