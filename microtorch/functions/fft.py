@@ -251,40 +251,20 @@ def ihfftn(input: Any, s: Any = None, dim: Any = None, norm: str | None = None) 
     return _c2c(half, axes[:-1], False, norm) if len(axes) > 1 else half
 
 
-@takes_out
-def fft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`fftn` along the last two dimensions."""
-    return fftn(input, s, dim, norm)
+def _in_two(transform: Any) -> Any:
+    """The function of the same transform along the last two dimensions, unless others are given."""
+    name = f"{transform.__name__[:-1]}2"
+
+    def call(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
+        return transform(input, s, dim, norm)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`{transform.__name__}` along the last two dimensions."
+    return takes_out(call)
 
 
-@takes_out
-def ifft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`ifftn` along the last two dimensions."""
-    return ifftn(input, s, dim, norm)
-
-
-@takes_out
-def rfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`rfftn` along the last two dimensions."""
-    return rfftn(input, s, dim, norm)
-
-
-@takes_out
-def irfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`irfftn` along the last two dimensions."""
-    return irfftn(input, s, dim, norm)
-
-
-@takes_out
-def hfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`hfftn` along the last two dimensions."""
-    return hfftn(input, s, dim, norm)
-
-
-@takes_out
-def ihfft2(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
-    """`ihfftn` along the last two dimensions."""
-    return ihfftn(input, s, dim, norm)
+fft2, ifft2, rfft2, irfft2 = _in_two(fftn), _in_two(ifftn), _in_two(rfftn), _in_two(irfftn)
+hfft2, ihfft2 = _in_two(hfftn), _in_two(ihfftn)
 
 
 # frequencies and their order ------------------------------------------------------------------------------------------
