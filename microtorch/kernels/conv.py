@@ -287,7 +287,7 @@ def conv(
         w = np.concatenate((w, bias.reshape(groups, -1, 1)), 2)
     if plan.flat is not None:
         w = np.ascontiguousarray(w)
-        _share(len(plan.flat.blocks), plan.flat.work, plan.flat.forward(x, w, out))
+        plan.flat.share(plan.flat.forward(x, w, out))
         return out
     # transposed in memory: BLAS is a fifth faster so
     w = np.ascontiguousarray(w.swapaxes(1, 2)).swapaxes(1, 2)
@@ -356,7 +356,7 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     w = plan.matrix_of(weight)
     if (flat := plan.folding) is not None and _finite(w):  # infinities must not meet the zeros between the rows
         out = np.empty(x_shape, g.dtype) if plan.covers else np.zeros(x_shape, g.dtype)
-        _share(len(flat.blocks), flat.work, flat.backward(g, w, out))
+        flat.share(flat.backward(g, w, out))
         return out
     w = w.swapaxes(1, 2)
     out = np.zeros(x_shape, g.dtype) if plan.direct else np.empty(x_shape, g.dtype)
@@ -425,8 +425,9 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
         _share(plan.c, bands.work, bands.weight(np.ascontiguousarray(g), np.ascontiguousarray(x), out))
         return out.reshape(w_shape)
     elif plan.flat is not None:
-        _share(len(plan.flat.blocks), plan.flat.work, plan.flat.weight(g, x, sums))
-        out = plan.weight_of(_total(sums), w_shape)
+        by_block: dict[Ints, Any] = {}
+        plan.flat.share(plan.flat.weight(g, x, by_block))
+        out = plan.weight_of(_total(by_block), w_shape)
     else:
         return _weight_by_blocks(plan, g, x, w_shape)
     # zeros that stand for g at the places too many must not meet infinities
@@ -456,12 +457,12 @@ def _weight_by_blocks(plan: _Plan, g: Any, x: Any, w_shape: Ints) -> Any:
     return plan.weight_of(_total(sums), w_shape)
 
 
-def _total(sums: dict[int, Any]) -> Any:
+def _total(sums: dict[Any, Any]) -> Any:
     """What the threads have summed, from the first image on."""
-    out = sums.pop(0)
-    for first in sorted(sums):
-        out += sums[first]
-    return out
+    first, *others = sorted(sums)
+    for other in others:
+        sums[first] += sums[other]
+    return sums[first]
 
 
 @quiet

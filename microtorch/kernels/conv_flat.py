@@ -10,6 +10,7 @@ A block is some images and some groups, so that its unfolded matrix stays in the
 
 from __future__ import annotations
 
+import functools
 import math
 import operator
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import blas, threads
 from microtorch.kernels.conv_phases import phases
 from microtorch.kernels.scratch import scratch
 
@@ -25,6 +27,7 @@ __all__ = ["Flat"]
 Ints = tuple[int, ...]
 
 _BLOCK_BYTES = 1 << 21  # of the unfolded matrix and the product
+_PART = 1 << 21  # multiply-adds from which a part is worth a thread
 _FOLD_ROW, _FOLD = 10.0, 0.15  # to begin a row that is added to another, to add an element
 _LARGEST = 1 << 23  # for one image
 _ROW, _COPY = 4.0, 0.06  # nanoseconds: to begin a row, to copy an element of it
@@ -62,18 +65,6 @@ class Flat:
             for p in found
         ]  # fmt: skip
         self.behind = sum(r * s for r, s in zip(reach, self.steps))
-        bytes_of_group = 4 * (self.k + self.rows) * self.plane
-        self.images = max(1, min(self.n, _BLOCK_BYTES // max(bytes_of_group, 1)))
-        self.images = -(-self.n // -(-self.n // self.images))
-        count = max(1, _BLOCK_BYTES // (bytes_of_group * self.images)) if groups > 1 else 1
-        self.blocks = [
-            (i, min(i + self.images, self.n), g, min(g + count, groups))
-            for g in range(0, groups, count)
-            for i in range(0, self.n, self.images)
-        ]
-
-        self.work = self.o * self.plane * self.k * self.n // len(self.blocks)  # multiply-adds of a block, about
-
         waste = self.plane / math.prod(out)
         # with rows as long as the result's, or large images, this layout has no use
         sensible = whole[-1] != out[-1] and 4 * self.k * self.plane <= _LARGEST
@@ -84,6 +75,27 @@ class Flat:
         """Whether it is faster than an unfolded matrix of the places alone."""
         self.folds = sensible and waste * (_FOLD + product) < _FOLD + product + _FOLD_ROW / out[-1]
         """The same for the gradient of x."""
+
+    def share(self, part: Callable[[list[Ints], Any], None]) -> None:
+        """Call `part(blocks, matmul)` for shares of the blocks (first image, end, first group, end), side by side."""
+        bytes_of_group = 4 * (self.k + self.rows) * self.plane
+        images = max(1, min(self.n, _BLOCK_BYTES // max(bytes_of_group, 1)))
+        count = max(1, min(self.groups, _BLOCK_BYTES // (bytes_of_group * images)))
+        pieces, work = -(-self.n // images), self.o * self.plane * self.k * self.n
+        if (parts := min(threads.count(), work // _PART)) > 1 and -(-self.groups // count) % parts:
+            pieces = -(-pieces // parts) * parts
+        images = -(-self.n // pieces)
+        blocks: list[Ints] = [
+            (i, min(i + images, self.n), g, min(g + count, self.groups))
+            for g in range(0, self.groups, count)
+            for i in range(0, self.n, images)
+        ]
+        if parts < 2:
+            part(blocks, blas.matmul)
+            return
+        with threads.with_serial_blas():
+            shares = [blocks[i:j] for i, j in threads.shares(len(blocks))]
+            threads.run([functools.partial(part, some, np.matmul) for some in shares])
 
     # the input --------------------------------------------------------------------------------------------------------
 
@@ -147,15 +159,15 @@ class Flat:
 
     # a share of the blocks --------------------------------------------------------------------------------------------
 
-    def forward(self, x: Any, w: Any, out: Any) -> Callable[[int, int, Any], None]:
-        """A function that computes blocks from a first to an end of the convolution into out, by a given matmul.
+    def forward(self, x: Any, w: Any, out: Any) -> Callable[[list[Ints], Any], None]:
+        """A function that computes some blocks of the convolution into out, by a given matmul.
 
         w (groups, O / groups, k), the taps in the order of the phases; with a further column if there is a bias.
         """
 
-        def part(first: int, end: int, matmul: Any) -> None:
+        def part(blocks: list[Ints], matmul: Any) -> None:
             held: tuple[Ints, Any] = (), None
-            for i, j, g, h in self.blocks[first:end]:
+            for i, j, g, h in blocks:
                 if held[0] != (j - i, h - g):  # else the zeros are there already
                     held = (j - i, h - g), self.empty(j - i, h - g, x.dtype)
                 memory = held[1]
@@ -168,12 +180,12 @@ class Flat:
 
         return part
 
-    def backward(self, g: Any, w: Any, out: Any) -> Callable[[int, int, Any], None]:
+    def backward(self, g: Any, w: Any, out: Any) -> Callable[[list[Ints], Any], None]:
         """The same for the gradient of x; w (groups, O / groups, k)."""
         turned = w.swapaxes(1, 2)
 
-        def part(first: int, end: int, matmul: Any) -> None:
-            for i, j, a, b in self.blocks[first:end]:
+        def part(blocks: list[Ints], matmul: Any) -> None:
+            for i, j, a, b in blocks:
                 matrix = self.gradient(g[i:j, a * self.rows : b * self.rows], b - a)
                 cols = scratch("cols", (b - a) * self.k * matrix.shape[2], g.dtype).reshape(b - a, self.k, -1)
                 matmul(turned[a:b], matrix, out=cols)
@@ -185,13 +197,13 @@ class Flat:
 
         return part
 
-    def weight(self, g: Any, x: Any, sums: dict[int, Any]) -> Callable[[int, int, Any], None]:
-        """A function that puts the gradient of the weight from some blocks into sums[first block], as `w` above."""
+    def weight(self, g: Any, x: Any, sums: dict[Ints, Any]) -> Callable[[list[Ints], Any], None]:
+        """A function that puts the gradient of the weight from some blocks into sums[first of them], as `w` above."""
 
-        def part(first: int, end: int, matmul: Any) -> None:
+        def part(blocks: list[Ints], matmul: Any) -> None:
             total = np.zeros((self.groups, self.rows, self.k), g.dtype)
             held: tuple[Ints, Any] = (), None
-            for i, j, a, b in self.blocks[first:end]:
+            for i, j, a, b in blocks:
                 if held[0] != (j - i, b - a):
                     held = (j - i, b - a), self.empty(j - i, b - a, x.dtype)
                 memory = held[1]
@@ -199,6 +211,6 @@ class Flat:
                     cells[...] = x[i:j, a * self.channels : b * self.channels][at]
                 matrix = self.gradient(g[i:j, a * self.rows : b * self.rows], b - a)
                 total[a:b] += matmul(matrix, self.unfold(memory, j - i, b - a).swapaxes(1, 2))
-            sums[first] = total
+            sums[blocks[0]] = total
 
         return part
