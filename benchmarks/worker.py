@@ -64,7 +64,8 @@ def blas() -> str | None:
 
 
 def status(key: str) -> int:
-    """A line of /proc/self/status in bytes: VmHWM is the most memory so far, RssAnon the private pages."""
+    """A line of /proc/self/status in bytes: VmHWM is the most memory so far, VmRSS that
+    of now, RssAnon the private pages of it."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(key + ":"):
             return int(line.split()[1]) * 1024
@@ -72,9 +73,13 @@ def status(key: str) -> int:
 
 
 def memory(framework: str, workload: str, threads: int) -> dict[str, Any]:
-    """The most private memory, in bytes, that building the workload and some steps take beyond what the process has
-    after its imports and some steps of the smallest workload (by which PyTorch has made 50 MB for itself) and a softmax
-    (by which numba has made 28 MB for itself: at its first kernel, whichever that is)."""
+    """The most memory, in bytes, that building the workload and some steps take beyond what the process has after its
+    imports and some steps of the smallest workload (by which PyTorch has made 50 MB for itself) and a softmax (by which
+    numba has made 28 MB for itself: at its first kernel, whichever that is).
+
+    `memory` counts all resident pages, so machine code on every side: PyTorch's is mapped from its libraries when it is
+    first run, numba's is read into private pages. `private` leaves out what is mapped from files.
+    """
     torch = importlib.import_module(framework)
     torch.set_num_threads(threads)
     if os.environ.get("MICROTORCH_KERNELS") == "auto" and importlib.util.find_spec("numba"):
@@ -88,12 +93,13 @@ def memory(framework: str, workload: str, threads: int) -> dict[str, Any]:
     torch.nn.functional.softmax(torch.zeros(200, 200), 1)
     del step
     Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
-    before = status("RssAnon")
+    private, resident = status("RssAnon"), status("VmRSS")
     step = module.build(torch)
     for _ in range(MEMORY_STEPS):
         once(step, time.perf_counter)
     mapped = status("RssFile") + status("RssShmem")
-    return {"memory": max(status("VmHWM") - mapped - before, 0)}
+    most = status("VmHWM")
+    return {"memory": max(most - resident, 0), "private": max(most - mapped - private, 0)}
 
 
 def work(framework: str, workload: str, threads: int, seconds: float, clock: Callable[[], float]) -> dict[str, Any]:
