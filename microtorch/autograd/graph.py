@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from microtorch.autograd.engine import as_tensor, before_backward, topological_order
+from microtorch.autograd.engine import as_tensor, before_backward, leading_to, topological_order
 from microtorch.autograd.modes import mode as modes
 from microtorch.autograd.node import (
     GradientEdge as GradientEdge,
@@ -140,11 +140,11 @@ def register_multi_grad_hook(tensors: Sequence[Any], fn: Callable[..., Any], *, 
     grads: list[Any] = [None] * len(nodes)
     waiting = 0
 
-    def begin(roots: list[Any]) -> None:
+    def begin(roots: list[Any], wanted: dict[Node, Any] | None) -> None:
         """A backward pass begins: which of the tensors will it reach?"""
         nonlocal waiting
         order, leaves = topological_order([r._node for r in roots])
-        reached = {*order, *leaves}
+        reached = {*order, *leaves} if wanted is None else {*leading_to(wanted, order), *wanted}
         grads[:] = [None] * len(nodes)
         waiting = sum(node in reached for node in nodes)
         if mode == "any":

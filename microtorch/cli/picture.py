@@ -48,7 +48,7 @@ class FirstBackward:
         self.recording.__exit__(None, None, None)
         self.graph = self.outputs = None
 
-    def _begins(self, roots: Sequence[Any]) -> None:
+    def _begins(self, roots: Sequence[Any], wanted: object) -> None:
         if os.getpid() != self.process:  # a process forked off before: its backward is not the first
             self._stop()
         elif self.graph is None:
