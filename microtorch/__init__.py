@@ -654,6 +654,7 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         jit as jit,
         library as library,
         linalg as linalg,
+        masked as masked,
         mps as mps,
         mtia as mtia,
         multiprocessing as multiprocessing,

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
 
+refused: list[bool] = []
+"""Inside of `torch.nn.attention.sdpa_kernel` blocks: whether each of them leaves no kernel that a CPU has."""
+
+
 def scaled_dot_product_attention(
     query: Any,
     key: Any,
@@ -42,6 +46,11 @@ def scaled_dot_product_attention(
     is_causal: query i sees the keys up to i. scale: 1 / sqrt(E) by default. enable_gqa: fewer heads of keys and values.
     A query that may see no key gets zeros.
     """
+    if refused and refused[-1]:
+        raise RuntimeError(
+            "No viable backend for scaled_dot_product_attention was found. This is likely due to turning off both the "
+            "math kernel and the fused kernels."
+        )
     if not (isinstance(query, TensorBase) and isinstance(key, TensorBase) and isinstance(value, TensorBase)):
         for argument, t, position in (("query", query, 1), ("key", key, 2), ("value", value, 3)):
             need_tensor("scaled_dot_product_attention", t, argument, position)
@@ -57,6 +66,8 @@ def scaled_dot_product_attention(
             f"Expected query, key, and value to all be  at least 2 dimensional, but got query.dim: {q.ndim} key.dim: "
             f"{k.ndim} and value.dim: {v.ndim} instead."
         )
+    if attn_mask is not None and hasattr(attn_mask, "_attention_arguments"):  # a CausalBias
+        attn_mask, is_causal = attn_mask._attention_arguments(is_causal)
     if attn_mask is not None:
         m = attn_mask._data
         if m.dtype.kind not in "b" and m.dtype != q.dtype and m.dtype != np.float32:
