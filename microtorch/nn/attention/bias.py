@@ -68,7 +68,7 @@ class CausalBias(Tensor):
             return None, True
         return self._materialize(), False
 
-    def __repr__(self, *, tensor_contents: str | None = None) -> str:
+    def __repr__(self, *, tensor_contents: str | None = None) -> str:  # type: ignore[override]
         return repr(self._materialize())
 
 
