@@ -15,6 +15,7 @@ from microtorch.autograd.modes import mode, sees
 from microtorch.autograd.node import Leaf, require_grad, written
 from microtorch.autograd.state import Storage, TensorBase, share, storage_of, whole_storage, wrap
 from microtorch.functions import creation
+from microtorch.functions.arguments import named
 from microtorch.functions.join import unbind
 from microtorch.kernels import bfloat16, shape as K, shared
 from microtorch.kernels.batched import CONTROL_FLOW, memory_of, value_of
@@ -44,9 +45,7 @@ def _to(name: str, dtype: dtypes.dtype) -> Callable[..., Any]:
             return in_format(self if self._data.dtype == want else P.cast(self, want), memory_format)
         return self if self._data.dtype == want else P.cast(self, want)
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"The tensor in {dtype.name}; itself if it is."
-    return call
+    return named(call, name, f"The tensor in {dtype.name}; itself if it is.")
 
 
 def in_format(t: Any, memory_format: Any, copying: bool = False) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from microtorch.autograd.state import TensorBase
+from microtorch.functions.arguments import named
 from microtorch.ops import pointwise as P
 from microtorch.size import require_cpu
 from microtorch.unsupported import not_supported
@@ -45,9 +46,7 @@ def _expects(name: str, layout: str) -> Callable[..., Any]:
     def call(self: Any) -> NoReturn:
         raise RuntimeError(f"{name} expected {layout} layout but got Strided")
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"Raises RuntimeError: only a tensor of {layout} layout has it."
-    return call
+    return named(call, name, f"Raises RuntimeError: only a tensor of {layout} layout has it.")
 
 
 def _not_here(name: str, why: str) -> Callable[..., Any]:
@@ -56,9 +55,7 @@ def _not_here(name: str, why: str) -> Callable[..., Any]:
     def call(self: Any, *args: Any, **named: Any) -> NoReturn:
         raise not_supported(f"torch.Tensor.{name}", why)
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"Raises NotImplementedError: {why}."
-    return call
+    return named(call, name, f"Raises NotImplementedError: {why}.")
 
 
 def _of_sparse(name: str, what: str) -> Callable[..., Any]:
@@ -69,9 +66,7 @@ def _of_sparse(name: str, what: str) -> Callable[..., Any]:
 
         return getattr(sparse, name)(self, *args, **named)
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = what
-    return call
+    return named(call, name, what)
 
 
 _COLUMNS = "sparse column compressed tensor"

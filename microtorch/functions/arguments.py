@@ -173,6 +173,8 @@ _EXACT = {
         "Expected the dtype for input and out to match, but got {2} for input's dtype and {3} for out's dtype.",
     ),
     **dict.fromkeys(("quantile", "nanquantile"), "quantile() out tensor must be same dtype as the input tensor"),
+    "logcumsumexp": "expected scalar_type {2} but found {3}",
+    "where": "Expected out type to be {2} but got {3}",
     "index_select": "index_select(): self and result must have the same scalar type",
     "nonzero": "nonzero: Expected out tensor to have scalar type Long but got scalar type{3}",
     "histc": "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {0} and hist {1}",
@@ -313,6 +315,13 @@ def old_order(name: str, args: Any) -> tuple[list[Any], dict[str, Any]]:
         named = " and ".join(factors)
         warnings.warn(f"This overload of {name} is deprecated: give {named} by name, after the tensors", stacklevel=4)
     return rest, dict(zip(factors, numbers))
+
+
+def named(call: F, name: str, doc: str | None) -> F:
+    """A function made by another, with a name and a docstring of its own."""
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = doc
+    return call
 
 
 def takes_out(function: F) -> F:

@@ -8,7 +8,7 @@ from typing import Any
 
 from microtorch.autograd.state import wrap
 from microtorch.functions import complex as numbers, join, shape
-from microtorch.functions.arguments import axis_of, takes_out
+from microtorch.functions.arguments import axis_of, named, takes_out
 from microtorch.ops import index as I, pointwise as P
 
 
@@ -23,9 +23,7 @@ def _copying(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             return tuple([P.contiguous(r) for r in result])
         return P.contiguous(result)
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"`{name.removesuffix('_copy')}` as a copy."
-    return call
+    return named(call, name, f"`{name.removesuffix('_copy')}` as a copy.")
 
 
 def _unsafe(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,9 +32,9 @@ def _unsafe(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> tuple[Any, ...]:
         return tuple([wrap(piece._data, piece._node) for piece in function(*args, **kwargs)])
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"`{name.removeprefix('unsafe_')}`; writes into a piece are not seen by the graph of the others."
-    return call
+    return named(
+        call, name, f"`{name.removeprefix('unsafe_')}`; writes into a piece are not seen by the graph of the others."
+    )
 
 
 def _slice(self: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.functions.arguments import axis_of, need_tensor, numpy_dtype, takes_out
+from microtorch.functions.arguments import axis_of, named, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.complex import conj
 from microtorch.functions.creation import finish
 from microtorch.functions.pointwise import type_name
@@ -258,9 +258,7 @@ def _in_two(transform: Any) -> Any:
     def call(input: Any, s: Any = None, dim: Any = (-2, -1), norm: str | None = None) -> Tensor:
         return transform(input, s, dim, norm)
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"`{transform.__name__}` along the last two dimensions."
-    return takes_out(call)
+    return takes_out(named(call, name, f"`{transform.__name__}` along the last two dimensions."))
 
 
 fft2, ifft2, rfft2, irfft2 = _in_two(fftn), _in_two(ifftn), _in_two(rfftn), _in_two(irfftn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from microtorch.autograd.state import TensorBase
-from microtorch.functions.arguments import bad_call, need_tensor, takes_out, write_out
+from microtorch.functions.arguments import bad_call, named, need_tensor, takes_out, write_out
 from microtorch.functions.pointwise import broadcasting, one, same_dtype, two, type_name
 from microtorch.functions.reduce import as_floats
 from microtorch.ops import pointwise as P, special as F
@@ -132,9 +132,7 @@ def _polynomial(entry: Any, doc: str) -> Any:
         result = entry(x, n)
         return result if out is None else write_out(out, result, name, (x, n))
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"{doc} Degrees are cut to whole numbers; no gradient, as in PyTorch."
-    return call
+    return named(call, name, f"{doc} Degrees are cut to whole numbers; no gradient, as in PyTorch.")
 
 
 chebyshev_polynomial_t = _polynomial(

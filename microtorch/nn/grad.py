@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from microtorch.functions.arguments import need_tensor
+from microtorch.functions.arguments import named, need_tensor
 from microtorch.nn.functional.checks import sizes
 from microtorch.ops import conv as C
 
@@ -31,9 +31,9 @@ def _input(count: int) -> Any:
         gradient: Tensor = C.conv_input(grad_output, weight, tuple(input_size), *steps, groups)
         return gradient
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"The gradient of `conv{count}d` in its input, of shape `input_size`, given that of its result."
-    return call
+    return named(
+        call, name, f"The gradient of `conv{count}d` in its input, of shape `input_size`, given that of its result."
+    )
 
 
 def _weight(count: int) -> Any:
@@ -50,9 +50,9 @@ def _weight(count: int) -> Any:
         gradient: Tensor = C.conv_weight(grad_output, input, tuple(weight_size), *steps, groups)
         return gradient
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"The gradient of `conv{count}d` in its weight, of shape `weight_size`, given that of its result."
-    return call
+    return named(
+        call, name, f"The gradient of `conv{count}d` in its weight, of shape `weight_size`, given that of its result."
+    )
 
 
 conv1d_input, conv2d_input, conv3d_input = _input(1), _input(2), _input(3)

@@ -16,6 +16,7 @@ import numpy as np
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.node import written
 from microtorch.functions import creation, pointwise as FP, random as FRandom
+from microtorch.functions.arguments import named
 
 __all__ = [
     "calculate_gain",
@@ -299,9 +300,7 @@ def _deprecated(function: Callable[..., Any]) -> Callable[..., Any]:
         warnings.warn(f"`nn.init.{old}` is now deprecated in favor of `nn.init.{new}`.", FutureWarning, stacklevel=2)
         return function(*args, **kwargs)
 
-    call.__name__ = call.__qualname__ = old
-    call.__doc__ = f"Deprecated: use `{new}`."
-    return call
+    return named(call, old, f"Deprecated: use `{new}`.")
 
 
 uniform = _deprecated(uniform_)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.state import wrap
-from microtorch.functions.arguments import need_tensor
+from microtorch.functions.arguments import named, need_tensor
 from microtorch.nn.functional import (
     convolution as C,
     distance as D,
@@ -125,9 +125,7 @@ def _both(drop: Callable[..., Tensor]) -> tuple[Callable[..., Tensor], Callable[
                 raise RuntimeError(f"dropout probability has to be between 0 and 1, but got {p:g}")
             return drop(input, p, train, inplace=inplace)
 
-        call.__name__ = call.__qualname__ = name
-        call.__doc__ = drop.__doc__
-        return call
+        return named(call, name, drop.__doc__)
 
     name = drop.__name__
     return with_inplace(name, False), with_inplace(f"{name}_", True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.dtypes import of
-from microtorch.functions.arguments import need_tensor
+from microtorch.functions.arguments import named, need_tensor
 from microtorch.functions.shape import in_shape
 from microtorch.kernels import pool as K
 from microtorch.nn.functional.checks import not_implemented
@@ -194,56 +194,36 @@ def _windows_of(*arguments: Any) -> tuple[Ints, Ints, Ints, Ints]:
         return _windows(*arguments)
 
 
-def _max_pool(
-    count: int,
-    input: Any,
-    kernel_size: Any,
-    stride: Any,
-    padding: Any,
-    dilation: Any,
-    ceil_mode: bool,
-    return_indices: bool,
-) -> Any:
+def _max_pool(count: int, doc: str) -> Callable[..., Any]:
+    """The function `max_pool<count>d`."""
     name = f"max_pool{count}d"
-    need_tensor(name, input)
-    x = input._data
-    as_2d = count == 1 and bool(return_indices)
-    windows = _windows_of(name, x.shape, kernel_size, stride, padding, dilation, ceil_mode, as_2d)
-    if x.dtype.kind not in "fiu" or (count == 1 and x.dtype.kind != "f"):
-        raise not_implemented("max_pool1d_impl" if count == 1 else name, input)
-    entry = _MAX[count][bool(return_indices)]
-    if x.ndim != count + 2:
-        result = _batched(input, count, lambda t: entry(t, *windows, ceil_mode))
-    else:
-        result = entry(input, *windows, ceil_mode)
-    if count == 1 and not return_indices and result._node is None:  # PyTorch takes another way then
-        shape = result._data.shape
-        return in_shape(result if result._data.flags.c_contiguous else P.contiguous(result), shape)
-    return result
+
+    def call(
+        input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Any:  # fmt: skip
+        need_tensor(name, input)
+        x = input._data
+        as_2d = count == 1 and bool(return_indices)
+        windows = _windows_of(name, x.shape, kernel_size, stride, padding, dilation, ceil_mode, as_2d)
+        if x.dtype.kind not in "fiu" or (count == 1 and x.dtype.kind != "f"):
+            raise not_implemented("max_pool1d_impl" if count == 1 else name, input)
+        entry = _MAX[count][bool(return_indices)]
+        if x.ndim != count + 2:
+            result = _batched(input, count, lambda t: entry(t, *windows, ceil_mode))
+        else:
+            result = entry(input, *windows, ceil_mode)
+        if count == 1 and not return_indices and result._node is None:  # PyTorch takes another way then
+            shape = result._data.shape
+            return in_shape(result if result._data.flags.c_contiguous else P.contiguous(result), shape)
+        return result
+
+    return named(call, name, doc)
 
 
-def max_pool1d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The largest element of each window of (N, C, L); as `max_pool2d`."""
-    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
-
-
-def max_pool2d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
+max_pool1d = _max_pool(1, "The largest element of each window of (N, C, L); as `max_pool2d`.")
+max_pool2d = _max_pool(
+    2,
     """The largest element of each window of (N, C, H, W); stride: kernel_size by default.
 
     return_indices: also its place in the flattened H * W. Raises RuntimeError for windows that do not fit.
@@ -252,21 +232,12 @@ def max_pool2d(
     >>> torch.nn.functional.max_pool2d(torch.arange(16.0).reshape(1, 1, 4, 4), 2)
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
-    """
-    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+    """,
+)
+max_pool3d = _max_pool(3, "The largest element of each window of (N, C, D, H, W); as `max_pool2d`.")
 
 
-def max_pool3d(
-    input: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
-    ceil_mode: bool = False,
-    return_indices: bool = False,
-) -> Any:
-    """The largest element of each window of (N, C, D, H, W); as `max_pool2d`."""
-    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+_MAX_POOLS = {1: max_pool1d, 2: max_pool2d, 3: max_pool3d}
 
 
 # averages ------------------------------------------------------------------------------------------------------------
@@ -351,9 +322,9 @@ def _lp_pool(count: int, input: Any, norm_type: Any, kernel_size: Any, stride: A
     """(sum of x^p over the window)^(1/p), from the average; the largest |x| for p = inf, the smallest for -inf."""
     kernel = _ints(kernel_size, count, f"lp_pool{count}d", "kernel_size")
     if norm_type == math.inf:
-        return _max_pool(count, P.abs(input), kernel, stride, 0, 1, ceil_mode, False)
+        return _MAX_POOLS[count](P.abs(input), kernel, stride, 0, 1, ceil_mode)
     if norm_type == -math.inf:
-        return P.neg(_max_pool(count, P.neg(P.abs(input)), kernel, stride, 0, 1, ceil_mode, False))
+        return P.neg(_MAX_POOLS[count](P.neg(P.abs(input)), kernel, stride, 0, 1, ceil_mode))
     out = _avg_pool(count, P.pow_number(input, norm_type), kernel, stride, 0, ceil_mode, True, None)
     out = P.where(out._data != 0, out, 0)  # at 0 the root's infinite slope counts as 0
     out = P.mul(out, math.prod(kernel))
@@ -515,116 +486,94 @@ def _unpooled_size(input: Any, kernel: Ints, stride: Ints, padding: Ints, output
     return size
 
 
-def _max_unpool(
-    count: int, input: Any, indices: Any, kernel_size: Any, stride: Any, padding: Any, output_size: Any
-) -> Tensor:
+def _max_unpool(count: int, what: str) -> Callable[..., Tensor]:
+    """The function `max_unpool<count>d`."""
     name = f"max_unpool{count}d"
-    need_tensor(name, input)
-    need_tensor(name, indices, "indices", 2)
-    kernel = _ints(kernel_size, count, name, "kernel_size")
-    strides = kernel if stride is None else _ints(stride, count, name, "stride")
-    size = _unpooled_size(input, kernel, strides, _ints(padding, count, name, "padding"), output_size)
-    x, index = input._data, indices._data
-    if index.dtype != np.int64:
-        raise RuntimeError(f"elements in indices should be type int64 but got: {of[index.dtype].type_name}")
-    if x.ndim not in (count + 1, count + 2):
-        raise RuntimeError(
-            f"Input to {name} should be a {count + 1}d or {count + 2}d Tensor, but got a tensor with {x.ndim} "
-            "dimensions."
-        )
-    if index.shape != x.shape:
-        raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices "
-            f"tensor with shape: {list(index.shape)}"
-        )
-    bad = (index < 0) | (index >= math.prod(size))
-    if bad.any():
-        shown = size if count > 1 else (*size, 1)
-        raise RuntimeError(
-            f"Found an invalid max index: {int(index[bad][0])} (output volumes are of size {'x'.join(map(str, shown))})"
-        )
-    entry = (O.max_unpool1d, O.max_unpool2d, O.max_unpool3d)[count - 1]
-    if x.ndim == count + 2:
-        return entry(input, index, size)
-    return S.squeeze_one(entry(S.unsqueeze(input, 0), index[None], size), (0,))
+
+    def call(
+        input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+    ) -> Tensor:
+        need_tensor(name, input)
+        need_tensor(name, indices, "indices", 2)
+        kernel = _ints(kernel_size, count, name, "kernel_size")
+        strides = kernel if stride is None else _ints(stride, count, name, "stride")
+        size = _unpooled_size(input, kernel, strides, _ints(padding, count, name, "padding"), output_size)
+        x, index = input._data, indices._data
+        if index.dtype != np.int64:
+            raise RuntimeError(f"elements in indices should be type int64 but got: {of[index.dtype].type_name}")
+        if x.ndim not in (count + 1, count + 2):
+            raise RuntimeError(
+                f"Input to {name} should be a {count + 1}d or {count + 2}d Tensor, but got a tensor with {x.ndim} "
+                "dimensions."
+            )
+        if index.shape != x.shape:
+            raise RuntimeError(
+                f"Expected shape of indices to be same as that of the input tensor ({list(x.shape)}) but got indices "
+                f"tensor with shape: {list(index.shape)}"
+            )
+        bad = (index < 0) | (index >= math.prod(size))
+        if bad.any():
+            shown = size if count > 1 else (*size, 1)
+            raise RuntimeError(
+                f"Found an invalid max index: {int(index[bad][0])} (output volumes are of size "
+                f"{'x'.join(map(str, shown))})"
+            )
+        entry = (O.max_unpool1d, O.max_unpool2d, O.max_unpool3d)[count - 1]
+        if x.ndim == count + 2:
+            return entry(input, index, size)
+        return S.squeeze_one(entry(S.unsqueeze(input, 0), index[None], size), (0,))
+
+    return named(call, name, f"The elements of {what} put where max_pool{count}d's indices say, zeros elsewhere.")
 
 
-def max_unpool1d(
-    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """The elements of (N, C, L) put where max_pool1d's indices say, zeros elsewhere."""
-    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool2d(
-    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """The elements of (N, C, H, W) put where max_pool2d's indices say, zeros elsewhere."""
-    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-def max_unpool3d(
-    input: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Tensor:
-    """The elements of (N, C, D, H, W) put where max_pool3d's indices say, zeros elsewhere."""
-    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
+max_unpool1d = _max_unpool(1, "(N, C, L)")
+max_unpool2d = _max_unpool(2, "(N, C, H, W)")
+max_unpool3d = _max_unpool(3, "(N, C, D, H, W)")
 
 
 # fractional ----------------------------------------------------------------------------------------------------------
 
 
-def _fractional_max_pool(
-    count: int, input: Any, kernel_size: Any, output_size: Any, output_ratio: Any, return_indices: bool, samples: Any
-) -> Any:
+def _fractional_max_pool(count: int, doc: str) -> Callable[..., Any]:
+    """The function `fractional_max_pool<count>d`."""
     name = f"fractional_max_pool{count}d"
-    need_tensor(name, input)
-    x = input._data
-    if output_size is None and output_ratio is None:
-        raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
-    if output_size is None:
-        if count == 2 and len(output_ratio) > 2:  # a number has no length: PyTorch takes one in 3D only
-            raise ValueError(f"{name} requires output_ratio to either be a single Int or tuple of Ints.")
-        ratios = (output_ratio,) * count if isinstance(output_ratio, (int, float)) else tuple(output_ratio)
-        output_size = [int(n * r) for n, r in zip(x.shape[-count:], ratios)]
-    kernel, out = _ints(kernel_size, count, name, "kernel_size"), _ints(output_size, count, name, "output_size")
-    if x.ndim not in (count + 1, count + 2):
-        raise RuntimeError(f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got: {list(x.shape)}")
-    for word, n, k, o in zip(("time", "height", "width")[-count:], x.shape[-count:], kernel, out):
-        if o + k - 1 > n:
-            place = name if count == 2 else f"{name}_out"
-            raise RuntimeError(f"{place}(): pool {word} {k} too large relative to input {word} {n}")
-    if samples is None:
-        lead = (x.shape[0] if x.ndim == count + 2 else 1, x.shape[-count - 1])
-        draws = default_generator.stream.uniform((*lead, count), dtype=x.dtype)
-    else:
-        draws = samples._data
-    entry = O.fractional_max_pool2d if count == 2 else O.fractional_max_pool3d
-    both = _batched(input, count, lambda t: entry(t, kernel, out, draws))
-    return both if return_indices else both[0]
+
+    def call(
+        input: Any, kernel_size: Any, output_size: Any = None, output_ratio: Any = None, return_indices: bool = False,
+        _random_samples: Any = None,
+    ) -> Any:  # fmt: skip
+        need_tensor(name, input)
+        x = input._data
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
+        if output_size is None:
+            if count == 2 and len(output_ratio) > 2:  # a number has no length: PyTorch takes one in 3D only
+                raise ValueError(f"{name} requires output_ratio to either be a single Int or tuple of Ints.")
+            ratios = (output_ratio,) * count if isinstance(output_ratio, (int, float)) else tuple(output_ratio)
+            output_size = [int(n * r) for n, r in zip(x.shape[-count:], ratios)]
+        kernel, out = _ints(kernel_size, count, name, "kernel_size"), _ints(output_size, count, name, "output_size")
+        if x.ndim not in (count + 1, count + 2):
+            raise RuntimeError(f"{name}(): Expected {count + 1}D or {count + 2}D tensor, but got: {list(x.shape)}")
+        for word, n, k, o in zip(("time", "height", "width")[-count:], x.shape[-count:], kernel, out):
+            if o + k - 1 > n:
+                place = name if count == 2 else f"{name}_out"
+                raise RuntimeError(f"{place}(): pool {word} {k} too large relative to input {word} {n}")
+        if _random_samples is None:
+            lead = (x.shape[0] if x.ndim == count + 2 else 1, x.shape[-count - 1])
+            draws = default_generator.stream.uniform((*lead, count), dtype=x.dtype)
+        else:
+            draws = _random_samples._data
+        entry = O.fractional_max_pool2d if count == 2 else O.fractional_max_pool3d
+        both = _batched(input, count, lambda t: entry(t, kernel, out, draws))
+        return both if return_indices else both[0]
+
+    return named(call, name, doc)
 
 
-def fractional_max_pool2d(
-    input: Any,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Any = None,
-) -> Any:
-    """The largest elements of windows placed at random, so that the output has the size asked for (Graham, 2014)."""
-    return _fractional_max_pool(2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
-
-
-def fractional_max_pool3d(
-    input: Any,
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Any = None,
-) -> Any:
-    """As `fractional_max_pool2d`, for (N, C, D, H, W)."""
-    return _fractional_max_pool(3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples)
+fractional_max_pool2d = _fractional_max_pool(
+    2, "The largest elements of windows placed at random, so that the output has the size asked for (Graham, 2014)."
+)
+fractional_max_pool3d = _fractional_max_pool(3, "As `fractional_max_pool2d`, for (N, C, D, H, W).")
 
 
 # with the places -----------------------------------------------------------------------------------------------------
@@ -640,9 +589,7 @@ def _with_indices(pool: Callable[..., Any]) -> Any:
         given.arguments["return_indices"] = True
         return pool(*given.args, **given.kwargs)
 
-    call.__name__ = call.__qualname__ = f"{pool.__name__}_with_indices"
-    call.__doc__ = f"`{pool.__name__}`, and the places."
-    return call
+    return named(call, f"{pool.__name__}_with_indices", f"`{pool.__name__}`, and the places.")
 
 
 max_pool1d_with_indices = _with_indices(max_pool1d)
