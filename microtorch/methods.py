@@ -343,7 +343,8 @@ class TensorMethods(TensorBase):
 
     # reductions ------------------------------------------------------------------------------------------------------
 
-    sum, mean, var, std, prod, nansum, nanmean = FR.sum, FR.mean, FR.var, FR.std, FR.prod, FR.nansum, FR.nanmean
+    sum, mean = FR.sum_method, FR.mean_method
+    var, std, prod, nansum, nanmean = FR.var, FR.std, FR.prod, FR.nansum, FR.nanmean
     max, min, amax, amin, argmax, argmin, aminmax = FR.max, FR.min, FR.amax, FR.amin, FR.argmax, FR.argmin, FR.aminmax
     all, any, logsumexp, count_nonzero, hash_tensor, dist, renorm = (
         FR.all,

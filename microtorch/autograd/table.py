@@ -140,7 +140,8 @@ class Op:
                 raise ValueError(f"op {name!r}: a formula names {n!r}; there are {', '.join(self._names[1:])}")
         self.saved_kinds = tuple((OUT if outputs == 1 else outs.index(n)) if n in outs else n for n in self.saved_names)
         self.saves_outputs = any(n in outs for n in self.saved_names)
-        self.saves_shapes = any(n.endswith("_shape") and n[:-6] in self.inputs for n in self.saved_names)
+        self.shaped = [i for i, n in enumerate(self.inputs) if f"{n}_shape" in self.saved_names]
+        self.saves_shapes = bool(self.shaped)
         self.saves_tensors = any(n in self.inputs or n in outs or n in self.residuals for n in self.saved_names)
         self.defaults = tuple(getattr(inspect.unwrap(kernel), "__defaults__", None) or ())
         self.formulas: list[tuple[Formula, tuple[int, ...]]] = [
@@ -197,7 +198,11 @@ class Op:
             return (None, *args, *outs, *residuals)
         if data is None:
             data = [a._data if isinstance(a, TensorBase) else a for a in args[: len(self.inputs)]]
-        shapes = [a.shape if isinstance(a, ndarray) else () for a in data[: len(self.inputs)]]
+        shapes: list[Any] = [()] * len(self.inputs)
+        for i in self.shaped:
+            a = data[i]
+            if isinstance(a, ndarray):
+                shapes[i] = a.shape
         return (None, *args, *outs, *residuals, *shapes)
 
     def _joint(self, xp: Namespace, g: Any, edges: Sequence[Node | None], values: Sequence[Any]) -> Sequence[Any]:

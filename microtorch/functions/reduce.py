@@ -57,6 +57,11 @@ def _sum(input: Any, dim: Any, keepdim: bool) -> Tensor:
     return R.sum(input, axes_of(dim, input._data.ndim), keepdim)
 
 
+def sum_method(self: Any, *args: Any, **options: Any) -> Tensor:
+    """`Tensor.sum`: `sum`, of all elements in fewer steps."""
+    return sum(self, *args, **options) if args or options else R.sum_all(self, None, False)
+
+
 @takes_out
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of what is not NaN."""
@@ -88,6 +93,13 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     if dim is None:
         return R.mean_all(input, None, keepdim)
     return R.mean(input, axes_of(dim, input._data.ndim), keepdim)
+
+
+def mean_method(self: Any, *args: Any, **options: Any) -> Tensor:
+    """`Tensor.mean`: `mean`, of all elements in fewer steps."""
+    if args or options or self._data.dtype.kind != "f":
+        return mean(self, *args, **options)
+    return R.mean_all(self, None, False)
 
 
 @takes_out

@@ -233,6 +233,16 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
         losses, p = np.empty(x.shape[0], x.dtype), np.empty(x.shape, x.dtype)
         threads.split(fast.cross_entropy, len(x), x, _whole(target), losses, p, least=twins.PART // x.shape[1])
         return _averaged(losses, w, reduction), p
+    if plain and small.are_rows(x, 1) and (places := _places(x.shape, target)) is not None:
+        n = x.shape[1]
+        z = x.reshape(x.size)
+        z = z - small.row_maxima(z, n).repeat(n)
+        p = np.exp(z)
+        total = small.added(p.reshape(-1, n))
+        losses = np.log(total)
+        losses -= z.take(places)
+        p /= total.repeat(n)
+        return reduced(losses, reduction), p.reshape(x.shape)
     z = x - largest_along(x, axis)
     p = np.exp(z)
     total = sums(p, (axis,), True)

