@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import microtorch
 from microtorch.autograd.engine import topological_order
 from microtorch.autograd.node import OpNode
 from microtorch.autograd.table import table
-from microtorch.kernels import sparse as K
+from microtorch.kernels import sparse as K, twins
 from microtorch.kernels.sparse_product import Rows
 from tests.differential import run
 
@@ -614,6 +616,16 @@ def test_files_whose_parts_do_not_fit() -> None:
 # kernels --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(params=["numpy", "numba"])
+def twin(request: Any) -> Iterator[None]:
+    if request.param == "numba":
+        pytest.importorskip("numba")
+    twins.choose(request.param)
+    yield
+    twins.choose(os.environ.get("MICROTORCH_KERNELS") or "auto")
+
+
+@pytest.mark.usefixtures("twin")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.int64, np.complex64])
 @pytest.mark.parametrize("kind", ["even", "few long rows", "one row", "empty", "many columns", "duplicates"])
 def test_products(kind: str, dtype: Any) -> None:
@@ -639,6 +651,7 @@ def test_products(kind: str, dtype: Any) -> None:
     np.testing.assert_allclose(got, expected, rtol=1e-3 if dtype == np.float16 else 1e-6)
 
 
+@pytest.mark.usefixtures("twin")
 def test_nan_and_inf_spread_only_where_there_are_values() -> None:
     S = microtorch.sparse_coo_tensor([[0, 1], [0, 1]], [1.0, 0.0], (3, 3))
     got = (S @ microtorch.tensor([[np.nan], [np.inf], [1.0]])).numpy()

@@ -286,9 +286,19 @@ bag_sum_sparse = op(
 # what the other entries do with sparse arrays -------------------------------------------------------------------------
 
 
+_ATEN = {
+    "slice": "as_strided", "squeeze": "as_strided", "squeeze_one": "as_strided", "squeeze_several": "as_strided",
+    "index": "index.Tensor", "mean_all": "mean.dim", "max_all": "max", "min_all": "min", "prod_all": "prod",
+    "gt": "gt.Scalar", "ge": "ge.Scalar", "lt": "lt.Scalar", "le": "le.Scalar", "ne": "ne.Scalar", "eq": "eq.Tensor",
+    "index_select_backward": "index_add_", "embed": "select_backward", "partial": "select_backward",
+}  # fmt: skip
+"""What PyTorch's errors call an entry that has another name here."""
+
+
 def _name_of(kernel: Any) -> str:
-    """The table's name for a kernel."""
-    return next((name for name, entry in table.items() if entry.kernel is kernel), layouts.kernel_name(kernel))
+    """PyTorch's name for a kernel's entry."""
+    name = next((name for name, entry in table.items() if entry.kernel is kernel), layouts.kernel_name(kernel))
+    return _ATEN.get(name, name)
 
 
 layouts.name_of[0] = _name_of
