@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import microtorch
-from microtorch.kernels import blas, conv as K, conv_planes, pool as KP, scratch, threads, twins, winograd
+from microtorch.kernels import blas, conv as K, conv_flat, conv_planes, pool as KP, scratch, threads, twins, winograd
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12, "float16": 2e-3}  # relative to the largest element
 torch.set_num_threads(1)
@@ -22,6 +22,7 @@ def two_threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Kernels split their work, however little it is and whatever the machine has."""
     monkeypatch.setattr(conv_planes, "_PART", 1)
     monkeypatch.setattr(K, "_PART", 1)
+    monkeypatch.setattr(conv_flat, "_PART", 1)
     monkeypatch.setattr(twins, "PART", 1)
     before = threads.count()
     threads.set_count(2)
@@ -90,6 +91,40 @@ GEOMETRIES += (FEWER_PRODUCTS := [
     ((2, 64, 31, 9), (64, 64, 3, 3), 1, (0, 2), 1, 1),
     ((1, 128, 70, 33), (32, 128, 3, 3), 1, 1, 1, 1),
 ])  # fmt: skip
+GEOMETRIES += (BANDS := [
+    ((9, 6, 8, 8), (6, 1, 3, 3), 1, 1, 1, 6),
+    ((17, 5, 7, 9), (10, 1, 3, 3), 1, (1, 0), 1, 5),
+    ((12, 4, 14, 13), (4, 1, 5, 5), 1, 2, 1, 4),
+    ((8, 4, 14, 14), (4, 1, 7, 7), 1, 3, 1, 4),
+    ((11, 3, 9, 8), (6, 1, 3, 2), (2, 1), (0, 2), (1, 2), 3),
+    ((10, 3, 13, 14), (3, 1, 3, 3), 2, 1, 1, 3),
+    ((8, 2, 9, 3), (2, 1, 3, 3), 3, 3, 1, 2),
+])  # fmt: skip
+GEOMETRIES += (FLAT := [
+    ((9, 12, 16, 16), (12, 4, 3, 3), 1, 1, 1, 3),
+    ((3, 6, 40, 24), (6, 1, 3, 3), 1, 1, 1, 6),
+    ((13, 5, 9, 10), (7, 5, 5, 5), 1, 2, 1, 1),
+    ((7, 3, 8, 8, 8), (4, 3, 3, 3, 3), 1, 1, 1, 1),
+    ((5, 8, 12, 11), (6, 4, 3, 3), 2, (1, 2), 1, 2),
+    ((5, 4, 10, 9), (6, 4, 3, 3), 1, (2, 3), 2, 1),
+    ((3, 4, 30), (4, 1, 25), 1, 12, 1, 4),
+])  # fmt: skip
+GEOMETRIES += (FEW_PLACES := [
+    ((6, 20, 5, 7), (9, 20, 1, 1), 1, 0, 1, 1),
+    ((3, 4, 2, 2, 3), (40, 4, 1, 1, 1), 1, 0, 1, 1),
+])  # fmt: skip
+
+
+def plan_of(case: Any) -> Any:
+    """NumPy's geometry of a case."""
+    x_shape, w_shape, *steps, groups = case
+    return K._plan(x_shape, w_shape, *(each(v, len(x_shape) - 2) for v in steps), groups, None)
+
+
+def test_each_layout_has_its_cases() -> None:
+    assert all(plan_of(case).bands is not None for case in BANDS)
+    assert all(plan_of(case).flat is not None for case in FLAT)
+    assert all(plan_of(case).few for case in FEW_PLACES)
 
 
 def each(value: Any, n: int) -> tuple[int, ...]:
