@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
-from microtorch.functions.arguments import C_TYPES, need_tensor, numpy_dtype
+from microtorch.functions.arguments import C_TYPES, named, need_tensor, numpy_dtype
 from microtorch.kernels.bfloat16 import BF16
 from microtorch.kernels.linalg import c_name
 from microtorch.nn.functional.checks import not_implemented
@@ -298,34 +299,33 @@ def _geometry(
 _geometry_cached = functools.lru_cache(maxsize=1024, typed=True)(_geometry)
 
 
-def _conv(
-    name: str, count: int, input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int
-) -> Tensor:
-    _dtypes(name, input, weight, bias)
-    shape = input._data.shape
-    b = None if bias is None else bias._data.shape
-    arguments = (name, count, shape, weight._data.shape, b, stride, padding, dilation, groups)
-    try:
-        strides, pads, dilations, extra = _geometry_cached(*arguments)
-    except TypeError:  # lists, or arguments that are wrong
-        strides, pads, dilations, extra = _geometry(*arguments)
-    if any(extra):
-        input = V.constant_pad(input, ((0, 0),) * (len(shape) - count) + tuple((0, e) for e in extra), 0)
-    if len(shape) == count + 2:
-        return C.conv(input, weight, bias, strides, pads, dilations, groups)
-    return S.squeeze_one(C.conv(S.unsqueeze(input, 0), weight, bias, strides, pads, dilations, groups), (0,))
+def _conv(count: int, doc: str) -> Callable[..., Tensor]:
+    """The function `conv<count>d`."""
+    name = f"conv{count}d"
+
+    def call(
+        input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
+    ) -> Tensor:
+        _dtypes(name, input, weight, bias)
+        shape = input._data.shape
+        b = None if bias is None else bias._data.shape
+        arguments = (name, count, shape, weight._data.shape, b, stride, padding, dilation, groups)
+        try:
+            strides, pads, dilations, extra = _geometry_cached(*arguments)
+        except TypeError:  # lists, or arguments that are wrong
+            strides, pads, dilations, extra = _geometry(*arguments)
+        if any(extra):
+            input = V.constant_pad(input, ((0, 0),) * (len(shape) - count) + tuple((0, e) for e in extra), 0)
+        if len(shape) == count + 2:
+            return C.conv(input, weight, bias, strides, pads, dilations, groups)
+        return S.squeeze_one(C.conv(S.unsqueeze(input, 0), weight, bias, strides, pads, dilations, groups), (0,))
+
+    return named(call, name, doc)
 
 
-def conv1d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Tensor:
-    """Convolution over (N, C, L) or (C, L); weight (O, C / groups, K). As `conv2d`."""
-    return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv2d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Tensor:
+conv1d = _conv(1, "Convolution over (N, C, L) or (C, L); weight (O, C / groups, K). As `conv2d`.")
+conv2d = _conv(
+    2,
     """Convolution (cross-correlation) over (N, C, H, W) or (C, H, W); weight (O, C / groups, KH, KW), bias (O).
 
     padding: zeros on both sides, or "valid" (none) or "same" (so that the size stays, for stride 1).
@@ -335,116 +335,74 @@ def conv2d(
     >>> torch.nn.functional.conv2d(torch.ones(1, 1, 3, 3), torch.ones(1, 1, 2, 2))
     tensor([[[[4., 4.],
               [4., 4.]]]])
-    """
-    return _conv("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv3d(
-    input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: int = 1
-) -> Tensor:
-    """Convolution over (N, C, D, H, W) or (C, D, H, W); weight (O, C / groups, KD, KH, KW). As `conv2d`."""
-    return _conv("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+    """,
+)
+conv3d = _conv(3, "Convolution over (N, C, D, H, W) or (C, D, H, W); weight (O, C / groups, KD, KH, KW). As `conv2d`.")
 
 
 _AXES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}
 
 
-def _conv_transpose(
-    name: str,
-    count: int,
-    input: Any,
-    weight: Any,
-    bias: Any,
-    stride: Any,
-    padding: Any,
-    output_padding: Any,
-    groups: int,
-    dilation: Any,
-) -> Tensor:
-    _dtypes(name, input, weight, bias)
-    x, w = input._data, weight._data
-    strides, dilations = _strides(name, count, x.shape, w.shape, stride, dilation, groups)
-    pads = _ints(padding, count, name, "padding")
-    extra = _ints(output_padding, count, name, "output_padding")
-    if any(p < 0 for p in pads):
-        raise RuntimeError("negative padding is not supported")
-    if any(p < 0 for p in extra):
-        raise RuntimeError("negative output_padding is not supported")
-    _check_weight(w.shape, x.shape, w.shape[0], groups, "transposed=1")
-    channels = w.shape[1] * groups
-    _check_bias(None if bias is None else bias._data.shape, w.shape, channels, "transposed=1, ")
-    if any(e >= s and e >= d for e, s, d in zip(extra, strides, dilations)):
-        said = []
-        for word, values in (("output_padding", extra), ("stride", strides), ("dilation", dilations)):
-            said += [f"{word}_{axis}: {v}" for axis, v in zip(_AXES[count], values)]
-        raise RuntimeError("output padding must be smaller than either stride or dilation, but got " + " ".join(said))
-    size = tuple(
-        (n - 1) * s - 2 * p + d * (k - 1) + e + 1
-        for n, k, s, p, d, e in zip(x.shape[-count:], w.shape[2:], strides, pads, dilations, extra)
-    )
-    if any(n <= 0 for n in size):
-        one = "1 x " if count == 1 else ""  # PyTorch's in one dimension is that in two
-        raise RuntimeError(
-            f"Given input size per channel: ({one}{' x '.join(map(str, x.shape[-count:]))}). Calculated output size "
-            f"per channel: ({one}{' x '.join(map(str, size))}). Output size is too small"
+def _conv_transpose(count: int, doc: str) -> Callable[..., Tensor]:
+    """The function `conv_transpose<count>d`."""
+    name = f"conv_transpose{count}d"
+
+    def call(
+        input: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+        groups: int = 1, dilation: Any = 1,
+    ) -> Tensor:  # fmt: skip
+        _dtypes(name, input, weight, bias)
+        x, w = input._data, weight._data
+        strides, dilations = _strides(name, count, x.shape, w.shape, stride, dilation, groups)
+        pads = _ints(padding, count, name, "padding")
+        extra = _ints(output_padding, count, name, "output_padding")
+        if any(p < 0 for p in pads):
+            raise RuntimeError("negative padding is not supported")
+        if any(p < 0 for p in extra):
+            raise RuntimeError("negative output_padding is not supported")
+        _check_weight(w.shape, x.shape, w.shape[0], groups, "transposed=1")
+        channels = w.shape[1] * groups
+        _check_bias(None if bias is None else bias._data.shape, w.shape, channels, "transposed=1, ")
+        if any(e >= s and e >= d for e, s, d in zip(extra, strides, dilations)):
+            said = []
+            for word, values in (("output_padding", extra), ("stride", strides), ("dilation", dilations)):
+                said += [f"{word}_{axis}: {v}" for axis, v in zip(_AXES[count], values)]
+            raise RuntimeError(
+                "output padding must be smaller than either stride or dilation, but got " + " ".join(said)
+            )
+        size = tuple(
+            (n - 1) * s - 2 * p + d * (k - 1) + e + 1
+            for n, k, s, p, d, e in zip(x.shape[-count:], w.shape[2:], strides, pads, dilations, extra)
         )
-    batched = x.ndim == count + 2
-    if not batched:
-        input = S.unsqueeze(input, 0)
-    shape = (input._data.shape[0], channels, *size)
-    out = C.conv_transpose(input, weight, bias, shape, strides, pads, dilations, groups)
-    return out if batched else S.squeeze_one(out, (0,))
+        if any(n <= 0 for n in size):
+            one = "1 x " if count == 1 else ""  # PyTorch's in one dimension is that in two
+            raise RuntimeError(
+                f"Given input size per channel: ({one}{' x '.join(map(str, x.shape[-count:]))}). Calculated output "
+                f"size per channel: ({one}{' x '.join(map(str, size))}). Output size is too small"
+            )
+        batched = x.ndim == count + 2
+        if not batched:
+            input = S.unsqueeze(input, 0)
+        shape = (input._data.shape[0], channels, *size)
+        out = C.conv_transpose(input, weight, bias, shape, strides, pads, dilations, groups)
+        return out if batched else S.squeeze_one(out, (0,))
+
+    return named(call, name, doc)
 
 
-def conv_transpose1d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
-    """The transpose of conv1d, (N, C, L) or (C, L); weight (C, O / groups, K). As `conv_transpose2d`."""
-    return _conv_transpose(
-        "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
-
-
-def conv_transpose2d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
+conv_transpose1d = _conv_transpose(
+    1, "The transpose of conv1d, (N, C, L) or (C, L); weight (C, O / groups, K). As `conv_transpose2d`."
+)
+conv_transpose2d = _conv_transpose(
+    2,
     """The gradient of conv2d with respect to its input, as a layer; input (N, C, H, W), weight (C, O / groups, KH, KW).
 
     output_padding: added to one side of the output's size. Raises RuntimeError if the shapes do not fit.
-    """
-    return _conv_transpose(
-        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
-
-
-def conv_transpose3d(
-    input: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    groups: int = 1,
-    dilation: Any = 1,
-) -> Tensor:
-    """The transpose of conv3d, (N, C, D, H, W); weight (C, O / groups, KD, KH, KW). As `conv_transpose2d`."""
-    return _conv_transpose(
-        "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation
-    )
+    """,
+)
+conv_transpose3d = _conv_transpose(
+    3, "The transpose of conv3d, (N, C, D, H, W); weight (C, O / groups, KD, KH, KW). As `conv_transpose2d`."
+)
 
 
 def conv_tbc(input: Any, weight: Any, bias: Any, pad: int = 0) -> Tensor:
