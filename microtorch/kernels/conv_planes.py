@@ -205,16 +205,16 @@ def conv(
 ) -> Any:
     """`kernels.conv.conv` by compiled code; nothing is empty."""
     dtype = x.dtype
+    vector = fast.lanes(dtype.itemsize)
     if slides(x.shape, weight.shape, stride, groups):
         out_shape = (len(x), len(weight), *size)
-        if _packs(size, weight.shape[2:], dilation):
+        if _packs(size, weight.shape[2:], dilation, vector) and all(s == 1 for s in stride):
             return _slide_packed(fast, x, weight, bias, stride, padding, dilation, out_shape)
         return _slide(fast, x, weight, bias, stride, padding, dilation, out_shape, False)
     if _pointwise(weight.shape[2:], stride, padding) and x.shape[2:] == size:
         row, places = x.reshape(*x.shape[:2], -1), (math.prod(size),)
         out = conv(fast, row, weight.reshape(*weight.shape[:2], 1), bias, *_ROW, groups, places)
         return out.reshape(*out.shape[:2], *size)
-    vector = fast.lanes(dtype.itemsize)
     plan = _forward(
         x.shape, weight.shape, stride, padding, dilation, groups, size, dtype.itemsize, vector, threads.count()
     )
@@ -232,16 +232,16 @@ def conv_input(
 ) -> Any:
     """`kernels.conv.conv_input` by compiled code; nothing is empty."""
     dtype = g.dtype
+    vector = fast.lanes(dtype.itemsize)
     if slides(x_shape, weight.shape, stride, groups) and len(weight) == groups:
         pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
-        if _packs(x_shape[2:], weight.shape[2:], dilation) and all(s == 1 for s in stride) and min(pads) >= 0:
+        if _packs(x_shape[2:], weight.shape[2:], dilation, vector) and all(s == 1 for s in stride) and min(pads) >= 0:
             turned = np.flip(weight, tuple(range(2, weight.ndim)))
             return _slide_packed(fast, g, turned, None, stride, pads, dilation, x_shape)
         return _slide(fast, g, weight, None, stride, padding, dilation, x_shape, True)
     if _pointwise(weight.shape[2:], stride, padding) and g.shape[2:] == x_shape[2:]:
         row, shape = g.reshape(*g.shape[:2], -1), (*x_shape[:2], math.prod(x_shape[2:]))
         return conv_input(fast, row, weight.reshape(*weight.shape[:2], 1), shape, *_ROW, groups).reshape(x_shape)
-    vector = fast.lanes(dtype.itemsize)
     plan = _backward(
         x_shape, weight.shape, stride, padding, dilation, groups, g.shape[2:], dtype.itemsize, vector, threads.count()
     )
@@ -287,14 +287,14 @@ def conv_weight(
 ) -> Any:
     """`kernels.conv.conv_weight` by compiled code; nothing is empty."""
     dtype = x.dtype
+    vector = fast.lanes(dtype.itemsize)
     if slides(x.shape, w_shape, stride, groups):
-        if _packs(g.shape[2:], w_shape[2:], dilation):
+        if _packs(g.shape[2:], w_shape[2:], dilation, vector):
             return _slide_weight_packed(fast, g, x, w_shape, stride, padding, dilation)
         return _slide_weight(fast, g, x, w_shape, stride, padding, dilation)
     if _pointwise(w_shape[2:], stride, padding) and g.shape[2:] == x.shape[2:]:
         g, x = (a.reshape(*a.shape[:2], -1) for a in (g, x))
         return conv_weight(fast, g, x, (*w_shape[:2], 1), *_ROW, groups).reshape(w_shape)
-    vector = fast.lanes(dtype.itemsize)
     plan = _forward(
         x.shape, w_shape, stride, padding, dilation, groups, g.shape[2:], dtype.itemsize, vector, threads.count()
     )
@@ -427,13 +427,13 @@ def _slide_weight(fast: Any, g: Any, x: Any, w_shape: Ints, stride: Ints, paddin
 
 
 _PACKED_BYTES = 1 << 15  # of some planes' memory
-_BOTH = 64  # channels times images whose gradients of the weight are summed at a time
+_TOGETHER = 8  # channels, and images, whose gradients of the weight are summed at a time
 
 
-def _packs(places: Ints, kernel: Ints, dilation: Ints) -> bool:
+def _packs(places: Ints, kernel: Ints, dilation: Ints, vector: int) -> bool:
     """Whether planes are so small that the masks at their rows' edges cost more than copies with zeros around them."""
     around = math.prod(n + d * (k - 1) for n, k, d in zip(places, kernel, dilation))
-    return len(places) > 1 and places[-1] <= 16 and around <= _LINE // 4
+    return len(places) > 1 and places[-1] < vector and around <= _LINE // 4
 
 
 def _slide_packed(
@@ -479,15 +479,16 @@ def _slide_weight_packed(fast: Any, g: Any, x: Any, w_shape: Ints, stride: Ints,
     offsets[:taps] = plan.offsets
     out = np.zeros((w_shape[0], columns), dtype)
     g, x, flat = _flat_array(g), _flat_array(x), out.reshape(-1)
+    held = min(n, _TOGETHER) * min(channels, _TOGETHER)
 
     def work(items: Any) -> None:
-        memory = scratch("planes", _BOTH * plan.parts * plan.planes.plane + beyond, dtype)
-        lines = scratch("lines", _BOTH * multiplier * plan.planes.line + beyond, dtype)
+        memory = scratch("planes", held * plan.parts * plan.planes.plane + beyond, dtype)
+        lines = scratch("lines", held * multiplier * plan.planes.line + beyond, dtype)
         memory[...] = 0
         lines[...] = 0
         fast.weigh_packed(
             items, n, channels, multiplier, g, plan.count, x, plan.size, plan.first, plan.step,
-            plan.planes.full, plan.planes.plane, offsets, math.isqrt(_BOTH), memory, lines, flat,
+            plan.planes.full, plan.planes.plane, offsets, _TOGETHER, memory, lines, flat,
         )  # fmt: skip
 
     threads.split(work, channels, _counting(channels), least=-(-_PART * channels // (g.size * taps)))
