@@ -326,3 +326,23 @@ def test_what_a_tensor_inside_holds(transform, value):
         f"seen = []\ndef f(v):\n    seen.append(torch.func.debug_unwrap({value}))\n    return v.sum()\n{transform}"
     )
     assert difference(f"x = torch.arange(6.).reshape(2, 3)\n{program}\nseen") is None
+
+
+@pytest.mark.parametrize("function", ["t.sin()", "t.exp()", "t.sin() * t", "t.softmax(0)", "t[0] * t"])
+@pytest.mark.parametrize("write", ["x.mul_(2)", "x[0] = 1", "y.mul_(2)", "y[0] = 1"])
+def test_writes_after_vmap_are_noticed(function: str, write: str) -> None:
+    """What vmap saved of its input or its result, and was written since, is refused by the backward pass."""
+    seen = []
+    for library in (torch, microtorch):
+        leaf = library.tensor([[0.04, 1.0], [0.5, 2.0]], requires_grad=True)
+        x = leaf * 1
+        y = library.vmap(eval(f"lambda t: {function}"))(x)
+        total = y.sum()
+        exec(write)
+        try:
+            total.backward()
+            seen.append([[round(v, 4) for v in row] for row in leaf.grad.tolist()])
+        except RuntimeError as error:
+            assert "modified by an inplace operation" in str(error)
+            seen.append("refused")
+    assert seen[0] == seen[1]

@@ -358,6 +358,7 @@ x=torch.arange(4.);a=x.unsafe_split_with_sizes([1,3]);a[1].mul_(2)\nx
 torch.triu(torch.ones(2,2),out=torch.zeros(2,2,dtype=torch.float64))
 torch.index_select(torch.ones(2),0,torch.tensor([0]),out=torch.zeros(0,dtype=torch.float64))
 torch.cat([torch.ones(2)],out=torch.zeros(0,dtype=torch.bool))
+torch.ones(2,dtype=torch.complex64).abs_()
 """
 
 

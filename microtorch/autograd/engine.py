@@ -384,7 +384,8 @@ def check_anomaly(node: Node, results: Sequence[Any]) -> None:
     if not mode.check_nan:
         return
     for i, r in enumerate(results):
-        if r is not None and np.isnan(r._data if isinstance(r, TensorBase) else r).any():
+        data = r._data if isinstance(r, TensorBase) else r
+        if data is not None and np.isnan(data.values if layouts.is_sparse(data) else data).any():
             warn_of(node)
             raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
 

@@ -362,7 +362,7 @@ def in_place(entry: Callable[..., Any], ufunc: Any = None, no_number: bool = Fal
             if isinstance(other, TensorBase):
                 other = other._data
                 direct = other.dtype == data.dtype or (
-                    other.ndim == 0 and other.dtype.kind == data.dtype.kind and data.dtype.itemsize > 2
+                    other.ndim == 0 and other.dtype.kind == data.dtype.kind and min(data.itemsize, other.itemsize) > 2
                 )
             elif args:
                 direct = type(other) in (int, float) and data.dtype.char in "fd"

@@ -18,8 +18,7 @@ import numpy as np
 
 from microtorch import random
 from microtorch.autograd import batches
-from microtorch.autograd.node import written
-from microtorch.autograd.state import Storage, TensorBase
+from microtorch.autograd.state import Storage, TensorBase, storage_of
 from microtorch.autograd.table import tensors as xp
 from microtorch.func.trees import broadcast_prefix
 from microtorch.functions.join import stack
@@ -234,6 +233,14 @@ def _noted_writes() -> Iterator[list[weakref.ref[Storage]]]:
                 Storage.wrote = _wrote  # type: ignore[method-assign]
 
 
+def _linked(t: Any, source: Any) -> Any:
+    """t with the storage of `source`, whose memory it shares: writes to either are writes to both."""
+    t._storage = storage_of(source)
+    if t._node is not None and t._node.storage is None:
+        t._node.storage = t._storage
+    return t
+
+
 def _mapped(
     func: Any,
     size: int,
@@ -248,23 +255,22 @@ def _mapped(
     inside: list[Any] = []
     try:
         with _noted_writes() as writes, batches.running(size, randomness) as level:
-            inside += [a if d is None else batches.batch(a, d, level) for a, d in zip(flat, dims)]
+            inside += [a if d is None else _linked(batches.batch(a, d, level), a) for a, d in zip(flat, dims)]
             outputs = func(*tree_unflatten(inside, spec), **kwargs)
             leaves, out_spec = tree_flatten(outputs)
             where = _out_dims(out_dims, outputs, out_spec, func)
             results = []
             for t, d in zip(leaves, where):
                 _check_output(t, d, func, has_level(t, level))
-                results.append(t if d is None else batches.unbatch(t, d, level, size))
+                result = t if d is None else batches.unbatch(t, d, level, size)
+                if d is not None and t._storage is None and has_level(t, level):
+                    _linked(t, result)
+                results.append(result)
         return tree_unflatten(results, out_spec)
     except WritesUnbatched as error:
         raise RuntimeError(str(error)) from None
     except NotBatchable as error:
         reason = str(error)
-    finally:
-        for t, a, d in zip(inside, flat, dims):
-            if d is not None and t._version:
-                written(a)  # (they share memory)
     # The function runs again, for each example, and must find everything as it was. What it made itself is gone by now.
     if any(ref() is not None for ref in writes):
         raise NotImplementedError(

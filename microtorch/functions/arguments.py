@@ -164,6 +164,7 @@ _FOUND = "Found dtype {3} but expected {2}"
 _EXACT = {
     **dict.fromkeys("max min argmax argmin aminmax cummax cummin median nanmedian mode".split(), _EXPECTED),
     **dict.fromkeys("sort msort topk kthvalue norm isin mm bmm addmm addbmm baddbmm tril triu".split(), _EXPECTED),
+    **dict.fromkeys(("softmax", "log_softmax"), _EXPECTED),
     **dict.fromkeys(("dot", "vdot"), "result dtype {3} does not match input dtype {2}"),
     **dict.fromkeys(("mv", "addmv"), "addmv input tensors must have the same dtype, but got {3}, {2}, and {2}"),
     **dict.fromkeys("abs neg clamp clamp_min clamp_max round floor ceil trunc frac".split(), _FOUND),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes, return_types
+from microtorch.autograd.inplace import in_place
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error, promote_number
@@ -327,6 +328,19 @@ def fmod(input: Any, other: Any) -> Tensor:
     return P.fmod(input, other)
 
 
+_abs_ = in_place(P.abs)
+
+
+def abs_(self: Any) -> Tensor:
+    """`abs`, in place.
+
+    Raises RuntimeError for complex tensors, whose absolute values are real.
+    """
+    if self._data.dtype.kind == "c":
+        raise RuntimeError("In-place abs is not supported for complex tensors.")
+    return _abs_(self)  # type: ignore[no-any-return]
+
+
 def pow(input: Any, exponent: Any, *, out: Any = None) -> Tensor:
     """input ** exponent, broadcast; either may be a number.
 
@@ -554,9 +568,13 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Tensor:
 clip = clamp
 
 
+_PLAIN = (float, int)
+
+
 def _clamp(entry: Any, input: Any, low: Any, high: Any) -> Any:
-    if type(low) is float is type(high) and isinstance(input, TensorBase) and input._data.dtype.kind == "f":
-        return entry(input, low, high)
+    if type(low) in _PLAIN and type(high) in _PLAIN and isinstance(input, TensorBase):
+        if input._data.dtype.kind == "f":
+            return entry(input, low, high)
     allowed = (TensorBase, *_NUMBERS, np.number, type(None))
     if not (isinstance(input, TensorBase) and isinstance(low, allowed) and isinstance(high, allowed)):
         kinds = ["Tensor input, Tensor min = None, Tensor max = None, *, Tensor out = None",

@@ -38,6 +38,8 @@ def exp(x: Any) -> Any:
     """e^x; of few float32 numbers by way of float64, since NumPy's is wrong in the last digit for 4 of 10 numbers (and
     PyTorch's for 1 of 100)."""
     if x.size <= _FEW and x.dtype == np.float32 and type(x) is np.ndarray:
+        if (fast := twins.few(x)) is not None:
+            return fast.exp(x)
         if not x.flags.c_contiguous:  # astype would give an expanded array another order in memory
             return np.exp(x, dtype=np.float64).astype(np.float32)
         wide = x.astype(np.float64)
@@ -348,6 +350,8 @@ def sigmoid(x: Any) -> Any:
 
 def relu(x: Any) -> Any:
     """x where it is positive, else 0."""
+    if x.dtype.char in "fd" and x.size < 8192 and type(x) is np.ndarray:
+        return np.maximum(zero(x), x)  # as below, 0.3 us sooner
     if x.dtype.kind == "c":
         raise _no_clamp("clamp_min_scalar", x)
     if x.size >= 8192 and x.dtype.kind == "f":
@@ -496,6 +500,9 @@ def _onto(x: Any, out: Any) -> Any:
 
 def clamp(x: Any, low: Any, high: Any) -> Any:
     """x, but low where it is smaller and high where it is larger than that; where low > high, high. NaN stays."""
+    if x.dtype.char in "fd" and x.size < 8192 and type(x) is np.ndarray:  # as below, 0.5 us sooner
+        out = x if low is None else np.maximum(operand(low, x), x)
+        return out if high is None else np.minimum(operand(high, x), out)
     if x.dtype.kind in "bc":
         raise _no_clamp(
             "clamp_min_scalar" if high is None else "clamp_max_scalar" if low is None else "clamp_scalar", x
@@ -584,7 +591,7 @@ def sgn(x: Any) -> Any:
 def angle(x: Any) -> Any:
     """The argument of a complex number; pi for negative numbers, else 0."""
     if x.dtype.kind == "c":
-        return np.arctan2(x.imag, x.real)
+        return np.arctan2(x.imag, x.real, order="C")
     x = x if x.dtype.kind == "f" else astype(x, np.float32)
     return np.where(np.isnan(x), x, np.where(x < 0, np.asarray(math.pi, x.dtype), np.zeros((), x.dtype)))
 

@@ -34,7 +34,7 @@ def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
 
 def _along(x: Any, places: Any, axis: int) -> Any:
     """np.take_along_axis; of the last axis of a contiguous array by one `take`, which is faster."""
-    if axis != x.ndim - 1 or not x.flags.c_contiguous or not x.size:
+    if type(x) is not np.ndarray or axis != x.ndim - 1 or not x.flags.c_contiguous or not x.size:
         return np.take_along_axis(x, places, axis)
     return x.reshape(-1).take(places + row_starts((*x.shape[:-1], 1), x.shape[-1]))
 

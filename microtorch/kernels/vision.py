@@ -78,6 +78,8 @@ def take_axes_backward(g: Any, shape: Ints, sources: tuple[Any, ...]) -> Any:
 
 def _added_back(g: Any, axis: int, size: int, index: Any) -> Any:
     """Along one axis, g[j] added to place index[j] of zeros."""
+    if not index.size:
+        return np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), g.dtype)
     times = index.size // size if size else 0
     if times and index.size == times * size and np.array_equal(index, np.arange(index.size) // times):
         blocks = g.reshape(*g.shape[:axis], size, times, *g.shape[axis + 1 :])  # each place was taken `times` times

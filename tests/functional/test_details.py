@@ -326,3 +326,49 @@ def test_reductions_along_dimensions_in_any_order(name, shape):
             want, got = getattr(x, name)(dim, **more), getattr(mine, name)(dim, **more)
             assert tuple(got.shape) == tuple(want.shape), (dim, more)
             np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=2e-4, atol=2e-4, err_msg=f"{dim} {more}")
+
+
+# what random programs found ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+@pytest.mark.parametrize(
+    ("shape", "pads"),
+    [((1, 1, 4), (1, 3, 0, -1)), ((1, 2, 4), (1, 3, -1, -1)), ((1, 2, 4), (-2, -2)), ((1, 2, 2, 4), (1, 3, -1, -1, 0, 0)),
+     ((1, 3, 4), (-2, -2, -3, 0)), ((1, 2, 3, 4), (-2, -2, -3, 0, -1, -1)), ((1, 2, 4), (-4, -4))],
+)  # fmt: skip
+def test_padding_that_leaves_nothing(mode, shape, pads):
+    agree(
+        f"x = torch.ones{shape}.requires_grad_()\ny = F.pad(x, {pads}, mode={mode!r})\ny.sum().backward()\n(y, x.grad)"
+    )
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
+@pytest.mark.parametrize("factor", [1.1, 1.3, 2.1, 2.3, 2.9])
+def test_nearest_neighbours_of_sizes_kept_or_doubled(factor, mode, channels_last):
+    layout = ".to(memory_format=torch.channels_last)" if channels_last else ""
+    for n in (1, 2, 3, 4, 5):
+        x = f"x = torch.arange({6.0 * n}).reshape(1, 3, 2, {n}){layout}.requires_grad_()"
+        agree(f"{x}\ny = F.interpolate(x, scale_factor={factor}, mode={mode!r})\n(y * y).sum().backward()\n(y, x.grad.contiguous())")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "F.avg_pool3d(torch.ones(1, 2, 1, 2), 2, 3, 1)",
+        "F.avg_pool3d(torch.ones(1, 3, 1, 1), 3, 1, 1, True)",
+        "F.conv_transpose1d(torch.ones(1, 2), torch.ones(1, 1, 1), None, 1, 2)",
+        "F.hardtanh(torch.ones(2, dtype=torch.complex64))",
+        "F.relu6(torch.ones(2, dtype=torch.complex64))",
+        "torch.where(torch.ones(2) > 0, torch.ones(2), torch.ones(2), out=torch.zeros(2, dtype=torch.float64))",
+        "torch.logcumsumexp(torch.ones(2), 0, out=torch.zeros(2, dtype=torch.float64))",
+        "torch.softmax(torch.ones(2), 0, out=torch.zeros(2, dtype=torch.float64))",
+        "torch.angle(torch.ones(2, 3, 4, dtype=torch.complex64).mT).stride()",
+        "a = torch.ones(3)\na.mul_(torch.tensor(1.5, dtype=torch.bfloat16))\na += torch.tensor(2., dtype=torch.float16)\na",
+        "x = torch.ones(3, requires_grad=True)\n"
+        "torch.autograd.grad(torch.ones(2, requires_grad=True).sum(), x, create_graph=True, materialize_grads=True)",
+    ],
+)
+def test_found_by_random_programs(program):
+    agree(program)

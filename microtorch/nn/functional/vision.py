@@ -110,14 +110,16 @@ def _pad_copying(input: Any, pairs: K.Pairs, mode: str) -> Tensor:
                 f"non-zero dimensions for input, but got: {list(x.shape)}"
             )
     sources: list[Any] = []
+    size = [n + a + b for n, (a, b) in zip(x.shape[-count:], pairs)]
+    if max(size) < 1 or min(size) < 0:  # a part of nothing is nothing, as long as one dimension is left
+        have, left = (" ".join(f"{c}: {n}" for c, n in zip("DHW"[-count:], s)) for s in (x.shape[-count:], size))
+        raise RuntimeError(f"input ({have.replace(' W', ', W')}) is too small. Calculated output {left}")
     for axis, (n, (a, b)) in enumerate(zip(x.shape[-count:], pairs), x.ndim - count):
         if mode == "reflect" and (a >= n or b >= n):
             raise RuntimeError(
                 "Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
                 f"({a}, {b}) at dimension {axis} of input {list(x.shape)}"
             )
-        if n + a + b < 1:
-            raise RuntimeError(f"input (size: {n}) is too small. Calculated output size: {n + a + b}")
         make = K.reflected if mode == "reflect" else K.replicated
         sources.append(None if a == b == 0 else make(n, a, b))
     return V.pads[mode, count](input, tuple(sources))
@@ -210,6 +212,8 @@ def interpolate(
         if x.dtype.kind != "f" and x.dtype != np.uint8:
             raise not_implemented(f"upsample_{mode.replace('-', '_')}{count}d_channels_last", input)
         exact = mode == "nearest-exact"
+        if count == 2 and not exact:  # a size kept, or doubled, is just that, whatever the factor was
+            scales = [None if o in (n, 2 * n) else s for n, o, s in zip(x.shape[2:], out, scales)]
         return V.resizing[mode, count](
             input, tuple(K.nearest_index(n, o, s, exact) for n, o, s in zip(x.shape[2:], out, scales))
         )
