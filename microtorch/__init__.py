@@ -748,23 +748,17 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         set_autocast_dtype as set_autocast_dtype,
         set_autocast_enabled as set_autocast_enabled,
     )
-    from microtorch.compiler import (
-        compile as compile,
-    )
+    from microtorch.compiler import compile as compile
     from microtorch.autograd.anomaly_mode import (
         is_anomaly_check_nan_enabled as is_anomaly_check_nan_enabled,
         is_anomaly_enabled as is_anomaly_enabled,
     )
-    from microtorch.func import (
-        vmap as vmap,
-    )
+    from microtorch.func import vmap as vmap
     from microtorch.functions.quantize import (
         fake_quantize_per_channel_affine as fake_quantize_per_channel_affine,
         fake_quantize_per_tensor_affine as fake_quantize_per_tensor_affine,
     )
-    from microtorch.futures import (
-        Future as Future,
-    )
+    from microtorch.futures import Future as Future
     from microtorch.nn.functional import (
         adaptive_avg_pool1d as adaptive_avg_pool1d,
         avg_pool1d as avg_pool1d,
@@ -835,19 +829,13 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         poisson_nll_loss as poisson_nll_loss,
         triplet_margin_loss as triplet_margin_loss,
     )
-    from microtorch.model_summary import (
-        summary as summary,
-    )
-    from microtorch.nn.utils.weight_norm import (
-        norm_except_dim as norm_except_dim,
-    )
+    from microtorch.model_summary import summary as summary
+    from microtorch.nn.utils.weight_norm import norm_except_dim as norm_except_dim
     from microtorch.cuda import (
         AcceleratorError as AcceleratorError,
         OutOfMemoryError as OutOfMemoryError,
     )
-    from microtorch.nn.functional.sparse import (
-        embedding_bag as embedding_bag,
-    )
+    from microtorch.nn.functional.sparse import embedding_bag as embedding_bag
     from microtorch.serialization import (
         load as load,
         save as save,
@@ -862,9 +850,7 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
         sparse_csc_tensor as sparse_csc_tensor,
         sparse_csr_tensor as sparse_csr_tensor,
     )
-    from microtorch.version import (
-        __version__ as __version__,
-    )
+    from microtorch.version import __version__ as __version__
 
 
 def __getattr__(name: str) -> object:
