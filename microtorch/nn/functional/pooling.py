@@ -318,32 +318,28 @@ def avg_pool3d(
     return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
 
-def _lp_pool(count: int, input: Any, norm_type: Any, kernel_size: Any, stride: Any, ceil_mode: bool) -> Tensor:
-    """(sum of x^p over the window)^(1/p), from the average; the largest |x| for p = inf, the smallest for -inf."""
-    kernel = _ints(kernel_size, count, f"lp_pool{count}d", "kernel_size")
-    if norm_type == math.inf:
-        return _MAX_POOLS[count](P.abs(input), kernel, stride, 0, 1, ceil_mode)
-    if norm_type == -math.inf:
-        return P.neg(_MAX_POOLS[count](P.neg(P.abs(input)), kernel, stride, 0, 1, ceil_mode))
-    out = _avg_pool(count, P.pow_number(input, norm_type), kernel, stride, 0, ceil_mode, True, None)
-    out = P.where(out._data != 0, out, 0)  # at 0 the root's infinite slope counts as 0
-    out = P.mul(out, math.prod(kernel))
-    return P.pow_number(out, 1.0 / norm_type)
+def _lp_pool(count: int, shape: str) -> Callable[..., Tensor]:
+    """The function `lp_pool<count>d`."""
+    name = f"lp_pool{count}d"
+
+    def call(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+        # (sum of x^p over the window)^(1/p), from the average; the largest |x| for p = inf, the smallest for -inf
+        kernel = _ints(kernel_size, count, name, "kernel_size")
+        if norm_type == math.inf:
+            return _MAX_POOLS[count](P.abs(input), kernel, stride, 0, 1, ceil_mode)
+        if norm_type == -math.inf:
+            return P.neg(_MAX_POOLS[count](P.neg(P.abs(input)), kernel, stride, 0, 1, ceil_mode))
+        out = _avg_pool(count, P.pow_number(input, norm_type), kernel, stride, 0, ceil_mode, True, None)
+        out = P.where(out._data != 0, out, 0)  # at 0 the root's infinite slope counts as 0
+        out = P.mul(out, math.prod(kernel))
+        return P.pow_number(out, 1.0 / norm_type)
+
+    return named(call, name, f"The p-norm of each window of {shape}, p = norm_type.")
 
 
-def lp_pool1d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """The p-norm of each window of (N, C, L), p = norm_type."""
-    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool2d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """The p-norm of each window of (N, C, H, W), p = norm_type."""
-    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-def lp_pool3d(input: Any, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
-    """The p-norm of each window of (N, C, D, H, W), p = norm_type."""
-    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
+lp_pool1d = _lp_pool(1, "(N, C, L)")
+lp_pool2d = _lp_pool(2, "(N, C, H, W)")
+lp_pool3d = _lp_pool(3, "(N, C, D, H, W)")
 
 
 def mean_over_channels(x: Any, size: int) -> Any:
@@ -401,58 +397,48 @@ _ADAPTIVE_AVG = {1: O.adaptive_avg_pool1d, 2: O.adaptive_avg_pool2d, 3: O.adapti
 _ADAPTIVE_MAX = {1: O.adaptive_max_pool1d, 2: O.adaptive_max_pool2d, 3: O.adaptive_max_pool3d}
 
 
-def _adaptive_avg_pool(count: int, input: Any, output_size: Any) -> Tensor:
+def _adaptive_avg_pool(count: int, shape: str, pooled: str) -> Callable[..., Tensor]:
+    """The function `adaptive_avg_pool<count>d`."""
     name = f"adaptive_avg_pool{count}d"
-    need_tensor(name, input)
-    x = input._data
-    out = _adaptive_size(name, count, x, output_size, "")
-    if x.dtype.kind != "f":
-        raise not_implemented(name if count != 1 else "adaptive_avg_pool2d", input)
-    if all(n == 1 for n in out):
-        return (O.mean_of_axes if count > 1 else O.mean_of_axis)(input, tuple(range(x.ndim - count, x.ndim)), True)
-    maps = tuple(None if n == o else K.adaptive_map(n, o) for n, o in zip(x.shape[-count:], out))
-    return _ADAPTIVE_AVG[count](input, maps)
+
+    def call(input: Any, output_size: Any) -> Tensor:
+        need_tensor(name, input)
+        x = input._data
+        out = _adaptive_size(name, count, x, output_size, "")
+        if x.dtype.kind != "f":
+            raise not_implemented(name if count != 1 else "adaptive_avg_pool2d", input)
+        if all(n == 1 for n in out):
+            return (O.mean_of_axes if count > 1 else O.mean_of_axis)(input, tuple(range(x.ndim - count, x.ndim)), True)
+        maps = tuple(None if n == o else K.adaptive_map(n, o) for n, o in zip(x.shape[-count:], out))
+        return _ADAPTIVE_AVG[count](input, maps)
+
+    return named(call, name, f"Means of windows so chosen that {shape} becomes {pooled}.")
 
 
-def adaptive_avg_pool1d(input: Any, output_size: Any) -> Tensor:
-    """Means of windows so chosen that (N, C, L) becomes (N, C, output_size)."""
-    return _adaptive_avg_pool(1, input, output_size)
+adaptive_avg_pool1d = _adaptive_avg_pool(1, "(N, C, L)", "(N, C, output_size)")
+adaptive_avg_pool2d = _adaptive_avg_pool(2, "(N, C, H, W)", "(N, C, *output_size); None keeps a size")
+adaptive_avg_pool3d = _adaptive_avg_pool(3, "(N, C, D, H, W)", "(N, C, *output_size); None keeps a size")
 
 
-def adaptive_avg_pool2d(input: Any, output_size: Any) -> Tensor:
-    """Means of windows so chosen that (N, C, H, W) becomes (N, C, *output_size); None keeps a size."""
-    return _adaptive_avg_pool(2, input, output_size)
-
-
-def adaptive_avg_pool3d(input: Any, output_size: Any) -> Tensor:
-    """Means of windows so chosen that (N, C, D, H, W) becomes (N, C, *output_size); None keeps a size."""
-    return _adaptive_avg_pool(3, input, output_size)
-
-
-def _adaptive_max_pool(count: int, input: Any, output_size: Any, return_indices: bool) -> Any:
+def _adaptive_max_pool(count: int, shape: str, pooled: str) -> Callable[..., Any]:
+    """The function `adaptive_max_pool<count>d`."""
     name = f"adaptive_max_pool{count}d"
-    need_tensor(name, input)
-    x = input._data
-    out = _adaptive_size(name, count, x, output_size, ":", largest=True)
-    if x.dtype.kind != "f":
-        raise not_implemented(name if count != 1 else "adaptive_max_pool2d", input)
-    both = _batched(input, count, lambda t: _ADAPTIVE_MAX[count](t, out))
-    return both if return_indices else both[0]
+
+    def call(input: Any, output_size: Any, return_indices: bool = False) -> Any:
+        need_tensor(name, input)
+        x = input._data
+        out = _adaptive_size(name, count, x, output_size, ":", largest=True)
+        if x.dtype.kind != "f":
+            raise not_implemented(name if count != 1 else "adaptive_max_pool2d", input)
+        both = _batched(input, count, lambda t: _ADAPTIVE_MAX[count](t, out))
+        return both if return_indices else both[0]
+
+    return named(call, name, f"Largest elements of windows so chosen that {shape} becomes {pooled}.")
 
 
-def adaptive_max_pool1d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Largest elements of windows so chosen that (N, C, L) becomes (N, C, output_size)."""
-    return _adaptive_max_pool(1, input, output_size, return_indices)
-
-
-def adaptive_max_pool2d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Largest elements of windows so chosen that (N, C, H, W) becomes (N, C, *output_size); None keeps a size."""
-    return _adaptive_max_pool(2, input, output_size, return_indices)
-
-
-def adaptive_max_pool3d(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-    """Largest elements of windows so chosen that (N, C, D, H, W) becomes (N, C, *output_size); None keeps a size."""
-    return _adaptive_max_pool(3, input, output_size, return_indices)
+adaptive_max_pool1d = _adaptive_max_pool(1, "(N, C, L)", "(N, C, output_size)")
+adaptive_max_pool2d = _adaptive_max_pool(2, "(N, C, H, W)", "(N, C, *output_size); None keeps a size")
+adaptive_max_pool3d = _adaptive_max_pool(3, "(N, C, D, H, W)", "(N, C, *output_size); None keeps a size")
 
 
 # unpooling -----------------------------------------------------------------------------------------------------------
