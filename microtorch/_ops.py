@@ -75,8 +75,7 @@ class OpOverloadPacket:
     __name__: str
 
     def __init__(
-        self, namespace: str, name: str, implementation: Implementation, overloads: tuple[str, ...],
-        schema: Any = None,
+        self, namespace: str, name: str, implementation: Implementation, overloads: tuple[str, ...], schema: Any = None,
     ) -> None:  # fmt: skip
         self.namespace, self.__name__, self.implementation, self.schema = namespace, name, implementation, schema
         self.__qualname__, self.__module__ = name, f"torch._ops.{namespace}"

@@ -1,10 +1,9 @@
 """Reading PyTorch's .pt files: an interpreter of pickles that builds tensors, containers and numbers, and nothing else.
 
 A pickle is a program for a small machine with a stack. This machine never imports a module and never calls a function
-that the
-file names: a name is looked up in a table of what may be built (`BUILDERS`), and what is not there is an error. So a
-file can at worst be refused. Classes that the user has allowed by name (`add_safe_globals`) are the one exception.
-Opcodes: Python's Lib/pickletools.py.
+that the file names: a name is looked up in a table of what may be built (`BUILDERS`), and what is not there is an
+error. So a file can at worst be refused. Classes that the user has allowed by name (`add_safe_globals`) are the one
+exception. Opcodes: Python's Lib/pickletools.py.
 """
 
 from __future__ import annotations
@@ -204,9 +203,7 @@ def _collection(cls: Any) -> Callable[..., Any]:
 
 
 def hashable(items: Any) -> Any:
-    """The items, once it is sure that hashing them takes no more than a moment (tuples of tuples of ... of the
-    same).
-    """
+    """The items, once it is sure that hashing them ends soon (not tuples of tuples of ... of the same)."""
     for item in items:
         if type(item) is tuple:
             open_, seen = [item], 0

@@ -59,9 +59,7 @@ def _extent(a: Array) -> tuple[int, int]:
 
 
 def _memory(a: Array, low: int, high: int) -> Array | None:
-    """The bytes from address `low` to `high`, through the array that owns `a`'s memory; None if that is not to be
-    had.
-    """
+    """The bytes from address `low` to `high`, through the array that owns `a`'s memory; None if there is none."""
     owner = a
     while isinstance(owner.base, np.ndarray):
         owner = owner.base

@@ -1,8 +1,7 @@
 """The Tensor: what it is, and its place in the graph.
 
 Its operators and functions (`x + y`, `x.sum()`, `x.add_(y)`) are in methods.py, its way out to numbers, arrays and
-other
-dtypes in conversion.py, its state in autograd/state.py.
+other dtypes in conversion.py, its state in autograd/state.py.
 """
 
 from __future__ import annotations
@@ -210,8 +209,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
             if type(self._node) is not Leaf:
                 raise RuntimeError(
                     "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
-                    "in a "
-                    "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
                 )
             self._node = None
 
@@ -280,12 +278,10 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
                 names = dtypes.c_name(value._data.dtype), self.dtype.type_name
                 raise RuntimeError(
                     f"attempting to assign a gradient with dtype '{names[0]}' to a tensor with grad_dtype "
-                    f"'{names[1]}'. The gradient "
-                    "must match the tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's "
-                    "grad_dtype "
-                    "attribute with a specific dtype, or None to allow any dtype. Set grad_dtype with caution. "
-                    "Diverging the dtypes "
-                    "of a tensor and its gradient may break downstream systems that assume they match."
+                    f"'{names[1]}'. The gradient must match the tensor's grad_dtype (defaults to the tensor's dtype). "
+                    "You can set the tensor's grad_dtype attribute with a specific dtype, or None to allow any dtype. "
+                    "Set grad_dtype with caution. Diverging the dtypes of a tensor and its gradient may break "
+                    "downstream systems that assume they match."
                 )
         self._grad = value
 
@@ -342,12 +338,9 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         if self._base is not None:
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
-                "training, and "
-                "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() "
-                "cannot be called on "
-                "these gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
-                "torch/optim/optimizer.py "
-                "as the solution."
+                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+                "detach_() cannot be called on these gradients. To fix this error, please refer to the "
+                "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
             )
         self._node = None
         return self

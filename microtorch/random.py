@@ -1,8 +1,7 @@
 """Generators, and the default one: `manual_seed`, `seed`, `initial_seed`, `fork_rng`, as in `torch.random`.
 
 A `Generator` holds a `kernels.random.Stream`, which draws; here only seeds and states are dealt with. What draws
-tensors
-is in functions/random.py.
+tensors is in functions/random.py.
 """
 
 from __future__ import annotations

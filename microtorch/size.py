@@ -99,8 +99,7 @@ class device:
         if type not in self._types:
             raise RuntimeError(
                 "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, "
-                "vulkan, "
-                f"mps, meta, hpu, mtia, privateuseone device type at start of device string: {type}"
+                f"vulkan, mps, meta, hpu, mtia, privateuseone device type at start of device string: {type}"
             )
         self.type: str = type
         self.index = index

@@ -49,8 +49,7 @@ _UNSUPPORTED = (
 )
 _NEGATIVE = (
     "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
-    "supported. "
-    "(You can probably work around this by making a copy of your array  with array.copy().) "
+    "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
 )
 
 
@@ -58,8 +57,7 @@ def array_from(data: Any, dtype: Any = None, name: str = "tensor") -> Any:
     """Data (number, nested sequences, array, tensor) as a new array in PyTorch's dtype for it.
 
     Raises what PyTorch raises: ValueError for sequences of unequal lengths, RuntimeError for objects that are no
-    numbers
-    or do not fit the dtype, TypeError for text.
+    numbers or do not fit the dtype, TypeError for text.
     """
     want = dtype_argument(name, dtype)
     kind = type(data)
@@ -357,8 +355,7 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     if count > 0 and offset + count * step > length:
         raise ValueError(
             f"requested buffer length ({count} * {step} bytes) after offset ({offset} bytes) must not be greater than "
-            "actual "
-            f"buffer length ({length} bytes)"
+            f"actual buffer length ({length} bytes)"
         )
     if count < 0 and (length - offset) % step:
         raise ValueError(
@@ -379,8 +376,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     if not hasattr(ext_tensor, "__dlpack__"):
         raise RuntimeError(
             "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you "
-            "might have "
-            "already constructed a tensor from it once."
+            "might have already constructed a tensor from it once."
         )
     array = np.from_dlpack(ext_tensor, copy=copy)
     check_numpy(array)
@@ -526,8 +522,7 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
     if len(order) != len(shape):
         raise RuntimeError(
             "Number of dimensions in size does not match the length of the physical_layout; i.e. len(size) = "
-            f"{len(shape)} "
-            f"is not equal to len(physical_layout) = {len(order)}"
+            f"{len(shape)} is not equal to len(physical_layout) = {len(order)}"
         )
     if sorted(order) != list(range(len(shape))):
         raise RuntimeError("Duplicate dim not allowed")

@@ -441,9 +441,8 @@ def sparse_resize_(x: Any, size: Any, sparse_dim: int, dense_dim: int) -> Tensor
     sizes = tuple(size)
     if any(n < m for n, m in zip(sizes, data.shape)) and data.count:
         raise RuntimeError(
-            "shrinking the size of sparse dimensions (from "
-            f"{list(data.shape[:sparse_dim])} to {list(sizes[:sparse_dim])}) on a non-empty sparse tensor is not "
-            "supported."
+            f"shrinking the size of sparse dimensions (from {list(data.shape[:sparse_dim])} to "
+            f"{list(sizes[:sparse_dim])}) on a non-empty sparse tensor is not supported."
         )
     if sizes[sparse_dim:] != data.shape[sparse_dim:]:
         raise NotImplementedError("microtorch: sparse_resize_ of dense dimensions")

@@ -80,10 +80,9 @@ class WritesUnbatched(NotBatchable):
     def __init__(self) -> None:
         super().__init__(
             "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in "
-            "extra_args that has more elements than `self`. This happened due to `other` being vmapped over but "
-            "`self` not being vmapped over in a vmap. Please try to use out-of-place operators instead of inplace "
-            "arithmetic. If said operator is being called inside the PyTorch framework, please file a bug report "
-            "instead."
+            "extra_args that has more elements than `self`. This happened due to `other` being vmapped over but `self` "
+            "not being vmapped over in a vmap. Please try to use out-of-place operators instead of inplace arithmetic. "
+            "If said operator is being called inside the PyTorch framework, please file a bug report instead."
         )
 
 
