@@ -322,3 +322,16 @@ def test_numpy_computes_the_first_small_arrays(which: Any, monkeypatch: pytest.M
     assert twins.few(x.astype(np.float16)) is None and twins.few(x.T) is None and twins.few(x[:0]) is None
     which("numpy")
     assert twins.few(x) is None
+
+
+@needs_numba
+def test_exp_has_the_same_bits_either_way(which: Any) -> None:
+    rng = np.random.default_rng(4)
+    special = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 88.7, 88.8, -87.4, -103.9, -104.1, 1e30, -1e30], F32)
+    for x in (special, *(20 * rng.standard_normal((100, 1000))).astype(F32)):
+        which("numpy")
+        expected = KE.exp(x)
+        which("numba")
+        found = KE.exp(x)
+        assert found.dtype == F32
+        np.testing.assert_array_equal(found, expected)

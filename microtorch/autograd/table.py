@@ -431,7 +431,7 @@ def binary(
             if a.ndim or b.ndim:
                 if a.dtype is not b.dtype:
                     a, b, compute = alike(a, b)
-                if not (a.flags.c_contiguous and b.flags.c_contiguous) and (a.ndim > 1 or b.ndim > 1):
+                if (a.ndim > 1 or b.ndim > 1) and not (a.flags.c_contiguous and b.flags.c_contiguous):
                     compute = partial(in_operands_order, compute)
             elif scalars is not None:
                 p, q = a[()], b[()]
@@ -634,8 +634,7 @@ def op(
         recording: Any = differentiable and mode.enabled
         if recording:
             edges: list[Node | None] = nobody.copy()
-            for i in places:
-                t = args[i]
+            for i, t in zip(places, args):
                 if isinstance(t, TensorBase):
                     data[i] = t._data
                     edge = t._node
@@ -644,8 +643,7 @@ def op(
                         mask |= 1 << i
             recording = mask
         else:
-            for i in places:
-                t = args[i]
+            for i, t in zip(places, args):
                 if isinstance(t, TensorBase):
                     data[i] = t._data
         try:

@@ -73,7 +73,7 @@ MANY, A_FEW = 96, 8
 """Sizes n of which x has more numbers than a ufunc of `compiled.ufuncs` is called for, and fewer."""
 
 FEW: list[str] = [
-    *STEPS["activations"], *STEPS["softmax and losses"], "F.layer_norm(x, (n,), w, w)", "x.sum()",
+    *STEPS["activations"], *STEPS["softmax and losses"], "F.layer_norm(x, (n,), w, w)", "x.sum()", "x.exp()",
     "F.scaled_dot_product_attention(line[:, :, :1], line, line)",
 ]  # fmt: skip
 

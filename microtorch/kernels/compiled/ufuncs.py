@@ -24,7 +24,8 @@ from numba.extending import intrinsic
 from numba.np.ufunc import _internal
 from numba.np.ufunc.ufuncbuilder import GUFuncBuilder
 
-from microtorch.kernels.compiled import _sources, activation, loss, norm, ordered, softmax
+from microtorch.kernels.compiled import _sources, activation, jit, loss, norm, ordered, softmax
+from microtorch.kernels.compiled.math import exp64
 from microtorch.kernels.quiet import quiet
 
 __all__ = ["of_dtype"]
@@ -42,7 +43,8 @@ class _Ufuncs:
         if name in _known:
             made = _of_rows(*_known[name], self._dtype)
         else:
-            made = quiet(_of_elements(getattr(activation, name, None) or getattr(loss, name), self._dtype))
+            twin = exp if name == "exp" else getattr(activation, name, None) or getattr(loss, name)
+            made = quiet(_of_elements(twin, self._dtype))
         setattr(self, name, made)
         return made
 
@@ -100,6 +102,13 @@ def _pointer(kind: Any) -> Any:
         return types.CPointer(kind)(types.intp), generate
 
     return intrinsic(pointer)
+
+
+@jit
+def exp(x, out):
+    """By way of float64, as `kernels.pointwise.exp`: the result is rounded once."""
+    for i in range(x.size):
+        out[i] = exp64(np.float64(x[i]))
 
 
 at: Any = _pointer(types.float32)  # these three are what `_of_elements` says
