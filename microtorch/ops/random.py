@@ -14,7 +14,7 @@ from microtorch.kernels.random_gradients import (
     dirichlet_grad as dirichlet_grad_kernel,
     standard_gamma_grad as standard_gamma_grad_kernel,
 )
-from microtorch.ops.pointwise import not_implemented
+from microtorch.ops.pointwise import not_implemented, underivable
 
 
 def _fill(x: Any, stream: Any, kind: str, *args: Any) -> Any:
@@ -25,15 +25,6 @@ def _fill(x: Any, stream: Any, kind: str, *args: Any) -> Any:
 
 def _zeros(xp: Any, g: Any) -> Any:
     return xp.zeros_like(g)
-
-
-def _refused(name: str) -> Any:
-    """The formula of what PyTorch has no derivative of."""
-
-    def formula(xp: Any, g: Any) -> Any:
-        raise RuntimeError(f"derivative for {name} is not implemented")
-
-    return formula
 
 
 # in place: Tensor.uniform_ and its like ------------------------------------------------------------------------------
@@ -79,7 +70,7 @@ bernoulli_p = unary(
     "bernoulli_p",
     lambda x, stream, p: stream.bernoulli(x.shape, p, x.dtype),
     grad_name="NotImplemented",
-    x=_refused("aten::bernoulli"),
+    x=underivable("bernoulli"),
 )
 poisson = unary("poisson", lambda x, stream: stream.poisson(x), x=_zeros)
 binomial = op(
@@ -87,8 +78,8 @@ binomial = op(
     lambda count, prob, stream: stream.binomial(count, prob),
     inputs="count prob",
     grad_name="NotImplemented",
-    count=_refused("aten::binomial"),
-    prob=_refused("aten::binomial"),
+    count=underivable("binomial"),
+    prob=underivable("binomial"),
 )
 multinomial = unary(
     "multinomial", lambda x, stream, num_samples, replacement: stream.multinomial(x, num_samples, replacement)
