@@ -231,3 +231,18 @@ def test_unary_operations_of_expanded_tensors(name: str, source: str) -> None:
         x = lib.arange(1.0, 7.0).reshape(2, 3)
         found.append(tuple(getattr(lib, name)(eval(source, {"x": x})).stride()))
     assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("make", ["torch.ones(2, 3).T", "torch.ones(2, 3, 4, 4).to(memory_format=torch.channels_last)", "torch.ones(6)[::2]",
+                                  "torch.ones(2, 3, 4).permute(2, 0, 1)", "torch.ones(4, 3).T[::2]"])  # fmt: skip
+@pytest.mark.parametrize(
+    "use", ["x * 2", "x * torch.ones(x.shape)", "x.contiguous().exp()", "x.transpose(0, -1).contiguous()"]
+)
+def test_gradients_lie_as_their_leaves(make: str, use: str) -> None:
+    grads = []
+    for library in (torch, microtorch):
+        x = eval(make, {"torch": library}).detach().requires_grad_()
+        for _ in range(2):
+            eval(use, {"torch": library, "x": x}).sum().backward()
+        grads.append((x.grad.stride(), x.grad.tolist()))
+    assert grads[0] == grads[1]

@@ -204,6 +204,18 @@ class Pass:
             accumulate_grad(leaf, g, owned, self.create_graph)
 
 
+def _laid_out(g: Any, like: Any) -> Any:
+    """A copy of a gradient that lies in memory as its leaf does, if that is without gaps; in C order otherwise."""
+    if type(g) is BFloats:
+        return g.copy()
+    if like is not None and type(g) is ndarray:
+        out = np.empty_like(like, g.dtype)
+        if out.strides == like.strides:
+            np.copyto(out, g)
+            return out
+    return np.array(g, order="C")
+
+
 def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None:
     """Add `g` to the leaf tensor's `.grad`: in place if there is one, else `g` itself if we own it, else a copy."""
     t = leaf._tensor()  # type: ignore[attr-defined]
@@ -215,11 +227,13 @@ def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None
             before, g = g, before
         t._grad = tensors.grad_copy(g) if before is None else before + g
     elif before is None:
-        if not (owned and type(g) is ndarray and g.flags.c_contiguous):
+        like = t._data
+        plain = type(like) is not ndarray or like.flags.c_contiguous or like.shape != g.shape
+        if not (owned and type(g) is ndarray and (g.flags.c_contiguous if plain else g.strides == like.strides)):
             if layouts.used and layouts.is_sparse(g):
                 g = g.gradient()
             else:
-                g = np.array(g, order="C") if type(g) is not BFloats else g.copy()
+                g = _laid_out(g, None if plain else like)
         t._grad = wrap(g)
     elif layouts.used and layouts.is_sparse(before._data) and not layouts.is_sparse(g):
         t._grad = wrap(as_array(g)) + before
@@ -384,7 +398,7 @@ def check_anomaly(node: Node, results: Sequence[Any]) -> None:
     if not mode.check_nan:
         return
     for i, r in enumerate(results):
-        data = r._data if isinstance(r, TensorBase) else r
+        data: Any = r._data if isinstance(r, TensorBase) else r
         if data is not None and np.isnan(data.values if layouts.is_sparse(data) else data).any():
             warn_of(node)
             raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")

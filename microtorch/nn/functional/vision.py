@@ -113,7 +113,8 @@ def _pad_copying(input: Any, pairs: K.Pairs, mode: str) -> Tensor:
     size = [n + a + b for n, (a, b) in zip(x.shape[-count:], pairs)]
     if max(size) < 1 or min(size) < 0:  # a part of nothing is nothing, as long as one dimension is left
         have, left = (" ".join(f"{c}: {n}" for c, n in zip("DHW"[-count:], s)) for s in (x.shape[-count:], size))
-        raise RuntimeError(f"input ({have.replace(' W', ', W')}) is too small. Calculated output {left}")
+        end = " )" if (mode, count) == ("replicate", 2) else ")"  # (as PyTorch has it)
+        raise RuntimeError(f"input ({have.replace(' W', ', W')}{end} is too small. Calculated output {left}")
     for axis, (n, (a, b)) in enumerate(zip(x.shape[-count:], pairs), x.ndim - count):
         if mode == "reflect" and (a >= n or b >= n):
             raise RuntimeError(
