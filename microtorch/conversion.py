@@ -401,6 +401,10 @@ class TensorConversions(TensorValues):
 
     def new(self, *args: Any, device: Any = None, **named: Any) -> Tensor:
         """new(2, 3): of that size, not set; new([1, 2]): from data; in this one's dtype (deprecated by PyTorch)."""
+        if is_sparse(self._data):
+            from microtorch.functions import sparse  # loaded already: here is a sparse tensor
+
+            return cast("Tensor", sparse.legacy("new", dtypes.of[self._data.dtype])(*args, **named))
         return wrap(creation.new_array(args, self._data.dtype, device, named, strict=True))
 
     # element by element in Python, in place --------------------------------------------------------------------------

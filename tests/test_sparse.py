@@ -480,6 +480,38 @@ g, torch.autograd.grad((g ** 2).sum(), D)[0]
         np.testing.assert_allclose(b.detach().numpy(), a.detach().numpy(), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "code",
+    lines("""
+(a := torch.tensor(2., requires_grad=True), ((S * a) @ D).sum().backward(), a.grad)[2]
+(a := torch.full((1,), 2., requires_grad=True), ((S * a) @ D).sum().backward(), a.grad)[2]
+(a := torch.full((2, 1), 2., requires_grad=True), ((S * a) @ D).sum().backward(), a.grad)[2]
+(s := S.requires_grad_(), r := (s * 1).mul_(2), r.to_dense().sum().backward(), s.grad.to_dense())[3]
+(s := S.requires_grad_(), y := s * 2, y.retain_grad(), torch.sparse.mm(y, D).sum().backward(), y.grad.to_dense())[4]
+(s := S.requires_grad_(), torch.autograd.grad(torch.sparse.mm(s, D).sum(), s)[0].to_dense())[1]
+[(s := S.requires_grad_(), torch.sparse.mm(s, D).sum().backward(), s.grad.to_dense())[2] for _ in range(2)]
+(s := S.requires_grad_(), torch.mm(s, D).sum().backward(), torch.sparse.mm(s, D).sum().backward(), s.grad.to_dense())[3]
+(s := S.requires_grad_(), torch.sparse.mm(s, D).sum().backward(), torch.mm(s, D).sum().backward(), s.grad)[3]
+(s := S.requires_grad_(), torch.sparse.mm(s, D).sum().backward(), torch.optim.SGD([s], lr=.1).step(), s.detach().to_dense())[3]
+(f := torch.autograd.detect_anomaly(), f.__enter__(), s := S.requires_grad_(), torch.sparse.mm(s, D).sum().backward(), f.__exit__(), s.grad.to_dense())[5]
+S.requires_grad_().mul_(2)
+(S._version, S.mul_(2)._version, S.add_(S)._version)
+torch.inference_mode()(lambda: S @ D)()
+S.new(i, v, torch.Size([4, 4])), S.new(2, 3)
+torch.testing.assert_close(S, S)
+torch.testing.assert_close(S, S * 2)
+torch.testing.assert_close(S, C)
+torch.testing.assert_close(C, T)
+torch.testing.assert_close(S, S.to_dense())
+torch.testing.assert_close(S, S.to_dense(), check_layout=False)
+torch.testing.assert_close(R, R), torch.testing.assert_close(R, C, check_layout=False)
+torch.testing.assert_close(R, R * 2)
+"""),
+)
+def test_in_graphs(code: str) -> None:
+    compare(code)
+
+
 # tables and optimizers ------------------------------------------------------------------------------------------------
 
 TABLE = """

@@ -125,6 +125,9 @@ class Sparse:
 
     __hash__ = object.__hash__
 
+    def __dlpack__(self, **named: Any) -> Any:
+        raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         raise NotStrided("numpy", self.backend)
 

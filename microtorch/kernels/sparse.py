@@ -267,6 +267,9 @@ class COO(Sparse):
         """The engine's sum of gradients: a dense one takes the sparse one in."""
         return add(self, other) if is_sparse(other) else add(other, self)
 
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
+
     def __mul__(self, other: Any) -> Any:
         return multiply(self, other)
 
@@ -380,6 +383,9 @@ class CSR(Sparse):
 
     def __add__(self, other: Any) -> Any:
         return np.add(self, other) if is_sparse(other) else add(other, self.coo())
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
 
     def __mul__(self, other: Any) -> Any:
         return np.multiply(self, other)
@@ -525,7 +531,10 @@ def _onto(x: Any, y: COO) -> Any:
 
 
 def add_into(x: Array, y: Sparse) -> Array:
-    """x += y for a dense x."""
+    """x += y."""
+    if is_sparse(x):
+        x.become(x + y)
+        return x
     y = y.coo() if isinstance(y, CSR) else y
     if x.shape != y.shape:
         return _onto(x, y)  # type: ignore[arg-type]  # raises

@@ -323,7 +323,7 @@ def _on_numbers(kernel: Any) -> Any:
 
 
 for _name in """abs asin asinh atan atanh ceil deg2rad erf erfinv expm1 floor frac isinf isnan isneginf isposinf log1p
-        nan_to_num rad2deg relu round round_decimals sgn sign signbit sin sinh sqrt square tan tanh trunc""".split():
+        nan_to_num rad2deg relu round sgn sign signbit sin sinh sqrt square tan tanh trunc""".split():
     _rule(_name, _on_numbers(table[_name].kernel))
 
 
@@ -356,9 +356,12 @@ def _sum(x: Any, axis: Any, keepdims: Any) -> Any:
 
 
 def _sum_to(x: Any, shape: tuple[int, ...]) -> Any:
-    if shape:
-        raise NotStrided("sum_to_size")
-    return _sum(x, None, False)
+    extra = x.ndim - len(shape)
+    if all(n == 1 for n in shape):
+        return _sum(x, None, False).reshape(shape)
+    if extra:
+        raise NotStrided("view")
+    return _sum(x, [a for a, (n, m) in enumerate(zip(shape, x.shape)) if n != m], True)
 
 
 def _norm(x: Any, p: Any = 2, axis: Any = None, keepdims: Any = False, *rest: Any) -> Any:

@@ -12,7 +12,9 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.creation import as_tensor
+from microtorch.kernels.layouts import is_sparse
 from microtorch.kernels.quiet import silence
+from microtorch.kernels.sparse import dense
 from microtorch.size import Size
 
 # (rtol, atol) of each dtype; 0 for what is exact
@@ -33,6 +35,7 @@ class _Options:
     def __init__(self, rtol: float | None, atol: float | None, equal_nan: bool, **checks: bool) -> None:
         self.rtol, self.atol, self.equal_nan = rtol, atol, equal_nan
         self.dtype, self.stride, self.subclasses = checks["dtype"], checks["stride"], checks["subclasses"]
+        self.layout = checks["layout"]
 
     def tolerances(self, *kinds: Any) -> tuple[float, float]:
         """(rtol, atol): those given, or the larger ones of the dtypes."""
@@ -59,7 +62,9 @@ def assert_close(
     if (rtol is None) != (atol is None):
         missing = "rtol" if rtol is None else "atol"
         raise ValueError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}.")
-    options = _Options(rtol, atol, equal_nan, dtype=check_dtype, stride=check_stride, subclasses=allow_subclasses)
+    options = _Options(
+        rtol, atol, equal_nan, dtype=check_dtype, stride=check_stride, subclasses=allow_subclasses, layout=check_layout
+    )
     for compare, a, b, path in list(_pairs(actual, expected, options, ())):
         text = compare(a, b, options)
         if text:
@@ -153,7 +158,10 @@ def _tensors(a: Any, b: Any, options: _Options) -> str:
     x, y = (t._data if isinstance(t, TensorBase) else t for t in (a, b))
     if x.shape != y.shape:
         return f"The values for attribute 'shape' do not match: {Size(x.shape)} != {Size(y.shape)}."
-    if options.stride:
+    kinds = [repr(wrap(t).layout) for t in (x, y)]
+    if options.layout and kinds[0] != kinds[1]:
+        return f"The values for attribute 'layout' do not match: {kinds[0]} != {kinds[1]}."
+    if options.stride and kinds[0] == kinds[1] == "torch.strided":
         steps = [wrap(t).stride() for t in (x, y)]
         if steps[0] != steps[1]:
             return f"The values for attribute 'stride()' do not match: {steps[0]} != {steps[1]}."
@@ -163,10 +171,33 @@ def _tensors(a: Any, b: Any, options: _Options) -> str:
     common = dtypes.promoted(x.dtype, False, y.dtype, False)
     x, y = (t.astype(dtypes.I64 if common.kind == "b" else common) for t in (x, y))
     with silence():
-        return _arrays(x, y, options, rtol, atol)
+        if not is_sparse(x) and not is_sparse(y):
+            return _arrays(x, y, options, rtol, atol)
+        if type(x) is not type(y):
+            wholes: list[Any] = [t if not is_sparse(t) else dense(t) for t in (x, y)]  # type: ignore[arg-type]
+            return _arrays(wholes[0], wholes[1], options, rtol, atol)
+        return _sparse(x, y, options, rtol, atol)
 
 
-def _arrays(x: Any, y: Any, options: _Options, rtol: float, atol: float) -> str:
+def _sparse(x: Any, y: Any, options: _Options, rtol: float, atol: float) -> str:
+    """Two sparse arrays of one layout: their places must be equal, their values close."""
+    if x.layout == "sparse_coo":
+        kind, places = "COO", {"indices": "indices"}
+        if x.sparse_dim != y.sparse_dim:
+            what = "The number of sparse dimensions in sparse COO tensors does not match"
+            return f"{what}: {x.sparse_dim} != {y.sparse_dim}"
+    else:
+        kind, places = "CSR", {"crow_indices": "starts", "col_indices": "columns"}
+    if x.count != y.count:
+        return f"The number of specified values in sparse {kind} tensors does not match: {x.count} != {y.count}"
+    for name, part in places.items():
+        found = _arrays(getattr(x, part), getattr(y, part), options, 0.0, 0.0, f"Sparse {kind} {name}")
+        if found:
+            return found
+    return _arrays(x.values, y.values, options, rtol, atol, f"Sparse {kind} values")
+
+
+def _arrays(x: Any, y: Any, options: _Options, rtol: float, atol: float, what: str = "Tensor-likes") -> str:
     if x.dtype.kind in "iu":
         x, y = x.astype(dtypes.I64), y.astype(dtypes.I64)
     difference = np.abs(x - y)
@@ -182,7 +213,7 @@ def _arrays(x: Any, y: Any, options: _Options, rtol: float, atol: float) -> str:
     scale = np.abs(y)
     relative = difference / scale if difference.dtype.kind == "f" else difference.astype("f4") / scale.astype("f4")
     lines = [
-        f"Tensor-likes are not {'equal' if exact else 'close'}!\n",
+        f"{what} are not {'equal' if exact else 'close'}!\n",
         f"Mismatched elements: {wrong} / {total} ({wrong / total:.1%})",
     ]
     for name, values, allowed in (("absolute", difference, atol), ("relative", relative, rtol)):
