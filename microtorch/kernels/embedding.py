@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels import products, rows as R, threads, twins
-from microtorch.kernels.index import add_rows
+from microtorch.kernels.index import PART, add_rows
 from microtorch.kernels.reduce import row_starts
 from microtorch.kernels.small import within
 
@@ -100,7 +100,7 @@ def _add_picked(out: Any, to: Any, source: Any, rows: Any, scale: Any) -> None:
     width = out.shape[1]
     if rows.size * width >= twins.least and twins.takes(out, source) and (fast := twins.of("index")) is not None:
         given = np.empty(0, out.dtype) if scale is None else np.ascontiguousarray(scale, out.dtype)
-        columns = threads.shares(width, max(16, twins.PART // rows.size))
+        columns = threads.shares(width, max(16, PART // rows.size))
         threads.run([partial(fast.add_picked, out, to, source, rows, given, a, b) for a, b in columns])
         return
     if R.add_picked(out, to, source, rows, scale):

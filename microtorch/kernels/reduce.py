@@ -282,7 +282,8 @@ def count_nonzero(x: Any, axis: Axis) -> Any:
 def hash_tensor(x: Any, axis: Axis, keepdims: bool) -> Any:
     """The bits of all elements, as float64 or int64, combined by exclusive or; uint64."""
     wide = x.astype(np.float64 if x.dtype.kind == "f" else np.uint64 if x.dtype.kind == "u" else np.int64)
-    return np.asarray(np.bitwise_xor.reduce(wide.view(np.uint64), axis, keepdims=keepdims))
+    exclusive_or: Any = np.bitwise_xor.reduce
+    return np.asarray(exclusive_or(wide.view(np.uint64), axis, keepdims=keepdims))
 
 
 # norms ---------------------------------------------------------------------------------------------------------------
@@ -367,9 +368,23 @@ def _running(ufunc: Any, x: Any, axis: int) -> Any:
 
 
 def _scanned(ufunc: Any, x: Any, axis: int, wide: Any = None) -> Any:
-    """ufunc.accumulate along the axis, contiguous; of many rows at once by steps along the axis, since NumPy takes row
-    after row, in which each element waits for the one before it. wide: the dtype to compute in."""
+    """ufunc.accumulate along the axis, contiguous; of many rows at once by steps along the axis, unless they are long,
+    since NumPy takes row after row, in which each element waits for the one before it. wide: the dtype to compute in.
+    """
     n = x.shape[axis]
+    if type(x) is np.ndarray and x.size >= _LARGE and n >= 64 and axis in (-1, x.ndim - 1) and x.flags.c_contiguous:
+        out, rows = np.empty(x.shape, x.dtype), max(1, _LARGE // n)
+
+        def some(given: Any, result: Any) -> None:
+            room = np.empty((min(rows, len(given)), n), wide or x.dtype)  # stays in the processor's cache
+            for i in range(0, len(given), rows):
+                part = room[: len(given[i : i + rows])]
+                part[...] = given[i : i + rows]
+                ufunc.accumulate(part, 1, out=part)
+                result[i : i + rows] = part
+
+        threads.split(some, x.size // n, x.reshape(-1, n), out.reshape(-1, n), least=rows)
+        return out
     if type(x) is not np.ndarray or x.size < _LARGE or x.size < 256 * n:
         if wide is None:
             return ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))

@@ -31,6 +31,8 @@ Array = NDArray[Any]
 
 _SEQUENCES = 8
 """Sequences that are worth a thread: the rows of a tile of `compiled.product`."""
+_WORK = 1 << 23
+"""Multiply-adds of a compiled layer from which the threads share them: 80 us on one."""
 
 
 def steps(sizes: Sequence[int], reverse: bool) -> list[tuple[slice, int]]:
@@ -152,11 +154,12 @@ def _compiled(work: int, weight: Array) -> Any:
     return twins.of("rnn") if 8 * work >= twins.least and twins.takes(weight) else None
 
 
-def _share_batch(layer: Any, sizes: Sequence[int], reverse: bool, *arguments: Any) -> None:
+def _share_batch(layer: Any, weight: Array, sizes: Sequence[int], reverse: bool, *arguments: Any) -> None:
     """`layer(*arguments, starts, counts, low, high)` of all sequences: the threads share them."""
     order = steps(sizes, reverse)
     starts, counts = np.array([rows.start for rows, _ in order]), np.array([n for _, n in order])
-    parts = threads.shares(max(sizes, default=0), _SEQUENCES)
+    few = sum(sizes) * weight.size < _WORK
+    parts = [(0, max(sizes))] if few else threads.shares(max(sizes), _SEQUENCES)
     threads.run([functools.partial(layer, *arguments, starts, counts, low, high) for low, high in parts])
 
 
@@ -176,7 +179,7 @@ def rnn_layer(
     out = _affine(_product if fast is None else products.matmul, _rows(x), w_ih, b_ih, b_hh)
     if fast is not None:
         state = h.copy("C")
-        _share_batch(fast.rnn_layer, sizes, reverse, out, w_hh, state, relu)
+        _share_batch(fast.rnn_layer, w_hh, sizes, reverse, out, w_hh, state, relu)
         return out.reshape(*x.shape[:-1], h.shape[1]), state
     state, product, weight = h, np.empty_like(h), w_hh.T
     for rows, n in steps(sizes, reverse):
@@ -203,7 +206,7 @@ def rnn_layer_backward(
     matmul = _product
     if (fast := _compiled(4 * out.size, w_hh)) is not None:
         matmul = products.matmul
-        _share_batch(fast.rnn_layer_backward, sizes, reverse, slope, w_hh, gh, _given(g_out, gz), gz)
+        _share_batch(fast.rnn_layer_backward, w_hh, sizes, reverse, slope, w_hh, gh, _given(g_out, gz), gz)
     else:
         for rows, n in steps(sizes, not reverse):
             state = gh[:n]
@@ -260,7 +263,7 @@ def lstm_layer(
         if b_ih is not None:
             gates += (b_ih + b_hh).reshape(4, 1, size)
         state, cell = h.copy("C"), c.copy("C")
-        _share_batch(fast.lstm_layer, sizes, reverse, gates, w_hh, state, cell, cells, out)
+        _share_batch(fast.lstm_layer, w_hh, sizes, reverse, gates, w_hh, state, cell, cells, out)
         return out.reshape(*x.shape[:-1], size), state, cell, gates, cells
     scale, _ = _SCALES[x.dtype]
     few = len(sizes) < _FEW_STEPS  # then it is less work to halve the sums than the weights
@@ -329,7 +332,7 @@ def lstm_layer_backward(
     if w_hr is None and (fast := _compiled(gates.size, w_hh)) is not None:
         matmul = products.matmul
         _share_batch(
-            fast.lstm_layer_backward, sizes, reverse, gates, cells, w_hh, c, gh, gc, _given(g_out, out), gz
+            fast.lstm_layer_backward, w_hh, sizes, reverse, gates, cells, w_hh, c, gh, gc, _given(g_out, out), gz
         )  # fmt: skip
     else:
         order, by_gate = steps(sizes, reverse), gz.reshape(len(gz), 4, size)
@@ -406,7 +409,7 @@ def gru_layer(
         if bias is not None:
             gates += bias
         state = h.copy("C")
-        _share_batch(fast.gru_layer, sizes, reverse, gates, inner, w_hh, of_candidate, state, out)
+        _share_batch(fast.gru_layer, w_hh, sizes, reverse, gates, inner, w_hh, of_candidate, state, out)
         return out.reshape(*x.shape[:-1], size), state, gates, inner
     half, scale = x.dtype.type(0.5), _SCALES[x.dtype][0][:3]
     few = len(sizes) < _FEW_STEPS  # then it is less work to halve the sums than the weights
@@ -449,7 +452,7 @@ def gru_layer_backward(
     if (fast := _compiled(gates.size, w_hh)) is not None:
         matmul = products.matmul
         _share_batch(
-            fast.gru_layer_backward, sizes, reverse, gates, inner, out, w_hh, h, gh, _given(g_out, out), gz,
+            fast.gru_layer_backward, w_hh, sizes, reverse, gates, inner, out, w_hh, h, gh, _given(g_out, out), gz,
             g_candidate,
         )  # fmt: skip
     else:

@@ -191,3 +191,29 @@ def test_max_pool_with_more_than_256_taps():
     values.sum().backward()
     ours[0].sum().backward()
     np.testing.assert_array_equal(m.grad.numpy(), t.grad.numpy())
+
+
+# running along rows, and filling columns ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(200, 1000), (3, 70, 500), (1, 40000), (1500, 64), (9000, 4)])
+@pytest.mark.parametrize("name", ["cumsum", "cumprod", "cummax", "cummin"])
+def test_running_results_of_many_numbers(twin, name, shape):
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    x.reshape(-1)[[700, 12345]] = np.nan, np.inf
+    for dim in range(-1, len(shape) - 1):
+        theirs, ours = (getattr(T.tensor(x), name)(dim) for T in (torch, microtorch))
+        for a, b in zip(*((r if isinstance(r, tuple) else (r,)) for r in (theirs, ours))):
+            np.testing.assert_array_equal(b.numpy(), a.numpy())
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("count", [1, 5, 40])
+def test_filled_slices(dim, count):
+    index = np.random.default_rng(1).integers(0, 6, count)
+    theirs, ours = (
+        T.arange(210.0).reshape(6, 7, 5).transpose(0, 1).index_fill(dim, T.tensor(index % 5), -1.5)
+        for T in (torch, microtorch)
+    )
+    assert ours.stride() == theirs.stride()
+    np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
