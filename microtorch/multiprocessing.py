@@ -152,16 +152,8 @@ def start_processes(
     return None
 
 
-def spawn(
-    fn: Callable[..., Any],
-    args: tuple[Any, ...] = (),
-    nprocs: int = 1,
-    join: bool = True,
-    daemon: bool = False,
-    start_method: str = "spawn",
-) -> ProcessContext | None:
-    """`start_processes` in fresh processes, which import the program anew."""
-    return start_processes(fn, args, nprocs, join, daemon, start_method)
+spawn = start_processes
+"""By default in fresh processes, which import the program anew."""
 
 
 def get_all_sharing_strategies() -> set[str]:

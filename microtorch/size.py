@@ -146,8 +146,8 @@ def require_cpu(d: Any) -> None:
         raise RuntimeError(f"PyTorch is not linked with support for {wanted.type} devices")
 
 
-class layout:
-    """How a tensor's elements are stored: torch.strided, or torch.sparse_coo and sparse_csr (docs/sparse.md)."""
+class _Named:
+    """A constant of `torch`, known by its name."""
 
     __slots__ = ("name",)
 
@@ -159,6 +159,12 @@ class layout:
 
     def __reduce__(self) -> str:
         return self.name
+
+
+class layout(_Named):
+    """How a tensor's elements are stored: torch.strided, or torch.sparse_coo and sparse_csr (docs/sparse.md)."""
+
+    __slots__ = ()
 
 
 strided, sparse_coo, sparse_csr = layout("strided"), layout("sparse_coo"), layout("sparse_csr")
@@ -168,19 +174,10 @@ layouts = {each.name: each for each in (strided, sparse_coo, sparse_csr)}
 """Those that there are tensors of, by their names."""
 
 
-class memory_format:
+class memory_format(_Named):
     """In which order of dimensions the elements lie in memory."""
 
-    __slots__ = ("name",)
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"torch.{self.name}"
-
-    def __reduce__(self) -> str:
-        return self.name
+    __slots__ = ()
 
 
 contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
