@@ -35,8 +35,8 @@ class _Same(Loader):
 
 
 _PUBLIC = frozenset(
-    """_tensor amp autograd cuda distributed distributions dtypes func library nn optim profiler random return_types
-    size storage utils""".split()
+    """_tensor amp autograd cuda distributed distributions dtypes func fx library nn optim profiler random
+    return_types size storage utils""".split()
 )
 """The parts of the package whose classes users meet."""
 
@@ -80,6 +80,7 @@ class _Renaming(Loader):
     def exec_module(self, module: ModuleType) -> None:
         self.loader.exec_module(module)
         _rename(module)
+        sys.modules.setdefault(torch_name(module.__name__), module)  # where inspect and typing look
 
 
 class AliasFinder(MetaPathFinder):

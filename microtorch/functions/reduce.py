@@ -86,9 +86,10 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = Non
     if dtype is not None:
         input = _cast(input, numpy_dtype(dtype))
     if input._data.dtype.kind not in "fc":
+        asked = "Input" if dtype is None else "Optional"
         raise RuntimeError(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-            f"{type_name(input)}"
+            f"mean(): could not infer output dtype. {asked} dtype must be either a floating point or complex dtype. "
+            f"Got: {type_name(input)}"
         )
     if dim is None:
         return R.mean_all(input, None, keepdim)

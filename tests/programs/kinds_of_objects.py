@@ -4,6 +4,8 @@ import torch
 import torch.nn as nn
 import pickle
 import copy
+import inspect
+import typing
 import torch.nn.utils.prune
 import torch.optim.swa_utils
 from torch.utils.data import DataLoader, RandomSampler, Subset
@@ -72,3 +74,16 @@ try:
     torch.optim.SGD(torch.ones(2), lr=1)
 except TypeError as e:
     print(e)
+print("def forward" in inspect.getsource(nn.Linear), inspect.getfile(nn.Linear).endswith("linear.py"))
+
+
+class Typed(nn.Module):
+    width: "int"
+
+
+print(typing.get_type_hints(Typed)["width"], typing.get_type_hints(nn.Linear)["in_features"])
+for dtype in (None, torch.int):
+    try:
+        torch.arange(3).mean(dtype=dtype)
+    except RuntimeError as e:
+        print(e)

@@ -18,4 +18,6 @@ for call in (lambda: x.clone().exp_(other=1), lambda: x.clone().mul_(2.0, other=
         print("refused")
 print(torch.nn.functional.grad.conv1d_input((1, 1, 5), torch.ones(1, 1, 2), torch.ones(1, 1, 4)))
 generator = torch.Generator()
-print(generator.set_state(torch.Generator().manual_seed(3).get_state()) is generator, torch.rand(2, generator=generator))
+print(
+    generator.set_state(torch.Generator().manual_seed(3).get_state()) is generator, torch.rand(2, generator=generator)
+)
