@@ -9,7 +9,7 @@ from microtorch import dtypes
 from microtorch.autograd.modes import no_grad
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
-from microtorch.distributions.utils import lazy_property, logits_to_probs, probs_to_logits
+from microtorch.distributions.utils import lazy_property, logits_to_probs, of, probs_to_logits
 from microtorch.functions.creation import full
 from microtorch.functions.pointwise import clamp
 from microtorch.functions.random import multinomial
@@ -119,21 +119,7 @@ class OfCategorical(Distribution):
     def _new(self, *args: Any, **kwargs: Any) -> Any:
         return self._categorical._new(*args, **kwargs)
 
-    @property
-    def _param(self) -> Any:
-        return self._categorical._param
-
-    @property
-    def logits(self) -> Any:
-        """The logarithms of the probabilities."""
-        return self._categorical.logits
-
-    @property
-    def probs(self) -> Any:
-        """The probabilities."""
-        return self._categorical.probs
-
-    @property
-    def param_shape(self) -> Any:
-        """The shape of the parameter given."""
-        return self._categorical.param_shape
+    _param = of("_categorical._param")
+    logits = of("_categorical.logits")
+    probs = of("_categorical.probs")
+    param_shape = of("_categorical.param_shape")

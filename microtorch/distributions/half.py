@@ -7,6 +7,7 @@ from typing import Any
 
 from microtorch.distributions import constraints
 from microtorch.distributions.transformed_distribution import TransformedDistribution
+from microtorch.distributions.utils import of
 from microtorch.functions.creation import zeros_like
 
 
@@ -17,10 +18,7 @@ class Half(TransformedDistribution):
     support = constraints.nonnegative
     has_rsample = True
 
-    @property
-    def scale(self) -> Any:
-        """The base's scale."""
-        return self.base_dist.scale
+    scale = of("base_dist.scale")
 
     @property
     def mode(self) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 from microtorch.distributions import constraints
 from microtorch.distributions.distribution import Distribution
-from microtorch.distributions.utils import sum_rightmost
+from microtorch.distributions.utils import of, sum_rightmost
 from microtorch.size import Size
 
 
@@ -52,20 +52,9 @@ class Independent(Distribution):
         n = self.reinterpreted_batch_ndims
         return constraints.independent(result, n) if n else result
 
-    @property
-    def mean(self) -> Any:
-        """The base's."""
-        return self.base_dist.mean
-
-    @property
-    def mode(self) -> Any:
-        """The base's."""
-        return self.base_dist.mode
-
-    @property
-    def variance(self) -> Any:
-        """The base's."""
-        return self.base_dist.variance
+    mean = of("base_dist.mean")
+    mode = of("base_dist.mode")
+    variance = of("base_dist.variance")
 
     def sample(self, sample_shape: Any = ()) -> Any:
         """The base's."""

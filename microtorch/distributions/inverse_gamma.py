@@ -9,6 +9,7 @@ from microtorch.distributions import constraints
 from microtorch.distributions.gamma import Gamma
 from microtorch.distributions.transformed_distribution import TransformedDistribution
 from microtorch.distributions.transforms import PowerTransform
+from microtorch.distributions.utils import of
 from microtorch.functions.creation import tensor
 from microtorch.functions.pointwise import where
 
@@ -24,15 +25,8 @@ class InverseGamma(TransformedDistribution):
         base = Gamma(concentration, rate, validate_args=validate_args)
         super().__init__(base, PowerTransform(-tensor(1.0, dtype=base.rate.dtype)), validate_args=validate_args)
 
-    @property
-    def concentration(self) -> Any:
-        """The gamma distribution's shape."""
-        return self.base_dist.concentration
-
-    @property
-    def rate(self) -> Any:
-        """The gamma distribution's rate."""
-        return self.base_dist.rate
+    concentration = of("base_dist.concentration")
+    rate = of("base_dist.rate")
 
     @property
     def mean(self) -> Any:

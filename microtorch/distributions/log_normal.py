@@ -8,6 +8,7 @@ from microtorch.distributions import constraints
 from microtorch.distributions.normal import Normal
 from microtorch.distributions.transformed_distribution import TransformedDistribution
 from microtorch.distributions.transforms import ExpTransform
+from microtorch.distributions.utils import of
 
 
 class LogNormal(TransformedDistribution):
@@ -20,15 +21,8 @@ class LogNormal(TransformedDistribution):
     def __init__(self, loc: Any, scale: Any, validate_args: bool | None = None) -> None:
         super().__init__(Normal(loc, scale, validate_args=validate_args), ExpTransform(), validate_args=validate_args)
 
-    @property
-    def loc(self) -> Any:
-        """The mean of the logarithm."""
-        return self.base_dist.loc
-
-    @property
-    def scale(self) -> Any:
-        """The standard deviation of the logarithm."""
-        return self.base_dist.scale
+    loc = of("base_dist.loc")
+    scale = of("base_dist.scale")
 
     @property
     def mean(self) -> Any:

@@ -8,6 +8,7 @@ from microtorch.distributions import constraints
 from microtorch.distributions.normal import Normal
 from microtorch.distributions.transformed_distribution import TransformedDistribution
 from microtorch.distributions.transforms import StickBreakingTransform
+from microtorch.distributions.utils import of
 
 
 class LogisticNormal(TransformedDistribution):
@@ -23,12 +24,5 @@ class LogisticNormal(TransformedDistribution):
             base = base.expand([1])
         super().__init__(base, StickBreakingTransform(), validate_args=validate_args)
 
-    @property
-    def loc(self) -> Any:
-        """The normal distribution's mean."""
-        return self.base_dist.base_dist.loc
-
-    @property
-    def scale(self) -> Any:
-        """The normal distribution's standard deviation."""
-        return self.base_dist.base_dist.scale
+    loc = of("base_dist.base_dist.loc")
+    scale = of("base_dist.base_dist.scale")

@@ -8,7 +8,7 @@ from microtorch.distributions import constraints
 from microtorch.distributions.transformed_distribution import TransformedDistribution
 from microtorch.distributions.transforms import SigmoidTransform
 from microtorch.distributions.trials import Trials
-from microtorch.distributions.utils import broadcast_all, clamp_probs
+from microtorch.distributions.utils import broadcast_all, clamp_probs, of
 from microtorch.functions.random import rand
 
 
@@ -44,20 +44,9 @@ class Relaxed(TransformedDistribution):
 
     has_rsample = True
 
-    @property
-    def temperature(self) -> Any:
-        """The base's."""
-        return self.base_dist.temperature
-
-    @property
-    def logits(self) -> Any:
-        """The base's."""
-        return self.base_dist.logits
-
-    @property
-    def probs(self) -> Any:
-        """The base's."""
-        return self.base_dist.probs
+    temperature = of("base_dist.temperature")
+    logits = of("base_dist.logits")
+    probs = of("base_dist.probs")
 
 
 class RelaxedBernoulli(Relaxed):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,11 @@ def probs_to_logits(probs: Any, is_binary: bool = False) -> Any:
     """Log odds, or logarithms, of probabilities, which are kept away from 0 and 1."""
     clamped = clamp_probs(probs)
     return log(clamped) - log1p(-clamped) if is_binary else log(clamped)
+
+
+def of(place: str) -> Any:
+    """A property that is one of a part's: `loc = of("base_dist.loc")`."""
+    return property(operator.attrgetter(place), doc=f"{place}.")
 
 
 class lazy_property:
