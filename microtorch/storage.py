@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,22 @@ from microtorch.kernels import shared
 from microtorch.size import cpu, device
 
 
-class UntypedStorage:
+class _Storage:
+    """What both kinds of storage say."""
+
+    nbytes: Callable[..., int]
+
+    @property
+    def device(self) -> device:
+        """Always the CPU."""
+        return cpu
+
+    def __sizeof__(self) -> int:
+        """What `sys.getsizeof` tells: its memory included."""
+        return object.__sizeof__(self) + self.nbytes()
+
+
+class UntypedStorage(_Storage):
     """The bytes under a tensor, shared with all of its views.
 
     >>> import microtorch as torch
@@ -48,11 +63,6 @@ class UntypedStorage:
             raise RuntimeError(f"unable to open file <{path}> in read-only mode: {error.strerror}") from error
         return cls(wrap(np.asarray(mapped)))
 
-    @property
-    def device(self) -> device:
-        """Always the CPU."""
-        return cpu
-
     def untyped(self) -> UntypedStorage:
         """The storage itself."""
         return self
@@ -62,10 +72,6 @@ class UntypedStorage:
         return self._bytes.size
 
     size = __len__ = nbytes
-
-    def __sizeof__(self) -> int:
-        """What `sys.getsizeof` tells: its memory included."""
-        return object.__sizeof__(self) + self.nbytes()
 
     def is_shared(self) -> bool:
         """Whether its memory is shared with other processes (Tensor.share_memory_)."""
@@ -97,7 +103,7 @@ class UntypedStorage:
         return hash(self._shared.extent())
 
 
-class TypedStorage:
+class TypedStorage(_Storage):
     """The elements under a tensor, in the order of memory, shared with all of its views."""
 
     def __init__(self, tensor: TensorBase) -> None:
@@ -112,11 +118,6 @@ class TypedStorage:
         """The same memory as bytes."""
         return self._untyped
 
-    @property
-    def device(self) -> device:
-        """Always the CPU."""
-        return cpu
-
     def size(self) -> int:
         """The number of elements."""
         return self._elements.size
@@ -126,10 +127,6 @@ class TypedStorage:
     def nbytes(self) -> int:
         """Its size in bytes."""
         return self._untyped.nbytes()
-
-    def __sizeof__(self) -> int:
-        """What `sys.getsizeof` tells: its memory included."""
-        return object.__sizeof__(self) + self.nbytes()
 
     def is_shared(self) -> bool:
         """Whether its memory is shared with other processes (Tensor.share_memory_)."""

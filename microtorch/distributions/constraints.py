@@ -222,21 +222,25 @@ class _Bounded(Constraint):
         return f"{self.__class__.__name__[1:]}({bounds})"
 
 
-class _IntegerInterval(_Bounded):
-    is_discrete = True
+class _BoundedBelow(_Bounded):
+    def __init__(self, lower_bound: Any) -> None:
+        self.lower_bound = lower_bound
 
+
+class _BoundedTwice(_Bounded):
     def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
         self.lower_bound, self.upper_bound = lower_bound, upper_bound
+
+
+class _IntegerInterval(_BoundedTwice):
+    is_discrete = True
 
     def check(self, value: Any) -> Any:
         return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
-class _IntegerGreaterThan(_Bounded):
+class _IntegerGreaterThan(_BoundedBelow):
     is_discrete = True
-
-    def __init__(self, lower_bound: Any) -> None:
-        self.lower_bound = lower_bound
 
     def check(self, value: Any) -> Any:
         return (value % 1 == 0) & (value >= self.lower_bound)
@@ -249,18 +253,12 @@ class _Real(Constraint):
         return value == value  # (not NaN)
 
 
-class _GreaterThan(_Bounded):
-    def __init__(self, lower_bound: Any) -> None:
-        self.lower_bound = lower_bound
-
+class _GreaterThan(_BoundedBelow):
     def check(self, value: Any) -> Any:
         return self.lower_bound < value
 
 
-class _GreaterThanEq(_Bounded):
-    def __init__(self, lower_bound: Any) -> None:
-        self.lower_bound = lower_bound
-
+class _GreaterThanEq(_BoundedBelow):
     def check(self, value: Any) -> Any:
         return self.lower_bound <= value
 
@@ -273,18 +271,12 @@ class _LessThan(_Bounded):
         return value < self.upper_bound
 
 
-class _Interval(_Bounded):
-    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
-        self.lower_bound, self.upper_bound = lower_bound, upper_bound
-
+class _Interval(_BoundedTwice):
     def check(self, value: Any) -> Any:
         return (self.lower_bound <= value) & (value <= self.upper_bound)
 
 
-class _HalfOpenInterval(_Bounded):
-    def __init__(self, lower_bound: Any, upper_bound: Any) -> None:
-        self.lower_bound, self.upper_bound = lower_bound, upper_bound
-
+class _HalfOpenInterval(_BoundedTwice):
     def check(self, value: Any) -> Any:
         return (self.lower_bound <= value) & (value < self.upper_bound)
 
