@@ -212,6 +212,7 @@ S.clone().sparse_resize_((4, 4), 2, 0), S.clone().sparse_resize_and_clear_((4, 4
 torch.sparse.sum(S), torch.sparse.sum(S, 0), torch.sparse.sum(S, dim=1), torch.sparse.sum(S, (0, 1)), S.sum(0)
 torch.sparse.sum(S, dtype=torch.float64), torch.sparse.sum(H, 0), torch.sparse.sum(H, 1), torch.sparse.sum(H, (0, 1))
 S.sum(0, keepdim=True)
+coo(i, torch.tensor([True, False, True, True]), (2, 3)).sin(), coo(i, v > 3, (2, 3)).sqrt(), coo(i, v > 3, (2, 3)).sum()
 torch.sparse.sum(S, 5)
 torch.sparse.sum(E, 1)
 torch.sparse.softmax(S, 1), torch.sparse.softmax(S, 0), torch.sparse.log_softmax(S, 0), torch.sparse.log_softmax(H, 1)
@@ -247,6 +248,7 @@ R.crow_indices(), R.col_indices(), R.values(), R._nnz(), R.layout, R.is_sparse, 
 R @ D, R @ torch.ones(3), torch.sparse.mm(R, D), R.mm(D), torch.addmm(torch.ones(2, 2), R, D), R.to_dense(), R * 2, R + R
 R.to_sparse(), R @ R.to_dense().t().to_sparse_csr(), R.clone(), -R, R.abs(), R.sqrt(), R.relu(), R.sum(), R[0], R[0, 2]
 torch.sparse.addmm(torch.ones(2, 2), R, D), R.to_sparse_csr() is R
+R * R, R * torch.ones(2, 3), R.sum(0, keepdim=True), R.angle(), torch.zeros_like(R, layout=torch.sparse_csr)
 R.indices()
 R.coalesce()
 R.numpy()
@@ -762,3 +764,55 @@ def test_no_public_function_takes_the_values_for_the_whole() -> None:
                 wrong.append((name, args, shown(theirs), shown(ours)))
     assert not wrong
     assert answers > 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", ["coo", "csr"])
+def test_functions_of_one_tensor_by_the_operator_database(layout: str) -> None:
+    """Those that PyTorch has for sparse tensors, on the database's samples made sparse, with places twice too."""
+    from torch.testing._internal.common_methods_invocations import op_db
+
+    wrong, ran = [], 0
+    for entry in op_db:
+        supported = entry.supports_sparse if layout == "coo" else entry.supports_sparse_csr
+        if type(entry).__name__ != "UnaryUfuncInfo" or not supported:
+            continue
+        f: Any = microtorch
+        for part in entry.name.split("."):
+            f = getattr(f, part)
+        for dtype in (torch.float32, torch.float64, torch.int64, torch.bool, torch.complex64, torch.float16):
+            if dtype not in entry.dtypes:
+                continue
+            for sample in entry.sample_inputs("cpu", dtype):
+                if sample.input.layout != torch.strided or (layout == "csr" and sample.input.ndim != 2):
+                    continue
+                x = sample.input.to_sparse() if layout == "coo" else sample.input.to_sparse_csr()
+                inputs = [x]
+                if layout == "coo" and x.ndim and x._nnz():
+                    twice = torch.cat([x._indices()] * 2, 1), torch.cat([x._values()] * 2)
+                    inputs.append(torch.sparse_coo_tensor(*twice, x.shape))
+                for x in inputs:
+                    try:
+                        theirs = entry.op(x, *sample.args, **sample.kwargs)
+                    except (RuntimeError, NotImplementedError):
+                        continue
+                    ours = f(_ours(x), *sample.args, **sample.kwargs)
+                    ran += 1
+                    a, b = theirs.to_dense().resolve_conj().numpy(), ours.to_dense().numpy()
+                    tolerance = 1e-3 if dtype == torch.float16 else 1e-5
+                    same = str(theirs.layout) == str(ours.layout) and a.dtype == b.dtype
+                    if not same or not np.allclose(a, b, tolerance, 1e-6, equal_nan=True):
+                        wrong.append((entry.name, dtype))
+    assert not wrong
+    assert ran > 150
+
+
+def _ours(x: Any) -> Any:
+    """PyTorch's sparse tensor as ours."""
+    if x.layout == torch.sparse_csr:
+        parts = (x.crow_indices(), x.col_indices(), x.values())
+        return microtorch.sparse_csr_tensor(*[microtorch.tensor(p.numpy()) for p in parts], tuple(x.shape))
+    parts = (x._indices(), x._values())
+    return microtorch.sparse_coo_tensor(
+        *[microtorch.tensor(p.numpy()) for p in parts], tuple(x.shape), is_coalesced=x.is_coalesced()
+    )

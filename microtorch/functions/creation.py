@@ -574,11 +574,12 @@ def like(name: str, input: Any, dtype: Any, layout: Any, device: Any, memory_for
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if device is not None:
         require_cpu(device)
-    if layout is not None:
-        require_strided(layout)
     data = input._data
+    sparse = is_sparse(data) and (layout is None or layout.name == data.layout)  # type: ignore[attr-defined]
+    if layout is not None and not sparse:
+        require_strided(layout)
     want = data.dtype if dtype is None else dtype_argument(name, dtype)
-    if layout is None and is_sparse(data):
+    if sparse:
         return wrap(data.cleared(want))  # type: ignore[attr-defined]
     if memory_format is None or memory_format is size.preserve_format:
         return wrap(K.empty_like(data, want))

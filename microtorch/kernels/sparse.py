@@ -168,7 +168,8 @@ class COO(Sparse):
         return self.with_values(self.values.copy())
 
     def astype(self, dtype: Any, *args: Any, **named: Any) -> COO:
-        return self.with_values(self.values.astype(dtype))
+        x = coalesce(self) if self.values.dtype.kind == "b" else self  # (True + True is True, but 1 + 1 is 2)
+        return x.with_values(x.values.astype(dtype))
 
     def view(self) -> COO:
         return self.with_values(self.values)
@@ -553,11 +554,11 @@ def multiply(x: Any, y: Any) -> Any:
     if not is_sparse(x):
         x, y = y, x
     if is_sparse(y):
-        return _both(x, y)
+        return csr(_both(x.coo(), y.coo())) if isinstance(x, CSR) and isinstance(y, CSR) else _both(x, y)
     if np.ndim(y) == 0:
         return x.with_values(np.multiply(x.values, y))
     if isinstance(x, CSR):
-        raise NotStrided("mul", x.backend)
+        return csr(multiply(x.coo(), y))
     shape = np.broadcast_shapes(x.shape, y.shape)
     if shape != x.shape:
         x = expanded(coalesce(x), shape)  # type: ignore[arg-type]

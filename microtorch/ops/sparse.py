@@ -345,7 +345,8 @@ def _relu_backward(g: Any, out: Any) -> Any:
 
 def _sum(x: Any, axis: Any, keepdims: Any) -> Any:
     if isinstance(x, CSR):
-        x = x.coo()
+        out = _sum(x.coo(), axis, keepdims)
+        return K.csr(out) if is_sparse(out) and keepdims else out
     wide = x.astype(np.int64) if x.dtype.kind in "biu" else x
     axes = tuple(range(x.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
     axes = tuple(a % x.ndim for a in axes) or tuple(range(x.ndim))
@@ -385,6 +386,12 @@ def _narrow_copy(x: Any, key: tuple[Any, ...]) -> Any:
     return x
 
 
+def _angle(x: Any) -> Any:
+    if type(x) is not CSR:
+        raise NotStrided("angle")
+    return x.with_values(table["angle"].kernel(x.values))
+
+
 def _linear(x: Any, weight: Any, bias: Any = None) -> Any:
     out = K.matmul(x, weight.T)
     return out if bias is None else out + bias
@@ -420,6 +427,7 @@ _rule("relu_backward", _relu_backward)
 _rule("sum sum_all", _sum)
 _rule("sum_to", _sum_to)
 _rule("any", _any)
+_rule("angle", _angle)
 _rule("narrow_copy", _narrow_copy)
 _rule("zeros_like zero", lambda x: x.cleared())
 _rule("clone grad_copy", lambda x: x.copy())
