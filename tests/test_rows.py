@@ -139,3 +139,22 @@ def test_bags_as_torch(twin: str, mode: str, lengths: str) -> None:
             np.testing.assert_allclose(grad.detach().numpy(), plain.numpy(), rtol=1e-5, atol=1e-6)
     for theirs, ours in zip(*results):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("sizes", [[40] * 60, [0, 3, 90, 1, 0, 17, 0], [5, 5]])
+def test_the_largest_of_bags_as_torch(twin: str, sizes: list[int]) -> None:
+    """Ties (the first one gets the gradient), NaN at the beginning and later, empty bags."""
+    rng = np.random.default_rng(5)
+    table = np.round(rng.standard_normal((200, 70)) * 2).astype(np.float32)
+    table[7], table[8, ::2] = np.nan, np.inf
+    words = rng.integers(0, 200, sum(sizes))
+    words[[0, 4]] = 7, 7
+    offsets = np.append(0, np.cumsum(sizes)[:-1])
+    results = []
+    for T in (torch, microtorch):
+        weight = T.tensor(table, requires_grad=True)
+        out = T.nn.functional.embedding_bag(T.tensor(words), weight, T.tensor(offsets), mode="max")
+        (out * T.linspace(-1, 1, out.numel()).reshape(out.shape)).sum().backward()
+        results.append([out.detach().numpy(), weight.grad.numpy()])
+    for theirs, ours in zip(*results):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)

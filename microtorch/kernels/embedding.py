@@ -143,15 +143,35 @@ def bag_sum_backward(g: Any, scale: Any, shape: tuple[int, ...], index: Any, bag
 
 
 def bag_largest(weight: Any, index: Any, bag: Any, count: int) -> Any:
-    """For each bag and column, the row of weight with the largest element; -1 for an empty bag."""
-    out = np.full((count, weight.shape[1]), -1, np.int64)
-    if index.size:
-        rows = np.take(weight, index, 0)
-        starts = np.flatnonzero(np.concatenate(([True], bag[1:] != bag[:-1])))
-        best = np.maximum.reduceat(rows, starts, axis=0)
-        sizes = np.diff(np.append(starts, index.size))
-        position = np.where(rows == np.repeat(best, sizes, 0), np.arange(index.size)[:, None], index.size)
-        out[bag[starts]] = index[np.minimum(np.minimum.reduceat(position, starts, axis=0), index.size - 1)]
+    """For each bag and column, the row of weight with the first largest element; -1 for an empty bag. bag: in order.
+
+    As in PyTorch nothing is larger than NaN, and NaN larger than nothing.
+    """
+    width = weight.shape[1]
+    out = np.full((count, width), -1, np.int64)
+    if not index.size:
+        return out
+    if index.size * width >= twins.least and twins.takes(weight) and (fast := twins.of("index")) is not None:
+        fast.bag_largest(weight, index, bag, np.empty(width, weight.dtype), out)
+        return out
+    starts = np.flatnonzero(np.concatenate(([True], bag[1:] != bag[:-1])))
+    sizes = np.diff(starts, append=index.size)
+    order = np.argsort(-sizes)
+    starts, sizes = starts[order], sizes[order]
+    for careful in (False, True):
+        best = np.take(weight, index[starts], 0)
+        turn = np.zeros(best.shape, np.int32)
+        for k, n in enumerate(np.searchsorted(-sizes, -np.arange(1, sizes[0])).tolist(), 1):  # the k-th of n bags
+            values, most = np.take(weight, index[starts[:n] + k], 0), best[:n]
+            larger = values > most
+            if careful:
+                np.copyto(most, values, where=larger)
+            else:
+                np.maximum(most, values, out=most)
+            np.maximum(turn[:n], np.multiply(larger, k, dtype=np.int32), out=turn[:n])
+        if not np.isnan(best).any():  # (np.maximum prefers NaN)
+            break
+    out[bag[starts]] = index[starts[:, None] + turn]
     return out
 
 

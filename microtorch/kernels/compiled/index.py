@@ -100,3 +100,19 @@ def add_picked(out, to, source, rows, scale, start, stop):
         else:
             for j in range(sums.size):
                 sums[j] += row[j]
+
+
+@jit
+def bag_largest(weight, index, bag, best, out):
+    """For each bag and column the row of weight with the first largest element."""
+    for i in range(index.size):
+        row, place = weight[index[i]], out[bag[i]]
+        if i == 0 or bag[i] != bag[i - 1]:
+            for j in range(best.size):
+                best[j] = row[j]
+                place[j] = index[i]
+        else:
+            for j in range(best.size):
+                larger = row[j] > best[j]
+                best[j] = row[j] if larger else best[j]
+                place[j] = index[i] if larger else place[j]
