@@ -5,22 +5,19 @@ An entry is a name, a forward kernel (arrays in, arrays out) and one formula for
     exp = unary("exp", np.exp, x=lambda xp, g, out: g * out)
     mul = binary("mul", np.multiply, x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)
 
-The keyword is the input differentiated. The formula's parameter names, after the namespace `xp` and the gradient `g`
-of the
-output, say what it needs, and exactly that is saved: `out`, an input's name, `x_shape`, one of the kernel's own
-parameters
-(`axis`), or a residual (an extra result of the kernel). Formulas never broadcast, cast or accumulate: the engine does.
+The keyword is the input differentiated. The formula's parameter names, after the namespace `xp` and the gradient `g` of
+the output, say what it needs, and exactly that is saved: `out`, an input's name, `x_shape`, one of the kernel's own
+parameters (`axis`), or a residual (an extra result of the kernel). Formulas never broadcast, cast or accumulate: the
+engine does.
 
 Complex numbers: `g` is the plain cotangent, so formulas hold no conjugates (the derivative of a holomorphic f is g *
-f'(x));
-PyTorch's gradient is its conjugate, and the engine conjugates where gradients come in and go out.
+f'(x)); PyTorch's gradient is its conjugate, and the engine conjugates where gradients come in and go out.
 
 A formula runs in two worlds: with `xp = arrays` on plain arrays, and, when the backward pass is itself recorded
 (`create_graph=True`), with `xp = tensors` on Tensors. Every entry is in both namespaces under its own name.
 
 Five ways to declare: `unary` (one tensor, then constants), `binary` (two, broadcast and promoted), `view` (one tensor,
-whose
-memory the result shares), `many` (a list of tensors) and `op` (anything else: several results, joint formulas).
+whose memory the result shares), `many` (a list of tensors) and `op` (anything else: several results, joint formulas).
 """
 
 from __future__ import annotations
