@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
 from typing import Any
 
 from microtorch._missing import missing_name as _missing_name
@@ -20,6 +22,19 @@ from microtorch.overrides import (
     has_torch_function_variadic as _has_torch_function_variadic,
 )
 from microtorch.unsupported import absent as _absent
+
+
+class _Functions(ModuleType):
+    """`torch._C._nn`: functions of torch.nn.functional under the names that traced code has."""
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(importlib.import_module("microtorch.nn.functional"), name, None)
+        if found is None or name.startswith("__"):
+            raise AttributeError(f"module 'torch._C._nn' has no attribute '{name}'")
+        return found
+
+
+_nn = _Functions("torch._C._nn")
 
 Graph, Node, Value = (
     _absent(__name__, name, "nothing is compiled to PyTorch's graphs") for name in ("Graph", "Node", "Value")

@@ -270,8 +270,8 @@ def _asking(func: Any, original: Any, name: str) -> Callable[[tuple[Any, ...], d
             if here.modes:
                 given = overriding(spread(args, kwargs)) if here.subclasses else []
                 return dispatch(func, given, args, kwargs if kwargs or python else None)
-            if here.subclasses and not factory:
-                for value in spread(args, kwargs):
+            if here.subclasses and (kwargs or not factory):
+                for value in spread(() if factory else args, kwargs):
                     if type(value) not in _PLAIN and override_of(value) is not None:
                         given = overriding(spread(args, kwargs))
                         try:

@@ -34,7 +34,6 @@ NOT_SUPPORTED = {
         for name in ("_tensor algorithms autograd checkpoint device_mesh fsdp nn.RemoteModule optim rpc tensor").split()
     },
     "torch.nn.parallel.scatter": "there are no devices to spread a tensor over",
-    "torch.fx": "programs are not traced",
     "torch.hub": "nothing is fetched over the network",
     "torch.utils.model_zoo": "the same",
     "torch.jit.load": "programs are not compiled, so that there are no files of them",
@@ -43,7 +42,7 @@ NOT_SUPPORTED = {
     "Tensor.q_scale": "there are no quantized tensors",
 }
 # Of those, the ones that do answer: questions about what is there.
-ANSWER = {"torch.fx.wrap"}
+ANSWER: set[str] = set()
 # Not there at all (AttributeError).
 MISSING = {
     "torch.ops.profiler._record_function_enter": "an operator by its internal name; use torch.profiler.record_function",

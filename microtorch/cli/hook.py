@@ -100,6 +100,8 @@ class AliasFinder(MetaPathFinder):
         if head == self.alias:
             module = self._module(f"{self.package}.{tail}" if tail else self.package, fullname)
             if module is not None:
+                if sys.modules.get(fullname) is module:  # put there just now: the import system would load it again
+                    del sys.modules[fullname]
                 spec = ModuleSpec(fullname, _Same(module), origin=getattr(module, "__file__", None))
                 spec.submodule_search_locations = getattr(module, "__path__", None)
                 return spec
