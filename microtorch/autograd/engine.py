@@ -480,7 +480,9 @@ def _start(
 
 
 def _sequence(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, (TensorBase, GradientEdge)) or value is None:
+    if isinstance(value, TensorBase):
+        return (value,)
+    if isinstance(value, GradientEdge) or value is None:
         value = (value,)
     return tuple([_at(v) if type(v) is GradientEdge else v for v in value])
 
@@ -514,7 +516,7 @@ def backward(
     """
     roots = _sequence(tensors)
     seeds = (None,) * len(roots) if grad_tensors is None else _sequence(grad_tensors)
-    if any(type(r._data) is Batched for r in roots) or transforms.stack:
+    if transforms.stack or (batches.used and any(type(r._data) is Batched for r in roots)):
         raise RuntimeError(
             "backward() called inside a functorch transform. This is not supported, please use functorch.grad or "
             "functorch.vjp instead or call backward() outside of functorch transforms."
