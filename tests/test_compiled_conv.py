@@ -113,6 +113,12 @@ GEOMETRIES += (FEW_PLACES := [
     ((6, 20, 5, 7), (9, 20, 1, 1), 1, 0, 1, 1),
     ((3, 4, 2, 2, 3), (40, 4, 1, 1, 1), 1, 0, 1, 1),
 ])  # fmt: skip
+GEOMETRIES += (BY_PLACE := [
+    ((33, 32, 4, 4), (40, 32, 3, 3), 1, 1, 1, 1),
+    ((32, 40, 2, 3), (32, 40, 3, 3), 1, (1, 2), 1, 1),
+    ((32, 32, 7, 5), (33, 32, 3, 3), (2, 3), 1, 1, 1),
+    ((35, 32, 3, 7), (32, 32, 5, 7), 1, (2, 3), 1, 1),
+])  # fmt: skip
 
 
 def plan_of(case: Any) -> Any:
@@ -124,6 +130,7 @@ def plan_of(case: Any) -> Any:
 def test_each_layout_has_its_cases() -> None:
     assert all(plan_of(case).bands is not None for case in BANDS)
     assert all(plan_of(case).flat is not None for case in FLAT)
+    assert all(plan_of(case).by_place is not None for case in BY_PLACE)
     assert all(plan_of(case).few for case in FEW_PLACES)
 
 

@@ -11,7 +11,8 @@ Three ways to lay out the places:
 - flat (`kernels.conv_flat`): as merged, but with rows as long as the phase's rows. What a tap reads is then one piece
   of memory for all images, at the price of computing some places too many at each row's end, which are cut off.
 
-Kernels of 3x3 with many channels do with half the products: `kernels.winograd`.
+Images of few places are multiplied place by place (`kernels.conv_places`), depthwise ones by bands of rows
+(`kernels.conv_bands`). Kernels of 3x3 with many channels do with half the products: `kernels.winograd`.
 
 The three functions are each other's derivatives: forward, its transpose in x, its transpose in weight.
 """
@@ -25,7 +26,18 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import blas, conv_bands, conv_flat, conv_planes, products, reduce, threads, twins, winograd
+from microtorch.kernels import (
+    blas,
+    conv_bands,
+    conv_flat,
+    conv_places,
+    conv_planes,
+    products,
+    reduce,
+    threads,
+    twins,
+    winograd,
+)
 from microtorch.kernels.conv_phases import phases
 from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
@@ -74,6 +86,10 @@ class _Plan:
         if several:
             flat = conv_flat.Flat(x_shape, w_shape, stride, padding, dilation, groups, self.out)
             self.flat, self.folding = flat if flat.pays else None, flat if flat.folds else None
+        self.by_place: conv_places.Places | None = None
+        if groups == 1 and len(size) == 2 and several:
+            places = conv_places.Places(x_shape, w_shape, stride, padding, dilation, self.out)
+            self.by_place = places if places.pays else None
         self.bands: conv_bands.Bands | None = None
         if w_shape[1] == 1 < groups and len(size) == 2 and several:
             bands = conv_bands.Bands(x_shape, w_shape, stride, padding, dilation, self.out)
@@ -82,7 +98,6 @@ class _Plan:
         self.rows = max(1, min(self.out[0], _BLOCK_BYTES // max(row_bytes, 1)))  # rows of the output at a time
         whole = self.rows == self.out[0]
         self.images = max(1, min(self.n, _BLOCK_BYTES // max(row_bytes * self.rows, 1))) if whole else 1  # and images
-        self.places = self.images * self.rows * self.row
 
     def blocks(self, first: int, end: int) -> Iterator[tuple[int, int, int, int]]:
         """(first image, end, first row, end) of each block of some images."""
@@ -259,6 +274,8 @@ def conv(
         if bias is not None:
             out += bias
         return out.reshape(plan.n, plan.o, *plan.out)
+    if plan.by_place is not None:
+        return plan.by_place.forward(x, weight, bias)
     if plan.few:
         rows = products.matmul(_by_place(x), weight.reshape(plan.o, -1).T)
         if bias is not None:
@@ -335,6 +352,8 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
         return np.zeros(x_shape, g.dtype)
     if _one_place(x_shape, weight.shape, padding, dilation, groups):
         return products.matmul(g.reshape(plan.n, plan.o), weight.reshape(plan.o, -1)).reshape(x_shape)
+    if plan.by_place is not None:
+        return plan.by_place.backward(g, weight)
     if plan.few:
         return _by_channel(products.matmul(_by_place(g), weight.reshape(plan.o, -1)), np.empty(x_shape, g.dtype))
     if (fast := _compiled(g, weight, g.size * plan.k)) is not None:
@@ -412,6 +431,8 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
         return np.zeros(w_shape, g.dtype)
     if _one_place(x.shape, w_shape, padding, dilation, groups):
         return products.matmul(g.reshape(plan.n, plan.o).T, x.reshape(plan.n, -1)).reshape(w_shape)
+    if plan.by_place is not None:
+        return plan.by_place.weight(g, x)
     if plan.few:
         return products.matmul(_by_place(g).T, _by_place(x)).reshape(w_shape)
     sums: dict[int, Any] = {}
