@@ -8,7 +8,7 @@ from microtorch._tensor import Tensor
 from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
-from microtorch.optim.optimizer import KernelOptimizer, ParamsT, check_betas, check_lr, chosen, number
+from microtorch.optim.optimizer import ADAM_MODES, KernelOptimizer, ParamsT, check_betas, check_lr, chosen, number
 
 
 class Adam(KernelOptimizer):
@@ -32,10 +32,7 @@ class Adam(KernelOptimizer):
 
     late_options: ClassVar[dict[str, Any]] = {
         "amsgrad": False,
-        "maximize": False,
-        "foreach": None,
-        "capturable": False,
-        "differentiable": False,
+        **ADAM_MODES,
         "decoupled_weight_decay": False,
         "fused": None,
     }

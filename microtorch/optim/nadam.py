@@ -9,6 +9,7 @@ from microtorch.kernels import optim as kernels
 from microtorch.optim.blocks import Block
 from microtorch.optim.lists import Tensors, step_lists
 from microtorch.optim.optimizer import (
+    ADAM_MODES,
     KernelOptimizer,
     ParamsT,
     check_betas,
@@ -28,13 +29,7 @@ class NAdam(KernelOptimizer):
     decoupled_weight_decay: taken off the parameters directly, as in AdamW. Raises ValueError for options out of range.
     """
 
-    late_options: ClassVar[dict[str, Any]] = {
-        "maximize": False,
-        "foreach": None,
-        "capturable": False,
-        "differentiable": False,
-        "decoupled_weight_decay": False,
-    }
+    late_options: ClassVar[dict[str, Any]] = {**ADAM_MODES, "decoupled_weight_decay": False}
     scalars = ("step", "mu_product")
 
     def __init__(

@@ -337,6 +337,9 @@ def _cast(p: Tensor, value: Any, group: dict[str, Any], key: Any = None) -> Any:
 MODES = {"foreach": None, "maximize": False, "differentiable": False, "capturable": False}
 """Options that most optimizers have, and their values where they are not given."""
 
+ADAM_MODES = {"maximize": False, "foreach": None, "capturable": False, "differentiable": False}
+"""The same, in the order in which PyTorch's Adam, NAdam and RAdam add them."""
+
 
 class KernelOptimizer(Optimizer):
     """An optimizer whose update is an array kernel (kernels/optim.py) on blocks of parameters (blocks.py).
