@@ -631,6 +631,7 @@ if _TYPE_CHECKING:  # at run time these are loaded when they are first asked for
     )
     from microtorch import (
         _C as _C,
+        _VF as _VF,
         __config__ as __config__,
         __future__ as __future__,
         _dynamo as _dynamo,

@@ -11,10 +11,10 @@ import importlib
 from microtorch._missing import missing_name
 
 MODULES = frozenset(
-    """_C __config__ __future__ _dynamo _utils accelerator amp ao backends compiler cpu cuda distributed distributions
-    export fft func functional futures fx hub jit library linalg masked mps mtia multiprocessing nested nn onnx optim
-    overrides profiler quantization quasirandom return_types serialization signal sparse special testing torch_version
-    types utils version xpu""".split()
+    """_C _VF __config__ __future__ _dynamo _utils accelerator amp ao backends compiler cpu cuda distributed
+    distributions export fft func functional futures fx hub jit library linalg masked mps mtia multiprocessing
+    nested nn onnx optim overrides profiler quantization quasirandom return_types serialization signal sparse
+    special testing torch_version types utils version xpu""".split()
 )
 """Modules that are attributes of `torch` under their own names."""
 

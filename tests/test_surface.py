@@ -107,6 +107,28 @@ def test_lazy_names_are_known_to_type_checkers() -> None:
     assert told == set(_lazy.MODULES) | set(_lazy.HOMES)
 
 
+INNER = """
+torch._VF.gru_cell(*[torch.ones(s) for s in ((1, 2), (1, 2), (6, 2), (6, 2), (6,), (6,))])
+torch._C._nn.gelu(torch.ones(2))
+torch._C._linalg.linalg_det(torch.eye(2))
+torch._C._fft.fft_fft(torch.ones(2))
+torch._C._special.special_expit(torch.zeros(2))
+torch._C._VariableFunctions.add(torch.ones(2), 1)
+torch._C._set_grad_enabled(True)
+torch._C.is_grad_enabled()
+torch._C.get_default_dtype()
+torch._C.Size is torch.Size, torch._C.device is torch.device, torch._C.dtype is torch.dtype, torch._C.Generator is torch.Generator
+torch._C._LinAlgError is torch.linalg.LinAlgError
+torch._C._jit_set_profiling_executor(True)
+torch._C._nn.nothing_like_it
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("code", INNER)
+def test_inner_names(code: str) -> None:
+    assert difference(code) is None
+
+
 def test_every_lazy_name_is_there() -> None:
     for name in dir(microtorch):
         getattr(microtorch, name)
