@@ -52,7 +52,9 @@ STEPS: dict[str, list[str]] = {
         "layer(nn.Conv1d(4, 6, 3), image[:, :, 0])", "layer(nn.ConvTranspose2d(4, 6, 3, stride=2), image)",
     ],
     "pooling": ["F.max_pool2d(image, 2)", "F.max_pool2d(image, 3, 2, 1)"],
-    "matrix products": ["F.linear(x, y, w)", "torch.bmm(x[None], y[None])"],
+    "matrix products": [
+        "F.linear(x, y, w)", "torch.bmm(x[None], y[None])", "torch.sparse.mm(x.detach().to_sparse(), y)",
+    ],
     "recurrent networks": [
         "layer(nn.LSTM(n, 8), x[None])[0]", "layer(nn.LSTM(n, 8, proj_size=4), x[None])[0]",
         "layer(nn.GRU(n, 8), x[None])[0]", "layer(nn.RNN(n, 8), x[None])[0]",

@@ -49,7 +49,8 @@ class Rows:
         self.starts = np.zeros(height + 1, np.int64)
         np.cumsum(np.bincount(rows, minlength=height), out=self.starts[1:])
         self.by_row = in_order(rows, height) if (rows[1:] < rows[:-1]).any() else None
-        self.columns = np.ascontiguousarray(columns if self.by_row is None else columns[self.by_row])
+        # (a copy: of arrays that cannot be written numba would compile another twin)
+        self.columns = columns.copy() if self.by_row is None else columns[self.by_row]
         self._plan: Plan | None = None
 
     def times(self, values: Array, dense: Array) -> Array:
