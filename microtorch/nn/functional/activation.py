@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from microtorch.autograd.inplace import in_place
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.dtypes import of
-from microtorch.functions.arguments import axes_of, axis_of, need_tensor, write_out
+from microtorch.functions.arguments import axes_of, axis_of, named, need_tensor, write_out
 from microtorch.functions.softmax import softmax_along
 from microtorch.kernels.bfloat16 import cast, finfo, ones
 from microtorch.kernels.quiet import silence
@@ -25,8 +26,7 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.050700987355480493
 
 _relu_, _leaky_relu_, _rrelu_mean_ = in_place(A.relu), in_place(A.leaky_relu_in_place), in_place(A.rrelu_mean_in_place)
 _elu_, _celu_, _rrelu_ = in_place(A.elu_in_place), in_place(A.celu_in_place), in_place(A.rrelu_in_place)
-_hardtanh_, _threshold_, _silu_ = in_place(A.hardtanh), in_place(A.threshold_in_place), in_place(A.silu)
-_hardsigmoid_, _hardswish_, _mish_ = in_place(A.hardsigmoid), in_place(A.hardswish), in_place(A.mish)
+_hardtanh_, _threshold_ = in_place(A.hardtanh), in_place(A.threshold_in_place)
 
 
 def relu(input: Any, inplace: bool = False) -> Tensor:
@@ -221,18 +221,22 @@ def gelu(input: Any, *, approximate: str = "none") -> Tensor:
     raise RuntimeError("approximate argument must be either none or tanh.")
 
 
-def silu(input: Any, inplace: bool = False) -> Tensor:
-    """input * sigmoid(input), also called swish."""
-    need_tensor("silu", input)
-    floating("silu_cpu", input, inplace=inplace)
-    return (_silu_ if inplace else A.silu)(input)
+def _smooth(entry: Any, doc: str) -> Callable[..., Tensor]:
+    """The public function of an entry of floating numbers that also works in place."""
+    name, kernel, write = entry.__name__, f"{entry.__name__}_cpu", in_place(entry)
+
+    def call(input: Any, inplace: bool = False) -> Tensor:
+        need_tensor(name, input)
+        floating(kernel, input, inplace=inplace)
+        return (write if inplace else entry)(input)  # type: ignore[no-any-return]
+
+    return named(call, name, doc)
 
 
-def mish(input: Any, inplace: bool = False) -> Tensor:
-    """input * tanh(softplus(input)) (Misra, 2019)."""
-    need_tensor("mish", input)
-    floating("mish_cpu", input, inplace=inplace)
-    return (_mish_ if inplace else A.mish)(input)
+silu = _smooth(A.silu, "input * sigmoid(input), also called swish.")
+mish = _smooth(A.mish, "input * tanh(softplus(input)) (Misra, 2019).")
+hardsigmoid = _smooth(A.hardsigmoid, "min(max(input + 3, 0), 6) / 6.")
+hardswish = _smooth(A.hardswish, "input * min(max(input + 3, 0), 6) / 6 (Howard et al., 2019).")
 
 
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -264,20 +268,6 @@ def logsigmoid(input: Any) -> Tensor:
     need_tensor("log_sigmoid", input)
     floating("log_sigmoid_cpu", input)
     return A.log_sigmoid(input)
-
-
-def hardsigmoid(input: Any, inplace: bool = False) -> Tensor:
-    """min(max(input + 3, 0), 6) / 6."""
-    need_tensor("hardsigmoid", input)
-    floating("hardsigmoid_cpu", input, inplace=inplace)
-    return (_hardsigmoid_ if inplace else A.hardsigmoid)(input)
-
-
-def hardswish(input: Any, inplace: bool = False) -> Tensor:
-    """input * min(max(input + 3, 0), 6) / 6 (Howard et al., 2019)."""
-    need_tensor("hardswish", input)
-    floating("hardswish_cpu", input, inplace=inplace)
-    return (_hardswish_ if inplace else A.hardswish)(input)
 
 
 def tanhshrink(input: Any) -> Tensor:
