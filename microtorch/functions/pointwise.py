@@ -644,7 +644,8 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
     """
     need_tensor("where", condition, "condition")
     if input is None and other is None:
-        return tuple(wrap(a) for a in np.ascontiguousarray(np.nonzero(np.atleast_1d(condition._data))))
+        data = condition._data if condition._data.ndim else condition._data.reshape(1)
+        return tuple([wrap(np.ascontiguousarray(a)) for a in np.nonzero(data)])
     kind = condition._data.dtype
     if kind.kind != "b" and kind != np.uint8:
         raise RuntimeError(

@@ -271,7 +271,7 @@ class Batched(NDArrayOperatorsMixin):
                 return tuple(Batched(r, level) for r in result)
             return Batched(result, level)
         x = inputs[0]
-        if (out and out != (None,)) or len(inputs) > 1 or level_of(x) != level or "where" in named:
+        if any(o is not None for o in out) or len(inputs) > 1 or level_of(x) != level or "where" in named:
             raise NotBatchable(f"{ufunc.__name__}.{method}")
         axis = axis_of(named.pop("axis", 0), x.ndim)
         if method == "reduce":

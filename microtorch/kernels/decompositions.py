@@ -145,7 +145,7 @@ def _substituted(a: Any, b: Any, upper: bool, unitriangular: bool) -> Any:
 
 def identity_like(x: Any) -> Any:
     """Matrices of x's shape with ones on the diagonal."""
-    out = np.zeros_like(x)
+    out = np.zeros_like(x, order="C")
     i = np.arange(min(x.shape[-2:]))
     out[..., i, i] = 1
     return out

@@ -110,6 +110,9 @@ def add_along(out: Any, rows: Any, values: Any, axis: int) -> Any:
     n = out.shape[axis]
     if values.size == 0:
         return out
+    if type(out) is np.ndarray and 0 in out.strides:  # elements that share memory: a copy would lose what adds up
+        np.add.at(out, (slice(None),) * axis + (rows,), values)
+        return out
     if type(out) is not np.ndarray or not out.flags.c_contiguous:
         whole = np.array(out, order="C")
         out[...] = add_along(whole, rows, values, axis)

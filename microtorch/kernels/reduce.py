@@ -387,7 +387,7 @@ def _scanned(ufunc: Any, x: Any, axis: int, wide: Any = None) -> Any:
         return out
     if type(x) is not np.ndarray or x.size < _LARGE or x.size < 256 * n:
         if wide is None:
-            return ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
+            return ufunc.accumulate(x, axis, out=np.empty(x.shape, x.dtype) if type(x) is np.ndarray else None)
         return np.ascontiguousarray(ufunc.accumulate(x, axis, wide).astype(x.dtype))
     steps = np.array(np.moveaxis(x, axis, 0), wide, order="C")
     for before, here in itertools.pairwise(steps):

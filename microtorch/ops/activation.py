@@ -91,7 +91,8 @@ softplus = unary(
 
 @partial(_in_one_pass, K.elu_backward)
 def _elu_x(xp: Any, g: Any, x: Any, alpha: float, scale: float, input_scale: float) -> Any:
-    left = g * (alpha * scale * input_scale) * xp.exp(xp.clamp(x, None, 0) * input_scale)
+    # (not clamp: the second derivative at 0 is that of the right side)
+    left = g * (alpha * scale * input_scale) * xp.exp(xp.where(x < 0, x, 0) * input_scale)
     return xp.where(x > 0, g * scale, left)
 
 

@@ -29,11 +29,14 @@ def constant(t: Any) -> Any:
 
 
 def _as_kind(xp: Any, x: Any, g: Any) -> Any:
-    """An operand in the gradient's dtype (what was saved is not promoted); a number as it is."""
+    """An operand in the gradient's dtype (what was saved is not promoted); a number as it is, and a wider operand.
+
+    (The other operand of a write in place may be wider than what is written.)
+    """
     if isinstance(x, (int, float, complex)):
         return x
     have, want = ((t._data if xp.recorded else t).dtype for t in (x, g))
-    return x if have == want else xp.cast(x, want)
+    return x if have == want or (have.kind == want.kind and have.itemsize > want.itemsize) else xp.cast(x, want)
 
 
 def underivable(name: str) -> Any:

@@ -370,6 +370,21 @@ def test_nearest_neighbours_of_sizes_kept_or_doubled(factor, mode, channels_last
         "torch.softmax(torch.ones(2), 0, out=torch.zeros(2, dtype=torch.float64))",
         "torch.angle(torch.ones(2, 3, 4, dtype=torch.complex64).mT).stride()",
         "a = torch.ones(3)\na.mul_(torch.tensor(1.5, dtype=torch.bfloat16))\na += torch.tensor(2., dtype=torch.float16)\na",
+        "y = torch.tensor([.01, .74, -1.15], dtype=torch.float64, requires_grad=True)\n"
+        "z = torch.tensor([.01, .74, -1.15])\nz %= y\nz.sum().backward()\n(z, y.grad)",
+        "y = torch.tensor([.01, .74, -1.15], dtype=torch.float64, requires_grad=True)\n"
+        "z = torch.tensor([.01, .74, -1.15])\nz.fmod_(y)\nz.sum().backward()\n(z, y.grad)",
+        "torch.where(torch.tensor([1., 0, 2], dtype=torch.bfloat16))[0]",
+        "torch.where(torch.tensor(1., dtype=torch.bfloat16))[0]",
+        "torch.matrix_power(torch.ones(3, 2, 2).mT, 0).stride()",
+        "x = torch.tensor([4., -2])\nx.expand(2, 2).index_put_((torch.tensor([0, 1]),), torch.tensor(-3.), accumulate=True)\nx",
+        "x = torch.tensor([4., -2])\nx.expand(2, 2).index_put_((torch.tensor([0, 0]),), torch.tensor(1.), accumulate=True)\nx",
+        *(
+            f"x = torch.tensor([0., -.5, .5], dtype=torch.float64, requires_grad=True)\n"
+            f"g, = torch.autograd.grad({f}(x).sum(), x, create_graph=True)\ntorch.autograd.grad(g.sum(), x)[0]"
+            for f in ("F.elu", "F.selu", "F.celu")
+        ),
+        "torch.func.hessian(lambda t: t.cumsum(-1).exp().sum())(torch.ones(2, 2, requires_grad=True)).detach()",
         "x = torch.ones(3, requires_grad=True)\n"
         "torch.autograd.grad(torch.ones(2, requires_grad=True).sum(), x, create_graph=True, materialize_grads=True)",
     ],
