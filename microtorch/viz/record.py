@@ -146,7 +146,7 @@ class recording:
 
     # backward --------------------------------------------------------------------------------------------------------
 
-    def _backward_begins(self, roots: Sequence[Any]) -> None:
+    def _backward_begins(self, roots: Sequence[Any], wanted: Any = None) -> None:
         """Watch every node of the pass: hooks that return nothing change nothing."""
         if not _inside_a_pass(sys._getframe(1)):
             self._stop_watching()
