@@ -330,6 +330,7 @@ def takes_out(function: F) -> F:
     own = inspect.signature(function).parameters
     name = function.__name__
     most = sum(p.default is p.empty for p in own.values()) if name in _FACTORS else sys.maxsize
+    final = list(own)[most - 1] if name in _FACTORS else ""
     takes_dtype_of_out = name in ("sum", "nansum", "prod", "cumsum", "cumprod")
     numpy_names = {n: t for n, t in _NUMPY_NAMES.items() if t in own and n not in own}
 
@@ -337,6 +338,8 @@ def takes_out(function: F) -> F:
     def call(*args: Any, out: Any = None, **kwargs: Any) -> Tensor:
         if out is None and not kwargs and len(args) <= most:
             return function(*args)  # type: ignore[no-any-return]
+        if len(args) >= most and final in kwargs:  # in the order of old, the last tensor by its name
+            args = (*args, kwargs.pop(final))
         if len(args) > most:
             rest, factors = old_order(name, args)
             args, kwargs = tuple(rest), {**kwargs, **factors}

@@ -67,3 +67,8 @@ for attempt in (
         print(attempt())
     except TypeError:
         print("TypeError")
+print(a.add(2, other=b), torch.add(a, 2, other=b), a.sub(2, other=b), torch.addcmul(a, 2, b, tensor2=b))
+print(
+    torch.addmm(2, torch.ones(2, 2), torch.ones(2, 3), mat2=torch.ones(3, 2)),
+    torch.addmm(2, torch.ones(2, 2), 3, torch.ones(2, 3), mat2=torch.ones(3, 2)),
+)
