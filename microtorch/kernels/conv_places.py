@@ -19,9 +19,9 @@ __all__ = ["Places"]
 Ints = tuple[int, ...]
 
 _MOST = 64  # places of the result
-_LEAST = 1 << 10  # taps of one place of the kernel, and
-_IMAGES = 32  # images, below which copies take the time
-_USED = 0.75  # of the taps, at most
+_LEAST = 1 << 10  # channels of the input times those of the result, and
+_IMAGES = 32  # images, below which copies take the time;
+_USED, _USED_BY_MORE = 0.8, 0.92  # of the taps at most, the latter if there are twice as many images and channels
 
 
 class _Place(NamedTuple):
@@ -48,7 +48,9 @@ class Places:
             axes.append([(i, slice(f + t.start, f + t.stop), t) for i, (f, t) in enumerate(zip(first, taps))])
         self.places = [_Place((i, j), (a, b), (t, u)) for i, a, t in axes[0] for j, b, u in axes[1]]
         used = sum((t.stop - t.start) * (u.stop - u.start) for _, _, (t, u) in self.places)
-        self.pays = used <= _USED * math.prod(self.kernel) * len(self.places)
+        fraction = used / (math.prod(self.kernel) * len(self.places))
+        more = self.n >= 2 * _IMAGES and self.c * self.o >= 2 * _LEAST
+        self.pays = fraction <= (_USED_BY_MORE if more else _USED)
 
     def forward(self, x: Any, weight: Any, bias: Any) -> Any:
         """The convolution."""
