@@ -62,6 +62,9 @@ def sum_method(self: Any, *args: Any, **options: Any) -> Tensor:
     return sum(self, *args, **options) if args or options else R.sum_all(self, None, False)
 
 
+sum_method.__name__ = "sum"  # as overrides see it
+
+
 @takes_out
 def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum of what is not NaN."""
@@ -101,6 +104,9 @@ def mean_method(self: Any, *args: Any, **options: Any) -> Tensor:
     if args or options or self._data.dtype.kind != "f":
         return mean(self, *args, **options)
     return R.mean_all(self, None, False)
+
+
+mean_method.__name__ = "mean"
 
 
 @takes_out
