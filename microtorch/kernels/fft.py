@@ -97,7 +97,7 @@ def fft_of_real(x: Any, axes: tuple[int, ...], forward: bool, scale: float) -> A
         half = rfft(x, axes, scale)
         if not forward:
             np.conj(half, half)
-        *others, last = axes
+        others, last = axes[:-1], axes[-1]
         back = half.swapaxes(last, -1)[..., (x.shape[last] - 1) // 2 : 0 : -1].swapaxes(last, -1)
         return np.concatenate((half, np.conj(np.roll(np.flip(back, others), 1, others))), last)
 
