@@ -36,7 +36,8 @@ _G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
 _BOTH = np.kron(_G, _G)  # (16, 9): w to G w G^T
 
 _BLOCK = 3 << 13  # elements of one of the 16 matrices; twice as many if it has few rows
-_MULTIPLY, _UNFOLD, _PASS = 0.0185, 0.7, 0.33  # nanoseconds: a product; to unfold a channel's place; all passes over one
+# nanoseconds: a product; to unfold a channel's place; all passes over one
+_MULTIPLY, _UNFOLD, _PASS = 0.0185, 0.7, 0.33
 
 
 def pays(x_shape: Ints, w_shape: Ints, stride: Ints, dilation: Ints, groups: int, out: Ints) -> bool:
