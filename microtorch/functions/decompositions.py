@@ -655,7 +655,7 @@ def matrix_power(A: Any, n: int) -> Tensor:
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 1:
-        return P.clone(A)
+        return P.clone(A) if A._data.flags.c_contiguous else P.contiguous(A)
     if n == 2:
         return product(A, A)
     if n == 3:

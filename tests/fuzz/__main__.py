@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--programs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="the first program's")
     parser.add_argument("--views", action="store_true", help="mostly views and in-place writes")
+    parser.add_argument("--wide", action="store_true", help="complex numbers, layers, transforms, training and more")
     parser.add_argument("--names", action="store_true", help="compare the names of grad_fn, too")
     parser.add_argument("--show", type=int, default=5, help="print at most so many that differ")
     parser.add_argument("--seconds", type=float, default=1e9, help="stop after so long")
@@ -29,7 +30,7 @@ def main() -> None:
     for seed in range(options.seed, options.seed + options.programs):
         if time.time() - start > options.seconds:
             break
-        text, found = program(seed, options.views, options.names)
+        text, found = program(seed, options.views, options.names, options.wide)
         done += 1
         lines += len(text)
         if found is not None:

@@ -170,7 +170,8 @@ class Grammar:
 
     def distinct(self, x: str) -> bool:
         """True if no two elements are equal: which of equal ones topk takes, PyTorch leaves open."""
-        return len(self.world[x].detach().unique()) == self.world[x].numel()
+        t = self.world[x].detach()
+        return len(set(t.reshape(-1).tolist())) == t.numel()
 
     def literal(self, shape: tuple[int, ...], dtype: str) -> str:
         """A new tensor written out."""
@@ -282,6 +283,8 @@ class Grammar:
                 made = (
                     f"torch.{name}({x}, {axis})[0]" if self.chance(0.7) else f"{x}.{name}()" + "[0]" * (name == "sort")
                 )
+                if name == "sort" and not self.distinct(x.removesuffix(".clone()")):
+                    made = f"torch.sort({x}, stable=True, dim={axis})[0]"  # equal ones, from 17 on, in any order
             elif name == "argsort":
                 made = f"torch.argsort({x}, dim={axis}, stable=True)"
             elif name in ("max", "min"):

@@ -7,11 +7,11 @@ import pytest
 from tests.fuzz.running import program, script, shrunk
 
 
-def differences(seeds: range, views: bool) -> list[str]:
+def differences(seeds: range, views: bool, wide: bool = False) -> list[str]:
     """The programs of these seeds that differ, as scripts."""
     found = []
     for seed in seeds:
-        lines, difference = program(seed, views)
+        lines, difference = program(seed, views, wide=wide)
         if difference is not None:
             lines, less = shrunk(lines, seed)
             found.append(script(lines, seed, less or difference))
@@ -26,6 +26,11 @@ def test_programs(block: int) -> None:
 @pytest.mark.parametrize("block", range(4))
 def test_views_and_writes(block: int) -> None:
     assert differences(range(10_000 + 40 * block, 10_040 + 40 * block), views=True) == []
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_wide(block: int) -> None:
+    assert differences(range(20_000 + 15 * block, 20_015 + 15 * block), views=False, wide=True) == []
 
 
 def test_a_difference_is_found_and_made_small(monkeypatch: pytest.MonkeyPatch) -> None:
