@@ -366,7 +366,9 @@ class Grammar:
                     f"{x}.mT",
                     f"torch.hsplit({x}, {shape[1]})[0]" if shape[1] else f"{x}.mT",
                 ]
-            if numel >= 3:
+            if (
+                numel >= 3 and 0 not in self.world[x].stride()
+            ):  # (a number of PyTorch's may lie in more memory than it needs)
                 options += [f"{x}.as_strided((2,), (1,))", f"torch.as_strided({x}, (1, 3), (3, 1))"]
         return str(self.one(options))
 
