@@ -39,7 +39,7 @@ STEPS: dict[str, list[str]] = {
     ],
     "indexing": [
         "torch.gather(x, 1, index)", "torch.scatter(x, 1, index, y)", "torch.scatter_add(x, 1, index, y)",
-        "F.embedding(classes, x)",
+        "F.embedding(classes, x)", "F.embedding_bag(index, x, mode='sum')", "F.embedding_bag(index, x, mode='max')",
     ],
     "running sums": ["torch.cumsum(x, 1)", "torch.cumprod(x, 1)"],
     "random numbers": [
