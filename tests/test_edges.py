@@ -536,3 +536,13 @@ torch.hash_tensor(torch.tensor([1j])) | torch.tensor(2.).hash_tensor(keepdim=Tru
 """))  # fmt: skip
 def test_hashes(call: str) -> None:
     assert (found := difference(call)) is None, found
+
+
+@pytest.mark.parametrize("mean", [-1.0, 0.0, 1.0])
+@pytest.mark.parametrize("at", [0, 5])
+def test_infinite_gradients_of_group_norm(mean: float, at: int) -> None:
+    code = (
+        f"x = (torch.arange(12.).reshape(2, 3, 2) / 6 - 1 + {mean}).requires_grad_()\ng = torch.arange(12.).reshape(2, 3, 2).cos()\n"
+        f"g.view(-1)[{at}] = inf\ntorch.nn.functional.group_norm(x, 1).backward(g)\nx.grad"
+    )
+    assert (found := difference(code, exact=False, inf=lambda _: inf)) is None, found

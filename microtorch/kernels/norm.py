@@ -81,6 +81,9 @@ def standardize_backward(g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, 
     h *= rstd
     along = (np.vecdot(g, h) / n)[:, None]
     level = (small.row_sums(g) / n)[:, None]
+    if not math.isfinite(_add(level, None)):  # as PyTorch combines the sums, which is NaN in other places
+        slope = (level * mean - (np.vecdot(g, rows) / n)[:, None]) * rstd**3
+        return g * rstd + rows * slope - (slope * mean + level * rstd), h
     result = h * along
     np.subtract(g, result, out=result)
     result -= level
