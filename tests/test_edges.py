@@ -546,3 +546,15 @@ def test_infinite_gradients_of_group_norm(mean: float, at: int) -> None:
         f"g.view(-1)[{at}] = inf\ntorch.nn.functional.group_norm(x, 1).backward(g)\nx.grad"
     )
     assert (found := difference(code, exact=False, inf=lambda _: inf)) is None, found
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("weight", ["None", "torch.tensor(2.)"])
+def test_gradients_of_targets_of_certain_probabilities(reduction: str, weight: str) -> None:
+    code = (
+        "p = torch.tensor([0., .3, 1., .5, 1e-30], requires_grad=True)\n"
+        "t = torch.tensor([.2, .4, 1., 0., 1.], requires_grad=True)\n"
+        f"loss = torch.nn.functional.binary_cross_entropy(p, t, {weight}, reduction={reduction!r}).sum()\n"
+        "torch.autograd.grad(loss, (p, t))"
+    )
+    assert (found := difference(code, exact=False)) is None, found

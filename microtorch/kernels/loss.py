@@ -86,12 +86,6 @@ def binary_cross_entropy(x: Any, target: Any, weight: Any, reduction: str) -> An
     return reduced(losses, reduction)
 
 
-@quiet
-def log_odds_clamped(x: Any) -> Any:
-    """log(1 - x) - log x, each at least -100."""
-    return np.maximum(np.log1p(-x), -100) - np.maximum(np.log(x), -100)
-
-
 def bce_with_logits(x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
     """(1 - t) x + (1 + (p - 1) t) log(1 + exp(-x)), p the weight of positive targets; without overflow."""
     tail = np.abs(x)

@@ -55,10 +55,8 @@ binary_cross_entropy = op(
     "binary_cross_entropy", operands_order(K.binary_cross_entropy), inputs="x target weight",
     x=lambda xp, g, x, target, weight, reduction:
         _weighted(g, x, weight, reduction) * ((x - target) / xp.clamp((1 - x) * x, 1e-12, None)),
-    target=lambda xp, g, x, weight, reduction: _weighted(g, x, weight, reduction) * xp.log_odds_clamped(x),
+    target=lambda xp, g, x, weight, reduction: _weighted(g, x, weight, reduction) * -xp.logit(x, None),
 )  # fmt: skip
-log_odds_clamped = unary("log_odds_clamped", K.log_odds_clamped,
-                         x=lambda xp, g, x: -g / xp.clamp((1 - x) * x, 1e-12, None))  # fmt: skip
 
 
 def _logits_x(xp: Any, g: Any, x: Any, target: Any, weight: Any, pos_weight: Any, reduction: str) -> Any:
