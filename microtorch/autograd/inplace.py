@@ -9,13 +9,13 @@ its region of the new base.
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from microtorch import dtypes
+from microtorch._warn import at_the_program
 from microtorch.autograd.modes import check_update, mode
 from microtorch.autograd.node import Hooks, Leaf, Node, OpNode, written
 from microtorch.autograd.state import TensorBase, storage_of, wrap
@@ -85,12 +85,11 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
 
 
 def warn_of_expanded(name: str, data: Any, example: str = "[indices] = tensor") -> None:
-    """Warn, as PyTorch does, the caller of the caller, who writes with indices where elements share memory."""
+    """Warn, as PyTorch does, who writes with indices where elements share memory."""
     if 0 in data.strides and data.size and any(s == 0 and n > 1 for s, n in zip(data.strides, data.shape)):
-        warnings.warn(
+        at_the_program(
             f"Use of {name} on expanded tensors is deprecated. Please clone() the tensor before performing this "
-            f"operation. This also applies to advanced indexing e.g. tensor{example}",
-            stacklevel=3,
+            f"operation. This also applies to advanced indexing e.g. tensor{example}"
         )
 
 

@@ -652,6 +652,8 @@ def matrix_power(A: Any, n: int) -> Tensor:
     need_square("linalg.matrix_power", A)
     if n == 0:
         return D.identity_like(A)
+    if n == -1:
+        return inv(A)  # which lies in memory by columns
     if n < 0:
         return matrix_power(inv(A), -n)
     if n == 1:
