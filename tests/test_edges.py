@@ -558,3 +558,19 @@ def test_gradients_of_targets_of_certain_probabilities(reduction: str, weight: s
         "torch.autograd.grad(loss, (p, t))"
     )
     assert (found := difference(code, exact=False)) is None, found
+
+
+@pytest.mark.parametrize("code", [
+    "x.inner(x)", "torch.tensordot(x, x, ([0, 1], [0, 1]))", "torch.tensordot(x, x * 2, ([2], [2]))",
+])  # fmt: skip
+def test_contractions_save_what_they_had_to_copy(code: str) -> None:
+    """A write into the input, of which they took another order, leaves the gradient as it was."""
+    before = "leaf = torch.arange(12.).reshape(2, 3, 2).requires_grad_()\nx = leaf.movedim(2, 0)\n"
+    after = "with torch.no_grad(): leaf[:, 0] = 1\ny.sum().backward()\nleaf.grad"
+    assert (found := difference(f"{before}y = {code}\n{after}", exact=False)) is None, found
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float32"])
+@pytest.mark.parametrize("exponent", ["True", "1", "2"])
+def test_powers_lie_in_memory_as_their_bases(dtype: str, exponent: str) -> None:
+    assert (found := difference(f"torch.ones(2, 3, dtype=torch.{dtype}).t().pow({exponent})")) is None, found

@@ -241,9 +241,6 @@ def inner(input: Any, other: Any) -> Tensor:
     return tensordot(input, other, dims=([len(a) - 1], [len(b) - 1]))
 
 
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
 @takes_out
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
     """The sums of products over several dimensions: the last `dims` of a with the first of b, or those in two lists.
@@ -278,12 +275,14 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Tensor:
                 f"contracted dimensions need to match, but first has size {a._data.shape[i]} in dim {i} and second has "
                 f"size {b._data.shape[j]} in dim {j}"
             )
-    la, lb = list(_LETTERS[:m]), list(_LETTERS[m : m + n])
-    for i, j in zip(dims_a, dims_b):
-        lb[axis_of(j, n)] = la[axis_of(i, m)]
-    free = [c for c in la if c not in lb] + [c for c in lb if c not in la]
-    product = L.contract(a, b, "".join(la), "".join(lb), "".join(free))
-    return S.view_as(product, product._data.shape)
+    summed_a, summed_b = [axis_of(i, m) for i in dims_a], [axis_of(j, n) for j in dims_b]
+    rows, columns = [i for i in range(m) if i not in summed_a], [j for j in range(n) if j not in summed_b]
+    x, y = S.permute(a, (*rows, *summed_a)), S.permute(b, (*summed_b, *columns))
+    shape = *x._data.shape[: len(rows)], *y._data.shape[len(summed_b) :]
+    inner = math.prod(x._data.shape[len(rows) :])
+    x = S.reshape(x, (math.prod(shape[: len(rows)]), inner))
+    y = S.reshape(y, (inner, math.prod(shape[len(rows) :])))
+    return S.reshape(L.matmul(x, y), shape)
 
 
 @takes_out

@@ -136,7 +136,7 @@ def power(x: Any, y: Any) -> Any:
             return 1 / np.sqrt(x)
     if np.asarray(x).dtype.kind == "b" and np.asarray(y).dtype.kind == "b":
         if not isinstance(y, np.ndarray):
-            return x.copy() if y else np.ones_like(x)
+            return clone(x) if y else np.ones_like(x)
         raise unsupported("pow", np.dtype(bool))
     if np.asarray(x).dtype.kind in "iu" and np.asarray(y).dtype.kind in "iu":
         negative = np.less(y, 0)

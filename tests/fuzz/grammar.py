@@ -309,7 +309,7 @@ class Grammar:
                 f"torch.std_mean({x}, {axis})[1]", f"torch.var_mean({x}, {axis})[0]", f"torch.kthvalue({x}, 1, {axis}).values" if self.distinct(x) else f"{x}.diff(dim={axis})", f"{x}.diff(dim={axis})",
                 f"torch.cumulative_trapezoid({x}, dim={axis})", f"{x}.detach().unique()",
                 f"torch.bincount({x}.reshape(-1))", f"torch.trace({x})", f"torch.renorm({x}, 2, {axis}, 1.0)",
-                f"torch.quantile({x}, 0.5, {axis})", f"torch.softmax({x}, {axis}, dtype=torch.float64)", f"torch.nanmedian({x})",
+                f"torch.quantile({x}, 0.5, {axis})" if self.distinct(x) else f"{x}.diff(dim={axis})", f"torch.softmax({x}, {axis}, dtype=torch.float64)", f"torch.nanmedian({x})",
                 f"torch.bucketize({x}, torch.tensor([-1., 0., 1.]))", f"torch.searchsorted(torch.tensor([-1., 0., 1.]), {x}, right=True)",
             ])  # fmt: skip
         return f"{self.new()} = {made}"

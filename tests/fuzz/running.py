@@ -441,8 +441,10 @@ def excused(theirs: Exception | None, ours: Exception | None, backward: bool = F
         return ours is None or "modified by an inplace operation" in str(ours)  # a derivative that PyTorch lacks
     if ours is None and "modified by an inplace operation" in text:
         return True  # PyTorch saves more
-    if ours is None and "more than one element" in text and backward:
-        return True  # PyTorch's backward writes into the expanded memory again
+    if "more than one element" in text and backward and (ours is None or "inplace version of" in str(ours)):
+        return True  # PyTorch's backward writes into the expanded memory again; or another error comes first
+    if theirs is None and "derivative for aten::floor_divide is not implemented" in str(ours):
+        return True  # of a quotient written into a view, PyTorch forgets that it has no derivative: it gives None
     if theirs is not None and ours is None and "has been modified inplace" in str(theirs):
         return True  # torch raises when such a view is used, microtorch in the backward
     return False
