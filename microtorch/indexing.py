@@ -127,6 +127,16 @@ def _plain(data: Any, key: tuple[Any, ...]) -> Callable[..., Any] | None:
     return entry if at <= len(shape) else None
 
 
+def _check_key(x: Any, basic: Any, key: Any, advanced: Any) -> None:
+    """Raise PyTorch's error if the key does not fit."""
+    target = x._data if basic is None else _sliced(x, basic, key)  # raises for a number out of bounds
+    try:
+        target[advanced]
+    except IndexError as error:
+        if "out of bounds" not in str(error) or "size 0" in str(error):  # other bounds are seen later
+            raise index_error(error, wrap(target), advanced) from None
+
+
 def setitem(x: Any, key: Any, value: Any) -> None:
     """x[key] = value, recorded if x or the value is part of a graph.
 
@@ -168,16 +178,15 @@ def setitem(x: Any, key: Any, value: Any) -> None:
         value = dtypes.fill_number(value if isinstance(value, (int, float, complex)) else int(value), x._data.dtype)
     elif advanced is not None and value._data.size == 1 and _fills(x, key, advanced):  # whatever its dtype is
         if value._data.dtype != x._data.dtype:
-            dtypes.fill_number(value._data.item(), x._data.dtype)  # raises
+            try:
+                dtypes.fill_number(value._data.item(), x._data.dtype)
+            except RuntimeError:
+                _check_key(x, basic, key, advanced)  # a key that does not fit is told of first
+                raise
             value = P.cast(value, x._data.dtype)
     elif advanced is not None and value._data.dtype != x._data.dtype:
-        target = x._data if basic is None else _sliced(x, basic, key)  # raises for a number out of bounds
         check_writable(x, taken, overlap=True)
-        try:
-            target[advanced]
-        except IndexError as error:
-            if "out of bounds" not in str(error) or "size 0" in str(error):  # other bounds are seen later
-                raise index_error(error, wrap(target), advanced) from None
+        _check_key(x, basic, key, advanced)
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name
         raise RuntimeError(
             f"Index put requires the source and destination dtypes match, got {names[0]} for the destination and "

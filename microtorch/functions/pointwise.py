@@ -388,7 +388,10 @@ def float_power(input: Any, exponent: Any) -> Tensor:
         for v in (input, exponent)
     )
     want = dtypes.C128 if is_complex else dtypes.F64
-    base, power = (to_dtype(v, dtypes.of[want]) if isinstance(v, TensorBase) else v for v in (input, exponent))
+    base, power = (
+        to_dtype(v, dtypes.of[want]) if isinstance(v, TensorBase) else float(v) if isinstance(v, bool) else v
+        for v in (input, exponent)
+    )
     return pow(base, power)
 
 

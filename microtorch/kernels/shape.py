@@ -114,13 +114,12 @@ def clone(x: Any) -> Any:
 
 
 def copy_with_gaps(x: Any) -> Any:
-    """A copy of x with the very strides of x, unless elements share memory (PyTorch's clone_preserve_strides)."""
+    """A copy of x with the very strides of x, and of what lies between its elements, unless elements share memory
+    (PyTorch's clone_preserve_strides)."""
     if x.flags.c_contiguous or not x.size or any(s == 0 and n > 1 for s, n in zip(x.strides, x.shape)):
         return clone(x)
     size = sum((n - 1) * s for n, s in zip(x.shape, x.strides)) // x.itemsize + 1
-    out = strided(np.empty(size, x.dtype), x.shape, x.strides, 0)
-    out[...] = x
-    return out
+    return strided(strided(x, (size,), (x.itemsize,), 0).copy(), x.shape, x.strides, 0)
 
 
 def channels_last_axes(ndim: int, name: str) -> list[int] | None:
