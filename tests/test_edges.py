@@ -580,6 +580,7 @@ def test_powers_lie_in_memory_as_their_bases(dtype: str, exponent: str) -> None:
     "x = torch.tensor([0.], dtype=torch.float64, requires_grad=True)\nx.float_power(False).backward()\nx.grad",
     "x = torch.ones(3, 4, dtype=torch.uint8)\nx[..., torch.tensor([False] * 3)] = torch.tensor(-1.5)",
     "x = torch.arange(6).reshape(2, 3).narrow(1, 0, 2).T\ntorch.select_scatter(x, x[0], 0, 1).as_strided((1, 5), (3, 1))",
+    "x = torch.arange(9).reshape(3, 3).expand(2, -1, -1).movedim(2, 0)\nx > x",
 ])  # fmt: skip
 def test_what_random_programs_found(code: str) -> None:
     assert (found := difference(code)) is None, found
