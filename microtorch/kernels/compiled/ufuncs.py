@@ -12,9 +12,12 @@ nobody checks that here.
 # mypy: disable-error-code="no-untyped-def,attr-defined"
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
@@ -27,6 +30,11 @@ from numba.np.ufunc.ufuncbuilder import GUFuncBuilder
 from microtorch.kernels.compiled import _sources, activation, jit, loss, norm, ordered, softmax
 from microtorch.kernels.compiled.math import exp64
 from microtorch.kernels.quiet import quiet
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["of_dtype"]
 
@@ -57,10 +65,23 @@ def _kept(compile: Callable[..., Any], function: Any, name: str, **world: Any) -
     the name of the sources that all twins are made from."""
     named: Any = type(function)(function.__code__, {**function.__globals__, **world}, f"{name}_few")
     named.__module__, named.__qualname__ = __name__, f"{named.__name__}_{_sources()[:12]}"
-    try:
-        return compile(named, True)
-    except RuntimeError:  # numba found no place to write
-        return compile(named, False)
+    with _alone():
+        try:
+            return compile(named, True)
+        except RuntimeError:  # numba found no place to write
+            return compile(named, False)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One process at a time: numba keeps a function and what calls it in two files, of which the second names what is
+    in the first. Written by two processes, they would not fit together."""
+    if fcntl is None:
+        yield
+        return
+    with open(os.path.join(tempfile.gettempdir(), f"microtorch-{os.getuid()}.lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 # element by element --------------------------------------------------------------------------------------------------
