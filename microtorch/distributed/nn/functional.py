@@ -35,16 +35,12 @@ class _Reduce(_AllReduce):
     pass
 
 
-class _Broadcast(Function):
+class _Broadcast(_AllReduce):
     @staticmethod
     def forward(ctx: Any, src: int, group: Any, tensor: Any) -> Any:
         tensor = tensor.clone()
         dist.broadcast(tensor, src, group)
         return tensor
-
-    @staticmethod
-    def backward(ctx: Any, grad: Any) -> Any:
-        return None, None, grad
 
 
 class _AllGather(Function):
