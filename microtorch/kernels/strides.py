@@ -105,6 +105,8 @@ def in_operands_order(kernel: Kernel, *operands: Any, first: int | None = None) 
     """
     at = getattr(kernel, "first", 0) if first is None else first
     arrays = [a for a in (*operands[at:], *operands[:at]) if type(a) is np.ndarray and a.ndim]
+    if not arrays:
+        return kernel(*operands)
     if first is None and all(a.strides == arrays[0].strides and a.shape == arrays[0].shape for a in arrays):
         if 0 not in arrays[0].strides:  # (stretched arrays are laid out by other rules than NumPy's)
             return kernel(*operands)
