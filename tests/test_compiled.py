@@ -390,3 +390,23 @@ def test_warmup_reaches_every_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     missed = [name for name, k in kernels.items() if not k.signatures and id(k) not in inside and name not in made]
     assert not missed
+
+
+@needs_numba
+def test_code_read_from_disk_can_still_be_linked(tmp_path: Path) -> None:
+    """A function read from disk keeps no LLVM code in memory, and one that calls it can be compiled all the same."""
+    (tmp_path / "loops.py").write_text(
+        "from microtorch.kernels.compiled import jit\n"
+        "@jit\ndef inner(x):\n    return x[0] + 1\n"
+        "@jit\ndef outer(x):\n    return inner(x) * 2\n"
+    )
+    first = "import numpy, loops; x = numpy.ones(3); loops.inner(x)"
+    second = (
+        f"{first}; made, = loops.inner.overloads.values(); "
+        "print(sum(loops.inner.stats.cache_hits.values()), made.library._shared_module, loops.outer(x))"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    for program, expected in ((first, ""), (second, "1 None 4.0")):
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == expected

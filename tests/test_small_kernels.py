@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -263,6 +268,19 @@ def test_ufuncs(text: str, dtype: Any, which: Any) -> None:
 
 
 @needs_numba
+@pytest.mark.parametrize("name", ["sigmoid_backward", "tanh_backward", "relu_backward"])
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_ufuncs_of_arithmetic_have_the_bits_of_numpy(name: str, dtype: Any, which: Any) -> None:
+    rng = np.random.default_rng(1)
+    for shape in ((1,), (33,), (4, 130)):
+        g, y = rng.standard_normal((2, *shape)).astype(dtype)
+        which("numpy")
+        expected = getattr(KE, name)(g, y)
+        which("numba")
+        np.testing.assert_array_equal(getattr(KE, name)(g, y), expected)
+
+
+@needs_numba
 @pytest.mark.parametrize("dtype", [F32, F64])
 def test_sums_have_the_same_bits_either_way(dtype: Any, which: Any) -> None:
     rng = np.random.default_rng(2)
@@ -299,6 +317,19 @@ def test_cross_entropy_and_attention_of_few(which: Any) -> None:
 
 
 @needs_numba
+def test_numpy_computes_the_first_small_arrays(which: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    which("auto")
+    monkeypatch.setattr(twins, "_families", {})
+    x = np.ones((2, 3), F32)
+    for _ in range(twins.PATIENCE - 1):
+        assert twins.few(x) is None
+    assert twins.few(x) is not None
+    assert twins.few(x.astype(np.float16)) is None and twins.few(x.T) is None and twins.few(x[:0]) is None
+    which("numpy")
+    assert twins.few(x) is None
+
+
+@needs_numba
 def test_exp_has_the_same_bits_either_way(which: Any) -> None:
     rng = np.random.default_rng(4)
     special = np.array([np.nan, np.inf, -np.inf, 0, -0.0, 88.7, 88.8, -87.4, -103.9, -104.1, 1e30, -1e30], F32)
@@ -318,3 +349,55 @@ twins.choose("numba")
 x = np.arange(6, dtype=np.float32).reshape(2, 3)
 print(softmax.softmax(x, 1)[0, 2], pointwise.tanh_backward(x, x)[1, 0], norm.layer_norm(x, None, None, (3,), 1e-5)[1][1, 0])
 """
+
+
+@needs_numba
+def test_ufuncs_are_read_from_disk_by_later_processes(tmp_path: Path) -> None:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(mt.__file__).parents[1])}
+    printed = []
+    for _ in range(2):
+        run = subprocess.run([sys.executable, "-c", LATER], env=environment, capture_output=True, text=True, check=True)
+        printed.append(run.stdout)
+        made = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*few*.nbc")}
+        if len(printed) == 1:
+            first = made
+    assert len(first) >= 5 and made == first and printed[0] == printed[1] == "0.66524094 -24.0 4.0\n"
+
+
+TOGETHER = """
+import sys
+import microtorch as torch
+from microtorch.kernels import twins
+twins.choose("numba")
+x = torch.arange(8.0).reshape(2, 4)
+softmax = torch.softmax, torch.log_softmax
+for call in softmax[::int(sys.argv[1])]:
+    print(call(x, 1)[0, 0].item())
+"""
+
+
+def _softmax_of_few(cache: Path, order: int = 1) -> subprocess.Popen[str]:
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(Path(mt.__file__).parents[1])}
+    return subprocess.Popen(
+        [sys.executable, "-c", TOGETHER, str(order)], env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+@needs_numba
+def test_ufuncs_made_by_two_processes_at_once(tmp_path: Path) -> None:
+    runs = [_softmax_of_few(tmp_path) for _ in range(2)]
+    printed = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert printed[0] == printed[1] != ""
+
+
+@needs_numba
+def test_ufuncs_whose_files_on_disk_do_not_belong_together(tmp_path: Path) -> None:
+    printed = []
+    for cache, order in ((tmp_path / "a", 1), (tmp_path / "b", -1)):
+        printed.append(_softmax_of_few(cache, order).communicate()[0])
+    loops = list((tmp_path / "b").rglob("guf-*few*"))
+    for file in loops:
+        shutil.copy(file, tmp_path / "a" / file.relative_to(tmp_path / "b"))
+    run = _softmax_of_few(tmp_path / "a")
+    assert len(loops) == 4 and run.communicate()[0] == printed[0] and run.returncode == 0

@@ -83,7 +83,7 @@ def choose(which: str) -> None:
     if which == "numba" and not _installed():
         raise MissingCompiler("MICROTORCH_KERNELS=numba needs numba: pip install microtorch[fast]")
     least = {"numpy": NEVER, "numba": 0, "auto": LEAST}[which]
-    _ufuncs, _wait = {}, 0  # (the ufuncs of compiled/ufuncs.py rest: with them a process in parallel runs has crashed)
+    _ufuncs, _wait = {}, {"numpy": 0, "numba": 1, "auto": PATIENCE}[which]
 
 
 def of(family: str) -> Any:

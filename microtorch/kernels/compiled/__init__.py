@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from llvmlite.binding import parse_bitcode
+from numba.core.caching import CompileResultCacheImpl
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,7 +84,22 @@ def _compiled(function: F, freedoms: set[str]) -> F:
     except RuntimeError:  # numba found no such place
         return cast(F, made)
     made._cache._cache_file._source_stamp = _sources()
+    made._cache._impl = _Lean(function)
     return cast(F, made)
+
+
+class _Lean(CompileResultCacheImpl):  # type: ignore[misc]  # numba has no types
+    """Reads code from disk as numba does, but keeps only what runs. The same in LLVM's language, two megabytes for a
+    large function, is needed only if one that calls this one is compiled: it is read again then."""
+
+    def rebuild(self, target_context: Any, payload: Any) -> Any:
+        result = super().rebuild(target_context, payload)
+        _, kind, code = payload[0]
+        if kind == "object":
+            result.library._shared_module.close()
+            result.library._shared_module = None
+            result.library._get_module_for_linking = functools.partial(parse_bitcode, code[1])
+        return result
 
 
 def jit_scalar(function: F) -> F:

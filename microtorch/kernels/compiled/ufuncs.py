@@ -68,14 +68,14 @@ def _kept(compile: Callable[..., Any], function: Any, name: str, **world: Any) -
     with _alone():
         try:
             return compile(named, True)
-        except RuntimeError:  # numba found no place to write
+        except RuntimeError:  # numba found no place to write, or files that do not belong together
             return compile(named, False)
 
 
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
-    """One process at a time: numba keeps a function and what calls it in two files, of which the second names what is
-    in the first. Written by two processes, they would not fit together."""
+    """One process at a time: numba keeps a function of rows and the loop that calls it in two files, and looks for the
+    loop under a name that it takes from the function. With one file by another process it finds none, at address 0."""
     if fcntl is None:
         yield
         return
@@ -167,10 +167,18 @@ _known: dict[str, tuple[str, str, Loop]] = {}
 """By name: a ufunc's signature, the types of its arguments (T being its dtype) and what it does."""
 
 
+class _Builder(GUFuncBuilder):  # type: ignore[misc]  # numba has no types
+    def build(self, cres: Any) -> Any:
+        made = super().build(cres)
+        if not made[1]:
+            raise RuntimeError("the two files of a ufunc do not belong together")
+        return made
+
+
 def _of_rows(signature: str, kinds: str, function: Loop, dtype: str) -> Any:
     def compile(function: Loop, cache: bool) -> Any:
         options = {"nopython": True, "fastmath": {"contract", "reassoc"}}
-        builder = GUFuncBuilder(function, signature, cache=cache, targetoptions=options)
+        builder = _Builder(function, signature, cache=cache, targetoptions=options)
         builder.add(f"void({kinds.replace('T', dtype)})")
         return builder.build_ufunc()
 
