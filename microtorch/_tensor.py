@@ -34,13 +34,6 @@ from microtorch.size import Size, contiguous_format, cpu, device, layout, layout
 _new_tuple = tuple.__new__  # for shapes: their numbers need no check
 
 
-_IN_TRANSFORM = (
-    "You are attempting to call Tensor.{0}{1} inside of a function being transformed by a functorch transform. This is "
-    "unsupported, please attempt to use the functorch transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call {0} "
-    "outside of a function being transformed instead."
-)
-
-
 class TensorMeta(type):
     """Prints Tensor and its subclasses here under PyTorch's names: print(type(x)) gives <class 'torch.Tensor'>."""
 
@@ -219,9 +212,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
             kind = type(requires_grad).__name__
             raise TypeError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {kind}")
         if source.transforming():
-            raise RuntimeError(
-                _IN_TRANSFORM.format("requires_grad_()", " (or perhaps using torch.autograd.functional.* APIs)")
-            )
+            raise RuntimeError(source.IN_TRANSFORM.format("requires_grad_()", source.OR_FUNCTIONAL))
         if requires_grad and self._node is None and self._data.dtype.kind not in "fc":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         self.requires_grad = requires_grad
@@ -351,7 +342,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         if node is None:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         if source.transforming():
-            raise RuntimeError(_IN_TRANSFORM.format("retain_grad()", ""))
+            raise RuntimeError(source.IN_TRANSFORM.format("retain_grad()", ""))
         if type(node) is not Leaf:
             node._hooks().retain = weakref.ref(self)
             self.__dict__["_retains_grad"] = True  # also when an in-place write has given it another node

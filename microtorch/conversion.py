@@ -18,7 +18,7 @@ from microtorch.functions import creation
 from microtorch.functions.arguments import named
 from microtorch.functions.join import unbind
 from microtorch.kernels import bfloat16, shape as K, shared
-from microtorch.kernels.batched import CONTROL_FLOW, memory_of, value_of
+from microtorch.kernels.batched import CONTROL_FLOW, Batched, memory_of, of_all, value_of
 from microtorch.kernels.bfloat16 import address
 from microtorch.kernels.layouts import is_sparse
 from microtorch.ops import index as I, pointwise as P, shape as S
@@ -378,17 +378,24 @@ class TensorConversions(TensorValues):
             data, dtype=dtype or dtypes.of[self._data.dtype], device=device, requires_grad=requires_grad
         )
 
+    def _of_each(self, made: Tensor) -> Tensor:
+        """A new tensor; inside of vmap one for each example, if this one is."""
+        data: Any = self._data
+        if type(data) is Batched:
+            made._data = of_all(made._data, data)
+        return made
+
     def new_zeros(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """Zeros of another size, in this one's dtype."""
-        return creation.zeros(*size, dtype=dtype or dtypes.of[self._data.dtype], **options)
+        return self._of_each(creation.zeros(*size, dtype=dtype or dtypes.of[self._data.dtype], **options))
 
     def new_ones(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """Ones of another size, in this one's dtype."""
-        return creation.ones(*size, dtype=dtype or dtypes.of[self._data.dtype], **options)
+        return self._of_each(creation.ones(*size, dtype=dtype or dtypes.of[self._data.dtype], **options))
 
     def new_empty(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """A tensor of another size whose values are not set, in this one's dtype."""
-        return creation.empty(*size, dtype=dtype or dtypes.of[self._data.dtype], **options)
+        return self._of_each(creation.empty(*size, dtype=dtype or dtypes.of[self._data.dtype], **options))
 
     def new_empty_strided(self, size: Any, stride: Any, *, dtype: Any = None, **options: Any) -> Tensor:
         """A tensor of another size and these strides whose values are not set, in this one's dtype."""
@@ -396,7 +403,7 @@ class TensorConversions(TensorValues):
 
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
         """A tensor of another size filled with one number, in this one's dtype."""
-        return creation.full(size, fill_value, dtype=dtype or dtypes.of[self._data.dtype], **options)
+        return self._of_each(creation.full(size, fill_value, dtype=dtype or dtypes.of[self._data.dtype], **options))
 
     def new(self, *args: Any, device: Any = None, **named: Any) -> Tensor:
         """new(2, 3): of that size, not set; new([1, 2]): from data; in this one's dtype (deprecated by PyTorch)."""

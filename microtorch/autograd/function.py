@@ -26,6 +26,7 @@ from microtorch.autograd.node import (
 )
 from microtorch.autograd.state import TensorBase, storage_of, wrap
 from microtorch.kernels.batched import as_array, level_of, running
+from microtorch.utils._pytree import broadcast_prefix, tree_flatten, tree_unflatten
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -234,6 +235,8 @@ class Function:
             if cls.setup_context is not Function.setup_context:
                 output = cls.forward(*args, **kwargs)
                 cls.setup_context(ctx, args, output)
+                if ctx._to_save:
+                    _check_returned(ctx, args, output)
             else:
                 output = cls.forward(ctx, *args, **kwargs)
         ctx.seq = next_number()
@@ -309,8 +312,8 @@ def _transformed(cls: type[Function], args: tuple[Any, ...]) -> tuple[bool, Any]
         )
     if cls.generate_vmap_rule:
         raise RuntimeError(
-            f"You tried to vmap over {name}, but it has both generate_vmap_rule=True and an overriden vmap "
-            "staticmethod. Please set generate_vmap_rule=False or delete the overriden vmap staticmethod to avoid "
+            f"You tried to vmap over {name}, but it has both generate_vmap_rule=True and an overridden vmap "
+            "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod to avoid "
             f"ambiguity. {_MORE}"
         )
     level = max(levels)
@@ -324,15 +327,33 @@ def _transformed(cls: type[Function], args: tuple[Any, ...]) -> tuple[bool, Any]
     finally:
         running.levels = outer
     if not (isinstance(result, tuple) and len(result) == 2):
+        got = f"{len(result)} returns" if isinstance(result, tuple) else f"a {type(result)}"
         raise RuntimeError(
-            f"Expected the vmap staticmethod to have two returns, an output and out_dims with pytree structure "
-            f"compatible with the output. Got a {type(result).__name__}."
+            "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree structure "
+            f"compatible with the output. Got {got} instead"
         )
     outputs, dims = result
-    if not isinstance(outputs, tuple):
-        return True, outputs if dims is None else batches.batch(outputs, dims, level)
-    where = dims if isinstance(dims, tuple) else (dims,) * len(outputs)
-    return True, tuple(o if d is None else batches.batch(o, d, level) for o, d in zip(outputs, where))
+    flat, spec = tree_flatten(outputs)
+    where = broadcast_prefix(dims, spec)
+    if where is None:
+        raise RuntimeError(
+            "The autograd.Function's vmap staticmethod returned an incompatible (output, out_dims) tuple. Expected "
+            f"out_dims={dims} to be compatible with the structure of `output`. out_dims has structure "
+            f"{tree_flatten(dims)[1]} but output has structure {spec}. {_MORE}"
+        )
+    return True, tree_unflatten([o if d is None else batches.batch(o, d, level) for o, d in zip(flat, where)], spec)
+
+
+def _check_returned(ctx: FunctionNode, args: tuple[Any, ...], output: Any) -> None:
+    """Raise RuntimeError for an input that is returned as it is and saved, by a Function with `setup_context`."""
+    for r in output if isinstance(output, (tuple, list)) else (output,):
+        if any(r is t for t in ctx._to_save if t is not None) and any(r is a for a in args):
+            if not any(r is t for t in ctx._dirty):
+                raise RuntimeError(
+                    "An input that has been returned as-is as output is being saved for backward. This is not "
+                    "supported if you override setup_context. You should return and save a view of the input instead, "
+                    "e.g. with x.view_as(x) or setup ctx inside the forward function itself."
+                )
 
 
 def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: bool) -> Any:

@@ -14,6 +14,7 @@ from microtorch import dtypes
 from microtorch.autograd.engine import grad
 from microtorch.autograd.modes import enable_grad
 from microtorch.autograd.node import require_grad
+from microtorch.autograd.source import IN_TRANSFORM, OR_FUNCTIONAL, transforming
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import tensors as xp
 
@@ -44,6 +45,8 @@ def _tracked(inputs: Tensors, create_graph: bool) -> Tensors:
     for x in inputs:
         if create_graph and x._node is not None:
             tracked.append(xp.alias(x))
+        elif transforming():  # (a gradient with respect to a copy would not see the transform's input)
+            raise RuntimeError(IN_TRANSFORM.format("requires_grad_()", OR_FUNCTIONAL))
         else:
             t = wrap(x._data)
             require_grad(t)

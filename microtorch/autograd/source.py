@@ -7,6 +7,7 @@ nest and mix with `backward`; what depends on nothing outside leaves the transfo
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,13 @@ from microtorch.autograd.node import Leaf, Node, next_number
 from microtorch.autograd.state import TensorBase, storage_of, wrap
 from microtorch.autograd.table import tensors as xp
 from microtorch.kernels.batched import Batched, running
+
+IN_TRANSFORM = (
+    "You are attempting to call Tensor.{0}{1} inside of a function being transformed by a functorch transform. This is "
+    "unsupported, please attempt to use the functorch transforms (e.g. grad, vjp, jacrev, jacfwd, hessian) or call {0} "
+    "outside of a function being transformed instead."
+)
+OR_FUNCTIONAL = " (or perhaps using torch.autograd.functional.* APIs)"
 
 
 class Source(Node):
@@ -55,7 +63,9 @@ class Transform:
 
     def __enter__(self) -> Transform:
         self.began = next_number()
+        self.inputs: set[int] = set()  # the numbers of its inputs' nodes
         self.recorded = mode.enabled  # no_grad around the transform cuts its results off, and nothing inside
+        self.inferred, mode.inference = mode.inference, False  # (inference_mode, too)
         self.running = mode.enabled = True
         active.stack = (*active.stack, self)
         return self
@@ -64,7 +74,7 @@ class Transform:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         active.stack = tuple(t for t in active.stack if t is not self)
-        self.running, mode.enabled = False, self.recorded
+        self.running, mode.enabled, mode.inference = False, self.recorded, self.inferred
 
     def track(self, x: Any) -> Any:
         """An input for the function: it shares the memory of `x`, and its graph if that is recorded.
@@ -76,9 +86,12 @@ class Transform:
         if x._data.dtype.kind not in "fc":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if x._node is not None and self.recorded:
-            return xp.alias(x)
+            t = xp.alias(x)
+            self.inputs.add(t._node.seq)
+            return t
         t = wrap(x._data)
         t._node = Source(x._data, self)
+        self.inputs.add(t._node.seq)
         t._storage = t._node.storage = storage_of(x)
         return t
 
@@ -113,21 +126,27 @@ def describe(t: Any) -> str | None:
                 return wrap(t._data, inner._node)._text(tangent=repr(tangent))
             finally:
                 mode.duals = (level,)
-    begun = sorted(
-        [(own.began, "grad", own) for own in active.stack] + [(r.number, "vmap", r) for r in running.levels],
-        key=lambda e: e[0],
-    )
-    for i, (number, kind, what) in reversed(list(enumerate(begun))):
-        if kind == "vmap" and type(t._data) is Batched and t._data.level == number:
-            text, start = repr(wrap(t._data.full, t._node)), f"BatchedTensor(lvl={i + 1}, bdim=0, value="
-        elif kind == "grad" and t._node is not None:
-            order, leaves = engine.topological_order([t._node])
-            if not any(type(n) is Source and n.owner is what for n in order) and not leaves:
+    begun: list[tuple[int, Any]] = [(own.began, own) for own in active.stack]
+    begun += [(r.number - 1, r) for r in running.levels]
+    return _within(t, [what for _, what in sorted(begun, key=lambda e: e[0])])
+
+
+def _within(t: Any, begun: Sequence[Any]) -> str | None:
+    """How a tensor is printed inside of these transforms, of which the last began last."""
+    for i, what in reversed(list(enumerate(begun))):
+        if isinstance(what, Transform):
+            if t._node is None:
                 continue
-            text, start = repr(wrap(t._data)), f"GradTrackingTensor(lvl={i + 1}, value="
+            order, leaves = engine.topological_order([t._node])
+            if not any(n.seq in what.inputs for n in order) and not leaves:
+                continue
+            inner, start = t, f"GradTrackingTensor(lvl={i + 1}, value="
+        elif type(t._data) is Batched and t._data.level == what.number:
+            inner, start = wrap(t._data.full, t._node), f"BatchedTensor(lvl={i + 1}, bdim=0, value="
         else:
             continue
-        return start + "\n    " + text.replace("\n", "\n    ") + "\n)"
+        text = _within(inner, begun[:i]) or repr(wrap(inner._data))
+        return start + "\n" + textwrap.indent(text, "    ") + "\n)"
     return None
 
 

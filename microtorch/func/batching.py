@@ -20,11 +20,10 @@ from microtorch import random
 from microtorch.autograd import batches
 from microtorch.autograd.state import Storage, TensorBase, storage_of
 from microtorch.autograd.table import tensors as xp
-from microtorch.func.trees import broadcast_prefix
 from microtorch.functions.join import stack
 from microtorch.functions.shape import select
 from microtorch.kernels.batched import Batched, NotBatchable, WritesUnbatched
-from microtorch.utils._pytree import TreeSpec, tree_flatten, tree_map, tree_unflatten
+from microtorch.utils._pytree import TreeSpec, broadcast_prefix, tree_flatten, tree_map, tree_unflatten
 
 Dims = Any  # int, None, or a pytree of them
 

@@ -66,6 +66,9 @@ def _split_aux(output: Any, has_aux: bool, what: str) -> tuple[Any, Any]:
         return output, None
     if not (isinstance(output, tuple) and len(output) == 2):
         raise RuntimeError(f"{what}: output of function f should be a tuple: (output, aux) if has_aux is True")
+    for leaf in tree_leaves(output[1]):
+        if not isinstance(leaf, TensorBase):
+            raise RuntimeError(f"Expected tensors, got unsupported type {type(leaf)}")
     return output
 
 
@@ -169,6 +172,9 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
                 "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the "
                 f"function. cotangents: {treespec_pprint(seed_spec)}, primal output: {treespec_pprint(out_spec)}"
             )
+        for s in seeds:
+            if not isinstance(s, TensorBase):
+                raise TypeError(f"gradients can be either Tensors or None, but got {type(s).__name__}")
         if create_graph is None:
             create_graph = mode.enabled and (joined or any(s._node is not None for s in seeds))
         found = gradients(ends, begin, seeds, create_graph)
@@ -274,6 +280,9 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
             if not isinstance(x, TensorBase):
                 raise RuntimeError(f"{_JVP}: Expected {name} to only contain Tensors, got {type(x)}")
     for x, t in zip(flat, directions):
+        for what, v in (("primal", x), ("tangent", t)):
+            if v._data.dtype.kind not in "fc":
+                raise ValueError(f"Expected {what} to be floating point or complex, but got: {v.dtype}")
         if x._data.shape != t._data.shape:
             raise RuntimeError(
                 "Trying to set a forward gradient that has a different size than that of the original Tensor, this is "

@@ -141,6 +141,19 @@ def spread_of(x: Any, level: int, size: int) -> Any:
     return np.broadcast_to(x, (size, *x.shape))
 
 
+def of_all(x: Any, like: Any) -> Any:
+    """New memory for each example of `like`, all with the values of x."""
+    levels = []
+    while type(like) is Batched:
+        levels.append(like.level)
+        like = like.full
+    sizes = [*like.shape[: len(levels)], *x.shape]
+    result: Any = np.broadcast_to(x, sizes).copy()
+    for level in reversed(levels):
+        result = Batched(result, level)
+    return result
+
+
 def axis_of(axis: Any, ndim: int) -> Any:
     """An axis of one example (or several; None: all) as that of the whole."""
     if axis is None:

@@ -107,6 +107,11 @@ def call_with(
     """
     if isinstance(parameters_and_buffers, dict):
         given = parameters_and_buffers
+    elif not isinstance(parameters_and_buffers, (tuple, list)):
+        raise ValueError(
+            "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
+            f"{type(parameters_and_buffers)}"
+        )
     else:
         given = {}
         for part in parameters_and_buffers:
@@ -115,7 +120,7 @@ def call_with(
             repeated = [name for name in part if name in given]
             if repeated:
                 raise ValueError(
-                    f"{repeated[0]} appears in multiple dictionaries; behavior of functional call is ambiguous"
+                    f"{repeated} appeared in multiple dictionaries; behavior of functional call is ambiguous"
                 )
             given.update(part)
     arguments = () if args is None else args if isinstance(args, tuple) else (args,)
