@@ -29,13 +29,18 @@ def test_all_direction_numbers() -> None:
         "[e.draw(n) for n in (1, 2, 300, 0, 1)], e.quasi, e.shift, e.sobolstate, e.num_generated",
         "e.draw(3, dtype=torch.float64), e.draw(3, dtype=torch.float64), e.reset().draw(9), e",
         "e.fast_forward(5).draw(2), e.fast_forward(0).num_generated, e.fast_forward(1000).draw(3), e.fast_forward(1)",
-        "e.fast_forward(1).draw(2), e.fast_forward(2**29).draw(4)",
         "e.draw_base2(3), e.draw_base2(3), e.draw_base2(4)",
         "e.draw(4, out=torch.empty(1)), repr(e), torch.rand(2)",
     ],
 )
 def test_points(dimension: int, options: str, calls: str) -> None:
     assert not (found := difference(f"e = torch.quasirandom.SobolEngine({dimension}{options})\n({calls})")), found
+
+
+@pytest.mark.parametrize("dimension", [1, 3])  # PyTorch computes all the points between
+def test_far_points(dimension: int) -> None:
+    calls = "(e.fast_forward(1).draw(2), e.fast_forward(2**29).draw(4))"
+    assert not (found := difference(f"e = torch.quasirandom.SobolEngine({dimension})\n{calls}")), found
 
 
 @pytest.mark.parametrize(
