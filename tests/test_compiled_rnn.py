@@ -73,6 +73,33 @@ def test_extreme_inputs_as_torch(twin: str, kind: str, value: float) -> None:
         np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-5)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("value", [0.5, 30, np.nan, np.inf, -np.inf, 1e30])
+@pytest.mark.parametrize(("length", "batch"), [(2, 3), (9, 1), (9, 70), (150, 1)])
+@pytest.mark.parametrize("options", [{}, {"bidirectional": True, "bias": False}, {"num_layers": 2}], ids=str)
+def test_lstm_without_gradients_as_torch(
+    twin: str, dtype: str, value: float, length: int, batch: int, options: dict[str, Any]
+) -> None:
+    """Where no backward pass will come: outputs and last states, as PyTorch's and those of a recorded call."""
+    found = []
+    for T in (torch, microtorch):
+        T.manual_seed(3)
+        dt = getattr(T, dtype)
+        net, rng = T.nn.LSTM(5, 7, batch_first=True, **options).to(dt), np.random.default_rng(0)
+        numbers = rng.standard_normal((batch, length, 5))
+        numbers[0, 1, 3] = value
+        x, (h, c) = T.tensor(numbers, dtype=dt), rng.standard_normal((2, len(net.all_weights), batch, 7))
+        states = T.tensor(h, dtype=dt), T.tensor(c, dtype=dt)
+        with T.no_grad():
+            found.append([net(x, states)[0], *net(x, states)[1]])
+        found.append([net(x, states)[0], *net(x, states)[1]])
+    tolerance = 2e-6 if dtype == "float32" else 1e-13
+    for unrecorded in (found[2], found[3]):
+        for a, b in zip(found[0], unrecorded):
+            assert a.shape == b.shape and a.stride() == b.stride()
+            np.testing.assert_allclose(b.detach().numpy(), a.numpy(), rtol=tolerance, atol=tolerance)
+
+
 @pytest.mark.skipif(not twins._installed(), reason="numba is not installed")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("reverse", [False, True])

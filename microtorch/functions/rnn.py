@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.shape import cat, stack, transpose, unbind
 from microtorch.kernels.bfloat16 import zeros
@@ -95,7 +96,9 @@ def lstm(*args: Any) -> tuple[Any, Any, Any]:
     count = num_layers * (2 if bidirectional else 1)
     weights = _weights(params, has_biases, count)
     projected = len(weights[0]) == 5
-    if sizes is not None:
+    if not (mode.enabled and any(t._node is not None for t in (x, *hx, *params))):
+        layer = R.lstm_states
+    elif sizes is not None:
         layer = R.lstm_layer_packed
     else:
         layer = R.lstm_layer if x._data.dtype == np.float32 and not projected else R.lstm_layer_unfused

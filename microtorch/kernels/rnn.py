@@ -286,6 +286,65 @@ def lstm_layer(
     return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), cell.copy(), gates, cells
 
 
+def lstm_states(
+    x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Sequence[int],
+    reverse: bool,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """The results of `lstm_layer` without what its backward pass needs."""
+    if w_hr is None and len(sizes) > 1 and x.size and w_hh.size:
+        bias = np.zeros(len(w_hh), x.dtype) if b_ih is None else b_ih + b_hh
+        if (fast := _compiled(4 * sum(sizes) * c.shape[1], w_hh)) is not None and twins.takes(w_ih, w_hh, bias):
+            out, state, cell = np.empty((sum(sizes), c.shape[1]), x.dtype), h.copy("C"), c.copy("C")
+            rows = np.ascontiguousarray(_rows(x))
+            _share_batch(fast.lstm_states, w_hh, sizes, reverse, rows, w_ih, w_hh, bias, state, cell, out)
+            return out.reshape(*x.shape[:-1], c.shape[1]), state, cell
+        alike = sizes[0] == sizes[-1] and len(sizes) >= _FEW_STEPS and x.dtype.char in "fd"
+        if alike and type(x) is type(h) is np.ndarray and w_ih.shape[1] <= 4 * w_hh.shape[1]:
+            return _lstm_states(x, h, c, w_ih, w_hh, bias, sizes[0], reverse)
+    return lstm_layer(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse)[:3]
+
+
+def _lstm_states(
+    x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, bias: Array, n: int, reverse: bool
+) -> tuple[Array, Array, Array]:
+    """Sequences of one length, in the fewest calls: a step's states, inputs and ones for the bias are one matrix (H +
+    features + 1, n), and its product with all weights is all gates (4 H, n). What is twice a sigmoid is 1 + tanh, so
+    states and cells are kept doubled until the end; powers of two change no digit."""
+    (size, features), length = (w_hh.shape[1], w_ih.shape[1]), x.size // (n * w_ih.shape[1])
+    dtype, one, half = x.dtype, np.array(1, x.dtype), np.array(0.5, x.dtype)
+    weight = np.empty((4, size, size + features + 1), dtype)
+    for gate, place in enumerate((0, 1, 3, 2)):  # i, f, g, o as i, f, o, g: the sigmoids side by side
+        rows = slice(gate * size, (gate + 1) * size)
+        np.multiply(w_hh[rows], half, out=weight[place, :, :size])
+        weight[place, :, size:-1], weight[place, :, -1] = w_ih[rows], bias[rows]
+    weight[:3] *= half
+    weight = weight.reshape(4 * size, -1)
+    both = np.empty((length + 1, size + features + 1, n), dtype)
+    both[:, -1] = 1
+    given, states = (both[:0:-1], both[-2::-1, :size]) if reverse else (both[:-1], both[1:, :size])
+    given[:, size:-1] = x.reshape(length, n, features)[:: -1 if reverse else 1].transpose(0, 2, 1)
+    np.multiply(h.T, 2, out=given[0, :size])
+    values, products = np.empty((5 * size, n), dtype), np.empty((2 * size, n), dtype)  # i, f, o, g, c
+    gates, sigmoids, input_forget, o = values[: 4 * size], values[: 3 * size], values[: 2 * size], values[2 * size :]
+    candidate_cell, cell, o, of_cell = values[3 * size :], values[4 * size :], o[:size], np.empty((size, n), dtype)
+    new, kept = products[:size], products[size:]
+    cell[...] = c.T
+    for step, state in zip(given, states):
+        np.dot(weight, step, gates)
+        np.tanh(gates, gates)
+        np.add(sigmoids, one, sigmoids)
+        np.multiply(input_forget, candidate_cell, products)
+        np.add(new, kept, cell)
+        np.multiply(cell, half, cell)
+        np.tanh(cell, of_cell)
+        np.multiply(o, of_cell, state)
+    out = np.empty((length, n, size), dtype)
+    np.multiply(states.transpose(0, 2, 1), half, out=out[::-1] if reverse else out)
+    out = out.reshape(*x.shape[:-1], size)
+    last = (states[-1].T * half).copy("C")
+    return out, last, cell.T.copy("C")
+
+
 _FEW_STEPS = 5
 """Steps below which a sigmoid's argument is halved in each step, from which the weights are."""
 

@@ -105,6 +105,7 @@ def test_kernels_do_what_the_definitions_say(sizes: tuple[int, ...], reverse: bo
         (1, K.rnn_layer, R.rnn_steps, 1, (sizes, reverse, True)),
         (3, K.gru_layer, R.gru_steps, 1, (sizes, reverse)),
         (4, K.lstm_layer, R.lstm_steps, 2, (None, sizes, reverse)),
+        (4, K.lstm_states, R.lstm_steps, 2, (None, sizes, reverse)),
     ):
         inputs = [x, *[draw(sizes[0], 4) for _ in range(states)]]
         inputs += [draw(4 * gates, 2), draw(4 * gates, 4), draw(4 * gates), draw(4 * gates)]

@@ -286,6 +286,8 @@ def _pass(
                 _tile(ROWS, 2, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
             else:
                 _tile(ROWS, 1, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
+        elif height == 1 and wide == 3:
+            _tile(1, 3, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
         elif wide == 3:
             _tile(_HALF, 3, like, row, a_row, a_column, at, depth, first, start_row, to, out_row, height, left)
         elif wide == 2:

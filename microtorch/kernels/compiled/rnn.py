@@ -237,6 +237,41 @@ def lstm_layer(gates, w_hh, state, cell, cells, out, starts, counts, low, high):
         _copy_rows(cells, first, cell, low, rows)
 
 
+_STEPS = 64
+"""Rows of gates of which the inputs' part is computed at a time, where a step alone has few."""
+
+
+@jit
+def lstm_states(x, w_ih, w_hh, bias, state, cell, out, starts, counts, low, high):
+    """States of all steps, and the last ones and cells in place, from the inputs x (rows, features)."""
+    size, features = out.shape[1], x.shape[1]
+    from_input, from_state = _packed_by_gate(w_ih, 4), _packed_by_gate(w_hh, 4)
+    together = 1  # steps whose rows lie one after the other, and are done in the order of memory
+    if low == 0 and high == counts[0] and counts[0] == counts[-1] and (len(starts) == 1 or starts[1] > starts[0]):
+        together = max(1, _STEPS // max(high, 1))
+    room = max(high - low, _STEPS) + 8
+    gates, cells = np.empty((4, room, size), x.dtype), np.empty((room, size), x.dtype)
+    row, filled = gates.strides[1], 0
+    for s in range(starts.size):
+        rows = min(high, counts[s]) - low
+        if rows <= 0:
+            continue
+        first = starts[s] + low
+        if s % together == 0:
+            filled = rows * min(together, starts.size - s)
+            for k in range(4):
+                by_packed(
+                    from_input[k], filled, features, size, address(x) + first * x.strides[0], x.strides[0], x.itemsize,
+                    address(bias) + k * size * bias.itemsize, 0, address(gates) + k * gates.strides[0], row,
+                )  # fmt: skip
+        at = s % together * rows
+        for k in range(4):
+            _state_to_gates(from_state[k], state, low, gates, k, at, rows)
+        _lstm_gates(gates, cells, cell[low : low + rows], out[first : first + rows], at)
+        _copy_rows(out, first, state, low, rows)
+        _copy_rows(cells, at, cell, low, rows)
+
+
 @jit
 def lstm_layer_backward(gates, cells, w_hh, c, gh, gc, g_out, gz, starts, counts, low, high):
     """gz (rows, gates * size), and the gradients of the initial states and cells, from those of the last ones, in
