@@ -146,6 +146,13 @@ def spread(x: Any, shape: tuple[int, ...], axis: tuple[int, ...] | None, keepdim
     return np.broadcast_to(x, shape)
 
 
+def unsqueeze(x: Any, axis: int) -> Any:
+    """x with a new axis of one element."""
+    if axis >= 0:
+        return x[(slice(None),) * axis + (None,)]
+    return x[..., None] if axis == -1 else np.expand_dims(x, axis)
+
+
 def view(x: Any, shape: tuple[int, ...]) -> Any:
     """The same memory in another shape; PyTorch's error if that takes a copy."""
     try:

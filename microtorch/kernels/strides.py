@@ -107,22 +107,42 @@ def in_operands_order(kernel: Kernel, *operands: Any, first: int | None = None) 
     arrays = [a for a in (*operands[at:], *operands[:at]) if type(a) is np.ndarray and a.ndim]
     if not arrays:
         return kernel(*operands)
-    if first is None and all(a.strides == arrays[0].strides and a.shape == arrays[0].shape for a in arrays):
-        if 0 not in arrays[0].strides:  # (stretched arrays are laid out by other rules than NumPy's)
-            return kernel(*operands)
-    try:
-        shape = np.broadcast_shapes(*[a.shape for a in arrays])
-    except ValueError:  # the kernel says so, too
+    layouts = [layout for a in arrays for layout in (a.shape, a.strides)]
+    decided = _decided(first is None, arrays[0].flags.c_contiguous, *layouts)
+    if decided is None:
         return kernel(*operands)
-    n = len(shape)
-    if first is None and arrays[0].shape == shape and arrays[0].flags.c_contiguous:
-        return kernel(*operands)
+    order, back = decided
+    n = len(order)
+    if back is None:
+        out = np.asarray(kernel(*operands))
+        return out if out.ndim != n or out.flags.c_contiguous else np.ascontiguousarray(out)
     wide = {id(a): a[(None,) * (n - a.ndim)] if a.ndim < n else a for a in arrays}
-    strides = [[s if m == k else 0 for s, m, k in zip(a.strides, a.shape, shape)] for a in wide.values()]
-    order = dense_order(shape, *strides)
     turned = [wide[id(a)].transpose(order) if id(a) in wide else a for a in operands]
     out = np.asarray(kernel(*turned))
-    return np.ascontiguousarray(out).transpose(np.argsort(order)) if out.ndim == n else out  # (a loss may be summed up)
+    return np.ascontiguousarray(out).transpose(back) if out.ndim == n else out  # (a loss may be summed up)
+
+
+@functools.lru_cache(1024)
+def _decided(free: bool, whole: bool, *layouts: tuple[int, ...]) -> tuple[list[int], list[int] | None] | None:
+    """The order of the axes in memory of what `in_operands_order` computes, and the way back from it; no way back if it
+    is C order, None if NumPy's order is right.
+
+    free: no operand was named as the one that decides. whole: the first is C-contiguous. layouts: shape, strides, shape
+    and so on, of one operand after the other.
+    """
+    shapes, strides = layouts[::2], layouts[1::2]
+    if free and len(set(shapes)) == len(set(strides)) == 1 and 0 not in strides[0]:
+        return None  # (stretched arrays are laid out by other rules than NumPy's)
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:  # the kernel says so, too
+        return None
+    if free and shapes[0] == shape and whole:
+        return None
+    n = len(shape)
+    wide = [((1,) * (n - len(have)) + have, (0,) * (n - len(have)) + steps) for have, steps in zip(shapes, strides)]
+    order = dense_order(shape, *[[s if m == k else 0 for s, m, k in zip(steps, have, shape)] for have, steps in wide])
+    return order, None if order == list(range(n)) else sorted(range(n), key=order.__getitem__)
 
 
 def operands_order(kernel: Kernel, first: int = 0) -> Kernel:

@@ -37,9 +37,7 @@ permute = view(
 squeeze = view("squeeze", lambda x, axis: x.squeeze(axis), x=_back)
 squeeze_one = view("squeeze_one", lambda x, axis: x.squeeze(axis), x=_back, grad_name="SqueezeBackward1")
 squeeze_several = view("squeeze_several", lambda x, axis: x.squeeze(axis), x=_back, grad_name="SqueezeBackward2")
-unsqueeze = view(
-    "unsqueeze", lambda x, axis: x[(slice(None),) * axis + (None,)] if axis >= 0 else np.expand_dims(x, axis), x=_back
-)
+unsqueeze = view("unsqueeze", K.unsqueeze, x=_back)
 expand = view("expand", K.expand, x=lambda xp, g, x_shape: xp.sum_to(g, x_shape))
 diagonal = view("diagonal", K.diagonal, x=lambda xp, g, x_shape, offset, i, j: xp.diag_embed(g, x_shape, offset, i, j))
 unfold = view(
