@@ -190,6 +190,7 @@ FAMILIES = {
     "Independent": "Independent(Normal(t([0.5, -1.0]), t([1.5, 0.2])), 1)", "HalfNormal": "HalfNormal(t([0.5, 2.0]))",
     "Cauchy": "Cauchy(t([0.5, -1.0]), t([1.5, 0.2]))", "Gumbel": "Gumbel(t([0.5, -1.0]), t([1.5, 0.2]))",
     "Pareto": "Pareto(t([0.5, 1.0]), t([1.5, 2.5]))", "Chi2": "Chi2(t([0.5, 4.0]))",
+    "LowRank": "LowRankMultivariateNormal(t([0.5, -1.0]), t([[1.0], [0.5]]), t([1.0, 3.0]))",
     "StudentT": "StudentT(t([3.0, 4.0]))", "ContinuousBernoulli": "ContinuousBernoulli(t([0.3, 0.5]))",
 }  # fmt: skip
 
@@ -223,6 +224,11 @@ BAD = [
     "StudentT(-1.0)", "LogNormal(0.0, -1.0)", "HalfNormal(-1.0)", "OneHotCategorical(t([0.5, 0.5])).log_prob(t([1.0, 1.0]))",
     "Normal(0.0, 1.0).log_prob(t(float('nan')))", "Normal(0.0, -1.0, validate_args=False)", "Normal(0.0, 1.0, validate_args=False).log_prob(2.0)",
     "kl_divergence(Normal(0.0, 1.0), Bernoulli(0.5))", "D.biject_to(D.constraints.boolean)",
+    "MultivariateNormal(torch.zeros(1), scale_tril=t([1.0]))", "MixtureSameFamily(Categorical(torch.ones(3)), 3)",
+    "StackTransform([ExpTransform()])(torch.ones(2, 3))", "CatTransform([ExpTransform()], lengths=[2])(torch.ones(3))",
+    "D.biject_to(D.constraints.positive)", "D.transform_to(D.constraints.nonnegative)",
+    "D.utils.tril_matrix_to_vec(torch.rand(3, 6))",
+    "kl_divergence(LowRankMultivariateNormal(t([0.5]), t([[1.0]]), t([1.0])), MultivariateNormal(torch.zeros(2), torch.eye(2)))",
     "Normal(0.0, 1.0).enumerate_support()", "Bernoulli(0.5).icdf(t(0.5))", "Bernoulli(0.5).rsample()", "Categorical(t([1.0])).cdf(t(0))",
 ]  # fmt: skip
 

@@ -190,6 +190,8 @@ class CatTransform(Transform):
         return max(t.event_dim for t in self.transforms)
 
     def _parts(self, x: Any) -> list[Any]:
+        if x.size(self.dim) != sum(self.lengths):
+            raise AssertionError(f"x.size({self.dim}) = {x.size(self.dim)} must equal length {sum(self.lengths)}")
         return list(x.split(self.lengths, dim=self.dim))
 
     def _call(self, x: Any) -> Any:
@@ -237,6 +239,10 @@ class StackTransform(Transform):
         self.dim = dim
 
     def _slices(self, z: Any) -> list[Any]:
+        if z.size(self.dim) != len(self.transforms):
+            raise AssertionError(
+                f"x.size({self.dim}) = {z.size(self.dim)} must equal len(transforms) {len(self.transforms)}"
+            )
         return [z.select(self.dim, i) for i in range(z.size(self.dim))]
 
     def _call(self, x: Any) -> Any:

@@ -52,15 +52,8 @@ def _real(constraint: Any) -> Any:
     return transforms.identity_transform
 
 
-@_both(constraints.positive, constraints.nonnegative)
-def _positive(constraint: Any) -> Any:
-    return transforms.ExpTransform()
-
-
 @_both(constraints.greater_than, constraints.greater_than_eq)
 def _greater_than(constraint: Any) -> Any:
-    if type(constraint.lower_bound) is float and constraint.lower_bound == 0.0:
-        return transforms.ExpTransform()
     return transforms.ComposeTransform(
         [transforms.ExpTransform(), transforms.AffineTransform(constraint.lower_bound, 1)]
     )

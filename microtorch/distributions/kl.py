@@ -24,6 +24,7 @@ from microtorch.distributions.gumbel import Gumbel
 from microtorch.distributions.half_normal import HalfNormal
 from microtorch.distributions.independent import Independent
 from microtorch.distributions.laplace import Laplace
+from microtorch.distributions.lowrank_multivariate_normal import LowRankMultivariateNormal
 from microtorch.distributions.multivariate_normal import MultivariateNormal, _batch_mahalanobis
 from microtorch.distributions.normal import Normal
 from microtorch.distributions.one_hot_categorical import OneHotCategorical
@@ -34,6 +35,7 @@ from microtorch.distributions.uniform import Uniform
 from microtorch.distributions.utils import euler_constant, sum_rightmost
 from microtorch.functions.creation import full_like
 from microtorch.functions.pointwise import log1p, where
+from microtorch.functions.shape import diag_embed
 from microtorch.nn.functional import softplus
 
 _registry: dict[tuple[type[Any], type[Any]], Callable[[Any, Any], Any]] = {}
@@ -232,6 +234,34 @@ def _multivariate_normal(p: Any, q: Any) -> Any:
     trace = solved.pow(2).sum((-2, -1))
     distance = _batch_mahalanobis(q._unbroadcasted_scale_tril, q.loc - p.loc)
     return half_term1 + 0.5 * (trace + distance - p.event_shape[0])
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
+def _low_rank_multivariate_normal(p: Any, q: Any) -> Any:
+    if p.event_shape != q.event_shape:
+        kind = "Low Rank" if type(p) is type(q) else "(Low Rank)"
+        raise ValueError(
+            f"KL-divergence between two {kind} Multivariate Normals with                          different event shapes "
+            "cannot be computed"
+        )
+
+    def log_det(d: Any) -> Any:
+        return d._log_det() if isinstance(d, LowRankMultivariateNormal) else 2 * d._half_log_det()
+
+    def distance(diff: Any) -> Any:
+        if isinstance(q, LowRankMultivariateNormal):
+            return q._distance(diff)
+        return _batch_mahalanobis(q._unbroadcasted_scale_tril, diff)
+
+    # the trace of the covariance of p by the precision of q: the distances of the columns of roots of the covariance
+    if isinstance(p, LowRankMultivariateNormal):
+        roots = [p._factor, diag_embed(p._diagonal.sqrt())]
+    else:
+        roots = [p._unbroadcasted_scale_tril]
+    trace = sum(distance(root.movedim(-1, 0)).sum(0) for root in roots)
+    return 0.5 * (log_det(q) - log_det(p) + trace + distance(q.loc - p.loc) - p.event_shape[0])
 
 
 @register_kl(Normal, Normal)

@@ -91,11 +91,14 @@ class LowRankMultivariateNormal(Symmetric):
     def _log_det(self) -> Any:
         return 2 * self._inner_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) + self._diagonal.log().sum(-1)
 
+    def _distance(self, diff: Any) -> Any:
+        """diff^T (W W^T + D)^-1 diff, of vectors in the last dimension."""
+        seen = _batch_mv(self._factor.mT / self._diagonal.unsqueeze(-2), diff)
+        return (diff.pow(2) / self._diagonal).sum(-1) - _batch_mahalanobis(self._inner_tril, seen)
+
     def log_prob(self, value: Any) -> Any:
         self._check(value)
-        diff = value - self.loc
-        seen = _batch_mv(self._factor.mT / self._diagonal.unsqueeze(-2), diff)
-        distance = (diff.pow(2) / self._diagonal).sum(-1) - _batch_mahalanobis(self._inner_tril, seen)
+        distance = self._distance(value - self.loc)
         return -0.5 * (self._event_shape[0] * math.log(2 * math.pi) + self._log_det() + distance)
 
     def entropy(self) -> Any:

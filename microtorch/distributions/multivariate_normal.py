@@ -62,9 +62,8 @@ class MultivariateNormal(Symmetric):
             if matrix is None:
                 continue
             if matrix.dim() < 2:
-                tail = "" if name == "scale_tril" else ", with optional leading batch dimensions"
-                tail = ", with optional leading batch dimensions" if name == "scale_tril" else tail
-                raise ValueError(f"{name} must be at least two-dimensional{tail}")
+                what = "scale_tril matrix" if name == "scale_tril" else name
+                raise ValueError(f"{what} must be at least two-dimensional, with optional leading batch dimensions")
             batch_shape = broadcast_shapes(matrix.shape[:-2], loc.shape[:-1])
             setattr(self, name, matrix.expand(batch_shape + (-1, -1)))
         self.loc = loc.expand(batch_shape + (-1,))

@@ -118,5 +118,4 @@ def tril_matrix_to_vec(mat: Any, diag: int = 0) -> Any:
     n = mat.shape[-1]
     if not -n <= diag < n:
         raise ValueError(f"diag ({diag}) provided is outside [{-n}, {n - 1}].")
-    rows, columns = np.tril_indices(n, diag)
-    return mat[..., rows, columns]
+    return mat[..., ones(n, n).tril(diag) != 0]
