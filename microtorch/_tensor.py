@@ -193,6 +193,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise RuntimeError("requires_grad must be a bool")
         if value:
             if self._node is None:
                 if self._data.dtype.kind not in "fc":
@@ -258,6 +260,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
             if not isinstance(value, TensorBase):
                 kind = type(value).__name__
                 raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {kind}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
             if is_sparse(self._data) and not is_sparse(value._data):
                 raise RuntimeError("attempting to assign a gradient to a tensor that has data of a different type")
             if value._data.shape != self._data.shape:
@@ -362,6 +366,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
     def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
         """Call `hook(tensor)` after the gradient was added to `.grad`; only on leaves."""
         if type(self._node) is not Leaf:
+            if self._node is None:
+                raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         return self._node._add(self._node._hooks().after, hook)
 

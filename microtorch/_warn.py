@@ -16,10 +16,10 @@ def deprecated(old: str, new: str, level: int = 3) -> None:
     warnings.warn(message, FutureWarning, stacklevel=level)
 
 
-def at_the_program(message: str) -> None:
-    """Warn (UserWarning) of the innermost line that is not this package's, however deep inside we are."""
+def at_the_program(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the innermost line that is not this package's, however deep inside we are."""
     frame: FrameType | None = sys._getframe()
     level = 1
     while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, UserWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)

@@ -18,9 +18,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
+from microtorch._warn import at_the_program
 from microtorch.autograd import batches
 from microtorch.autograd.modes import mode
-from microtorch.autograd.node import FREED_MESSAGE, GradientEdge, Leaf, Node, OpNode, Output, Packed, written
+from microtorch.autograd.node import (
+    FREED_MESSAGE,
+    GradientEdge,
+    Leaf,
+    Node,
+    OpNode,
+    Output,
+    Packed,
+    callers,
+    written,
+)
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import arrays, broadcast_error, tensors
@@ -81,9 +92,13 @@ def run(
         work.deposit(root, seed)
     for node in order:
         g = grads.pop(node, None)
-        if g is None:  # no gradient came this way, but leaves must not wait for it
-            edges: Sequence[Node | None] = node.edges
-            results: Sequence[Any] = [None] * len(edges)
+        edges: Sequence[Node | None]
+        results: Sequence[Any]
+        if g is None and node.runs_on_nothing and (wanted is None or node in work.useful):
+            edges, results = work.with_care(node, g)
+        elif g is None:  # no gradient came this way, but leaves must not wait for it
+            edges = node.edges
+            results = [None] * len(edges)
         elif careful or node.hooks is not None or type(node) is not OpNode:
             edges, results = work.with_care(node, g)
         else:
@@ -157,15 +172,20 @@ class Pass:
 
     def with_care(self, node: Node, g: Any) -> tuple[Sequence[Node | None], Sequence[Any]]:
         """The edges of a node and their gradients, where there are hooks, wanted gradients, or other kinds of nodes."""
-        if node.hooks is not None:
-            g = run_tensor_hooks(node, g, self.create_graph)
         wanted = self.wanted
-        if wanted is not None and node in wanted:
+        if wanted is not None and not self.accumulate and node in wanted:
+            goes_on = node in self.useful  # then it is caught as it came, before hooks change it
+            if node.hooks is not None and not goes_on:
+                g = run_tensor_hooks(node, g, self.create_graph)
             wanted[node] = g.conj() if node.dtype.kind == "c" else g
-            if node not in self.useful:
+            if not goes_on:
                 return (), ()
+        if node.hooks is not None and g is not None:
+            g = run_prehooks(node, run_tensor_hooks(node, g, self.create_graph), self.create_graph)
+            if g is None:
+                return node.edges, [None] * len(node.edges)
         if type(node) is Leaf:  # a root that is a leaf itself
-            if self.accumulate:
+            if self.accumulate and (wanted is None or node in wanted):
                 g = g.conj() if node.dtype.kind == "c" else g
                 accumulate_grad(node, g, node in self.own, self.create_graph)
             return (), ()
@@ -194,6 +214,10 @@ class Pass:
         owned = leaf in self.own
         if leaf.hooks is not None:
             hooked = run_tensor_hooks(leaf, g, self.create_graph)
+            if self.accumulate:
+                hooked = run_prehooks(leaf, hooked, self.create_graph)
+                if hooked is None:
+                    return
             owned = owned and hooked is g
             g = hooked
         if leaf.dtype.kind == "c":
@@ -237,7 +261,7 @@ def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None
         t._grad = wrap(g)
     elif layouts.used and layouts.is_sparse(before._data) and not layouts.is_sparse(g):
         t._grad = wrap(as_array(g)) + before
-    elif before._node is None and before._data.dtype == g.dtype:
+    elif before._data.dtype == g.dtype:  # (also if it is part of a graph itself, which does not see this)
         try:
             np.add(before._data, g, before._data)
         except ValueError as error:  # the leaf has had data of another shape since
@@ -247,7 +271,8 @@ def accumulate_grad(leaf: Node, g: Any, owned: bool, create_graph: bool) -> None
         t._grad = before + wrap(as_array(g))
     if leaf.hooks is not None:
         for hook in list(leaf.hooks.after.values()):
-            hook(t)
+            if hook(t) is not None:
+                raise RuntimeError("Tensor post accumulate grad hooks should return None.")
         for hook in list(leaf.hooks.post.values()):
             hook((), (as_tensor(g),))
 
@@ -300,35 +325,39 @@ def as_tensor(g: Any) -> Tensor:
 
 
 def run_tensor_hooks(node: Node, g: Any, create_graph: bool) -> Any:
-    """Show the gradient to the hooks on the node's output; what they return replaces it."""
+    """Show the gradient to the hooks on the node's output; what they return replaces it. A tensor may retain it."""
     hooks = node.hooks
     assert hooks is not None
-    if isinstance(g, list):
-        if hooks.pre:
-            given = tuple(None if x is None else as_tensor(x) for x in g)
-            for hook in list(hooks.pre.values()):
-                changed = hook(given)
-                if changed is not None:
-                    given = checked_count(hook, changed, len(given))
-            g = [x if x is None or create_graph else x._data for x in given]
-        return g
-    if hooks.tensor or hooks.pre or hooks.retain is not None:
+    if not isinstance(g, list) and (hooks.tensor or hooks.retain is not None):
         is_complex = node.dtype.kind == "c"
         t = as_tensor(g.conj() if is_complex else g)
         for hook in list(hooks.tensor.values()):
             t = checked_hook_result(hook, hook(t), t)
-        for hook in list(hooks.pre.values()):
-            changed = hook((t,))
-            if changed is not None:
-                t = checked_hook_result(hook, checked_count(hook, changed, 1)[0], t)
         if hooks.retain is not None:
             kept = hooks.retain()
             if kept is not None:
-                kept._grad = (t if create_graph else wrap(t._data.copy())) if kept._grad is None else kept._grad + t
+                new = tensors.clone(t) if create_graph else wrap(t._data.copy())
+                kept._grad = new if kept._grad is None else kept._grad + t
         g = t if create_graph else t._data
         if is_complex:
             g = g.conj()
     return g
+
+
+def run_prehooks(node: Node, g: Any, create_graph: bool) -> Any:
+    """Show the gradients of a node that is about to run to its own hooks; what they return replaces them."""
+    hooks = node.hooks
+    if hooks is None or not hooks.pre:
+        return g
+    several = isinstance(g, list)
+    is_complex = node.dtype.kind == "c" and not several
+    given = tuple(None if x is None else as_tensor(x.conj() if is_complex else x) for x in (g if several else [g]))
+    for hook in list(hooks.pre.values()):
+        given = checked_results(hook, hook(given), given)
+    changed = [x if x is None or create_graph else x._data for x in given]
+    if several or changed[0] is None:
+        return changed if several else None
+    return changed[0].conj() if is_complex else changed[0]
 
 
 def checked_hook_result(hook: Any, changed: Any, given: Tensor) -> Tensor:
@@ -337,21 +366,33 @@ def checked_hook_result(hook: Any, changed: Any, given: Tensor) -> Tensor:
         return given
     if not isinstance(changed, TensorBase):
         raise TypeError(f"expected Variable, but hook returned '{type(changed).__name__}'")
+    if changed._data.dtype != given._data.dtype:
+        types = [dtypes.of[t._data.dtype].type_name for t in (given, changed)]
+        was, got = (f"CPU{k}Type" if k.startswith("Complex") else f"torch.{k}Tensor" for k in types)
+        raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the type of value (was {was} got {got})")
     if changed._data.shape != given._data.shape:
-        name = getattr(hook, "__name__", type(hook).__name__)
-        raise RuntimeError(f"hook '{name}' has changed the size of value")
+        raise RuntimeError(f"hook '{_hook_name(hook)}' has changed the size of value")
     return changed  # type: ignore[return-value]
 
 
-def checked_count(hook: Any, changed: Any, count: int) -> tuple[Any, ...]:
-    """What a node's hook returned instead of so many gradients."""
-    given = changed if isinstance(changed, tuple) else (changed,)
-    if len(given) != count:
-        name = getattr(hook, "__name__", type(hook).__name__)
+def _hook_name(hook: Any) -> str:
+    return getattr(hook, "__name__", type(hook).__name__)
+
+
+def checked_results(hook: Any, changed: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The gradients after a node's hook: what they were if it returned None, as a whole or for one of them."""
+    if changed is None:
+        return given
+    if not isinstance(changed, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(changed).__name__}'")
+    if len(changed) != len(given):
         raise RuntimeError(
-            f"hook '{name}' has returned an incorrect number of values (got {len(given)}, but expected {count})"
+            f"hook '{_hook_name(hook)}' has returned an incorrect number of values (got {len(changed)}, but expected "
+            f"{len(given)})"
         )
-    return given
+    if any(old is None and new is not None for old, new in zip(given, changed)):
+        raise RuntimeError("can't replace a None gradient with a non-None value")
+    return tuple(None if new is None else checked_hook_result(hook, new, old) for old, new in zip(given, changed))
 
 
 def run_with_node_hooks(
@@ -369,9 +410,7 @@ def run_with_node_hooks(
     outs = tuple(None if x is None else as_tensor(x) for x in (g if isinstance(g, list) else [g]))
     ins = tuple(None if x is None else as_tensor(x) for x in results)
     for hook in list(node.hooks.post.values()):
-        changed = hook(ins, outs)
-        if changed is not None:
-            ins = checked_count(hook, changed, len(ins))
+        ins = checked_results(hook, hook(ins, outs), ins)
     return [x if x is None or create_graph else x._data for x in ins]
 
 
@@ -391,6 +430,23 @@ def vjp_in_float32(
     if not keep and node.op.saves_tensors:
         node.saved = None
     return results
+
+
+def run_alone(node: Node, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The gradients of a node's inputs, recorded, given those of its outputs (`t.grad_fn(g)`)."""
+    several = bool(node.noted("outputs"))
+    given: Any = list(gradients) if several else gradients[0]
+    if node.dtype.kind == "c" and not several:
+        given = given.conj()
+    found: list[Any] = []
+    for edge, g in zip(node.edges, node.vjp(tensors, given, node.edges, True)):
+        if g is not None and edge is not None and (g._data.shape, g._data.dtype) != (edge.shape, edge.dtype):
+            g = fitted(tensors, g, edge, {}, set())
+        found.append(g if g is None or g._data.dtype.kind != "c" else g.conj())
+    return tuple(found)
+
+
+callers.append(run_alone)
 
 
 def check_anomaly(node: Node, results: Sequence[Any]) -> None:
@@ -442,13 +498,32 @@ def _seed(i: int, root: TensorBase, seed: Any, create_graph: bool) -> Any:
             f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({list(seed._data.shape)}) and "
             f"output[{i}] has a shape of torch.Size({list(data.shape)})."
         )
-    if seed._data.dtype.kind == "c" and data.dtype.kind != "c":
-        raise RuntimeError("For complex Tensors, both grad_output and output are required to have the same dtype.")
+    if (seed._data.dtype.kind == "c") != (data.dtype.kind == "c"):
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[{i}] has a dtype of torch.{dtypes.of[seed._data.dtype].name} and output[{i}] has a dtype of "
+            f"torch.{dtypes.of[data.dtype].name}."
+        )
     if data.dtype.kind == "c":
         seed = seed.conj()  # type: ignore[attr-defined]
     if create_graph:
         return seed if seed._data.dtype == data.dtype else tensors.cast(seed, data.dtype)
     return seed._data if seed._data.dtype == data.dtype else arrays.cast(seed._data, data.dtype)
+
+
+def _check_roots(roots: Sequence[TensorBase]) -> list[Node]:
+    """The nodes of the tensors that a backward starts from, all of which must have one."""
+    nodes: list[Node] = []
+    for i, root in enumerate(roots):
+        if root._node is None:
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+        nodes.append(root._node)
+    return nodes
+
+
+def _check_input(t: Any) -> None:
+    if not isinstance(t, TensorBase):
+        raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(t).__name__}")
 
 
 def _start(
@@ -459,11 +534,7 @@ def _start(
     wanted: dict[Node, Any] | None,
     accumulate: bool,
 ) -> None:
-    nodes = []
-    for i, root in enumerate(roots):
-        if root._node is None:
-            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        nodes.append(root._node)
+    nodes = _check_roots(roots)
     values = [_seed(i, root, seed, create_graph) for i, (root, seed) in enumerate(zip(roots, seeds))]
     if len(seeds) != len(roots):
         raise RuntimeError(f"got {len(roots)} tensors and {len(seeds)} gradients")
@@ -480,11 +551,12 @@ def _start(
 
 
 def _sequence(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, TensorBase):
-        return (value,)
-    if isinstance(value, GradientEdge) or value is None:
-        value = (value,)
-    return tuple([_at(v) if type(v) is GradientEdge else v for v in value])
+    return (value,) if isinstance(value, (TensorBase, GradientEdge)) or value is None else tuple(value)
+
+
+def _tensors(values: Sequence[Any]) -> tuple[Any, ...]:
+    """The values with tensors in place of the edges."""
+    return tuple([_at(v) if type(v) is GradientEdge else v for v in values])
 
 
 def _at(edge: GradientEdge) -> Tensor:
@@ -514,7 +586,15 @@ def backward(
     >>> x.grad
     tensor([2., 4.])
     """
-    roots = _sequence(tensors)
+    roots = _tensors(_sequence(tensors))
+    if grad_variables is not None:
+        warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            raise RuntimeError(
+                "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only "
+                "use `grad_tensors`."
+            )
+        grad_tensors = grad_variables
     seeds = (None,) * len(roots) if grad_tensors is None else _sequence(grad_tensors)
     if transforms.stack or (batches.used and any(type(r._data) is Batched for r in roots)):
         raise RuntimeError(
@@ -522,21 +602,28 @@ def backward(
             "functorch.vjp instead or call backward() outside of functorch transforms."
         )
     keep = create_graph if retain_graph is None else retain_graph
+    if create_graph and not _warned:
+        _warned.append(None)
+        at_the_program(
+            "Using backward() with create_graph=True will create a reference cycle between the parameter and its "
+            "gradient which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid "
+            "this. If you have to use this function, make sure to reset the .grad fields of your parameters to None "
+            "after use to break the cycle and avoid the leak."
+        )
     wanted: dict[Node, Any] | None = None
     if inputs is not None:
         sequence = _sequence(inputs)
         if not sequence:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
         wanted = {}
-        for t in sequence:
+        for given, t in zip(sequence, _tensors(sequence)):
+            _check_input(t)
             if t._node is None:
                 raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
             wanted[t._node] = None
+            if t is given:
+                t.retain_grad()
     _start(roots, seeds, keep, create_graph, wanted, True)
-    for t in () if inputs is None else _sequence(inputs):
-        if type(t._node) is not Leaf and wanted is not None and wanted[t._node] is not None:
-            g = as_tensor(wanted[t._node])
-            t._grad = g if t._grad is None else t._grad + g
 
 
 def grad(
@@ -562,7 +649,8 @@ def grad(
     >>> torch.autograd.grad(g, x)
     (tensor(18.),)
     """
-    roots, sources = _sequence(outputs), _sequence(inputs)
+    roots, given = _tensors(_sequence(outputs)), _sequence(inputs)
+    sources = _tensors(given)
     if allow_unused is None:
         allow_unused = materialize_grads
     elif materialize_grads and not allow_unused:
@@ -576,7 +664,9 @@ def grad(
         return _grads_batched(roots, sources, seeds, retain_graph, create_graph, allow_unused, materialize_grads)
     keep = create_graph if retain_graph is None else retain_graph
     wanted: dict[Node, Any] = {}
+    _check_roots(roots)
     for t in sources:
+        _check_input(t)
         if t._node is None:
             raise RuntimeError("One of the differentiated Tensors does not require grad")
         wanted[t._node] = None
@@ -591,6 +681,8 @@ def grad(
                 "Set allow_unused=True if this is the desired behavior."
             )
         if g is None:
+            if materialize_grads and t is not given[i]:
+                raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
             zeros = wrap(np.zeros_like(t._data)) if materialize_grads else None
             results.append(zeros.requires_grad_(create_graph) if zeros is not None else None)
         else:
@@ -656,6 +748,8 @@ class _Transforms(threading.local):
 
 
 transforms = _Transforms()
+
+_warned: list[None] = []  # not empty once the program was warned of backward's create_graph
 
 dual_levels: list[None] = []
 """One for each level of forward mode that is entered on any thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -40,8 +41,11 @@ class FunctionNode(Node):
     _to_save: tuple[Any, ...] = ()
     _dirty: tuple[Any, ...] = ()
     _non_differentiable: tuple[Any, ...] = ()
+    runs_on_nothing = True
     _materialize = True
+    _materialize_non_diff_grads = True
     needs_input_grad: tuple[bool, ...]
+    _without_gradient: tuple[int, ...] = ()  # the numbers of the outputs that were marked so
     _linear: Any = None  # of a Function that has a jvp and no backward: tangents of its inputs, and of its outputs
 
     def name(self) -> str:
@@ -63,6 +67,8 @@ class FunctionNode(Node):
 
     def mark_dirty(self, *tensors: Any) -> None:
         """Say that forward changed these inputs in place (and returns them)."""
+        if not all(isinstance(t, TensorBase) for t in tensors):
+            raise RuntimeError("mark_dirty can only accept variables, but argument ")
         self._dirty = tensors
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
@@ -72,6 +78,12 @@ class FunctionNode(Node):
     def set_materialize_grads(self, value: bool) -> None:
         """Whether backward gets zeros (default) or None for outputs that were not used."""
         self._materialize = value
+
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """The old name of `saved_tensors`."""
+        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -99,7 +111,8 @@ class FunctionNode(Node):
         return Output(self, index, data.shape, data.dtype) if self.noted("outputs") else self
 
     def vjp(self, xp: Any, g: Any, edges: Sequence[Node | None], keep: bool) -> Sequence[Any]:
-        given = [self._gradient(i, x) for i, x in enumerate(g if self.noted("outputs") else [g])]
+        count = self.noted("outputs")
+        given = [self._gradient(i, x) for i, x in enumerate((g or [None] * count) if count else [g])]
         if self._linear is not None:
             tangents, outs = self._linear
             found = iter(engine.grad(outs, tangents, given, True, xp.recorded, allow_unused=True))
@@ -112,7 +125,7 @@ class FunctionNode(Node):
             result = self._function.backward(self, *given)
         if not keep:
             self._saved = None
-        grads = list(result) if isinstance(result, (tuple, list)) else [result]
+        grads = list(result) if isinstance(result, tuple) else [result]
         if len(grads) > len(edges) and all(x is None for x in grads[len(edges) :]):
             del grads[len(edges) :]
         if len(grads) != len(edges):
@@ -125,8 +138,9 @@ class FunctionNode(Node):
     def _gradient(self, index: int, g: Any) -> Any:
         """The gradient of one output as backward gets it: a Tensor; zeros or None if that output was not used."""
         if g is None:
-            shape, dtype = self.__dict__["output_specs"][index]
-            return wrap(np.zeros(shape, dtype)) if self._materialize and dtype is not None else None
+            shape, dtype = self.__dict__["output_specs"][index] if self.noted("outputs") else (self.shape, self.dtype)
+            wanted = self._materialize and (self._materialize_non_diff_grads or index not in self._without_gradient)
+            return wrap(np.zeros(shape, dtype)) if wanted and dtype is not None else None
         t = g if isinstance(g, TensorBase) else wrap(as_array(g))
         return t.conj() if t._data.dtype.kind == "c" else t  # type: ignore[attr-defined]
 
@@ -143,6 +157,12 @@ class FunctionNode(Node):
             raise RuntimeError(
                 f"Function {self.name()} returned an invalid gradient at index {index} - got {list(x._data.shape)} but "
                 f"expected shape compatible with {list(edge.shape)}"
+            )
+        if (x._data.dtype.kind == "c") > (edge.dtype.kind == "c"):
+            raise RuntimeError(
+                "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but "
+                "got false.  (Could this error message be improved?  If so, please report an enhancement request to "
+                "PyTorch.)"
             )
         if x._data.dtype.kind == "c":
             x = x.conj()  # type: ignore[attr-defined]
@@ -197,8 +217,25 @@ class Function:
             "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
         )
 
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+        """The outputs for all examples at once and their batch dimensions: a rule of the function's own."""
+        raise NotImplementedError(
+            "To use autograd.Function with vmap, you must either override the vmap staticmethod or set "
+            "generate_vmap_rule=True."
+        )
+
     generate_vmap_rule = False
     """Whether vmap may run forward and backward on all examples at once."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            f"{self.__class__} should not be instantiated. Methods on autograd functions are all static, so you should "
+            "invoke them on the class itself. Instantiating an autograd function will raise an error in a future "
+            "version of PyTorch.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(
@@ -210,8 +247,8 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Call the function, recording it if an argument requires a gradient."""
-        if kwargs:
-            own = cls.setup_context is not Function.setup_context
+        own = cls.setup_context is not Function.setup_context
+        if kwargs or own:
             bound = (
                 inspect.signature(cls.forward).bind(*args, **kwargs)
                 if own
@@ -277,6 +314,7 @@ class InplaceFunction(Function):
     """A Function that may write its input (an older base class, which adds nothing but the flag)."""
 
     def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
         self.inplace = inplace
 
 
@@ -301,7 +339,7 @@ def _transformed(cls: type[Function], args: tuple[Any, ...]) -> tuple[bool, Any]
             f"override the setup_context staticmethod. {_MORE}"
         )
     levels = [level_of(a._data) for a in args if isinstance(a, TensorBase) and level_of(a._data)]
-    rule: Any = getattr(cls, "vmap", None)
+    rule: Any = None if cls.vmap is Function.vmap else cls.vmap
     if not levels or (rule is None and cls.generate_vmap_rule):
         return False, None
     name = cls.__name__
@@ -358,7 +396,7 @@ def _check_returned(ctx: FunctionNode, args: tuple[Any, ...], output: Any) -> No
 
 def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: bool) -> Any:
     """The results of a Function's forward as tensors at their place in the graph."""
-    several = isinstance(output, (tuple, list))
+    several = isinstance(output, tuple)
     raw = list(output) if several else [output]
     for t in ctx._dirty:
         if not any(t is r for r in raw):
@@ -370,6 +408,8 @@ def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: boo
         isinstance(r, TensorBase) and r._data.dtype.kind in "fc" and not any(r is n for n in ctx._non_differentiable)
         for r in raw
     ]
+    if not ctx._materialize_non_diff_grads:
+        ctx._without_gradient = tuple(i for i, r in enumerate(raw) if any(r is n for n in ctx._non_differentiable))
     first = next((r for r in raw if isinstance(r, TensorBase)), None)
     ctx.shape, ctx.dtype = ((), np.dtype(np.float32)) if first is None else (first._data.shape, first._data.dtype)
     if len(raw) > 1 or several:
@@ -379,10 +419,27 @@ def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: boo
             (r._data.shape, r._data.dtype) if isinstance(r, TensorBase) else (None, None) for r in raw
         ]
     results: list[Any] = []
+    made: dict[int, Any] = {}
+    if recorded and len(raw) > 1 and any(t._base is not None for t in ctx._dirty):
+        raise RuntimeError(
+            "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
+            "more than one Tensor. This is not supported by the current autograd engine. You should either make sure "
+            "the input is not a view (using .clone() for example) or make your Function only return one Tensor "
+            "(potentially splitting it into two Functions: one doing the inplace that returns a single Tensor and a "
+            "second one that does the other operations). You can ask on the forum https://discuss.pytorch.org/ if you "
+            "need help to do this change."
+        )
     for i, r in enumerate(raw):
         if not isinstance(r, TensorBase):
             results.append(r)
             continue
+        if id(r) in made:  # returned twice: one tensor, at its last place
+            again = made[id(r)]
+            if recorded and differentiable[i]:
+                again._node = ctx._output_node(i, r._data)
+            results.append(again)
+            continue
+        given = r
         dirty = any(r is t for t in ctx._dirty)
         if dirty:
             if recorded and type(r._node) is Leaf:
@@ -392,6 +449,7 @@ def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: boo
             written(r)
             if recorded and differentiable[i]:
                 place(r, ctx._output_node(i, r._data))
+            made[id(given)] = r
             results.append(r)
             continue
         if any(r is a for a in args) or r._node is not None:
@@ -404,10 +462,11 @@ def _finish(ctx: FunctionNode, args: tuple[Any, ...], output: Any, recorded: boo
             r._node = ctx._output_node(i, r._data)
             if r._storage is not None:
                 r._node.storage = r._storage
+        made[id(given)] = r
         results.append(r)
     if recorded:
         ctx._saved = tuple(_kept(ctx, t, raw, results, differentiable) for t in ctx._to_save)
-    return (tuple(results) if isinstance(output, tuple) else results) if several else results[0]
+    return tuple(results) if several else results[0]
 
 
 def _kept(ctx: FunctionNode, t: Any, raw: list[Any], results: list[Any], differentiable: list[bool]) -> Any:

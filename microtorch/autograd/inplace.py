@@ -69,7 +69,7 @@ def check_writable(x: TensorBase, recorded: bool = False, overlap: bool = False)
             made = getattr(x, "_made", None)
             if made is not None:
                 raise RuntimeError(_made_error(x, made, "is being modified inplace."))
-            if node is not None and (base._node is None or type(base._node) is Leaf):
+            if type(base._node) is Leaf or (node is not None and base._node is None):
                 raise RuntimeError(f"a view of {_LEAF}")
     data = x._data
     if (
@@ -209,6 +209,7 @@ def place(x: TensorBase, node: Node) -> None:
         _move(x, node)
         base = x  # type: ignore[assignment]
     else:
+        _pass_hooks_by(x._node, node)
         whole, seen = base._data, x._data
         where = geometry_of(whole, seen) if seen.dtype is whole.dtype else None
         _move(base, _written_node(base, x, node, where))
@@ -224,6 +225,16 @@ def place(x: TensorBase, node: Node) -> None:
         else:
             message = _made_error(other, made, "its base or another view of its base has been modified inplace.")
             other._node = Invalid(other, other._node, message)
+
+
+def _pass_hooks_by(old: Node | None, node: Node) -> None:
+    """The hooks on a view's old value are not for the gradient of what was written over it, as in PyTorch."""
+    if type(old) is OpNode and old.hooks is not None and old.hooks.tensor and node.edges and node.edges[0] is old:
+        bare = OpNode.__new__(OpNode)
+        for name in ("op", "edges", "saved", "seq", "shape", "dtype", "storage", "notes"):
+            setattr(bare, name, getattr(old, name))
+        bare.hooks = None
+        node.edges = [bare, *node.edges[1:]]
 
 
 def _move(t: TensorBase, node: Node | None) -> None:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, overload
 
+from microtorch._warn import at_the_program
 from microtorch.autograd.state import TensorBase, inferring
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -73,24 +74,36 @@ class _Context:
 
     def __call__(self, function: F) -> F:
         if inspect.isclass(function):
-            raise TypeError(f"{type(self).__name__} decorates functions, not classes: got {function.__name__}")
+            at_the_program(
+                "Decorating classes is deprecated and will be disabled in future versions. You should only decorate "
+                "functions or methods. To preserve the current behavior of class decoration, you can directly decorate "
+                "the `__init__` method and nothing else.",
+                FutureWarning,
+            )
         if inspect.isgeneratorfunction(function):
 
             @functools.wraps(function)
             def generator(*args: Any, **kwargs: Any) -> Any:
                 inner = function(*args, **kwargs)
-                sent: Any = None
+                step: Callable[[], Any] = functools.partial(next, inner)
                 while True:
                     with self.clone():
                         try:
-                            item = inner.send(sent)
+                            item = step()
                         except StopIteration as stop:
                             return stop.value
-                    sent = yield item
+                    try:
+                        step = functools.partial(inner.send, (yield item))
+                    except GeneratorExit:
+                        with self.clone():
+                            inner.close()
+                        raise
+                    except BaseException as error:  # what the caller throws is the generator's to handle
+                        step = functools.partial(inner.throw, error)
 
             return generator  # type: ignore[return-value]
 
-        @functools.wraps(function)
+        @functools.wraps(function, updated=())
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             with self.clone():
                 return function(*args, **kwargs)

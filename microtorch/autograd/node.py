@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from microtorch import dtypes
 from microtorch.autograd.modes import check_saved, is_inference, mode, watched as watched
 from microtorch.autograd.state import Storage, TensorBase, storage_of, wrap
 from microtorch.kernels.numbers import operand
+from microtorch.size import Size
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -63,11 +65,26 @@ class RemovableHandle:
         self.remove()
 
 
+callers: list[Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]] = []
+"""How a node is run by itself, which the engine knows."""
+
+
+class InputMetadata:
+    """What a node expects of a gradient."""
+
+    device = "cpu"
+    is_nested_tensor = is_cpp_nested_tensor = False
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = Size(shape), dtypes.of[dtype]
+
+
 class Node:
     """One step of the computation. `edges` are the nodes of its inputs (None for an input that needs no gradient)."""
 
     __slots__ = ("edges", "seq", "shape", "dtype", "hooks", "storage", "notes", "__weakref__")
 
+    runs_on_nothing = False  # a Function's backward is called although no gradient came, with zeros
     edges: Sequence[Node | None]
     seq: int
     shape: tuple[int, ...]  # of the output
@@ -96,6 +113,27 @@ class Node:
                 steps = self.note()["shown"] = tuple((step, 0) for step in Shown.of(self.op.shown, self))
             return steps  # type: ignore[no-any-return]
         return tuple((named(e.parent), e.index) if type(e) is Output else (named(e), 0) for e in self.edges)
+
+    @property
+    def _input_metadata(self) -> tuple[InputMetadata, ...]:
+        """Shape, dtype and device of what the node made."""
+        specs = getattr(self, "output_specs", None)
+        if specs is None and self.noted("outputs"):
+            raise NotImplementedError(f"_input_metadata of {self.name()}, which has several outputs")
+        return tuple(InputMetadata(shape, dtype) for shape, dtype in specs or [(self.shape, self.dtype)])
+
+    def __call__(self, *gradients: Any, **named: Any) -> Any:
+        """The gradients of the inputs, given those of the outputs (Tensors, or None)."""
+        count = self.noted("outputs") or 1
+        if named:
+            raise TypeError("keyword arguments are not supported")
+        if len(gradients) != count:
+            raise TypeError(f"expected {count} arguments, got {len(gradients)} instead")
+        for i, g in enumerate(gradients):
+            if g is not None and not isinstance(g, TensorBase):
+                raise TypeError(f"argument {i} is not a Variable")
+        found = (None,) * len(self.edges) if all(g is None for g in gradients) else callers[0](self, gradients)
+        return found[0] if len(found) == 1 else found
 
     def __repr__(self) -> str:
         return f"<{short_name(self)} object at {hex(id(self))}>"

@@ -133,5 +133,6 @@ def set_(self: Any, source: Any = None, storage_offset: Any = 0, size: Any = Non
     if node is not None and mode.enabled:
         self._node = Invalid(self, node, "the derivative for 'set_' is not implemented")
     elif type(node) is Leaf:
-        node.shape, node.storage = memory.shape, self._storage
+        self._node = Leaf(self)  # what was computed from the old memory has no gradient here
+        self._node.storage = self._storage
     return self
