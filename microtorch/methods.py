@@ -422,7 +422,7 @@ class TensorMethods(TensorBase):
     @property
     def T(self) -> Tensor:
         """The dimensions in reverse order."""
-        return S.permute(self, tuple(range(self._data.ndim))[::-1])
+        return S.permute(self, (1, 0) if self._data.ndim == 2 else tuple(range(self._data.ndim))[::-1])
 
     @property
     def mT(self) -> Tensor:

@@ -71,6 +71,22 @@ def _alike(tensors: Any) -> bool:
     return kind is not None and ndim > 0
 
 
+def _equal(tensors: Any) -> bool:
+    """True for a list or tuple of tensors of one dtype and one shape."""
+    kind: Any = None
+    if not isinstance(tensors, (list, tuple)):
+        return False
+    for t in tensors:
+        if not isinstance(t, TensorBase):
+            return False
+        data = t._data
+        if kind is None:
+            kind, shape = data.dtype, data.shape
+        elif data.dtype is not kind or data.shape != shape:
+            return False
+    return kind is not None
+
+
 def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Tensor:
     """Tensors joined along a dimension that they have.
 
@@ -124,6 +140,8 @@ concat = concatenate = cat
 
 def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
     """Tensors of one shape joined along a new dimension."""
+    if out is None and type(dim) is int and _equal(tensors):
+        return S.stack(tensors, axis_of(dim, tensors[0]._data.ndim + 1))
     parts = _one_dtype(_list_of_tensors("stack", tensors))
     first = parts[0]._data.shape
     axis = axis_of(dim, len(first) + 1)

@@ -208,6 +208,10 @@ def _with_alpha(entry: Callable[..., Any], scaling: Callable[..., Any], input: A
 
 def scaled(input: Any, other: Any, alpha: Any) -> Any:
     """alpha * other, for a sum with input."""
+    if type(alpha) is float and isinstance(other, TensorBase) and isinstance(input, TensorBase):
+        kind = input._data.dtype
+        if kind.char in "fd" and other._data.dtype is kind:
+            return P.mul(other, alpha)
     kinds = check_alpha(alpha, input, other)
     if isinstance(other, TensorBase) and (isinstance(input, TensorBase) or isinstance(alpha, float)):
         other = same_dtype(input, other)[1]
@@ -575,8 +579,8 @@ _PLAIN = (float, int)
 
 
 def _clamp(entry: Any, input: Any, low: Any, high: Any) -> Any:
-    if type(low) in _PLAIN and type(high) in _PLAIN and isinstance(input, TensorBase):
-        if input._data.dtype.kind == "f":
+    if (type(low) in _PLAIN and (high is None or type(high) in _PLAIN)) or (low is None and type(high) in _PLAIN):
+        if isinstance(input, TensorBase) and input._data.dtype.kind == "f":
             return entry(input, low, high)
     allowed = (TensorBase, *_NUMBERS, np.number, type(None))
     if not (isinstance(input, TensorBase) and isinstance(low, allowed) and isinstance(high, allowed)):
@@ -655,6 +659,9 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: Any = No
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {type_name(condition)}"
         )
     mask = condition if kind.kind == "b" else wrap(condition._data.astype(bool))
+    if out is None and isinstance(input, TensorBase) and isinstance(other, TensorBase):
+        if input._data.dtype is other._data.dtype:
+            return broadcasting(P.where, mask, input, other)
     a, b = (v if isinstance(v, TensorBase) else number_tensor(v) for v in (input, other))
     if a._data.dtype != b._data.dtype:
         if not isinstance(input, TensorBase):

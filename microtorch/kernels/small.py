@@ -27,6 +27,7 @@ __all__ = [
     "row_sums",
     "scalar",
     "within",
+    "within_one",
     "zeros",
 ]
 
@@ -105,6 +106,14 @@ def within(index: Any, n: int) -> bool:
         places = index.reshape(index.size).view(np.uint64)
         return bool(places[places.argmax()] < n)
     return not index.size or bool(index.min() >= 0 and index.max() < n)
+
+
+def within_one(x: Any) -> bool:
+    """Whether all of some numbers are between 0 and 1, and none is NaN."""
+    if few(x):
+        flat = x.reshape(x.size)
+        return bool(flat[flat.argmin()] >= 0 and flat[flat.argmax()] <= 1)
+    return bool(x.min() >= 0 and x.max() <= 1)
 
 
 def largest(row: Any) -> Any:

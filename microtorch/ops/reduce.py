@@ -129,7 +129,12 @@ max_all = unary(
     x=_extreme_of_all,
     grad_name="MaxBackward1",
 )
-min_all = unary("min_all", lambda x: K.amin(x, None, False), x=_extreme_of_all, grad_name="MinBackward1")
+min_all = unary(
+    "min_all",
+    lambda x: x.reshape(-1)[x.argmin()] if few(x) else K.amin(x, None, False),
+    x=_extreme_of_all,
+    grad_name="MinBackward1",
+)
 
 
 def _aminmax_x(xp: Any, g: Any, x: Any, out0: Any, out1: Any, axis: Any, keepdims: bool) -> Any:

@@ -32,7 +32,9 @@ reshape_alias = view("reshape_alias", lambda x, shape: x.reshape(shape), x=_back
 transpose = view("transpose", lambda x, i, j: x.swapaxes(i, j), x=lambda xp, g, i, j: xp.transpose(g, i, j))
 t = view("t", lambda x: x.T, x=lambda xp, g: xp.t(g), grad_name="TBackward0")
 permute = view(
-    "permute", lambda x, axes: x.transpose(axes), x=lambda xp, g, axes: xp.permute(g, tuple(np.argsort(axes).tolist()))
+    "permute",
+    lambda x, axes: x.transpose(axes),
+    x=lambda xp, g, axes: xp.permute(g, tuple(sorted(range(len(axes)), key=axes.__getitem__))),
 )
 squeeze = view("squeeze", lambda x, axis: x.squeeze(axis), x=_back)
 squeeze_one = view("squeeze_one", lambda x, axis: x.squeeze(axis), x=_back, grad_name="SqueezeBackward1")
