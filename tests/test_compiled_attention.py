@@ -37,8 +37,12 @@ def run(T: Any, case: dict[str, Any], dtype: str, numbers: list[Any]) -> list[An
     T.manual_seed(5)
     options = {key: case[key] for key in ("dropout_p", "is_causal", "scale", "enable_gqa") if key in case}
     out = T.nn.functional.scaled_dot_product_attention(*views, mask, **options)
+    T.manual_seed(5)
+    with T.no_grad():
+        alone = T.nn.functional.scaled_dot_product_attention(*views, mask, **options)
     (out * T.tensor(numbers[4]).to(out.dtype)).sum().backward()
-    return [out.detach().numpy(), np.array(out.stride()), *(t.grad.numpy() for t in leaves)]
+    layouts = [np.array(t.stride()) for t in (out, alone)]
+    return [out.detach().numpy(), alone.numpy(), *layouts, *(t.grad.numpy() for t in leaves)]
 
 
 CASES: dict[str, dict[str, Any]] = {

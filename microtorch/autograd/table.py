@@ -79,6 +79,10 @@ table: dict[str, Op] = {}
 """Every entry by its name."""
 
 
+_INDEXED = {"index", "index_embed", "index_without", "index_put", "masked_select"}
+"""Entries whose formulas keep an index or a mask, which is a tensor in PyTorch and is freed as one."""
+
+
 class Op:
     """An entry of the table.
 
@@ -139,7 +143,8 @@ class Op:
         self.saves_outputs = any(n in outs for n in self.saved_names)
         self.shaped = [i for i, n in enumerate(self.inputs) if f"{n}_shape" in self.saved_names]
         self.saves_shapes = bool(self.shaped)
-        self.saves_tensors = any(n in self.inputs or n in outs or n in self.residuals for n in self.saved_names)
+        kept = ("key", "mask") if name in _INDEXED else ()
+        self.saves_tensors = any(n in (*self.inputs, *outs, *self.residuals, *kept) for n in self.saved_names)
         self.defaults = tuple(getattr(inspect.unwrap(kernel), "__defaults__", None) or ())
         self.formulas: list[tuple[Formula, tuple[int, ...]]] = [
             (formulas[i], tuple(self.saved_names.index(n) for n in names)) if i in formulas else (self._none, ())
@@ -535,7 +540,7 @@ def view(
         except Exception as error:
             if type(a) is Batched and not isinstance(error, NotBatchable):
                 raise NotBatchable(name) from error  # (a copy for each example would be no view)
-            if not layouts.is_sparse(a):
+            if not layouts.is_foreign(a):
                 raise
             out = layouts.computed(kernel, (a, *constants))
         made = op
@@ -602,6 +607,7 @@ def op(
     joint: Formula | None = None,
     residuals: Sequence[str] = (),
     again: Formula | None = None,
+    unrecorded: Callable[..., Any] | None = None,
     grad_name: str | None = None,
     **formulas: Formula,
 ) -> Call:
@@ -617,6 +623,7 @@ def op(
     wanted.
     residuals: names of extra results of the kernel that are only for the backward pass; `again(xp, *named)` computes
     them as Tensors when the backward pass is recorded.
+    unrecorded: a kernel without the residuals, for calls that no backward pass will follow.
     Returns the callable `f(*inputs, *constants)`.
     """
     names = tuple(inputs.split()) if inputs is not None else tuple(formulas)
@@ -624,6 +631,7 @@ def op(
     if outputs == 1 and not residuals and len(names) == len(entry.parameters) == 2:
         return _named(_of_two(entry), entry)
     places, differentiable, extra, plans = range(len(names)), entry.differentiable, len(residuals), entry._plans
+    light, beside = unrecorded or kernel, 0 if unrecorded else extra
     nobody: list[Node | None] = [None] * len(names)
 
     def call(*args: Any) -> Any:
@@ -643,12 +651,13 @@ def op(
             for i, t in zip(places, args):
                 if isinstance(t, TensorBase):
                     data[i] = t._data
+        compute, more = (kernel, extra) if recording else (light, beside)
         try:
-            result = kernel(*data)
+            result = compute(*data)
         except Exception:
-            result = one_by_one(kernel, *data)
+            result, more = one_by_one(kernel, *data), extra
         rest: Sequence[Any] = ()
-        if extra:
+        if more:
             result, rest = (result[0], result[1:]) if outputs == 1 else (result[:-extra], result[-extra:])
         if outputs == 1:
             if type(result) is not ndarray:

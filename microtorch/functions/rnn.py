@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.shape import cat, stack, transpose, unbind
 from microtorch.kernels.bfloat16 import zeros
@@ -96,9 +95,7 @@ def lstm(*args: Any) -> tuple[Any, Any, Any]:
     count = num_layers * (2 if bidirectional else 1)
     weights = _weights(params, has_biases, count)
     projected = len(weights[0]) == 5
-    if not (mode.enabled and any(t._node is not None for t in (x, *hx, *params))):
-        layer = R.lstm_states
-    elif sizes is not None:
+    if sizes is not None:
         layer = R.lstm_layer_packed
     else:
         layer = R.lstm_layer if x._data.dtype == np.float32 and not projected else R.lstm_layer_unfused
@@ -138,34 +135,35 @@ def rnn_relu(*args: Any) -> tuple[Any, Any]:
 # one step ------------------------------------------------------------------------------------------------------------
 
 
-def _check_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any) -> tuple[int]:
+def _check_cell(input: Any, w_ih: Any, w_hh: Any, *states: Any) -> tuple[int]:
     """Raise PyTorch's errors for shapes that do not fit; returns the sizes of the one step."""
     batch, features = input._data.shape
     hidden = w_hh._data.shape[1]
     if features != w_ih._data.shape[1]:
         raise RuntimeError(f"input has inconsistent input_size: got {features} expected {w_ih._data.shape[1]}")
-    if hx._data.shape[0] != batch:
-        raise RuntimeError(f"Input batch size {batch} doesn't match hidden0 batch size {hx._data.shape[0]}")
-    if hx._data.shape[1] != hidden:
-        raise RuntimeError(f"hidden0 has inconsistent hidden_size: got {hx._data.shape[1]}, expected {hidden}")
+    for i, hx in enumerate(states):
+        if hx._data.shape[0] != batch:
+            raise RuntimeError(f"Input batch size {batch} doesn't match hidden{i} batch size {hx._data.shape[0]}")
+        if hx._data.shape[1] != hidden:
+            raise RuntimeError(f"hidden{i} has inconsistent hidden_size: got {hx._data.shape[1]}, expected {hidden}")
     return (batch,)
 
 
 def rnn_tanh_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
     """tanh(W_ih x + b_ih + W_hh h + b_hh): (N, I), (N, H) -> (N, H)."""
-    sizes = _check_cell(input, hx, w_ih, w_hh)
+    sizes = _check_cell(input, w_ih, w_hh, hx)
     return R.rnn_tanh_cell(input, hx, w_ih, w_hh, b_ih, b_hh, sizes, False, False)[0]
 
 
 def rnn_relu_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
     """relu(W_ih x + b_ih + W_hh h + b_hh): (N, I), (N, H) -> (N, H)."""
-    sizes = _check_cell(input, hx, w_ih, w_hh)
+    sizes = _check_cell(input, w_ih, w_hh, hx)
     return R.rnn_relu_cell(input, hx, w_ih, w_hh, b_ih, b_hh, sizes, False, True)[0]
 
 
 def gru_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
     """One step of a GRU: (N, I), (N, H) -> (N, H)."""
-    sizes = _check_cell(input, hx, w_ih, w_hh)
+    sizes = _check_cell(input, w_ih, w_hh, hx)
     return R.gru_cell(input, hx, w_ih, w_hh, b_ih, b_hh, sizes, False)[0]
 
 
@@ -175,6 +173,6 @@ def lstm_cell(input: Any, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh:
         raise TypeError(f"lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not {type(hx).__name__}")
     if len(hx) != 2:
         raise RuntimeError("lstm_cell expects two hidden states")
-    sizes = _check_cell(input, hx[0], w_ih, w_hh)
+    sizes = _check_cell(input, w_ih, w_hh, *hx)
     _, h, c = R.lstm_cell(input, *hx, w_ih, w_hh, b_ih, b_hh, None, sizes, False)
     return h, R.cell_state(c)

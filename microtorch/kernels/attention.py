@@ -19,10 +19,12 @@ import numpy as np
 
 from microtorch.kernels import products, small, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
+from microtorch.kernels.linalg import linear
 from microtorch.kernels.numbers import operand
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.scratch import scratch
+from microtorch.kernels.softmax import softmax
 
 BLOCK = 1 << 17
 """Scores at a time: two such blocks are in use in the backward pass."""
@@ -276,6 +278,100 @@ def flash_attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float,
 
 @in_single
 @quiet
+def attended(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> Any:
+    """The result of `attention` alone, where no backward pass will come."""
+    if noise is None and type(q) is type(k) is type(v) is np.ndarray and q.dtype.char in "fd":
+        if (out := _at_once(q, k, v, mask, scale, causal, "C")) is not None:
+            return out
+    return attention(q, k, v, mask, noise, scale, causal)[0]
+
+
+@in_single
+@quiet
+def flash_attended(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> Any:
+    """The result of `flash_attention` alone, where no backward pass will come."""
+    if type(q) is type(k) is type(v) is np.ndarray and q.dtype.char in "fd":
+        if (out := _at_once(q, k, v, mask, scale, causal, "K")) is not None:
+            return out
+    return flash_attention(q, k, v, mask, noise, scale, causal)[0]
+
+
+ONCE = 1 << 16
+"""Scores up to which they are made all at once where none are kept."""
+
+
+def _at_once(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool, order: Any) -> Any:
+    """The result for few scores, whose weights nobody needs: of one query by a ufunc, of more heads by heads compiled,
+    or in NumPy with the sums of the weights divided out at the end. None: not here."""
+    (length, size), (sources, width), lead = q.shape[-2:], v.shape[-2:], q.shape[:-2]
+    count = q.size * sources
+    if not lead == k.shape[:-2] == v.shape[:-2] or not 0 < count <= ONCE * size or not width or q.ndim > 4:
+        return None
+    if length == 1 and mask is None and not causal and k.size <= ONE and (fast := twins.few(q)) is not None:
+        if twins.takes(q, k, v):
+            return fast.attend(q[..., 0, :], k, v, operand(scale, q))[0].reshape(*lead, 1, width)
+    shape = (*lead, length, width)
+    if twins.FEWER * count >= twins.least and _alike(q, k, v) and (fast := _compiled(q.dtype)) is not None:
+        out = np.empty_like(q) if order == "K" and width == size else np.empty(shape, q.dtype)
+        if out.strides[-1] == out.itemsize:
+            bound, hides = _NOTHING, False
+            if mask is not None:
+                hides = mask.dtype.kind == "b"
+                bound = _bound(mask, q.dtype)[1]
+                bound = bound.astype(q.dtype, copy=False)[(None,) * (4 - mask.ndim)]
+            elif q.dtype != bound.dtype:
+                bound = bound.astype(q.dtype)
+            options = np.array([scale, hides, causal], q.dtype)
+            fast.attend(*[a[(None,) * (4 - a.ndim)] if a.ndim < 4 else a for a in (q, k, v)], bound, options,
+                        out[(None,) * (4 - out.ndim)])  # fmt: skip
+            return out
+    if mask is not None and (mask.dtype.kind != "b" or mask.ndim > q.ndim):
+        return None
+    scores = products.matmul(q * small.scalar(scale, q.dtype), k.swapaxes(-1, -2))
+    flat = scores.reshape(scores.size)
+    if not small.may_exp(flat) and not (flat[flat.argmax()] < _MOST and flat[flat.argmin()] > -_MOST):
+        return None
+    np.exp(flat, flat)
+    if causal:
+        scores *= _seen(length, sources, q.dtype)
+    if mask is not None:
+        scores *= mask
+    total = small.row_sums(scores.reshape(-1, sources))
+    if mask is not None:
+        total[total == 0] = 1  # a query that sees no key gets zeros
+    out = np.empty_like(q) if order == "K" and width == size else np.empty(shape, q.dtype)
+    products.matmul(scores, v, out=out)
+    out /= total.reshape(*lead, length, 1)
+    return out
+
+
+_MOST = 60.0
+"""Scores whose absolute values are less need not be shifted: the sum of their exponentials is finite."""
+_NOTHING = np.empty((0, 0, 0, 0), np.float32)
+
+
+def _alike(*arrays: Any) -> bool:
+    return all(a.dtype is arrays[0].dtype for a in arrays)
+
+
+@functools.cache
+def _compiled(dtype: Any) -> Any:
+    """The twin of whole attentions, made for the dtype; None if the compiled products are no faster than BLAS."""
+    fast = twins.of("attention")
+    if fast is None or not fast.FASTER:
+        return None
+    fast.prepare(dtype)
+    return fast
+
+
+@functools.lru_cache(16)
+def _seen(queries: int, keys: int, dtype: Any) -> Any:
+    """1 for the keys that a query sees, 0 for those after it."""
+    return np.tri(queries, keys, dtype=dtype)
+
+
+@in_single
+@quiet
 def attention_backward(
     g: Any, needs: Any, q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool, p: Any, sums: Any
 ) -> list[Any]:  # fmt: skip
@@ -349,3 +445,71 @@ def _put(to: Any, scores: Any, rows: Any, first: bool) -> None:
         return
     products.matmul(scores.swapaxes(-1, -2), rows, out=to[:, :, :seen])
     to[:, :, seen:] = 0
+
+
+# several heads between projections, where no backward pass will come -----------------------------------------------
+
+
+@quiet
+def multi_head(
+    query: Any, key: Any, value: Any, w_in: Any, b_in: Any, w_out: Any, b_out: Any, mask: Any, padding: Any, heads: int,
+    causal: bool, weighted: bool, average: bool,
+) -> list[Any]:  # fmt: skip
+    """query (L, N, E), key and value (S, N, E), w_in (3 E, E) for all three: the result (L, N, E); and the weights (N,
+    heads, L, S) or their mean over the heads, if they are asked for.
+
+    mask (L, S) or (N heads, L, S) and padding (N, S): numbers that are added to the scores. Arrays whose batch is in
+    memory the first axis are computed as they lie; the result lies so, too, as in PyTorch, if all three are one array.
+    """
+    size, batch = query.shape[2], query.shape[1]
+    if query is key is value:
+        q, k, v = _projected(query, w_in, b_in, 3, heads)
+    else:
+        first, others = (b_in[:size], b_in[size:]) if b_in is not None else (None, None)
+        (q,) = _projected(query, w_in[:size], first, 1, heads)
+        if key is value:
+            k, v = _projected(key, w_in[size:], others, 2, heads)
+        else:
+            halves = (None, None) if others is None else (others[:size], others[size:])
+            (k,) = _projected(key, w_in[size : 2 * size], halves[0], 1, heads)
+            (v,) = _projected(value, w_in[2 * size :], halves[1], 1, heads)
+    if mask is not None:
+        mask = mask if mask.ndim == 2 else mask.reshape(batch, heads, *mask.shape[1:])
+    if padding is not None:
+        padding = padding[:, None, None]
+        mask = padding if mask is None else mask + padding
+    if weighted:
+        scores = products.matmul(q * small.scalar(math.sqrt(heads / size), q.dtype), k.swapaxes(-1, -2))
+        if mask is not None:
+            scores += mask
+        scores = softmax(scores, -1)
+        found = products.matmul(scores, v, out=np.empty_like(q))
+    else:
+        found = flash_attended(q, k, v, mask, None, math.sqrt(heads / size), causal)
+    turned = _turned(query)
+    found = found.transpose(0, 2, 1, 3) if turned else found.transpose(2, 0, 1, 3)
+    out = linear(found.reshape(*found.shape[:2], size), w_out, b_out)
+    if turned:
+        out = out.swapaxes(0, 1)
+        if not query is key is value or heads % 2 or b_in is None:
+            out = np.ascontiguousarray(out)
+    if not weighted:
+        return [out]
+    if average:
+        scores = np.add.reduce(scores, 1)
+        scores /= scores.dtype.type(heads)
+    return [out, scores]
+
+
+def _turned(x: Any) -> bool:
+    """Whether the second of three axes is in memory the first."""
+    return x.strides[0] < x.strides[1] and x.shape[1] > 1  # type: ignore[no-any-return]
+
+
+def _projected(x: Any, weight: Any, bias: Any, parts: int, heads: int) -> list[Any]:
+    """The parts of x (L, N, E) weight^T + bias, each by heads: (N, heads, L, E / heads)."""
+    turned = _turned(x)
+    rows = linear(x.swapaxes(0, 1) if turned else x, weight, bias)
+    by_head = rows.reshape(*rows.shape[:2], parts, heads, x.shape[2] // heads)
+    order = (2, 0, 3, 1, 4) if turned else (2, 1, 3, 0, 4)
+    return list(by_head.transpose(order))

@@ -47,7 +47,9 @@ def _no_residuals(xp: Any) -> tuple[None, None]:
 attention_weights = op("attention_weights", K.attention_weights, inputs="q k mask", joint=_weights_backward,
                        grad_name="SoftmaxBackward0")  # fmt: skip
 attention = op("attention", K.attention, inputs="q k v mask noise", joint=_attention, residuals=["p", "sums"],
-               again=_no_residuals, grad_name="UnsafeViewBackward0")  # fmt: skip
+               again=_no_residuals, unrecorded=K.attended, grad_name="UnsafeViewBackward0")  # fmt: skip
 flash_attention = op("flash_attention", K.flash_attention, inputs="q k v mask noise", joint=_attention,
-                     residuals=["p", "sums"], again=_no_residuals,
+                     residuals=["p", "sums"], again=_no_residuals, unrecorded=K.flash_attended,
                      grad_name="ScaledDotProductFlashAttentionForCpuBackward0")  # fmt: skip
+multi_head_attention = op("multi_head_attention", K.multi_head, outputs=None,
+                          inputs="query key value w_in b_in w_out b_out mask padding")  # fmt: skip

@@ -165,7 +165,7 @@ def _rnn(name: str, grad_name: str) -> Call:
 def _lstm(name: str, grad_name: str) -> Call:
     inputs, residuals = "x h c w_ih w_hh b_ih b_hh w_hr", ("gates", "cells")
     return op(name, K.lstm_layer, inputs=inputs, outputs=3, joint=_lstm_joint, residuals=residuals, again=_no_residuals,
-              grad_name=grad_name)  # fmt: skip
+              unrecorded=K.lstm_states, grad_name=grad_name)  # fmt: skip
 
 
 def _gru(name: str, grad_name: str) -> Call:
@@ -182,7 +182,6 @@ lstm_layer = _lstm("lstm_layer", "MkldnnRnnLayerBackward0")
 lstm_layer_unfused = _lstm("lstm_layer_unfused", "StackBackward0")
 lstm_layer_packed = _lstm("lstm_layer_packed", "CatBackward0")
 lstm_cell = _lstm("lstm_cell", "MulBackward0")
-lstm_states = op("lstm_states", K.lstm_states, inputs="x h c w_ih w_hh b_ih b_hh w_hr", outputs=3)
 gru_layer = _gru("gru_layer", "StackBackward0")
 gru_layer_packed = _gru("gru_layer_packed", "CatBackward0")
 gru_cell = _gru("gru_cell", "AddBackward0")

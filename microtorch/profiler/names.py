@@ -117,7 +117,7 @@ _VARIANTS = """
     affine_grid_generator: affine_grid
     grid_sampler_2d: grid_sample2d
     grid_sampler_3d: grid_sample3d
-    lstm: lstm_layer lstm_layer_packed lstm_states lstm_layer_unfused
+    lstm: lstm_layer lstm_layer_packed lstm_layer_unfused
     gru: gru_layer gru_layer_packed
     rnn_tanh: rnn_layer rnn_layer_packed
     threshold_backward: relu_backward

@@ -1,12 +1,17 @@
-"""The passes over a block of attention's scores (rows, keys), each in one."""
+"""Attention of short sequences as a whole; and the passes over a block of scores (rows, keys), each in one."""
 
 # mypy: disable-error-code="no-untyped-def"
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-from microtorch.kernels.compiled import jit, jit_sums
+from microtorch.kernels.compiled import jit, jit_strided, jit_sums, prepare as _prepare
 from microtorch.kernels.compiled.math import exp, from_order, log, order
+from microtorch.kernels.compiled.product import FASTER as FASTER, address, multiplied, space
+
+prepare = functools.partial(_prepare, __name__)
 
 
 @jit_sums
@@ -60,3 +65,53 @@ def slopes(p, g):
             total += row[j] * up[j]
         for j in range(row.size):
             up[j] = (up[j] - total) * row[j]
+
+
+@jit
+def _scale(scores, scale, bound, masked, hides):
+    """scores * scale + bound in place; with `hides` the lesser of both, which hides even a NaN."""
+    for i in range(scores.shape[0]):
+        row, limit = scores[i], bound[i]
+        if not masked:
+            for j in range(row.size):
+                row[j] *= scale
+        elif hides:
+            for j in range(row.size):
+                row[j] = row[j] * scale if limit[j] > 0 else limit[j]
+        else:
+            for j in range(row.size):
+                row[j] = row[j] * scale + limit[j]
+
+
+@jit_strided((4, 4, 4, 4, 1), 4)
+def attend(q, k, v, bound, options, out):
+    """out = softmax(q k^T scale + bound) v for stacks of matrices of one length each, of which bound may be shorter.
+
+    bound: a mask as numbers, or empty. options: the scale; not 0 if bound hides keys (-inf) or shows them (inf); not 0
+    if the i-th query sees i + 1 keys.
+    """
+    length, sources, masked = q.shape[2], k.shape[2], bound.size > 0
+    hides, causal = options[1] != 0, options[2] != 0
+    packed = space(out, max(q.shape[3], sources))
+    scores, sums = np.empty((length, sources), q.dtype), np.empty(length, q.dtype)
+    limits, filled = np.empty((length, sources if masked else 0), q.dtype), (-1, -1)
+    for a in range(q.shape[0]):
+        for b in range(q.shape[1]):
+            multiplied(
+                packed, length, q.shape[3], sources, address(q) + a * q.strides[0] + b * q.strides[1], q.strides[2],
+                q.strides[3], address(k) + a * k.strides[0] + b * k.strides[1], k.strides[3], k.strides[2], 0, 0,
+                address(scores), scores.strides[0],
+            )  # fmt: skip
+            at = min(a, bound.shape[0] - 1), min(b, bound.shape[1] - 1)
+            if masked and at != filled:
+                filled = at
+                for i in range(length):
+                    for j in range(sources):
+                        limits[i, j] = bound[at[0], at[1], min(i, bound.shape[2] - 1), min(j, bound.shape[3] - 1)]
+            _scale(scores, options[0], limits, masked, hides)
+            softmax_rows(scores, sums, masked or causal, 0, length if causal else 0)
+            multiplied(
+                packed, length, sources, v.shape[3], address(scores), scores.strides[0], scores.itemsize,
+                address(v) + a * v.strides[0] + b * v.strides[1], v.strides[2], v.strides[3], 0, 0,
+                address(out) + a * out.strides[0] + b * out.strides[1], out.strides[2],
+            )  # fmt: skip

@@ -36,7 +36,18 @@ from microtorch.kernels.compiled.vectors import (
     vector_of,
 )
 
-__all__ = ["FASTER", "address", "by_packed", "pack_whole", "packed_room", "prepare", "product", "products"]
+__all__ = [
+    "FASTER",
+    "address",
+    "by_packed",
+    "multiplied",
+    "pack_whole",
+    "packed_room",
+    "prepare",
+    "product",
+    "products",
+    "space",
+]
 
 FASTER = BYTES == 64
 """Whether these products take less time than BLAS: with vectors of 64 bytes half of it (where it uses such vectors
@@ -317,7 +328,7 @@ def _block(
 
 
 @jit
-def _whole(
+def multiplied(
     packed: Any, m: Any, k: Any, n: Any, a: Any, a_row: Any, a_column: Any, b: Any, b_row: Any, b_column: Any,
     start: Any, start_row: Any, out: Any, out_row: Any,
 ) -> None:  # fmt: skip
@@ -334,7 +345,7 @@ def _whole(
 
 
 @jit
-def _space(like: Any, k: Any) -> Any:
+def space(like: Any, k: Any) -> Any:
     """Room for packed columns."""
     lanes = BYTES // like.itemsize
     return np.empty((min(k, DEPTH) + lanes) * 3 * lanes, like.dtype)
@@ -391,8 +402,8 @@ def by_packed(
 def product(a: Any, b: Any, bias: Any, out: Any) -> None:
     """out = a @ b (+ bias in each row, if it is not empty): (m, k) and (k, n) with any strides, none of these 0. The
     columns of out and the elements of bias lie side by side."""
-    packed = _space(out, a.shape[1])
-    _whole(
+    packed = space(out, a.shape[1])
+    multiplied(
         packed, a.shape[0], a.shape[1], b.shape[1], address(a), a.strides[0], a.strides[1],
         address(b), b.strides[0], b.strides[1], address(bias) if bias.size else 0, 0, address(out), out.strides[0],
     )  # fmt: skip
@@ -401,12 +412,12 @@ def product(a: Any, b: Any, bias: Any, out: Any) -> None:
 @jit_strided((4, 4), 4)
 def products(a: Any, b: Any, out: Any) -> None:
     """out[i, j] = a[i, j] @ b[i, j] for stacks of matrices; where one has length 1 in i or j, it is used for all."""
-    packed = _space(out, a.shape[3])
+    packed = space(out, a.shape[3])
     a_i, a_j = a.strides[0] if a.shape[0] > 1 else 0, a.strides[1] if a.shape[1] > 1 else 0
     b_i, b_j = b.strides[0] if b.shape[0] > 1 else 0, b.strides[1] if b.shape[1] > 1 else 0
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
-            _whole(
+            multiplied(
                 packed, a.shape[2], a.shape[3], b.shape[3],
                 address(a) + i * a_i + j * a_j, a.strides[2], a.strides[3],
                 address(b) + i * b_i + j * b_j, b.strides[2], b.strides[3], 0, 0,

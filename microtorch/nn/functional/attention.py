@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of
@@ -54,6 +55,10 @@ def scaled_dot_product_attention(
     if not (isinstance(query, TensorBase) and isinstance(key, TensorBase) and isinstance(value, TensorBase)):
         for argument, t, position in (("query", query, 1), ("key", key, 2), ("value", value, 3)):
             need_tensor("scaled_dot_product_attention", t, argument, position)
+    if is_causal is not False and is_causal is not True:
+        raise TypeError(
+            f"scaled_dot_product_attention(): argument 'is_causal' must be bool, not {type(is_causal).__name__}"
+        )
     q, k, v = query._data, key._data, value._data
     if not (q.dtype is k.dtype is v.dtype or q.dtype == k.dtype == v.dtype):
         words = [of[a.dtype].type_name.lower() for a in (q, k, v)]
@@ -231,6 +236,7 @@ def multi_head_attention_forward(
     Returns the output, of query's shape, and the weights (N, L, S), averaged over the heads, or None.
     key_padding_mask (N, S), attn_mask (L, S) or (N * heads, L, S): True, or -inf added, where a key must not be seen.
     """
+    weights: Any
     batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
         same_kv, same_qk = key is value, query is key
@@ -259,6 +265,19 @@ def multi_head_attention_forward(
     head = size // num_heads
     if head * num_heads != size:
         raise AssertionError(f"embed_dim {size} not divisible by num_heads {num_heads}")
+    p = dropout_p if training else 0.0
+    inputs = (query, key, value, in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias)
+    plain = bias_k is None and static_k is None and static_v is None and not add_zero_attn and p == 0
+    if plain and not use_separate_proj_weight and key._data.shape == value._data.shape:
+        masks = attn_mask, key_padding_mask
+        if _unrecorded(*inputs, *masks) and _fit(masks, length, sources, batch, num_heads):
+            causal = is_causal and attn_mask is None
+            out, *weights = A.multi_head_attention(
+                *inputs, *masks, num_heads, causal, need_weights, average_attn_weights
+            )
+            if batched:
+                return out, weights[0] if weights else None
+            return out.squeeze(1), weights[0].squeeze(0) if weights else None
     if use_separate_proj_weight:
         if tuple(key.shape[:2]) != tuple(value.shape[:2]):
             raise AssertionError(
@@ -297,8 +316,7 @@ def multi_head_attention_forward(
         wide = key_padding_mask.view(batch, 1, 1, sources).expand(-1, num_heads, -1, -1)
         wide = wide.reshape(batch * num_heads, 1, sources)
         attn_mask = wide if attn_mask is None else attn_mask + wide
-    p = dropout_p if training else 0.0
-    weights: Any = None
+    weights = None
     if need_weights:
         scores = P.mul(q, math.sqrt(1.0 / head)).matmul(k.transpose(-2, -1))
         weights = softmax(scores if attn_mask is None else scores + attn_mask, dim=-1)
@@ -324,6 +342,25 @@ def multi_head_attention_forward(
         if not batched:
             weights = weights.squeeze(0)
     return (out if batched else out.squeeze(1)), weights
+
+
+def _unrecorded(*tensors: Any) -> bool:
+    """Whether no backward pass will come, and all of them are arrays of one dtype of float32 and float64."""
+    recording, dtype = mode.enabled, tensors[0]._data.dtype
+    for t in tensors:
+        if t is not None:
+            a = t._data
+            if type(a) is not np.ndarray or a.dtype is not dtype or not a.size or (recording and t._node is not None):
+                return False
+    return dtype.char in "fd"
+
+
+def _fit(masks: tuple[Any, Any], length: int, sources: int, batch: int, heads: int) -> bool:
+    """Whether an attention mask and a padding mask have a shape that they may have."""
+    mask, padding = masks
+    return (mask is None or mask._data.shape in ((length, sources), (batch * heads, length, sources))) and (
+        padding is None or padding._data.shape == (batch, sources)
+    )
 
 
 def _checked_mask(mask: Any, length: int, sources: int, batch: int, heads: int) -> Any:

@@ -130,6 +130,7 @@ class MultiheadAttention(Module):
         the same for each query. is_causal: a hint that attn_mask is the causal one.
         """
         batched = query.dim() == 3
+        added = any(m is not None and m._data.dtype.kind == "f" for m in (key_padding_mask, attn_mask))
         key_padding_mask, attn_mask = canonical_masks(
             query.dtype, key_padding_mask, "key_padding_mask", attn_mask, "attn_mask"
         )
@@ -148,4 +149,6 @@ class MultiheadAttention(Module):
             average_attn_weights=average_attn_weights,
             is_causal=is_causal,
         )  # fmt: skip
+        if added:  # numbers as masks are not for PyTorch's fast way, whose result lies by batches
+            out = out.contiguous()
         return (out.transpose(1, 0) if transposed else out), weights
