@@ -11,7 +11,18 @@ import pytest
 import torch
 
 import microtorch
-from microtorch.kernels import blas, conv as K, conv_flat, conv_planes, pool as KP, scratch, threads, twins, winograd
+from microtorch.kernels import (
+    blas,
+    conv as K,
+    conv_flat,
+    conv_planes,
+    conv_shifts,
+    pool as KP,
+    scratch,
+    threads,
+    twins,
+    winograd,
+)
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12, "float16": 2e-3}  # relative to the largest element
 torch.set_num_threads(1)
@@ -162,6 +173,39 @@ def test_convolution_and_its_transposes(twin: str, dtype: str, case: int, two_th
         poison()
         close(K.conv_weight(g, x, w_shape, stride, padding, dilation, groups), back[1], dtype)
         poison()
+
+
+@pytest.mark.parametrize("case", range(len(GEOMETRIES)))
+def test_every_geometry_in_the_flat_layouts(case: int, two_threads: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they cost, and however the taps are divided among outer and inner ones."""
+    x_shape, w_shape, *steps, groups = GEOMETRIES[case]
+    n = len(x_shape) - 2
+    stride, padding, dilation = (each(v, n) for v in steps)
+    rng = np.random.default_rng(case)
+    x, w, bias = (rng.standard_normal(shape).astype(np.float32) for shape in (x_shape, w_shape, w_shape[:1]))
+    tx, tw, tb = torch.tensor(x), torch.tensor(w), torch.tensor(bias)
+    expected = torch.convolution(tx, tw, tb, stride, padding, dilation, False, (0,) * n, groups)
+    g = rng.standard_normal(tuple(expected.shape)).astype(np.float32)
+    gx, gw, _ = torch.ops.aten.convolution_backward(
+        torch.tensor(g), tx, tw, None, stride, padding, dilation, False, (0,) * n, groups, (True, True, False)
+    )
+    kinds = [conv_flat.Flat] * (n + 1) + [conv_shifts.Shifts] * (w_shape[1] == 1)
+    for cut, kind in enumerate(kinds):
+        monkeypatch.setattr(conv_flat.Flat, "_time", lambda self, at, cut=cut: abs(at - cut))
+        flat = kind(x_shape, w_shape, stride, padding, dilation, groups, tuple(g.shape[2:]))
+        for _ in range(2):
+            out: Any = np.empty(g.shape, np.float32)
+            flat.share(flat.forward(x, w, bias, out))
+            close(out, expected, "float32")
+            poison()
+            out = np.zeros(x_shape, np.float32)
+            flat.share(flat.backward(g, w, out))
+            close(out, gx, "float32")
+            poison()
+            sums: dict[Any, Any] = {}
+            flat.share(flat.weight(g, x, sums))
+            close(flat.weight_of(K._total(sums), w_shape), gw, "float32")
+            poison()
 
 
 def test_fewer_products_where_they_pay() -> None:

@@ -32,6 +32,7 @@ from microtorch.kernels import (
     conv_flat,
     conv_places,
     conv_planes,
+    conv_shifts,
     products,
     reduce,
     threads,
@@ -82,6 +83,7 @@ class _Plan:
         self.strides = tuple(math.prod(self.phase_size[i + 1 :]) for i in range(len(size)))  # of a phase, in elements
         self.flat: conv_flat.Flat | None = None
         self.folding: conv_flat.Flat | None = None
+        self.shifts: conv_shifts.Shifts | None = None
         several = self.n * self.o * self.k > 0 and math.prod(self.out) > 1
         if several:
             flat = conv_flat.Flat(x_shape, w_shape, stride, padding, dilation, groups, self.out)
@@ -91,9 +93,14 @@ class _Plan:
             places = conv_places.Places(x_shape, w_shape, stride, padding, dilation, self.out)
             self.by_place = places if places.pays else None
         self.bands: conv_bands.Bands | None = None
-        if w_shape[1] == 1 < groups and len(size) == 2 and several:
-            bands = conv_bands.Bands(x_shape, w_shape, stride, padding, dilation, self.out)
-            self.bands = bands if bands.pays else None
+        self.bands_backward, self.bands_weight = self.bands, self.bands
+        if w_shape[1] == 1 < groups and several:
+            self.shifts = conv_shifts.Shifts(x_shape, w_shape, stride, padding, dilation, groups, self.out)
+            if len(size) == 2:
+                bands = conv_bands.Bands(x_shape, w_shape, stride, padding, dilation, self.out)
+                self.bands = bands if bands.time < self.shifts.time else None
+                self.bands_backward = bands if bands.time_backward < self.shifts.time_backward else None
+                self.bands_weight = bands if bands.time_weight < self.shifts.time_weight else None
         row_bytes = 4 * (self.k * groups + (0 if self.by_image else self.o)) * self.row
         self.rows = max(1, min(self.out[0], _BLOCK_BYTES // max(row_bytes, 1)))  # rows of the output at a time
         whole = self.rows == self.out[0]
@@ -299,13 +306,12 @@ def conv(
         if bias is not None:
             flat += bias[:, None]
         return out
-    w = plan.matrix_of(weight)
-    if bias is not None and (plan.by_image or plan.flat is not None):  # a row of ones brings the bias into the product
-        w = np.concatenate((w, bias.reshape(groups, -1, 1)), 2)
-    if plan.flat is not None:
-        w = np.ascontiguousarray(w)
-        plan.flat.share(plan.flat.forward(x, w, out))
+    if (cells := plan.shifts or plan.flat) is not None:
+        cells.share(cells.forward(x, weight, bias, out))
         return out
+    w = plan.matrix_of(weight)
+    if bias is not None and plan.by_image:  # a row of ones brings the bias into the product
+        w = np.concatenate((w, bias.reshape(groups, -1, 1)), 2)
     # transposed in memory: BLAS is a fifth faster so
     w = np.ascontiguousarray(w.swapaxes(1, 2)).swapaxes(1, 2)
     shift = None if bias is None else bias.reshape(-1, *(1,) * len(plan.out))
@@ -360,24 +366,26 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
         return conv_planes.conv_input(fast, g, weight, x_shape, stride, padding, dilation, groups)
     if plan.pointwise:
         return blas.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
-    if (bands := plan.bands) is not None:
+    if (bands := plan.bands_backward) is not None:
         out = np.empty(x_shape, g.dtype)
         _share(plan.c, bands.work, bands.backward(np.ascontiguousarray(g), weight, out))
         if _finite(out):
             return out
     pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
     once = (1,) * len(stride)
+    flat = plan.shifts or plan.folding
+    if flat is not None and not _finite(weight):  # infinities must not meet the zeros between the rows
+        flat = None
     if min(pads) >= 0 and (
-        _turning_is_faster(x_shape, groups, stride)
+        (flat is None and _turning_is_faster(x_shape, groups, stride))
         or winograd.pays(g.shape, (plan.c, plan.o, *weight.shape[2:]), stride, dilation, groups, x_shape[2:])
     ):
         return conv(_spread(g, stride), _turned(weight, groups), None, once, pads, dilation, groups, x_shape[2:])
-    w = plan.matrix_of(weight)
-    if (flat := plan.folding) is not None and _finite(w):  # infinities must not meet the zeros between the rows
+    if flat is not None:
         out = np.empty(x_shape, g.dtype) if plan.covers else np.zeros(x_shape, g.dtype)
-        flat.share(flat.backward(g, w, out))
+        flat.share(flat.backward(g, weight, out))
         return out
-    w = w.swapaxes(1, 2)
+    w = plan.matrix_of(weight).swapaxes(1, 2)
     out = np.zeros(x_shape, g.dtype) if plan.direct else np.empty(x_shape, g.dtype)
 
     def part(first: int, end: int, matmul: Any) -> None:
@@ -441,14 +449,14 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
     elif winograd.pays(x.shape, w_shape, stride, dilation, groups, plan.out):
         plan.share(winograd.correlate(g, x, padding, sums))
         out = _total(sums)
-    elif (bands := plan.bands) is not None:
+    elif (bands := plan.bands_weight) is not None:
         out = np.empty((plan.o, plan.taps), g.dtype)
         _share(plan.c, bands.work, bands.weight(np.ascontiguousarray(g), np.ascontiguousarray(x), out))
         return out.reshape(w_shape)
-    elif plan.flat is not None:
+    elif (cells := plan.shifts or plan.flat) is not None:
         by_block: dict[Ints, Any] = {}
-        plan.flat.share(plan.flat.weight(g, x, by_block))
-        out = plan.weight_of(_total(by_block), w_shape)
+        cells.share(cells.weight(g, x, by_block))
+        out = cells.weight_of(_total(by_block), w_shape)
     else:
         return _weight_by_blocks(plan, g, x, w_shape)
     # zeros that stand for g at the places too many must not meet infinities
@@ -482,7 +490,8 @@ def _total(sums: dict[Any, Any]) -> Any:
     """What the threads have summed, from the first image on."""
     first, *others = sorted(sums)
     for other in others:
-        sums[first] += sums[other]
+        for total, more in zip(sums[first], sums[other]):
+            total += more
     return sums[first]
 
 

@@ -22,7 +22,7 @@ __all__ = ["Bands"]
 Ints = tuple[int, ...]
 
 _CALL, _COLUMN, _ELEMENT, _FILL = 0.4, 0.028, 12.0, 0.15  # nanoseconds, as `_cost` adds them up
-_FLAT, _TAP, _PHASE = 1.1, 0.16, 1.2  # of a place by `kernels.conv_flat`, of each tap and each further phase
+_BACKWARD, _WEIGHT = 1.5, 1.25  # times as long as forward the gradients take: more for the passes over the matrices
 
 
 class Bands:
@@ -58,8 +58,10 @@ class Bands:
                 )
             )
         self.work = self.many * self.n * out[0] * out[1] * self.shape[0]  # multiply-adds of a channel
-        flat = _FLAT + _TAP * math.prod(self.kernel) + _PHASE * (math.prod(stride) - 1)
-        self.pays = self.n >= 8 and self._cost(self.high, width) < flat
+        self.time = self._cost(self.high, width) if self.n >= 8 else math.inf
+        """Nanoseconds for a place of the result, forward,"""
+        self.time_backward, self.time_weight = _BACKWARD * self.time, _WEIGHT * self.time
+        """and for the gradients of x and of the weight."""
 
     def _cost(self, high: int, width: int) -> float:
         """Nanoseconds for a place of the result, by bands of so many rows."""

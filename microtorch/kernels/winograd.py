@@ -36,8 +36,8 @@ _G = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]]) / 2
 _BOTH = np.kron(_G, _G)  # (16, 9): w to G w G^T
 
 _BLOCK = 3 << 13  # elements of one of the 16 matrices; twice as many if it has few rows
-# nanoseconds: a product; to unfold a channel's place; all passes over one
-_MULTIPLY, _UNFOLD, _PASS = 0.0185, 0.7, 0.33
+# nanoseconds: a multiply-add; all passes over a channel's place; the same if all products are made (`conv_flat`)
+_MULTIPLY, _PASS, _PASS_ALL = 0.0185, 0.48, 0.8
 
 
 def pays(x_shape: Ints, w_shape: Ints, stride: Ints, dilation: Ints, groups: int, out: Ints) -> bool:
@@ -46,8 +46,10 @@ def pays(x_shape: Ints, w_shape: Ints, stride: Ints, dilation: Ints, groups: int
         return False
     o, c = w_shape[:2]
     products = 16 * -(-out[0] // 2) * (-(-out[1] // 2) + 1) / (out[0] * out[1])  # for a place and two channels
-    saved = (9 - products) * o * c * _MULTIPLY + c * _UNFOLD
-    return min(o, c) >= 16 and saved > products * (o + c) * _PASS and x_shape[0] * math.prod(out) >= 256
+    all_products = 9 * (1 + 1 / out[0]) * (1 + 1 / out[1])
+    saved = (all_products - products) * o * c * _MULTIPLY
+    lost = (products * _PASS - _PASS_ALL) * (o + c)
+    return min(o, c) >= 16 and saved > lost and x_shape[0] * math.prod(out) >= 256
 
 
 class _Tiles:
