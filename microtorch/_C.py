@@ -19,6 +19,7 @@ from microtorch.autograd.modes import is_grad_enabled as is_grad_enabled
 from microtorch.dtypes import dtype as dtype, get_default_dtype as get_default_dtype
 from microtorch.kernels.batched import running as _running
 from microtorch.linalg import LinAlgError as _LinAlgError
+from microtorch.nn.modules.utils import parse_to as _parse_to
 from microtorch.overrides import (
     has_torch_function as _has_torch_function,
     has_torch_function_unary as _has_torch_function_unary,
@@ -50,6 +51,7 @@ class _Functions(ModuleType):
 
 
 _nn = _Functions("torch._C._nn", "microtorch.nn.functional")
+_nn._parse_to = _parse_to  # type: ignore[attr-defined]
 _linalg = _Functions("torch._C._linalg", "microtorch.linalg", "linalg_")
 _fft = _Functions("torch._C._fft", "microtorch.fft", "fft_")
 _special = _Functions("torch._C._special", "microtorch.special", "special_")

@@ -43,6 +43,8 @@ def view(input: Any, *shape: Any, size: Any = None, dtype: Any = None) -> Any:
                 shape = first  # type: ignore[assignment]
             elif isinstance(first, dtypes.dtype):
                 return view_dtype(input, first.numpy)
+            elif first in (float, int, bool, complex):
+                return view_dtype(input, dtypes.to_numpy(first))
             elif not hasattr(first, "__index__") or kind is bool:
                 raise bad_call("view", shape, {}, ["torch.dtype dtype", "tuple of ints size"])
     elif not shape:
@@ -74,7 +76,7 @@ def view_dtype(input: Any, dtype: Any) -> Any:
         names = dtypes.of[data.dtype].type_name, dtypes.of[dtype].type_name
         if data.ndim == 0:
             raise RuntimeError(f"{where} {names[0]} as {names[1]} (different element sizes)")
-        if data.strides[-1] != have and data.shape[-1] > 1:
+        if data.strides[-1] != have and data.shape[-1] > 1 and data.size:
             raise RuntimeError(
                 f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got "
                 f"{data.strides[-1] // have}"
@@ -84,6 +86,11 @@ def view_dtype(input: Any, dtype: Any) -> Any:
                 raise RuntimeError(
                     f"self.size(-1) must be divisible by {ratio} to view {names[0]} as {names[1]} (different element "
                     f"sizes), but got {data.shape[-1]}"
+                )
+            if element_offset(input) % ratio:
+                raise RuntimeError(
+                    f"self.storage_offset() must be divisible by {ratio} to view {names[0]} as {names[1]} (different "
+                    f"element sizes), but got {element_offset(input)}"
                 )
             for i, s in enumerate(data.strides[:-1]):
                 if s % want:
@@ -164,8 +171,8 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Tensor:
     try:
         full = infer_size(parts, shape[axis])
     except RuntimeError as error:
-        if "is invalid for input" not in str(error):
-            raise
+        if "one dimension can be" in str(error):
+            raise RuntimeError(f"unflatten got an unexpected error:\n{error}") from None
         raise RuntimeError(
             f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {axis} ({shape[axis]}) in "
             "the input tensor"
@@ -337,7 +344,8 @@ def broadcast_shapes(*shapes: Any) -> Any:
             if out[i] != 1:
                 raise RuntimeError(
                     f"Attempting to broadcast a dimension of length {shape[i]} at {i}! Mismatching argument at index "
-                    f"{given.index(shape)} had {shape}; but expected shape should be broadcastable to {out}"
+                    f"{given.index(shape)} had {shape}; but expected shape should be "
+                    f"broadcastable to {out}"
                 )
             out[i] = shape[i]
     return Size(out)
@@ -517,6 +525,8 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: Any = None) -
     shape, steps = size_of((size,), "as_strided"), size_of((stride,), "as_strided", "stride")
     if len(shape) != len(steps):
         raise RuntimeError("mismatch in length of strides and shape")
+    if storage_offset is not None and not isinstance(storage_offset, TensorBase) and storage_offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {storage_offset}")
     if steps and min(steps) < 0:
         raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(steps)}")
     data = input._data
@@ -564,6 +574,8 @@ def need_matrix(name: str, input: Any) -> None:
 def flip(input: Any, *dims: Any, **named: Any) -> Tensor:
     """The order reversed along dimensions (a copy)."""
     need_tensor("flip", input)
+    if not named and not dims:
+        raise TypeError('flip() missing 1 required positional arguments: "dims"')
     axes = tuple(axis_of(d, input._data.ndim) for d in size_of((named["dims"],) if named else dims, "flip", "dims"))
     check_repeats(axes)
     return S.flip(input, axes if input._data.ndim else ())

@@ -12,6 +12,7 @@ from microtorch.kernels import small, threads, twins
 from microtorch.kernels.bfloat16 import writes
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.norm import standardize, standardize_backward
+from microtorch.kernels.numbers import operand
 from microtorch.kernels.pointwise import quiet
 
 _add: Any = np.add.reduce
@@ -97,6 +98,22 @@ def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> tuple
 
 
 @in_single
+@quiet
+def group_normalized(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> Any:
+    """The result of `group_norm` alone, where no backward pass will come."""
+    if x.ndim > 1 and _of_few(x, weight, bias) and (fast := twins.few(x)) is not None:
+        split = (x.shape[0], groups, x.shape[1] // groups, -1)
+        scale, shift = (_vector(v, x, value).reshape(split[1:3]) for v, value in ((weight, 1), (bias, 0)))
+        return fast.group_normalized(x.reshape(split), scale, shift, operand(eps, x)).reshape(x.shape)
+    return group_norm(x, weight, bias, groups, eps)[0]
+
+
+def _of_few(x: Any, *vectors: Any) -> bool:
+    """Whether a ufunc may take x and what there is of vectors beside it."""
+    return x.size <= twins.FEW and all(v is None or v.dtype is x.dtype for v in vectors)
+
+
+@keeping_statistics
 def group_norm_backward(g: Any, needs: Any, x: Any, weight: Any, mean: Any, rstd: Any) -> list[Any]:
     """The gradients of x, weight and bias."""
     if x.size == 0:
@@ -215,6 +232,12 @@ def batch_norm(
         wide = x.astype(np.float32)
         single, mean, rstd = batch_norm(wide, weight, bias, running_mean, running_var, training, momentum, eps)
         return single.astype(np.float16), mean, rstd
+    if not training and _of_few(x, weight, bias, running_mean, running_var) and (ufuncs := twins.few(x)) is not None:
+        scale, shift = _vector(weight, x, 1), _vector(bias, x, 0)
+        wide = x.reshape(*x.shape[:2], -1)
+        return ufuncs.batch_normalized(
+            wide, running_mean, running_var, scale, shift, operand(eps, x)
+        ).reshape(x.shape), None, None  # fmt: skip
     fast = _compiled(x, 8, weight, bias, running_mean, running_var) if x.size else None
     out: Any = np.empty(x.shape, x.dtype)
     if not training:
@@ -264,7 +287,7 @@ def _scaled_and_shifted(fast: Any, x: Any, scale: Any, shift: Any, out: Any) -> 
         _by_channels(fast.affine, x, wide, scale, shift, to)
 
 
-@in_single
+@keeping_statistics
 @quiet
 def batch_norm_backward(g: Any, needs: Any, x: Any, weight: Any, training: bool, mean: Any, rstd: Any) -> list[Any]:
     """The gradients of x, weight and bias."""

@@ -83,7 +83,7 @@ def _affine(matmul: Any, x: Array, weight: Array, *biases: Array | None) -> Arra
 
 def _by_gate(weight: Array, gates: int) -> Array:
     """W^T of each gate: (gates * hidden, features) as (gates, features, hidden)."""
-    return weight.reshape(gates, -1, weight.shape[1]).transpose(0, 2, 1)
+    return weight.reshape(gates, weight.shape[0] // gates, weight.shape[1]).transpose(0, 2, 1)
 
 
 def _input_part(x: Array, weight: Array, bias: Array | None, scale: Array | None) -> Array:

@@ -312,7 +312,7 @@ def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool, order: int,
 def _corners(grid: Any, size: Ints, orders: Ints, mode: str, padding: str, align: bool) -> Any:
     """For each combination of taps: (flat place, weight), each (N, P)."""
     count = len(size)
-    flat = grid.reshape(grid.shape[0], -1, count)
+    flat = grid.reshape(grid.shape[0], math.prod(grid.shape[1:-1]), count)
     axes = [
         _axis_taps(flat[..., count - 1 - i], n, mode, padding, align, orders[i], count == 2) for i, n in enumerate(size)
     ]
@@ -325,13 +325,18 @@ def _corners(grid: Any, size: Ints, orders: Ints, mode: str, padding: str, align
         yield index, weight
 
 
+def affine_grid(theta: Any, base: Any, size: Ints) -> Any:
+    """Points base (P, d + 1) of a grid of `size`, mapped by matrices theta (N, d, d + 1): (N, *size, d)."""
+    return np.matmul(base, theta.swapaxes(1, 2)).reshape(theta.shape[0], *size, theta.shape[1])
+
+
 def grid_sample(x: Any, grid: Any, mode: str, padding: str, align: bool, orders: Ints | None = None) -> Any:
     """x (N, C, *S) at the points of grid (N, *out, len(S)), last dimension first, in [-1, 1]: (N, C, *out).
 
     orders: derive so often by the coordinate of each of the dimensions S.
     """
     size = x.shape[2:]
-    flat = x.reshape(x.shape[0], x.shape[1], -1)
+    flat = x.reshape(x.shape[0], x.shape[1], math.prod(size))
     out = np.zeros((x.shape[0], x.shape[1], grid.size // max(grid.shape[0] * len(size), 1)), x.dtype)
     if x.size and out.size:
         for index, weight in _corners(grid, size, orders or (0,) * len(size), mode, padding, align):
@@ -346,7 +351,7 @@ def grid_sample_input(
 ) -> Any:
     """The transpose of grid_sample in x: zeros of `shape` with g added where it was read."""
     out = np.zeros(math.prod(shape), g.dtype)
-    g = g.reshape(shape[0], shape[1], -1)
+    g = g.reshape(shape[0], shape[1], math.prod(g.shape[2:]))
     rows = np.arange(shape[0] * shape[1])[:, None] * math.prod(shape[2:])
     if g.size and out.size:
         for index, weight in _corners(grid, shape[2:], orders or (0,) * (len(shape) - 2), mode, padding, align):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import pool as KP, vision as K
 from microtorch.kernels.strides import suggested_format
@@ -115,9 +113,9 @@ grid_sample_input = op(
     y=lambda xp, g, grid, mode, padding, align, orders: xp.grid_sample_derived(g, grid, mode, padding, align, orders),
     grid=lambda xp, g, y, grid, mode, padding, align, orders: _by_grid(xp, y, g, grid, mode, padding, align, orders),
 )  # fmt: skip
-affine_grid = op("affine_grid", lambda theta, base: np.matmul(base, theta.swapaxes(1, 2)), inputs="theta base",
-                 grad_name="AffineGridGeneratorBackward0",
-                 theta=lambda xp, g, base: xp.matmul(xp.transpose(g, 1, 2), base))  # fmt: skip
+affine_grid = op("affine_grid", K.affine_grid, inputs="theta base", grad_name="AffineGridGeneratorBackward0",
+                 theta=lambda xp, g, base: xp.matmul(
+                     xp.transpose(g.reshape((g.shape[0], -1, g.shape[-1])), 1, 2), base))  # fmt: skip
 
 # patches and shuffles ------------------------------------------------------------------------------------------------
 im2col = unary("im2col", K.im2col, grad_name="Im2ColBackward0",

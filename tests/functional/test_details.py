@@ -384,6 +384,20 @@ def test_nearest_neighbours_of_sizes_kept_or_doubled(factor, mode, channels_last
             f"g, = torch.autograd.grad({f}(x).sum(), x, create_graph=True)\ntorch.autograd.grad(g.sum(), x)[0]"
             for f in ("F.elu", "F.selu", "F.celu")
         ),
+        "x = torch.zeros(3, requires_grad=True)\n"
+        "y = F.huber_loss(x, torch.arange(3.), weight=torch.arange(1., 4))\n(y, torch.autograd.grad(y, x)[0])",
+        *(
+            f"x, g = torch.ones({shape}, requires_grad=True), torch.zeros({points}, requires_grad=True)\n"
+            "y = F.grid_sample(x, g, align_corners=False)\n(y, *torch.autograd.grad(y.sum(), (x, g)))"
+            for shape, points in (
+                ("2, 0, 4, 5", "2, 3, 3, 2"),
+                ("0, 3, 4, 5", "0, 3, 3, 2"),
+                ("2, 1, 4, 5", "2, 0, 3, 2"),
+            )
+        ),
+        # the parameters are of single precision, and so are their gradients, whatever the input's is
+        "x = torch.arange(24.).view(2, 3, 4).half() / 7\nw = torch.arange(1., 4, requires_grad=True)\n"
+        "F.batch_norm(x, None, None, w, None, True).float().cos().sum().backward()\nw.grad",
         "torch.func.hessian(lambda t: t.cumsum(-1).exp().sum())(torch.ones(2, 2, requires_grad=True)).detach()",
         "x = torch.ones(3, requires_grad=True)\n"
         "torch.autograd.grad(torch.ones(2, requires_grad=True).sum(), x, create_graph=True, materialize_grads=True)",

@@ -121,6 +121,7 @@ P.register_parametrization(m[0], 'weight', S()); type(m[0]).__name__, isinstance
 P.register_parametrization(m[0], 'weight', S()); m[0].weight = torch.ones(3, 2); m[0].weight, m[0].parametrizations.weight.original
 P.register_parametrization(m[0], 'weight', S()); P.register_parametrization(m[0], 'weight', S()); m[0].weight, len(m[0].parametrizations.weight)
 P.register_parametrization(m[0], 'nope', S())
+P.register_parametrization(m[0], 'weight', S()); p = m[0].parametrizations.weight; P.register_parametrization(p, 'original', S()); m[0].weight, p.original, repr(m), list(m.state_dict()), P.remove_parametrizations(p, 'original', leave_parametrized=False), repr(m), m[0].weight
 P.register_parametrization(m[0], 'weight', nn.Flatten(0))
 P.register_parametrization(m[0], 'weight', nn.Flatten(0), unsafe=True); m[0].weight.shape
 P.register_parametrization(m[0], 'weight', D())

@@ -12,7 +12,7 @@ from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import axis_of, need_tensor
 from microtorch.kernels import bfloat16
-from microtorch.nn.functional.checks import broadcast, reduced, reduction_of
+from microtorch.nn.functional.checks import broadcast, not_implemented, reduced, reduction_of
 from microtorch.ops import index as I, norm as N, pointwise as P, reduce as R
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def _float_pair(name: str, x1: Any, x2: Any) -> tuple[Any, Any]:
     a, b = x1._data, x2._data
     want = a.dtype if a.dtype == b.dtype else promoted(a.dtype, a.ndim == 0, b.dtype, b.ndim == 0)
-    if want.kind not in "fc":
+    if want.kind != "f":
         raise RuntimeError(f"expected common dtype to be floating point, yet common dtype is {of[want].type_name}")
     pair = [t if t._data.dtype == want else P.cast(t, want) for t in (x1, x2)]
     return broadcast(*pair)
@@ -54,6 +54,12 @@ def pdist(input: Any, p: float = 2) -> Tensor:
     """The p-norm distances of all pairs of rows of a matrix (N, D): N (N - 1) / 2 of them."""
     if input._data.ndim != 2:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input._data.ndim}D")
+    if input._data.dtype.kind not in "fV":
+        raise RuntimeError("pdist only supports floating-point dtypes")
+    if not p >= 0:
+        raise RuntimeError("pdist only supports non-negative p values")
+    if input._data.dtype.itemsize == 2 and input._data.shape[0] > 1 and input._data.size:
+        raise not_implemented("pdist", input)
     first, second = np.triu_indices(input._data.shape[0], 1)
     d = P.sub(I.index_select(input, first, 0), I.index_select(input, second, 0))
     return N.pdist(d, float(p), (1,), False)

@@ -13,13 +13,16 @@ from microtorch.autograd.state import wrap
 from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.pointwise import same_dtype
+from microtorch.functions.shape import broadcast_shapes
 from microtorch.kernels import bfloat16
 from microtorch.kernels.batched import as_array, everything
 from microtorch.kernels.bfloat16 import cast, zeros
+from microtorch.kernels.small import within_one
 from microtorch.nn.functional.checks import (
     REDUCTIONS,
     as_half,
     broadcast,
+    floating,
     not_implemented,
     reduced,
     reduction_of,
@@ -58,8 +61,9 @@ def _pair(input: Any, target: Any, promote: bool = True) -> tuple[Any, Any]:
 
 
 def _weighted(losses: Any, weight: Any, reduction: str) -> Tensor:
-    """Losses times weights; the mean is over the sum of the weights."""
-    losses = P.mul(losses, weight)
+    """Losses times weights (None: they are already); the mean is over the sum of the weights."""
+    if weight is not None:
+        losses = P.mul(losses, weight)
     if reduction == "mean":
         return P.div(R.sum_all(losses, None, False), R.sum_all(weight, None, False))
     if reduction in ("none", "sum"):
@@ -68,8 +72,14 @@ def _weighted(losses: Any, weight: Any, reduction: str) -> Tensor:
 
 
 def _check_weight_size(weight: Any, input: Any) -> None:
-    if weight._data.shape != input._data.shape:
+    if weight.size() != input.size():
         raise ValueError("Weights and input must have the same size.")
+
+
+def _check_output_shape(shape: Any, found: Any) -> None:
+    """PyTorch's error where a result of `shape` is written into, and broadcasting gave another."""
+    if tuple(found) != tuple(shape):
+        raise RuntimeError(f"output with shape {list(shape)} doesn't match the broadcast shape {list(found)}")
 
 
 # regression ----------------------------------------------------------------------------------------------------------
@@ -144,6 +154,7 @@ def smooth_l1_loss(
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
         return reduced(P.abs(P.sub(input, target)), reduction)
+    floating("smooth_l1_cpu", input)
     return L.smooth_l1_loss(input, target, reduction, beta)
 
 
@@ -152,10 +163,14 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     input, target = _pair(input, target)
     if weight is not None:
         _check_weight_size(weight, input)
-        return _weighted(L.huber_loss(input, target, "none", delta), weight, reduction)
+        losses = P.mul(L.huber_loss(input, target, "none", delta), weight)
+        if reduction == "mean":  # here, other than in mse_loss and l1_loss, the mean of the weighted losses
+            return R.mean_all(losses, None, False)
+        return _weighted(losses, None, reduction)
     reduction = reduction_of(None, None, reduction)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    floating("huber_cpu", input)
     return L.huber_loss(input, target, reduction, delta)
 
 
@@ -240,11 +255,13 @@ def binary_cross_entropy(
         raise RuntimeError(f"Found dtype {of[t.dtype].type_name} but expected {of[x.dtype].type_name}")
     if x.dtype.kind != "f":
         raise not_implemented("binary_cross_entropy", input)
-    if x.size and not (x.min() >= 0 and x.max() <= 1 and t.min() >= 0 and t.max() <= 1):
+    if x.size and not (within_one(x) and within_one(t)):
         inputs, targets = (~((v >= 0) & (v <= 1)).ravel() for v in (x, t))
         first = int(np.argmax(inputs | targets))
         raise RuntimeError(f"all elements of {'input' if inputs[first] else 'target'} should be between 0 and 1")
     if weight is not None:
+        shape = broadcast_shapes(Size(t.shape), Size(weight._data.shape))
+        _check_output_shape(x.shape, shape)
         weight = broadcast(weight, target)[0]
     return L.binary_cross_entropy(input, target, weight, reduction)
 
@@ -272,6 +289,11 @@ def binary_cross_entropy_with_logits(
         raise RuntimeError(
             f"result type {of[x.dtype].type_name} can't be cast to the desired output type {of[t.dtype].type_name}"
         )
+    if x.dtype.kind not in "fc":
+        raise not_implemented("log_sigmoid_cpu", input)
+    for a, b in ((target, weight), (pos_weight, target)):
+        if a is not None and b is not None:
+            _check_output_shape(x.shape, broadcast(a, b)[0]._data.shape)
     if x.dtype != t.dtype:
         input, target = _pair(input, target)
     return L.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
@@ -342,6 +364,9 @@ def nll_loss(
         reduction = reduction_of(size_average, reduce, reduction)
     need_tensor("nll_loss_nd", input)
     need_tensor("nll_loss_nd", target, "target", 2)
+    x, t = input._data, target._data
+    if x.ndim == 2 and t.dtype == np.int64 and t.shape == x.shape[:1] and x.dtype.kind == "f" and weight is None:
+        return L.nll_loss(input, target, None, ignore_index, reduction)
     _check_classes(
         input, target, weight, "nll_loss_out_frame" if input._data.ndim < 3 else "nll_loss2d_forward_out_frame"
     )
@@ -482,6 +507,8 @@ def kl_div(
 
 def divergence(input: Any, target: Any, reduction: str, log_target: bool) -> Tensor:
     """`kl_div` with one of the usual reductions."""
+    if "f" != input._data.dtype.kind or "f" != target._data.dtype.kind:
+        raise RuntimeError("kl_div: Integral inputs not supported.")
     if log_target:
         return reduced(P.mul(P.exp(target), P.sub(target, input)), reduction)
     return reduced(P.sub(L.x_log_x(target), P.mul(target, input)), reduction)
@@ -502,7 +529,10 @@ def soft_margin_loss(
         )
     if "f" not in (input._data.dtype.kind, target._data.dtype.kind):
         raise RuntimeError(f"result type Float can't be cast to the desired output type {kinds[0]}")
-    result = L.soft_margin_loss(*broadcast(*same_dtype(input, target)), reduction)
+    shape = input._data.shape
+    input, target = broadcast(*same_dtype(input, target))
+    _check_output_shape(shape, input._data.shape)
+    result = L.soft_margin_loss(input, target, reduction)
     return result if result._data.dtype == input._data.dtype else P.cast(result, input._data.dtype)
 
 
@@ -524,6 +554,8 @@ def multilabel_soft_margin_loss(
     if weight is not None:
         losses = P.mul(losses, weight)
     axis = input._data.ndim - 1
+    if axis < 0:
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
     return as_half(reduced(P.div(R.sum(losses, (axis,), False), input._data.shape[axis]), reduction), dtype)
 
 
@@ -601,6 +633,32 @@ def multilabel_margin_loss(
 # sequences, and a fused form ------------------------------------------------------------------------------------------
 
 
+def _ctc_error(text: str) -> RuntimeError:
+    return RuntimeError(f"{text} (while checking arguments for ctc_loss_allocate_outputs)")
+
+
+def _check_targets(x: Any, t: Any, steps: Any, sizes: Any) -> None:
+    """PyTorch's errors for lengths and targets (all in one dimension, or a row each) that do not fit x (T, N, C)."""
+    if (sizes < 0).any():
+        raise _ctc_error(f"Expected target_lengths to have value at least 0, but got value {int(sizes[sizes < 0][0])}")
+    if t.ndim not in (1, 2):
+        raise _ctc_error(f"Expected 1 to 2 dimensions, but got {t.ndim}-dimensional tensor for argument #2 'targets'")
+    wanted = int(sizes.sum()) if t.ndim == 1 else x.shape[1]
+    if t.shape[0] != wanted:
+        raise _ctc_error(
+            f"Expected tensor to have size {wanted} at dimension 0, but got size {t.shape[0]} for argument #2 'targets'"
+        )
+    if t.ndim == 2 and t.shape[1] < sizes.max():
+        raise _ctc_error(
+            f"Expected tensor to have size at least {int(sizes.max())} at dimension 1, but got size {t.shape[1]} for "
+            "argument #2 'targets'"
+        )
+    if (steps < 0).any():
+        raise _ctc_error(f"Expected input_lengths to have value at least 0, but got value {int(steps[steps < 0][0])}")
+    if steps.max() > x.shape[0]:
+        raise _ctc_error(f"Expected input_lengths to have value at most {x.shape[0]}, but got value {int(steps.max())}")
+
+
 def ctc_loss(
     log_probs: Any,
     targets: Any,
@@ -624,6 +682,10 @@ def ctc_loss(
     batched = x.ndim == 3
     if not batched:
         log_probs = S.unsqueeze(log_probs, 1)
+        if log_probs._data.ndim != 3:
+            raise _ctc_error(
+                f"Expected 3-dimensional tensor, but got {x.ndim + 1}-dimensional tensor for argument #1 'log_probs'"
+            )
         x = log_probs._data
     lengths = []
     for argument, values in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
@@ -635,25 +697,18 @@ def ctc_loss(
             raise RuntimeError(f"{argument} must be of size batch_size")
         lengths.append(array)
     steps, sizes = lengths
-    if steps.size and steps.max() > x.shape[0]:
-        raise RuntimeError(
-            f"Expected input_lengths to have value at most {x.shape[0]}, but got value {int(steps.max())} (while "
-            "checking arguments for ctc_loss_allocate_outputs)"
-        )
+    if not x.size:
+        raise RuntimeError("log_probs tensor must not be empty")
     if not 0 <= blank < x.shape[2]:
         raise RuntimeError("blank must be in label range")
     t = targets._data.astype(np.int64)
+    _check_targets(x, t, steps, sizes)
     if t.ndim == 1 and batched:  # one after the other: spread them over rows
         rows = np.full((sizes.size, int(sizes.max(initial=0))), blank, np.int64)
         rows[np.arange(rows.shape[1]) < sizes[:, None]] = t[: int(sizes.sum())]
         t = rows
     elif t.ndim == 1:
         t = t[None]
-    elif sizes.size and t.shape[1] < sizes.max():
-        raise RuntimeError(
-            f"Expected tensor to have size at least {int(sizes.max())} at dimension 1, but got size {t.shape[1]} for "
-            "argument #2 'targets' (while checking arguments for ctc_loss_cpu)"
-        )
     t = np.where(np.arange(t.shape[1]) < sizes[:, None], t, blank)
     losses = L.ctc_loss(log_probs, t, steps, sizes, blank, zero_infinity)
     if zero_infinity:

@@ -15,7 +15,7 @@ from microtorch.kernels import vision as K
 from microtorch.kernels.ranges import linspace
 from microtorch.nn.functional.checks import not_implemented
 from microtorch.nn.functional.pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
-from microtorch.ops import shape as S, vision as V
+from microtorch.ops import pointwise as P, shape as S, vision as V
 from microtorch.size import Size
 
 if TYPE_CHECKING:
@@ -233,8 +233,13 @@ def _check_sizes(input: Any, out: list[int]) -> None:
     if any(n <= 0 for n in (*spatial, *out)):
         letters = "DHW"[-len(out) :]
         shown = [", ".join(f"{letter}: {n}" for letter, n in zip(letters, sizes)) for sizes in (spatial, out)]
+        word = "and " if len(out) == 1 else ""
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input ({shown[0]}) output ({shown[1]})"
+            f"Input and output sizes should be greater than 0, but got input ({shown[0]}) {word}output ({shown[1]})"
+        )
+    if not input._data.size and input._data.shape[0]:  # a batch of none is allowed
+        raise RuntimeError(
+            f"Non-empty {input._data.ndim}D data tensor expected but got a tensor with sizes {list(input._data.shape)}"
         )
 
 
@@ -381,14 +386,18 @@ def affine_grid(theta: Any, size: Sequence[int], align_corners: bool | None = No
         )
     elif min(size) <= 0:
         raise ValueError(f"Expected non-zero, positive output size. Got {size}")
+    if len(matrices) != size[0]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{size[0]}, {count + 1}] but got: "
+            f"[{len(matrices)}, {count + 1}]."
+        )
     base = np.ones((*size[2:], count + 1), matrices.dtype)
     for i, n in enumerate(size[2:]):
         line = linspace(-1, 1, n, matrices.dtype) if n > 1 else np.zeros(1, matrices.dtype)
         if not align_corners:  # rounded twice, as in PyTorch: a pixel's centre is where its samplers jump
             line = line * matrices.dtype.type(n - 1) / matrices.dtype.type(n)
         base[..., count - 1 - i] = line.reshape((-1,) + (1,) * (count - 1 - i))
-    out = V.affine_grid(theta, base.reshape(-1, count + 1))
-    return S.reshape(out, (size[0], *size[2:], count))
+    return V.affine_grid(theta, base.reshape(-1, count + 1), tuple(size[2:]))
 
 
 # patches and shuffles ------------------------------------------------------------------------------------------------
@@ -474,6 +483,11 @@ def fold(
             f"{rows} and kernel_size={kernel}."
         )
     count = K.patches_size(size, kernel, dilations, pads, strides)
+    if min(count) < 1:
+        raise RuntimeError(
+            f"Given output_size={size}, kernel_size={kernel}, dilation={dilations}, padding={pads}, stride={strides}, "
+            f"calculated shape of the array of sliding blocks as {count}, which is too small (non-positive)"
+        )
     if x.shape[-1] != count[0] * count[1]:
         raise RuntimeError(
             f"Given output_size={size}, kernel_size={kernel}, dilation={dilations}, padding={pads}, stride={strides}, "
@@ -521,7 +535,7 @@ def pixel_unshuffle(input: Any, downscale_factor: int) -> Tensor:
                 f"pixel_unshuffle expects {word} to be divisible by downscale_factor, but "
                 f"input.size({axis})={x.shape[axis]} is not divisible by {downscale_factor}"
             )
-    return V.pixel_unshuffle(input, downscale_factor)
+    return V.pixel_unshuffle(input, downscale_factor) if x.size else P.clone(input)
 
 
 def channel_shuffle(input: Any, groups: int) -> Tensor:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
+from microtorch import dtypes
 from microtorch._missing import torch_name
 from microtorch.autograd.state import TensorBase
+from microtorch.functions.arguments import bad_call
+from microtorch.size import device as _device, memory_format as _memory_format
 
 __all__ = ["consume_prefix_in_state_dict_if_present"]
 
@@ -66,3 +69,39 @@ def consume_prefix_in_state_dict_if_present(state_dict: MutableMapping[str, Any]
     for key in list(metadata or ()):
         if key and (key == prefix.replace(".", "") or key.startswith(prefix)):
             metadata[key[len(prefix) :]] = metadata.pop(key)
+
+
+_TO = (
+    "torch.device device = None, torch.dtype dtype = None, bool non_blocking = False, bool copy = False, *, "
+    "torch.memory_format memory_format = None",
+    "torch.dtype dtype, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None",
+    "Tensor tensor, bool non_blocking = False, bool copy = False, *, torch.memory_format memory_format = None",
+)
+
+
+def parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
+    """What `to(...)` of a module was given, in any of its forms: device, dtype, non_blocking, memory_format.
+
+    Raises TypeError for arguments that fit none of the forms, RuntimeError for `copy`: modules are changed in place.
+    """
+    first = args[0] if args else None
+    if isinstance(first, TensorBase) or "tensor" in kwargs:
+        names = ["tensor", "non_blocking", "copy"]
+    elif isinstance(first, dtypes.dtype):
+        names = ["dtype", "non_blocking", "copy"]
+    else:
+        names = ["device", "dtype", "non_blocking", "copy"]
+    given = dict(zip(names, args))
+    fits = len(args) <= len(names) and not given.keys() & kwargs.keys() and {*names, "memory_format"} >= kwargs.keys()
+    given |= kwargs
+    kinds = {"tensor": TensorBase, "dtype": dtypes.dtype | None, "device": str | int | _device | None,
+             "non_blocking": bool, "copy": bool, "memory_format": _memory_format | None}  # fmt: skip
+    if not fits or not all(isinstance(value, kinds[name]) for name, value in given.items()):
+        raise bad_call("to", args, kwargs, _TO)
+    if "copy" in given:
+        raise RuntimeError(".to() does not accept copy argument")
+    device, dtype = given.get("device"), given.get("dtype")
+    if "tensor" in given:
+        device, dtype = given["tensor"].device, given["tensor"].dtype
+    device = device if device is None or isinstance(device, _device) else _device(device)
+    return device, dtype, given.get("non_blocking", False), given.get("memory_format")

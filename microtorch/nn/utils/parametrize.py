@@ -172,8 +172,10 @@ class ParametrizationList(ModuleList):
             x = self[0](self.original)
         else:
             x = self[0](*[getattr(self, f"original{i}") for i in range(self.ntensors)])
-        for module in list(self)[1:]:
-            x = module(x)
+        index = 1  # not `list(self)[1:]`: a list whose original is parametrized itself has one more submodule
+        while str(index) in self._modules:
+            x = self[index](x)
+            index += 1
         return x
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from microtorch.functions.arguments import axis_of
 from microtorch.nn.modules.module import Module
 from microtorch.nn.parameter import Parameter, is_lazy
 from microtorch.ops.weight_norm import weight_norm as _weight_norm
@@ -25,6 +26,7 @@ def norm_except_dim(v: Any, pow: int = 2, dim: int = 0) -> Any:
     """
     if dim == -1:
         return v.norm(pow)
+    axis_of(dim, v.dim())  # raises for a dimension that is not there
     others = [d for d in range(v.dim()) if d != dim]
     return v.norm(pow, others, keepdim=True) if others else v.abs()
 
