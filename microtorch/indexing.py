@@ -263,6 +263,8 @@ def _fill_into(target: Any, value: Any) -> None:
 
 def _put_into(target: Any, value: Any, key: Any, accumulate: bool) -> None:
     try:
+        if value.size == 1 and value.ndim > 1:  # NumPy's masks take no more dimensions than there are
+            value = value.reshape(())
         put_into(target, value, key, accumulate)
     except IndexError as error:
         raise index_error(error, wrap(target), key) from None
@@ -297,6 +299,7 @@ def _leading_ones_dropped(value: Any, shape: tuple[int, ...]) -> Any:
 
 def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | None]:
     """A key as (basic key or None, key of arrays or None). The basic key ends with an Ellipsis."""
+    alone: str | None = None  # what is said of a key that is no tuple, for a tensor without dimensions
     if type(key) is tuple:
         for k in key:
             if type(k) is not int:
@@ -305,6 +308,10 @@ def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | N
             if len(key) <= x._data.ndim:
                 return ((*key, ...) if key else None), None
     else:
+        if type(key) is slice:
+            alone = "slice() cannot be applied to a 0-dim tensor."
+        elif not isinstance(key, TensorBase) and hasattr(key, "__index__"):
+            alone = _SCALAR
         key = tuple(key) if isinstance(key, (list, tuple)) and _is_tuple(key) else (key,)
     items = []
     used = 0
@@ -332,8 +339,8 @@ def split(x: Any, key: Any) -> tuple[tuple[Any, ...] | None, tuple[Any, ...] | N
         items.append(k)
     ndim = x._data.ndim
     if used > ndim:
-        if ndim == 0 and any(type(k) is int for k in items):
-            raise IndexError(_SCALAR)
+        if ndim == 0 and alone is not None:
+            raise IndexError(alone)
         raise IndexError(f"too many indices for tensor of dimension {ndim}")
     if not plain:
         return _sorted_out(items, ndim - used, x._data.shape)
@@ -409,7 +416,7 @@ def _read(k: Any) -> Any:
         a = k._data
         if a.dtype.kind == "b" or a.dtype == np.uint8:
             return bool(a) if a.ndim == 0 else a.astype(bool, copy=False)
-        if a.dtype.kind != "i" or a.dtype.itemsize < 4:
+        if a.dtype.kind != "i" or (a.dtype.itemsize < 4 and a.ndim):
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         return int(a) if a.ndim == 0 else a
     if isinstance(k, (bool, np.bool_)):
@@ -449,7 +456,7 @@ def checked_slice(s: slice) -> slice:
         return slice(start, stop)
     step = step if type(step) is int else _bound(step)
     if step is not None and step <= 0:
-        raise ValueError("step must be greater than zero")
+        raise ValueError("step must be greater than zero" if step else "slice step cannot be zero")
     return slice(start, stop, step)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import _removed, dtypes, indexing
+from microtorch._warn import at_the_program
 from microtorch.autograd import inplace
 from microtorch.autograd.inplace import assign, in_place, old_value
 from microtorch.autograd.state import TensorBase, wrap
@@ -119,6 +120,9 @@ def _written(function: Callable[..., Any]) -> Callable[..., Any]:
     call.__name__ = call.__qualname__ = function.__name__ + "_"
     call.__doc__ = f"`{function.__name__}`, in place."
     return call
+
+
+_warned_of_T: list[None] = []  # not empty once the program was warned
 
 
 class TensorMethods(TensorBase):
@@ -422,11 +426,21 @@ class TensorMethods(TensorBase):
     @property
     def T(self) -> Tensor:
         """The dimensions in reverse order."""
-        return S.permute(self, (1, 0) if self._data.ndim == 2 else tuple(range(self._data.ndim))[::-1])
+        ndim = self._data.ndim
+        if ndim != 2 and not _warned_of_T:
+            _warned_of_T.append(None)
+            at_the_program(
+                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it "
+                "will throw an error in a future release. Consider `x.mT` to transpose batches of matrices or "
+                "`x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
+            )
+        return S.permute(self, (1, 0) if ndim == 2 else tuple(range(ndim))[::-1])
 
     @property
     def mT(self) -> Tensor:
         """The last two dimensions exchanged."""
+        if not self._data.ndim:
+            return S.permute(self, ())
         if self._data.ndim < 2:
             raise RuntimeError(
                 f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor."

@@ -500,3 +500,38 @@ torch.zeros(0).take(torch.tensor([0]))
 @pytest.mark.parametrize("program", [p for p in PROGRAMS.strip().split("\n") if not p.startswith("#")])
 def test_program(program: str) -> None:
     assert difference(program.replace("\\n", "\n")) is None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "torch.arange(6)[::0]",
+        "torch.tensor(3.0)[0]",
+        "torch.tensor(3.0)[:]",
+        "torch.tensor(3.0)[torch.tensor(0)]",
+        "torch.tensor(3.0)[(0,)]",
+        "x = torch.arange(6.0); (x[torch.tensor(1, dtype=torch.int16)], x[torch.tensor(1, dtype=torch.int8)])",
+        "torch.arange(6)[torch.tensor([1], dtype=torch.int16)]",
+        "x = torch.tensor(3.0); x[torch.tensor(1, dtype=torch.uint8)] = torch.ones(1, 1) * 2; x",
+        "x = torch.tensor(3.0); x[True] = torch.ones(1, 1) * 2; x",
+        "torch.zeros(5, 2).index_put_([torch.tensor([7])], torch.ones(2))",
+        "torch.zeros(5, 2).index_put_([None, torch.tensor([0])], torch.ones(1))",
+        "torch.zeros(5, 2).index_put_(torch.tensor([0]), torch.ones(2))",
+        "torch.zeros(5, 2).index_put_((torch.tensor([0]),), 1.0)",
+        "torch.unravel_index(torch.tensor([1]), torch.tensor([1, 2, 3]))",
+        "torch.unravel_index(torch.tensor([1]), (1, 2, 2.0))",
+        "torch.unravel_index(torch.tensor(0), (2, -3))",
+        "torch.take_along_dim(torch.ones(2, 2), 3)",
+        "torch.zeros(0, 5, 16).expand(0, 5, 16).view(torch.float16).shape",
+        "torch.ones(1, 5, 1).expand(0, 5, 16).view(torch.float64).shape",
+        "torch.ones(2, 3, 17)[:, :, 1:].view(torch.float64)",
+        "torch.ones(2).view(float)",
+        "torch.broadcast_shapes((2,), 3)",
+        "torch.ones(2, 2).flip()",
+        "torch.ones(4).as_strided((2, 2), (1, 1), -1)",
+        "torch.tensor(1.0).mT",
+    ],
+)
+def test_what_pytorch_says_of_rare_keys_and_views(code):
+    *before, last = code.split("; ")
+    assert difference("\n".join([*before, last])) is None
