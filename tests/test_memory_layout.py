@@ -224,11 +224,12 @@ p, q = [torch.arange(3. ** len(t)).reshape([3] * len(t)) for t in terms]
 @pytest.mark.parametrize(
     "source", ["x.expand(4, 2, 3)", "x.t().expand(4, 3, 2)", "x[:, :1].expand(2, 3)", "x.expand(4, 2, 3)[::2]"]
 )
-def test_unary_operations_of_expanded_tensors(name: str, source: str) -> None:
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_unary_operations_of_expanded_tensors(name: str, source: str, dtype: str) -> None:
     """Few numbers, too, for which exp goes by way of float64."""
     found = []
     for lib in (torch, microtorch):
-        x = lib.arange(1.0, 7.0).reshape(2, 3)
+        x = lib.arange(1.0, 7.0, dtype=getattr(lib, dtype)).reshape(2, 3)
         found.append(tuple(getattr(lib, name)(eval(source, {"x": x})).stride()))
     assert found[0] == found[1]
 

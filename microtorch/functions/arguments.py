@@ -159,6 +159,20 @@ def need_tensor(name: str, value: Any, argument: str = "input", position: int = 
         raise TypeError(f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {kind}")
 
 
+def no_bools_reduced(family: str, x: Any, index: Any, reduce: str, include_self: bool) -> None:
+    """Raise as PyTorch's kernels of index_reduce ("index") and scatter_reduce do, of which some lack bools."""
+    if x.dtype.kind == "b" and x.size and index.size:
+        kernel = None
+        if family == "index" and not include_self:
+            kernel = "index_reduce_func_exclude_input_init"
+        elif reduce == "mean":
+            kernel = "div_floor_cpu" if family == "index" else "scatter_gather_tensor_cpu_reduce_mean"
+        if family == "index" and include_self and x.ndim < 2:
+            kernel = "index_func_"
+        if kernel is not None:
+            raise NotImplementedError(f"\"{kernel}\" not implemented for 'Bool'")
+
+
 _EXPECTED = "Expected out tensor to have dtype {0}, but got {1} instead"
 _FOUND = "Found dtype {3} but expected {2}"
 _EXACT = {
@@ -174,6 +188,9 @@ _EXACT = {
         "Expected the dtype for input and out to match, but got {2} for input's dtype and {3} for out's dtype.",
     ),
     **dict.fromkeys(("quantile", "nanquantile"), "quantile() out tensor must be same dtype as the input tensor"),
+    **dict.fromkeys(("gather", "diag", "det", "linalg_det", "linalg_inv", "inverse"), _EXPECTED),
+    "take": "take(): self and out expected to have the same dtype, but got self.dtype = {2} and out.dtype = {3}",
+    "masked_select": "masked_select(): self and result must have the same scalar type",
     "logcumsumexp": "expected scalar_type {2} but found {3}",
     "where": "Expected out type to be {2} but got {3}",
     "index_select": "index_select(): self and result must have the same scalar type",

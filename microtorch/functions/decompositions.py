@@ -288,6 +288,8 @@ def triangular_solve(b: Any, A: Any, upper: bool = True, transpose: bool = False
                 f"torch.triangular_solve: Expected {'b' if t is b else 'A'} to have at least 2 dimensions, but it has "
                 f"{t._data.ndim} dimensions instead"
             )
+    if b._data.dtype.kind not in "fc" or b._data.dtype.itemsize == 2:
+        raise unsupported("triangular_solve_cpu", b._data.dtype)
     return return_types.triangular_solve(*F.triangular_solve(b, A, upper, transpose, unitriangular))
 
 

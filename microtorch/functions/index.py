@@ -10,6 +10,7 @@ from microtorch import dtypes, indexing
 from microtorch.autograd.inplace import assign, check_overlap, check_writable, fill_, old_value, warn_of_expanded, write
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, storage_bytes, storage_of, wrap
+from microtorch.functions import arguments
 from microtorch.functions.arguments import axis_of, need_tensor, number_of, size_of, takes_out, write_out
 from microtorch.functions.shape import as_strided, in_shape, need_matrix
 from microtorch.kernels import index as K
@@ -65,11 +66,6 @@ def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: 
     else:
         _in_range(data, axis, input._data.shape[axis])
         result = I.gather(input, index, axis)
-    if out is not None and out._data.dtype != result._data.dtype:
-        names = [
-            {"float32": "float", "float64": "double"}.get(n, n) for n in (str(t._data.dtype) for t in (result, out))
-        ]
-        raise RuntimeError(f"Expected out tensor to have dtype {names[0]}, but got {names[1]} instead")
     _apart(out, input, index)
     return result if out is None else write_out(out, result, "gather", (input, index))
 
@@ -98,6 +94,7 @@ def _check_dims(what: str, data: Any, x: Any, axis: int, name: str) -> None:
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Tensor:
     """Elements picked along a dimension, in the others broadcast; without dim, of the flattened input."""
     need_tensor("take_along_dim", input)
+    need_tensor("take_along_dim", indices, "indices", 2)
     if indices._data.dtype != np.int64:
         raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype.type_name}")
     if dim is None:
@@ -240,6 +237,7 @@ def scatter_reduce(
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     shape = input._data.shape
     x, index, src, axis = _scatter_arguments("scatter", input, dim, index, src)
+    arguments.no_bools_reduced("scatter", x._data, index._data, reduce, include_self)
     return _out(_like(I.scatter_reduce(x, index, src, axis, reduce, include_self), shape), out=out)
 
 
@@ -431,6 +429,7 @@ def index_reduce(
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     shape = input._data.shape
     x, index, source, axis = _slices("index_reduce", input, dim, index, source)
+    arguments.no_bools_reduced("index", x._data, index._data, reduce, include_self)
     wide = S.expand(S.reshape(index, (-1,) + (1,) * (x._data.ndim - axis - 1)), source._data.shape)
     return _out(_like(I.index_reduce(x, wide, source, axis, reduce, include_self), shape), out=out)
 
@@ -446,8 +445,13 @@ def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, *, 
 def _key(x: Any, indices: Any) -> tuple[Any, ...]:
     """The advanced key of index_put: a tensor (or None) for each dimension."""
     key: list[Any] = []
-    for k in indices:
-        key.append(slice(None) if k is None else k)
+    if isinstance(indices, TensorBase) or not isinstance(indices, (tuple, list)):
+        kind = type(indices).__name__
+        raise TypeError(f"index_put_(): argument 'indices' (position 1) must be tuple of Tensors, not {kind}")
+    for i, k in enumerate(indices):
+        if not isinstance(k, TensorBase):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(k).__name__}")
+        key.append(k)
     _, advanced = indexing.split(x, tuple(key))
     if advanced is None:
         raise IndexError("at least one index must be provided")
@@ -455,6 +459,9 @@ def _key(x: Any, indices: Any) -> tuple[Any, ...]:
 
 
 def _need_one_dtype(x: Any, values: Any) -> None:
+    if not isinstance(values, TensorBase):
+        kind = type(values).__name__
+        raise TypeError(f"index_put_(): argument 'values' (position 2) must be Tensor, not {kind}")
     if values._data.dtype != x._data.dtype:
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[values._data.dtype].type_name
         raise RuntimeError(
@@ -483,8 +490,11 @@ def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -
     """`index_put`, in place."""
     _need_one_dtype(self, values)
     warn_of_expanded("index_put_", self._data)
+    key = _key(self, indices)
     try:
-        return write(I.index_put, K.put_into, self, (values,), (_key(self, indices), accumulate), overlap=True)
+        return write(I.index_put, K.put_into, self, (values,), (key, accumulate), overlap=True)
+    except IndexError as error:
+        raise indexing.index_error(error, self, key) from None
     except ValueError:
         raise _put_error(self, values, indices) from None
 
@@ -501,7 +511,7 @@ def take(input: Any, index: Any, *, out: Any = None) -> Tensor:
         )
     _flat_in_range("take", input, index)
     _apart(out, input, index)
-    return _out(I.take(input, index), out=out)
+    return _into(out, I.take(input, index), "take")
 
 
 def _apart(out: Any, *others: Any) -> None:
@@ -550,6 +560,7 @@ def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor
 def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Tensor:
     """`put`, in place."""
     _check_put(self, index, source)
+    check_overlap(self, source)
     return _assigned(self, I.put(old_value(self, source), index, source, accumulate))
 
 
@@ -659,7 +670,7 @@ def masked_select(input: Any, mask: Any, *, out: Any = None) -> Tensor:
     if source._node is not None:
         keep = keep.copy()
     _apart(out, input, mask)
-    return _out(I.masked_select(source, keep), out=out)
+    return _into(out, I.masked_select(source, keep), "masked_select")
 
 
 def nonzero(input: Any, *, out: Any = None, as_tuple: bool = False) -> Any:

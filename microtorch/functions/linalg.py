@@ -362,6 +362,8 @@ def best_order(sizes: list[int]) -> dict[tuple[int, int], int]:
 
 def trace(input: Any) -> Tensor:
     """The sum of a matrix's diagonal."""
+    if input._data.dtype.kind == "b":
+        raise NotImplementedError("\"trace\" not implemented for 'Bool'")
     if input._data.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
     return L.trace(input)

@@ -238,8 +238,11 @@ def min(input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None
 
 
 def _extreme(name: str, input: Any, dim: Any, keepdim: bool, other: Any) -> Any:
-    need_tensor(name, input)
+    if not isinstance(input, TensorBase):
+        need_tensor(name, input)
     largest = name == "max"
+    if dim is None and other is None and input._data.dtype.kind == "f" and input._data.size:
+        return (R.max_all if largest else R.min_all)(input)
     if other is not None or isinstance(dim, TensorBase):
         return (FP.maximum if largest else FP.minimum)(input, dim if other is None else other)
     if input._data.dtype.kind == "c":
@@ -406,6 +409,9 @@ def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: Any = "use_mm_for_eucl
              "donot_use_mm_for_euclid_dist": 2}  # fmt: skip
     if compute_mode not in modes:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
+    for t in (x1, x2):
+        if t._data.dtype.itemsize == 2 and t._data.size:
+            raise NotImplementedError(f"\"cdist\" not implemented for '{type_name(t)}'")
     mode = modes[compute_mode]
     by_product = mode == 1 or (mode == 0 and (a.shape[-2] > 25 or b.shape[-2] > 25))
     if a.ndim != b.ndim or a.shape[:-2] != b.shape[:-2]:
@@ -433,6 +439,13 @@ def renorm(input: Any, p: float, dim: int, maxnorm: float) -> Tensor:
 # running along a dimension -------------------------------------------------------------------------------------------
 
 
+def _running(name: str, entry: Any, input: Any, dim: int, dtype: Any) -> Tensor:
+    axis, want = _one_axis(name, input, dim), numpy_dtype(dtype)
+    if want is not None and want.kind == "b" and input._data.ndim:
+        raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
+    return _cast(entry(_cast(input, want), axis), want)  # type: ignore[no-any-return]
+
+
 @takes_out
 def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The sums of the first 1, 2, 3, ... elements along `dim`; integers and bools give int64.
@@ -441,15 +454,13 @@ def cumsum(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     >>> torch.cumsum(torch.tensor([1, 2, 3]), 0)
     tensor([1, 3, 6])
     """
-    axis, want = _one_axis("cumsum", input, dim), numpy_dtype(dtype)
-    return _cast(R.cumsum(_cast(input, want), axis), want)
+    return _running("cumsum", R.cumsum, input, dim, dtype)
 
 
 @takes_out
 def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Tensor:
     """The products of the first 1, 2, 3, ... elements along `dim`; integers and bools give int64."""
-    axis, want = _one_axis("cumprod", input, dim), numpy_dtype(dtype)
-    return _cast(R.cumprod(_cast(input, want), axis), want)
+    return _running("cumprod", R.cumprod, input, dim, dtype)
 
 
 @takes_out

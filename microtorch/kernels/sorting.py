@@ -224,9 +224,9 @@ def unique_consecutive(x: Any, axis: int | None) -> tuple[Any, Any, Any]:
     if n > 1:
         new[1:] = (rows[1:] != rows[:-1]).reshape(n - 1, -1).any(1)
     inverse = (np.cumsum(new) - 1).astype(np.int64)
-    values = rows[new] if axis is None else np.moveaxis(rows[new], 0, axis)
+    values = rows[new] if axis is None else np.moveaxis(np.ascontiguousarray(rows[new]), 0, axis)
     counts = np.diff(np.append(np.flatnonzero(new), n)).astype(np.int64)
-    return np.ascontiguousarray(values), inverse.reshape(x.shape) if axis is None else inverse, counts
+    return values, inverse.reshape(x.shape) if axis is None else inverse, counts
 
 
 # counting ------------------------------------------------------------------------------------------------------------

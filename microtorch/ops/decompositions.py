@@ -348,15 +348,15 @@ lu_factor = op(
 
 def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
     """Walter and Lehmann, for full rank: of wide matrices only the first square part has a Q of its own."""
+    if mode == "r":
+        raise RuntimeError(
+            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, "
+            "mode='reduced') if you are going to differentiate through linalg.qr."
+        )
     q, r = out0, out1
     g_q, g_r = (conj(xp, part) for part in g)
     m, n = q.shape[-2], r.shape[-1]
     mm = xp.matmul
-    if mode == "r":
-        raise NotImplementedError(
-            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use linalg.qr(A, "
-            "mode='reduced') if you are going to require gradients"
-        )
     if mode == "complete" and m > n:
         raise NotImplementedError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
     if m >= n:
@@ -388,8 +388,12 @@ def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
     return conj(xp, mm(q, inner))
 
 
+def _geqrf_x(xp: Any, g: Any) -> Any:
+    raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
+
+
 qr = op("qr", by_columns(K.qr, 0, 1), inputs="x", outputs=2, x=_qr_x, grad_name="LinalgQrBackward0")
-geqrf = op("geqrf", K.geqrf, inputs="x", outputs=2)
+geqrf = op("geqrf", K.geqrf, inputs="x", outputs=2, x=_geqrf_x, grad_name="GeqrfBackward0")
 
 
 # eigenvalues and singular values -------------------------------------------------------------------------------------

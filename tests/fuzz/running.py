@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import random
 import re
@@ -15,6 +16,7 @@ import torch
 import microtorch
 from tests.differential import grad_fn_name, relevant
 from tests.fuzz.grammar import Grammar
+from tests.fuzz.more import MoreGrammar
 from tests.fuzz.wide import WideGrammar
 
 torch.set_num_threads(1)
@@ -22,6 +24,20 @@ torch.set_num_threads(1)
 HUGE = 1e3
 """Results beyond this, or not finite, are mostly thrown away: differences of rounding would be all that is seen."""
 ULPS = {"float16": 2e-3, "bfloat16": 1.6e-2, "float32": 4e-6, "float64": 1e-12, "complex64": 4e-6, "complex128": 1e-12}
+
+
+excuses: collections.Counter[str] = collections.Counter()
+"""How often each known difference was met (see `excuse`)."""
+unforgiven: set[str] = set()
+"""Excuses that are not accepted: `python -m tests.fuzz --without "..."` shows what lies behind one."""
+
+
+def excuse(reason: str, applies: Any = True) -> bool:
+    """True if a difference of this known kind is met; it is counted."""
+    if not applies or reason in unforgiven:
+        return False
+    excuses[reason] += 1
+    return True
 
 
 @functools.lru_cache(4096)
@@ -55,8 +71,9 @@ class Run:
         picky: leave out a line whose new value is huge, without running it in microtorch.
         """
         code = compiled(line)
-        if "as_strided" in line and set(re.findall(r"\bv\d+\b", line)) & self.as_it_comes:
-            return None, False  # it shows the layout
+        shows = "as_strided" in line and set(re.findall(r"\bv\d+\b", line)) & self.as_it_comes
+        if excuse("as_strided shows a layout that is as it comes", shows):
+            return None, False
         self.lines.append(line)
         kinds = [str(self.theirs[n].dtype)[6:] for n in re.findall(r"\bv\d+\b", line) if n in self.names]
         kinds += ["float32"] if "out=" in line or "_norm(" in line else []  # integers are computed in it
@@ -76,29 +93,48 @@ class Run:
         for library in (torch, microtorch):
             library.set_grad_enabled(True)
         theirs, ours = errors
-        if theirs is not None and ours is not None and "out=" in line:
-            return None, False  # PyTorch may have resized it before; which of several errors comes first
+        if (
+            theirs is not None
+            and ours is not None
+            and excuse("which of two errors of an out= comes first", "out=" in line)
+        ):
+            return None, False  # PyTorch may have resized it before
         if theirs is not None or ours is not None:
             target = re.match(r"v\d+", line)
-            if "a leaf Variable" in str(theirs) and ours is None and target and self.theirs[target.group()]._is_view():
-                return None, False  # PyTorch takes a view whose base was written for the leaf that it was
+            one = (theirs is None) != (ours is None)  # refuses
             empty = any(not self.theirs[n].numel() for n in re.findall(r"\bv\d+\b", line) if n in self.names)
-            if theirs is None and "materialize_grads" in line and "does not require grad" in str(ours):
-                return None, False  # zeros that PyTorch has not computed need a gradient, those computed do not
-            if self.wide and None not in errors and any(k.startswith("complex") for k in kinds):
-                return None, False  # which of several refusals comes first
-            if empty and ((theirs is None) != (ours is None) or self.wide):
-                return None, False  # of nothing, either refuses more
-            backward = "autograd.grad" in line
             stretched = bool(set(re.findall(r"\bv\d+\b", line)) & self.as_it_comes)
             if (
-                stretched
-                and (theirs is None) != (ours is None)
-                and "view size is not compatible" in str(theirs or ours)
-            ):
-                return None, False
-            if excused(theirs, ours, backward, new is None) or (
-                not self.strict and "not implemented for" in str(theirs)
+                excuse(
+                    "a view whose base was written is the leaf that it was",
+                    "a leaf Variable" in str(theirs)
+                    and ours is None
+                    and target
+                    and target.group() in self.names
+                    and self.theirs[target.group()]._is_view(),
+                )
+                or excuse(  # zeros that PyTorch has not computed need a gradient, those computed do not
+                    "materialized zeros need a gradient",
+                    theirs is None and "materialize_grads" in line and "does not require grad" in str(ours),
+                )
+                or excuse(
+                    "which of two refusals of complex numbers comes first",
+                    self.wide and not one and any(k.startswith("complex") for k in kinds),
+                )
+                or excuse("of nothing, one refuses more", empty and one)
+                or excuse(
+                    "of nothing, which of two errors comes first",
+                    empty and self.wide and not one and type(theirs) is not type(ours),
+                )
+                or excuse(
+                    "a view of a layout that is as it comes",
+                    stretched and one and "view size is not compatible" in str(theirs or ours),
+                )
+                or excused(theirs, ours, "autograd.grad" in line, new is None)
+                or excuse(
+                    "a dtype that PyTorch's kernel lacks",
+                    not self.strict and "not implemented for" in str(theirs) and type(theirs) is not type(ours),
+                )
             ):
                 return None, False
             if type(theirs) is not type(ours):
@@ -129,21 +165,21 @@ class Run:
         names = [new] if which is None and new in self.names else list(self.names)
         for name in names:
             a = self.theirs[name]
+            apart = self.ours[name].requires_grad != a.requires_grad
             if (
-                re.search(r"autograd\.grad|torch\.func|vmap", self.lines[-1])
-                and self.ours[name].requires_grad != a.requires_grad
+                excuse(
+                    "whether a derivative that depends on nothing is recorded",
+                    apart and re.search(r"autograd\.grad|torch\.func|vmap", self.lines[-1]),
+                )
+                or excuse("whether a gradient of nothing is recorded", apart and not a.numel())
+                or excuse("PyTorch's zero tensors, which forbid writes", a._is_zerotensor())
+                or excuse("a view that PyTorch forbids from now on", grad_fn_name(a) == "Invalid")
+                or excuse(
+                    "integers that require a gradient",
+                    a.requires_grad and not (a.is_floating_point() or a.is_complex()),
+                )
             ):
-                self.names.remove(name)  # what was computed from nothing PyTorch does not record
-                continue
-            if not a.numel() and a.requires_grad != self.ours[name].requires_grad:
-                self.names.remove(name)  # whether a gradient of nothing is recorded means nothing
-                continue
-            if (
-                a._is_zerotensor()
-                or grad_fn_name(a) == "Invalid"
-                or (a.requires_grad and not (a.is_floating_point() or a.is_complex()))
-            ):
-                self.names.remove(name)  # PyTorch forbids its use (in part) from now on; of integers it is a quirk
+                self.names.remove(name)
                 continue
             found = self.compare(name, self.theirs[name], self.ours[name])
             if found is not None:
@@ -168,12 +204,13 @@ class Run:
         if (a.is_leaf, a.retains_grad) != (b.is_leaf, b.retains_grad):
             return f"is_leaf, retains_grad {(a.is_leaf, a.retains_grad)}, microtorch {(b.is_leaf, b.retains_grad)}"
         versions = self.versions[name]
-        if a.numel() and a._version - versions[0] != b._version - versions[1]:
+        if a._version - versions[0] != b._version - versions[1]:
             return f"version {a._version - versions[0]} writes later, microtorch {b._version - versions[1]}"
-        if a.numel() and relevant(a) != relevant(b) and name in self.thin:
-            self.as_it_comes.add(name)
-        if a.numel() and relevant(a) != relevant(b) and name not in self.as_it_comes:
-            return f"strides {a.stride()}, microtorch {b.stride()}"
+        if relevant(a) != relevant(b):
+            if excuse("axes of size 1 out of order", name in self.thin):
+                self.as_it_comes.add(name)
+            if not excuse("a layout as it comes", name in self.as_it_comes):
+                return f"strides {a.stride()}, microtorch {b.stride()}"
         if (
             a._is_view()
             and name not in self.as_it_comes
@@ -233,19 +270,26 @@ class Run:
             except Exception as error:
                 errors[i] = error
         if errors[0] is not None or errors[1] is not None:
-            if errors[0] is None and any(
-                t._is_view() and t.is_leaf and t.requires_grad for t in map(theirs.get, self.names)
+            if excuse(  # PyTorch gives none, though it says that the view needs one
+                "gradients of views made in no_grad",
+                errors[0] is None
+                and any(t._is_view() and t.is_leaf and t.requires_grad for t in map(theirs.get, self.names)),
             ):
-                return None  # PyTorch gives no gradient to a view made in no_grad, though it says that it needs one
-            if "second time" in str(errors[0]) and "second time" in str(errors[1]):
                 return None
-            if errors[1] is None and "modified by an inplace operation" in str(errors[0]):
-                return self.after_writes(lines)  # PyTorch saves more
-            if type(errors[0]) is type(errors[1]) or excused(*errors, backward=True):
+            if type(errors[0]) is type(errors[1]):
+                return None
+            if errors[1] is None and excuse(
+                "backward, modified in place: PyTorch saves more", "modified by an inplace operation" in str(errors[0])
+            ):
+                return self.after_writes(lines)
+            if excused(*errors, backward=True):
                 return None
             folded = "modified by an inplace operation" in str(errors[1]) and errors[0] is None
-            if folded and any(re.search(r" @ |matmul\(", line) for line in self.lines):
-                return None  # PyTorch's matmul may fold a batch into rows, and saves then a copy
+            if excuse(
+                "matmul folds a batch into rows, and saves a copy",
+                folded and any(re.search(r" @ |matmul\(", line) for line in self.lines),
+            ):
+                return None
             return f"backward: torch {said(errors[0])}, microtorch {said(errors[1])}"
         return self.same_gradients(theirs, lines)
 
@@ -268,10 +312,13 @@ class Run:
         for name in self.names:
             if name not in theirs:
                 continue
-            if not theirs[name].is_leaf and any("create_graph" in line for line in self.lines):
-                continue  # what a recorded derivative gives to a result, and what to its input, is up to its formula
+            if excuse(
+                "what a recorded derivative gives to results in between",
+                not theirs[name].is_leaf and any("create_graph" in line for line in self.lines),
+            ):
+                continue
             a, b = theirs[name].grad, self.ours[name].grad
-            if a is not None and b is None and not a.numel():
+            if excuse("gradients of nothing", (a is None) != (b is None) and not theirs[name].numel()):
                 continue
             if (a is None) != (b is None):
                 return f"{name}.grad: torch {a}, microtorch {b}"
@@ -407,47 +454,54 @@ def said(error: Exception | None) -> str:
 
 def excused(theirs: Exception | None, ours: Exception | None, backward: bool = False, write: bool = False) -> bool:
     """A difference that is known and meant."""
-    if "ZeroDivisionError" in str(theirs):
-        return type(theirs) is type(ours)  # what was written until then is not defined
-    text = str(theirs)
-    if "INTERNAL ASSERT FAILED" in text:
-        return True
-    if ours is None and re.search(
-        "tensor does not have a device|shape '.0.' is invalid|isFloatingType.grad.scalar_type|ZeroTensors are immutable|^setStorage",
-        text,
-    ):
-        return True  # bugs of PyTorch's, two by its own word; a storage that `out=` made larger is not seen to be so
-    if ours is None and "leaf variable has been moved into the graph interior" in text:
-        return True  # a leaf that was detached in place, and then written
-    if ours is None and "support automatic differentiation for outputs with complex dtype" in text:
-        return True  # a derivative that PyTorch does not have
-    if "out of bounds" in text and write:
-        return type(theirs) is type(ours)  # what was written until then is not defined
-    if "derivative for" in text and "is not implemented" in text:
-        return True  # derivatives that PyTorch does not have
-    if "\"addmm_impl_cpu_\" not implemented for 'Bool'" in str(ours):
-        return True  # PyTorch finds some contractions of everything without a matrix product; or another error first
-    if "inplace version of" in text and "modified by an inplace operation" in str(ours):
-        return True  # which of two errors comes first
-    if "inplace version of" in str(ours) and "modified by an inplace operation" in text:
-        return True
-    if theirs is None and "Can't detach views" in str(ours):
-        return (
-            True  # of contractions that need no sum microtorch makes a view of what lies in between, PyTorch does not
+    text, said_here = str(theirs), str(ours)
+    alike, only_theirs, only_ours = type(theirs) is type(ours), ours is None, theirs is None
+    return (
+        # What a write that is refused has written until then, is not defined; only then is the same error an excuse.
+        excuse("a division by zero stops a write", alike and "ZeroDivisionError" in text)
+        or excuse("an index out of bounds stops a write", alike and write and "out of bounds" in text)
+        or excuse("PyTorch's internal assertions", "INTERNAL ASSERT FAILED" in text)
+        or excuse(
+            "PyTorch's bugs, two by its own word",
+            only_theirs
+            and re.search(
+                "tensor does not have a device|shape '.0.' is invalid|isFloatingType.grad.scalar_type|ZeroTensors are immutable|^setStorage",
+                text,
+            ),
         )
-    if backward and "bool tensor" in text and (ours is None or "inplace version of" in str(ours)):
-        return True  # PyTorch's formula subtracts from a bool exponent
-    if backward and "_backward\" not implemented for 'Half'" in text:
-        return ours is None or "modified by an inplace operation" in str(ours)  # a derivative that PyTorch lacks
-    if ours is None and "modified by an inplace operation" in text:
-        return True  # PyTorch saves more
-    if "more than one element" in text and backward and (ours is None or "inplace version of" in str(ours)):
-        return True  # PyTorch's backward writes into the expanded memory again; or another error comes first
-    if theirs is None and "derivative for aten::floor_divide is not implemented" in str(ours):
-        return True  # of a quotient written into a view, PyTorch forgets that it has no derivative: it gives None
-    if theirs is not None and ours is None and "has been modified inplace" in str(theirs):
-        return True  # torch raises when such a view is used, microtorch in the backward
-    return False
+        or excuse("a leaf detached in place, then written", only_theirs and "moved into the graph interior" in text)
+        or excuse(
+            "derivatives that PyTorch lacks",
+            (only_theirs and "support automatic differentiation for outputs with complex dtype" in text)
+            or ("derivative for" in text and "is not implemented" in text)
+            or (
+                backward
+                and "_backward\" not implemented for 'Half'" in text
+                and (only_theirs or "modified by an" in said_here)
+            ),
+        )
+        or excuse("products of bools that need no sum", "\"addmm_impl_cpu_\" not implemented for 'Bool'" in said_here)
+        or excuse(
+            "which of two errors of a backward comes first",
+            ("inplace version of" in text and "modified by an inplace operation" in said_here)
+            or ("inplace version of" in said_here and "modified by an inplace operation" in text),
+        )
+        or excuse("a contraction that needs no sum is a view", only_ours and "Can't detach views" in said_here)
+        or excuse(
+            "PyTorch's formula subtracts from a bool exponent",
+            backward and "bool tensor" in text and (only_theirs or "inplace version of" in said_here),
+        )
+        or excuse("modified in place: PyTorch saves more", only_theirs and "modified by an inplace operation" in text)
+        or excuse(
+            "PyTorch's backward writes into expanded memory",
+            backward and "more than one element" in text and (only_theirs or "inplace version of" in said_here),
+        )
+        or excuse(
+            "a floor_divide written into a view has no derivative",
+            only_ours and "derivative for aten::floor_divide is not implemented" in said_here,
+        )
+        or excuse("a view that PyTorch forbids when it is used", only_theirs and "has been modified inplace" in text)
+    )
 
 
 def plain(value: Any) -> Any:
@@ -472,11 +526,15 @@ def shares(run: Run, x: str, y: str) -> bool:
     return x == y or bool(a.untyped_storage()._cdata == b.untyped_storage()._cdata)
 
 
-def program(seed: int, views: bool = False, strict: bool = False, wide: bool = False) -> tuple[list[str], str | None]:
+def program(
+    seed: int, views: bool = False, strict: bool = False, wide: bool = False, more: bool = False
+) -> tuple[list[str], str | None]:
     """The program of a seed and how the libraries differ on it (None: they do not)."""
     rng = random.Random(seed)
-    run = Run(strict, wide)
-    grammar = (WideGrammar if wide else Grammar)(rng, run.theirs, lambda x, y: shares(run, x, y), views)
+    run = Run(strict, wide or more)
+    grammar = (MoreGrammar if more else WideGrammar if wide else Grammar)(
+        rng, run.theirs, lambda x, y: shares(run, x, y), views
+    )
     grammar.names = run.names
     lines: list[str] = []
     with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -185,7 +185,10 @@ class WideGrammar(Grammar):
         a, _ = self.at((*self.one([(), (1,), (2,)]), self.one([1, 2]), *size))
         k, stride, ceil = self.rng.randint(1, 3), self.one(["None", "1", "2", "3"]), self.chance(0.4)
         padding = self.rng.randint(0, k // 2)
-        made = [f"{F}.max_pool{d}d({a}, {k}, {stride}, {padding}, {self.one([1, 1, 2])}, ceil_mode={ceil})", f"{F}.avg_pool{d}d({a}, {k}, {stride}, {padding}, {ceil}, {self.chance(0.5)})",
+        dilation = self.one([1, 1, 2])
+        if padding and dilation > 1 and 1 in size:  # of windows beyond the image PyTorch's backward writes past its end
+            dilation = 1
+        made = [f"{F}.max_pool{d}d({a}, {k}, {stride}, {padding}, {dilation}, ceil_mode={ceil})", f"{F}.avg_pool{d}d({a}, {k}, {stride}, {padding}, {ceil}, {self.chance(0.5)})",
                 f"{F}.adaptive_avg_pool{d}d({a}, {self.rng.randint(1, 4)})", f"{F}.adaptive_max_pool{d}d({a}, {self.rng.randint(1, 4)})", f"{F}.max_pool{d}d({a}, {k}, {stride}, {padding}, ceil_mode={ceil}, return_indices=True)[1]"]  # fmt: skip
         if d < 3:
             made.append(f"{F}.lp_pool{d}d({a}.abs() + 0.1, 2, {k}, {stride if stride != 'None' else k}, {ceil})")

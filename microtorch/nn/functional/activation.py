@@ -99,6 +99,8 @@ def prelu(input: Any, weight: Any) -> Tensor:
         weight = weight.reshape((1, w.size) + (1,) * (x.ndim - 2))
     elif w.ndim != x.ndim:
         weight = weight.reshape((w.size,) * x.ndim)
+    if x.size:
+        floating("prelu_cpu", input)
     return A.prelu(input, weight)
 
 
@@ -129,6 +131,8 @@ def rrelu_(input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training:
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """input where it is greater than threshold, else value."""
     need_tensor("threshold", input)
+    if input._data.dtype.kind == "b" and input._data.size:
+        raise not_implemented("threshold_cpu", input)
     return (_threshold_ if inplace else A.threshold)(input, threshold, value)
 
 
@@ -376,7 +380,10 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
         return y_soft
     places = np.argmax(y_soft._data, axis, keepdims=True)
     y_hard = np.zeros_like(x)
-    np.put_along_axis(y_hard, places, 1, axis)
+    if x.ndim:
+        np.put_along_axis(y_hard, places, 1, axis)
+    else:
+        y_hard[...] = 1
     return P.add(P.sub(wrap(y_hard), wrap(y_soft._data)), y_soft)
 
 

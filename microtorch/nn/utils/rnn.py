@@ -151,6 +151,10 @@ def pack_padded_sequence(
         lengths = lengths.to(dtype=dtypes.int64)  # type: ignore[attr-defined]
     else:
         lengths = as_tensor(lengths, dtype=dtypes.int64)
+    if enforce_sorted and lengths._data.ndim != 1:
+        raise RuntimeError(
+            f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths._data.ndim}D cpu Long tensor"
+        )
     sorted_indices = None
     if not enforce_sorted:
         sorted_indices = argsort(lengths, descending=True)
@@ -174,7 +178,7 @@ def pack_padded_sequence(
         )
     x = input.transpose(0, 1) if batch_first else input
     batch_sizes = (sizes[:, None] > np.arange(sizes[0])).sum(0)
-    step, sequence = _places(batch_sizes)
+    step, sequence = _places(batch_sizes[: x.shape[0]])  # steps beyond the input's have no data, as in PyTorch
     return PackedSequence(x[step, sequence], wrap(batch_sizes), sorted_indices, None)
 
 
@@ -246,14 +250,16 @@ def pad_sequence(
     offsets = [longest - n if padding_side == "left" else 0 for n in lengths]
     step = wrap(np.concatenate([np.arange(n) + offset for n, offset in zip(lengths, offsets)]))
     row = wrap(np.repeat(np.arange(len(given)), lengths))
-    padded[(row, step) if batch_first else (step, row)] = cat(given)
+    padded[(row, step) if batch_first else (step, row)] = cat(given).to(padded.dtype)
     return padded
 
 
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
-    """The sequences of these lengths, out of padded ones."""
-    sequences = padded_sequences if batch_first else padded_sequences.transpose(0, 1)
-    return [sequence[: int(n)] for sequence, n in zip(sequences, lengths)]
+    """Copies of the sequences of these lengths, out of padded ones (which, time first, are transposed in place)."""
+    if not batch_first:
+        padded_sequences.transpose_(0, 1)
+    steps = wrap(np.arange(padded_sequences.shape[1]))
+    return [sequence[steps < n] for sequence, n in zip(padded_sequences, lengths)]
 
 
 def pack_sequence(sequences: Any, enforce_sorted: bool = True) -> PackedSequence:

@@ -1,0 +1,27 @@
+"""What random programs have found, each as the few lines that show it: both libraries must do the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.differential import difference
+
+FOUND = [
+    "x = torch.ones(3); x.map_(torch.ones(3), lambda a, b: a + b); x.apply_(lambda v: v + 1); (x, x._version)",
+    "torch.geqrf(torch.tensor([[2., 1], [0, 3]], requires_grad=True)).a.requires_grad",
+    "torch.geqrf(torch.tensor([[2., 1], [0, 3]], requires_grad=True)).a.sum().backward()",
+    "torch.linalg.qr(torch.tensor([[2., 1], [0, 3]], requires_grad=True), mode='r').R.sum().backward()",
+    *[f"torch.unique_consecutive(torch.tensor([[[1, 1, 2], [3, 3, 4]]] * 2), dim={d})" for d in range(3)],
+    "p = torch.arange(12.).reshape(3, 2, 2); q = torch.nn.utils.rnn.unpad_sequence(p, torch.tensor([2, 1])); q[0].zero_(); (p, q)",
+    "torch.nn.utils.rnn.pad_sequence([torch.tensor([1, 2]), torch.tensor([1.5])])",
+    "torch.nn.utils.rnn.pad_sequence([torch.tensor([1.5]), torch.tensor([1, 2])])",
+    "torch.manual_seed(0); torch.nn.functional.gumbel_softmax(torch.tensor(0.), hard=True)",
+    "torch.nn.functional.conv_tbc(torch.ones(5, 2, 2), torch.ones(2, 2, 3), torch.ones(3))",
+]
+
+
+@pytest.mark.parametrize("program", FOUND)
+def test_found(program: str) -> None:
+    *before, last = program.split("; ")
+    found = difference("\n".join([*before, last]))
+    assert found is None, found
