@@ -150,6 +150,16 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
 
 
 @in_single
+@quiet
+def normalized(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: float) -> Any:
+    """The result of `layer_norm` alone, where no backward pass will come."""
+    if len(shape) == 1 and weight is not None and bias is not None and (fast := twins.few(x)) is not None:
+        if weight.dtype is bias.dtype is x.dtype and weight.flags.c_contiguous and bias.flags.c_contiguous:
+            return fast.normalized(x, weight, bias, operand(eps, x))
+    return layer_norm(x, weight, bias, shape, eps)[0]
+
+
+@in_single
 def layer_norm_backward(
     g: Any, needs: Any, x: Any, weight: Any, shape: tuple[int, ...], mean: Any, rstd: Any
 ) -> list[Any]:

@@ -44,7 +44,7 @@ def _layer_norm_again(xp: Any, x: Any, shape: Any, eps: float) -> tuple[Any, Any
 
 
 layer_norm = op("layer_norm", K.layer_norm, inputs="x weight bias", joint=_layer_norm, residuals=["mean", "rstd"],
-                again=_layer_norm_again, grad_name="NativeLayerNormBackward0")  # fmt: skip
+                again=_layer_norm_again, unrecorded=K.normalized, grad_name="NativeLayerNormBackward0")  # fmt: skip
 
 # rms norm ------------------------------------------------------------------------------------------------------------
 
@@ -92,7 +92,8 @@ def _group_norm_again(xp: Any, x: Any, groups: int, eps: float) -> tuple[Any, An
 
 
 group_norm = op("group_norm", suggested_format(KB.group_norm), inputs="x weight bias", joint=_group_norm,
-                residuals=["mean", "rstd"], again=_group_norm_again, grad_name="NativeGroupNormBackward0")  # fmt: skip
+                residuals=["mean", "rstd"], again=_group_norm_again, unrecorded=suggested_format(KB.group_normalized),
+                grad_name="NativeGroupNormBackward0")  # fmt: skip
 
 # batch norm ----------------------------------------------------------------------------------------------------------
 

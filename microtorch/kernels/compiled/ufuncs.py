@@ -27,7 +27,7 @@ from numba.extending import intrinsic
 from numba.np.ufunc import _internal
 from numba.np.ufunc.ufuncbuilder import GUFuncBuilder
 
-from microtorch.kernels.compiled import _sources, activation, jit, loss, norm, ordered, softmax
+from microtorch.kernels.compiled import _sources, activation, jit, jit_sums, loss, norm, ordered, softmax
 from microtorch.kernels.compiled.math import exp64
 from microtorch.kernels.quiet import quiet
 
@@ -214,9 +214,9 @@ _rows("(m,n),(m)->(m),(m,n)", "T[:,::1],int64[::1],T[::1],T[:,::1]")(softmax.cro
 _rows("(m,n),(m),(m)->(m,n)", "T[:,::1],int64[::1],T[::1],T[:,::1]")(softmax.cross_entropy_backward)
 
 
-@_rows("(n),(n),(n),(),(p)->(n),(p),(p)", "T[::1],T[::1],T[::1],T,T[::1],T[::1],T[::1],T[::1]")
-def layer_norm(x, weight, bias, eps, one, out, mean, rstd):
-    """As `compiled.norm.layer_norm`, a row. one: [1], for as many means and deviations."""
+@jit_sums
+def _moments(x, eps):
+    """The mean of a vector, and 1 / deviation."""
     n, total, square, first = x.dtype.type(x.size), x.dtype.type(0), x.dtype.type(0), x[0]
     for j in range(x.size):
         total += x[j] - first
@@ -224,10 +224,43 @@ def layer_norm(x, weight, bias, eps, one, out, mean, rstd):
     for j in range(x.size):
         d = x[j] - m
         square += d * d
-    r = one[0] / math.sqrt(square / n + eps)
+    return m, x.dtype.type(1) / math.sqrt(square / n + eps)
+
+
+@_rows("(n),(n),(n),(),(p)->(n),(p),(p)", "T[::1],T[::1],T[::1],T,T[::1],T[::1],T[::1],T[::1]")
+def layer_norm(x, weight, bias, eps, one, out, mean, rstd):
+    """As `compiled.norm.layer_norm`, a row. one: [1], for as many means and deviations."""
+    m, r = _moments(x, eps)
     for j in range(x.size):
         out[j] = (x[j] - m) * r * weight[j] + bias[j]
     mean[0], rstd[0] = m, r
+
+
+@_rows("(n),(n),(n),()->(n)", "T[::1],T[::1],T[::1],T,T[::1]")
+def normalized(x, weight, bias, eps, out):
+    """The result of `layer_norm` alone."""
+    m, r = _moments(x, eps)
+    for j in range(x.size):
+        out[j] = (x[j] - m) * r * weight[j] + bias[j]
+
+
+@_rows("(m,n),(m),(m),()->(m,n)", "T[:,::1],T[::1],T[::1],T,T[:,::1]")
+def group_normalized(x, weight, bias, eps, out):
+    """Group norm of a group: m channels of n places."""
+    m, r = _moments(x.reshape(x.size), eps)
+    for i in range(x.shape[0]):
+        row, to, scale, shift = x[i], out[i], r * weight[i], bias[i]
+        for j in range(row.size):
+            to[j] = (row[j] - m) * scale + shift
+
+
+@_rows("(n),(),(),(),(),()->(n)", "T[::1],T,T,T,T,T,T[::1]")
+def batch_normalized(x, mean, var, weight, bias, eps, out):
+    """Batch norm of a channel by the running statistics."""
+    scale = weight * (x.dtype.type(1) / math.sqrt(var + eps))
+    shift = bias - mean * scale
+    for j in range(x.size):
+        out[j] = x[j] * scale + shift
 
 
 @_rows(
