@@ -158,6 +158,7 @@ class Op:
         ]
         first = () if joint is None else _positional(joint)[3:]
         self.spare = {i for i, n in enumerate(self.saved_names) if again is not None and n not in first}
+        self.joint_places = tuple(self.saved_names.index(n) for n in first)
         self.joint_formula = joint
         self.joint = None if joint is None else self._joint
         self._per_input = per_input
@@ -208,14 +209,15 @@ class Op:
         return (None, *args, *outs, *residuals, *shapes)
 
     def _joint(self, xp: Namespace, g: Any, edges: Sequence[Node | None], values: Sequence[Any]) -> Sequence[Any]:
-        named = dict(zip(self.saved_names, values))
         if xp.recorded and self.residuals:  # computed again as Tensors, so that their derivatives are seen
             assert self.again is not None, f"op {self.name!r} has residuals but no way to compute them as Tensors"
+            named = dict(zip(self.saved_names, values))
             fresh = self.again(xp, *[named[n] for n in _positional(self.again)[1:]])
             named.update(zip(self.residuals, fresh if isinstance(fresh, tuple) else (fresh,)))
+            values = [named[n] for n in self.saved_names]
         assert self.joint_formula is not None
-        wanted = _positional(self.joint_formula)[3:]
-        grads: Sequence[Any] = self.joint_formula(xp, g, [e is not None for e in edges], *[named[n] for n in wanted])
+        needs = [e is not None for e in edges]
+        grads: Sequence[Any] = self.joint_formula(xp, g, needs, *[values[i] for i in self.joint_places])
         return grads
 
 

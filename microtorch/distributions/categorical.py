@@ -88,14 +88,17 @@ class Categorical(Distribution):
     def sample(self, sample_shape: Any = ()) -> Any:
         if not isinstance(sample_shape, Size):
             sample_shape = Size(sample_shape)
-        rows = self.probs.reshape(-1, self._num_events)
+        probs, count = self.probs, sample_shape.numel()
         with no_grad():
-            drawn = multinomial(rows, sample_shape.numel(), True).T
-        return drawn.reshape(self._extended_shape(sample_shape))
+            rows = probs if probs.dim() == 2 else probs.reshape(-1, self._num_events)
+            drawn = multinomial(rows, count, True)
+            return (drawn if count == 1 else drawn.T).reshape(self._extended_shape(sample_shape))
 
     def log_prob(self, value: Any) -> Any:
         self._check(value)
-        value = value.long().unsqueeze(-1)
+        value, shape = value.long().unsqueeze(-1), self.logits.shape
+        if value.dim() == len(shape) and value.shape[:-1] == shape[:-1]:
+            return self.logits.gather(-1, value).squeeze(-1)
         value, log_pmf = broadcast_tensors(value, self.logits)
         return log_pmf.gather(-1, value[..., :1]).squeeze(-1)
 

@@ -13,7 +13,7 @@ from microtorch.autograd.modes import enable_grad
 from microtorch.autograd.state import TensorBase
 from microtorch.functions.creation import ones, tensor, zeros
 from microtorch.functions.pointwise import log, log1p
-from microtorch.functions.random import normal
+from microtorch.functions.random import normal, randn
 from microtorch.functions.shape import broadcast_tensors
 from microtorch.nn.functional import softmax
 from microtorch.ops.pointwise import sigmoid
@@ -44,6 +44,8 @@ def broadcast_all(*values: Any) -> tuple[Any, ...]:
 
 def standard_normal(shape: Any, dtype: Any, device: Any = None) -> Any:
     """Standard normal numbers, drawn as PyTorch draws them for a distribution."""
+    if dtype.is_floating_point:
+        return randn(shape, dtype=dtype)
     return normal(zeros(shape, dtype=dtype), ones(shape, dtype=dtype))
 
 

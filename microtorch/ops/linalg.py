@@ -50,10 +50,17 @@ def _linear_weight(xp: Any, g: Any, x: Any, weight_shape: tuple[int, ...]) -> An
     return xp.matmul(xp.t(g), x)
 
 
+def _linear_bias(xp: Any, g: Any) -> Any:
+    """d(x @ w^T + b)/db: the sum over all rows of the batch."""
+    if len(g.shape) == 2 and g.shape[0] == 1 and not xp.recorded:
+        return g.reshape(g.shape[1])
+    return xp.sum(g, tuple(range(len(g.shape) - 1)), False)
+
+
 _linear: dict[str, Any] = {
     "x": lambda xp, g, weight: xp.matmul(g, weight),
     "weight": _linear_weight,
-    "bias": lambda xp, g: xp.sum(g, tuple(range(len(g.shape) - 1)), False),
+    "bias": _linear_bias,
 }
 linear = op("linear", K.linear, inputs="x weight bias", grad_name="AddmmBackward0", **_linear)
 linear_no_bias = op("linear_no_bias", K.linear, grad_name="MmBackward0", x=_linear["x"], weight=_linear["weight"])

@@ -177,6 +177,8 @@ def _norm_x(xp: Any, g: Any, x: Any, out: Any, ord: float, axis: Any, keepdims: 
         return None  # a number of elements: locally constant
     if 1 < ord < math.inf and ord != 2:  # where the norm is 0, so is the gradient
         g = xp.where(out == 0, 0, g / xp.pow_number(out, ord - 1))
+    if ord == 2 and type(x) is type(out) is np.ndarray and out.size == 1 and x.dtype.kind == "f" and out.item():
+        return x / out.reshape(()) * np.asarray(g).reshape(())  # as below, without what stretches
     g, norm = _kept(xp, g, x, axis, keepdims), _kept(xp, out, x, axis, keepdims)
     if ord == 2:
         return g * xp.where(norm == 0, 0, _conj(xp, x) / norm)
