@@ -29,7 +29,7 @@ from microtorch.kernels.layouts import is_sparse
 from microtorch.layouts import TensorLayouts
 from microtorch.methods import TensorMethods
 from microtorch.ops import shape as S
-from microtorch.size import Size, contiguous_format, cpu, device, layout, layouts, sparse_coo, sparse_csr, strided
+from microtorch.size import Size, contiguous_format, cpu, device, layout, layouts, meta, sparse_coo, sparse_csr, strided
 
 _new_tuple = tuple.__new__  # for shapes: their numbers need no check
 
@@ -94,8 +94,8 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
 
     @property
     def device(self) -> device:
-        """Always the CPU."""
-        return cpu
+        """The CPU; "meta" for a tensor that has a shape and no numbers."""
+        return meta if self.is_meta else cpu
 
     @property
     def ndim(self) -> int:
@@ -180,7 +180,7 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         """torch.strided; torch.sparse_coo and torch.sparse_csr for sparse tensors."""
         return layouts.get(getattr(self._data, "layout", "strided"), strided)
 
-    is_cuda = is_quantized = is_meta = is_mkldnn = is_mps = is_xpu = is_nested = False
+    is_cuda = is_quantized = is_mkldnn = is_mps = is_xpu = is_nested = False
 
     # its place in the graph ------------------------------------------------------------------------------------------
 
@@ -446,12 +446,13 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
             default_dtype_name=dtypes.get_default_dtype().name,
             contents=tensor_contents,
             tangent=tangent,
+            **({"device": "meta"} if self.is_meta else {}),
         )
         whole = "_printed" in vars(kind) or not getattr(self, "_is_param", False)
         return text if whole else f"Parameter({text})"
 
     def __format__(self, spec: str) -> str:
-        if self._data.ndim == 0 and type(self) is Tensor:
+        if self._data.ndim == 0 and type(self) is Tensor and not self.is_meta:
             return printing.format_number(self._data, spec)
         return object.__format__(self, spec)
 

@@ -12,7 +12,7 @@ import numpy as np
 from microtorch import dtypes, size
 from microtorch.autograd.inplace import check_writable
 from microtorch.autograd.modes import mode, sees
-from microtorch.autograd.node import Leaf, require_grad, written
+from microtorch.autograd.node import Leaf, require_grad
 from microtorch.autograd.state import Storage, TensorBase, share, storage_of, whole_storage, wrap
 from microtorch.functions import creation
 from microtorch.functions.arguments import named
@@ -21,8 +21,9 @@ from microtorch.kernels import bfloat16, shape as K, shared
 from microtorch.kernels.batched import CONTROL_FLOW, Batched, memory_of, of_all, value_of
 from microtorch.kernels.bfloat16 import address
 from microtorch.kernels.layouts import is_sparse
+from microtorch.kernels.meta import Meta, no_data, without_numbers
 from microtorch.ops import index as I, pointwise as P, shape as S
-from microtorch.size import require_cpu
+from microtorch.size import on_meta, require_cpu
 from microtorch.storage import TypedStorage, UntypedStorage
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ class TensorValues(TensorBase):
     """A tensor as a number, a NumPy array, or memory."""
 
     __slots__ = ()
+
+    @property
+    def is_meta(self) -> bool:
+        """True for a tensor that has a shape and no numbers, on the device "meta"."""
+        data: Any = self._data
+        return type(data) is Meta
 
     # numbers and text ------------------------------------------------------------------------------------------------
 
@@ -157,6 +164,11 @@ class TensorValues(TensorBase):
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if self._data.dtype is bfloat16.BF16:
             raise TypeError("Got unsupported ScalarType BFloat16")
+        if self.is_meta:
+            raise TypeError(
+                "can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory "
+                "first."
+            )
         if is_sparse(self._data):
             layout = {"sparse_coo": "Sparse", "sparse_csr": "SparseCsr"}[self._data.layout]  # type: ignore[attr-defined]
             raise TypeError(f"can't convert {layout} layout tensor to numpy. Use Tensor.to_dense() first.")
@@ -262,12 +274,14 @@ class TensorConversions(TensorValues):
                 device = a
         if len(flags) > 1:
             copy = flags[1]
-        if device is not None:
-            require_cpu(device)
         if other is not None:
-            want = other._data.dtype
+            want, device = other._data.dtype, other.device
         else:
             want = self._data.dtype if dtype is None else creation.dtype_argument("to", dtype)
+        if device is not None and on_meta(device) != self.is_meta:
+            if self.is_meta:
+                raise no_data()
+            return wrap(without_numbers(self._data)).to(dtype=dtypes.of[want])
         if want != self._data.dtype:
             t = P.cast(self, want)
             return t if memory_format is None else in_format(t, memory_format)
@@ -278,7 +292,7 @@ class TensorConversions(TensorValues):
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
         """The name of its type (torch.FloatTensor), or the tensor in another dtype."""
         if dtype is None:
-            where = "torch.sparse" if is_sparse(self._data) else "torch"
+            where = "torch.sparse" if is_sparse(self._data) else "torch.meta" if self.is_meta else "torch"
             return f"{where}.{dtypes.of[self._data.dtype].type_name}Tensor"
         want = creation.type_named(dtype).numpy
         return self if self._data.dtype == want else P.cast(self, want)
@@ -288,7 +302,9 @@ class TensorConversions(TensorValues):
         return self if self._data.dtype == other._data.dtype else P.cast(self, other._data.dtype)  # type: ignore[return-value]
 
     def cpu(self, memory_format: Any = None) -> Tensor:
-        """The tensor itself: it is there already."""
+        """The tensor itself: it is there already. NotImplementedError for one on the device "meta"."""
+        if self.is_meta:
+            raise no_data()
         return cast("Tensor", self)
 
     def cuda(self, device: Any = None, non_blocking: Any = False, memory_format: Any = None) -> Tensor:
@@ -375,8 +391,16 @@ class TensorConversions(TensorValues):
     def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """A new tensor of the data, in this one's dtype."""
         return creation.tensor(
-            data, dtype=dtype or dtypes.of[self._data.dtype], device=device, requires_grad=requires_grad
+            data,
+            dtype=dtype or dtypes.of[self._data.dtype],
+            requires_grad=requires_grad,
+            **self._here({"device": device}),
         )
+
+    def _here(self, options: dict[str, Any]) -> dict[str, Any]:
+        """Options for a new tensor, on this one's device unless they name another."""
+        given = options.get("device") is not None
+        return options if given else {**options, "device": self.device}  # type: ignore[attr-defined]
 
     def _of_each(self, made: Tensor) -> Tensor:
         """A new tensor; inside of vmap one for each example, if this one is."""
@@ -387,23 +411,25 @@ class TensorConversions(TensorValues):
 
     def new_zeros(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """Zeros of another size, in this one's dtype."""
-        return self._of_each(creation.zeros(*size, dtype=dtype or dtypes.of[self._data.dtype], **options))
+        return self._of_each(creation.zeros(*size, dtype=dtype or dtypes.of[self._data.dtype], **self._here(options)))
 
     def new_ones(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """Ones of another size, in this one's dtype."""
-        return self._of_each(creation.ones(*size, dtype=dtype or dtypes.of[self._data.dtype], **options))
+        return self._of_each(creation.ones(*size, dtype=dtype or dtypes.of[self._data.dtype], **self._here(options)))
 
     def new_empty(self, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
         """A tensor of another size whose values are not set, in this one's dtype."""
-        return self._of_each(creation.empty(*size, dtype=dtype or dtypes.of[self._data.dtype], **options))
+        return self._of_each(creation.empty(*size, dtype=dtype or dtypes.of[self._data.dtype], **self._here(options)))
 
     def new_empty_strided(self, size: Any, stride: Any, *, dtype: Any = None, **options: Any) -> Tensor:
         """A tensor of another size and these strides whose values are not set, in this one's dtype."""
-        return creation.empty_strided(size, stride, dtype=dtype or dtypes.of[self._data.dtype], **options)
+        kind = dtype or dtypes.of[self._data.dtype]
+        return creation.empty_strided(size, stride, dtype=kind, **self._here(options))
 
     def new_full(self, size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
         """A tensor of another size filled with one number, in this one's dtype."""
-        return self._of_each(creation.full(size, fill_value, dtype=dtype or dtypes.of[self._data.dtype], **options))
+        kind = dtype or dtypes.of[self._data.dtype]
+        return self._of_each(creation.full(size, fill_value, dtype=kind, **self._here(options)))
 
     def new(self, *args: Any, device: Any = None, **named: Any) -> Tensor:
         """new(2, 3): of that size, not set; new([1, 2]): from data; in this one's dtype (deprecated by PyTorch)."""
@@ -420,7 +446,6 @@ class TensorConversions(TensorValues):
         check_writable(self)
         flat = [callable(v) for v in self._data.reshape(-1).tolist()]
         self._data[...] = bfloat16.cast(np.array(flat), self._data.dtype).reshape(self._data.shape)
-        written(self)
         return cast("Tensor", self)
 
     def map_(self, tensor: Any, callable: Callable[[Any, Any], Any]) -> Tensor:
@@ -431,7 +456,6 @@ class TensorConversions(TensorValues):
         )
         values = np.array([callable(a, b) for a, b in pairs])
         self._data[...] = bfloat16.cast(values, self._data.dtype).reshape(self._data.shape)
-        written(self)
         return cast("Tensor", self)
 
 

@@ -314,7 +314,8 @@ def format_tensor(
     tensor([0.5000], dtype=torch.bfloat16)
     """
     dtype = dtype_name or array.dtype.name
-    array = array.wide() if isinstance(array, BFloats) else np.asarray(array)
+    if device != "meta":
+        array = array.wide() if isinstance(array, BFloats) else np.asarray(array)
     meta, empty = device == "meta", not array.size
     prefix = class_name + "("
     if contents is None:

@@ -120,15 +120,32 @@ class device:
         return device, (self.type, self.index)
 
     def __enter__(self) -> device:
-        """A block whose new tensors are made on this device: the CPU, or an error."""
-        require_cpu(self)
+        """A block whose new tensors are made on this device: the CPU, or "meta" (shapes without numbers)."""
+        on_meta(self)
+        chosen.append(self)
         return self
 
     def __exit__(self, *error: object) -> None:
-        pass
+        chosen.pop()
 
 
-cpu = device("cpu")
+cpu, meta = device("cpu"), device("meta")
+
+chosen: list[device] = []
+"""Where new tensors go unless told otherwise: the default device if one was set, then the blocks that are open."""
+
+
+def on_meta(d: Any) -> bool:
+    """Whether a new tensor of that device (None: the one chosen) has no numbers.
+
+    Raises for any device but the CPU and "meta".
+    """
+    if d is None:
+        return bool(chosen) and chosen[-1].type == "meta"
+    if d is not cpu and d != "cpu" and not isinstance(d, int) and device(d).type == "meta":
+        return True
+    require_cpu(d)
+    return False
 
 
 def require_cpu(d: Any) -> None:
@@ -141,7 +158,7 @@ def require_cpu(d: Any) -> None:
     if wanted.type in ("cuda", "xpu"):
         raise AssertionError(f"Torch not compiled with {wanted.type.upper()} enabled")
     if wanted.type == "meta":
-        raise NotImplementedError("microtorch runs on the CPU only: device 'meta' is not supported")
+        raise NotImplementedError("microtorch: this is not implemented on the device 'meta'")
     if wanted.type != "cpu":
         raise RuntimeError(f"PyTorch is not linked with support for {wanted.type} devices")
 

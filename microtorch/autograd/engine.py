@@ -38,6 +38,7 @@ from microtorch.autograd.table import arrays, broadcast_error, tensors
 from microtorch.kernels import bfloat16, layouts
 from microtorch.kernels.batched import Batched, NotBatchable, as_array
 from microtorch.kernels.bfloat16 import BF16, BFloats
+from microtorch.kernels.meta import Meta
 from microtorch.kernels.quiet import silence
 
 if TYPE_CHECKING:
@@ -230,7 +231,7 @@ class Pass:
 
 def _laid_out(g: Any, like: Any) -> Any:
     """A copy of a gradient that lies in memory as its leaf does, if that is without gaps; in C order otherwise."""
-    if type(g) is BFloats:
+    if type(g) is BFloats or type(g) is Meta:
         return g.copy()
     if like is not None and type(g) is ndarray:
         out = np.empty_like(like, g.dtype)

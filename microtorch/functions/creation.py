@@ -15,21 +15,24 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import bad_call, need_tensor, number_of, size_of
 from microtorch.kernels import bfloat16 as B, shape as K
 from microtorch.kernels.layouts import is_sparse
+from microtorch.kernels.meta import Meta, stand_in, without_numbers
 from microtorch.kernels.quiet import silence
-from microtorch.size import require_cpu, require_strided
+from microtorch.size import chosen, cpu, on_meta, require_cpu, require_strided
 from microtorch.storage import UntypedStorage
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
 
 
-def finish(data: Any, requires_grad: bool = False, device: Any = None) -> Tensor:
+def finish(data: Any, requires_grad: bool = False, device: Any = cpu) -> Tensor:
     """A new leaf tensor around an array (or the tensor given), that wants a gradient if `requires_grad`.
+
+    device: None for the one chosen.
 
     Raises RuntimeError for a gradient of integers or bools.
     """
-    if device is not None:
-        require_cpu(device)
+    if device is not cpu and (device is not None or chosen) and on_meta(device):
+        data = without_numbers(data)
     t = data if isinstance(data, TensorBase) else wrap(data)
     if requires_grad:
         if t._data.dtype.kind not in "fc":
@@ -191,7 +194,9 @@ def _stored(found: Any, is_float: bool, kinds: set[Any], want: Any) -> Any:
     if want.kind in "iu" and found.dtype.kind in "Oiuf" and found.size:
         limits = np.iinfo(want)
         low, high = found.min(), found.max()
-        least = -limits.max if want.kind == "u" else limits.min  # negative numbers wrap around
+        least = limits.min
+        if want.kind == "u" and not (float in kinds and int not in kinds):
+            least = -limits.max  # negative integers wrap around
         if want == dtypes.I64 and found.dtype.kind in "Ou" and not least <= int(low) <= int(high) <= limits.max:
             raise ValueError("Overflow when unpacking long long")
         if low != low or not least <= low <= high <= limits.max:
@@ -264,8 +269,8 @@ def scalar_tensor(s: Any, *, dtype: Any = None, layout: Any = None, device: Any 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """The data as a tensor, sharing memory with a tensor or NumPy array where it can."""
-    if device is not None:
-        require_cpu(device)
+    if (device is not None or chosen) and on_meta(device):
+        return wrap(without_numbers(as_tensor(data, dtype, size.cpu)._data))
     want = dtype_argument("as_tensor", dtype)
     if isinstance(data, TensorBase):
         return data if want is None or data._data.dtype == want else data.to(dtype)  # type: ignore[attr-defined,return-value]
@@ -411,9 +416,10 @@ def filled_later(name: str, given: tuple[Any, ...], dtype: Any, layout: Any, dev
     check_sizes(shape)
     if layout is not None:
         require_strided(layout)
-    if device is not None:
-        require_cpu(device)
+    without = (device is not None or bool(chosen)) and on_meta(device)
     want = None if dtype is None else dtype_argument(name, dtype)
+    if out is None and without:
+        return wrap(without_numbers(Meta(shape, want or dtypes.default.float)))
     if out is None:
         return wrap(B.empty(shape, want or dtypes.default.float))
     check_out(name, out, want)
@@ -572,9 +578,11 @@ def like(name: str, input: Any, dtype: Any, layout: Any, device: Any, memory_for
     """A tensor to be filled by the caller, in the shape, dtype and order in memory of another."""
     if not isinstance(input, TensorBase):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-    if device is not None:
-        require_cpu(device)
-    data = input._data
+    data: Any = input._data
+    if type(data) is Meta if device is None else on_meta(device):
+        want = data.dtype if dtype is None else dtype_argument(name, dtype)
+        return wrap(without_numbers(K.empty_like(stand_in(data), want)))
+    data = stand_in(data)
     sparse = is_sparse(data) and (layout is None or layout.name == data.layout)  # type: ignore[attr-defined]
     if layout is not None and not sparse:
         require_strided(layout)
@@ -753,10 +761,12 @@ def set_default_tensor_type(t: Any) -> None:
 
 
 def set_default_device(device: Any) -> None:
-    """Accepts the CPU (or None) only."""
-    require_cpu(device)
+    """Where new tensors are made: the CPU (or None), or "meta"."""
+    if device is not None:
+        on_meta(device)
+    chosen[:] = [] if device is None else [size.device(device)]
 
 
 def get_default_device() -> Any:
-    """The CPU."""
-    return size.cpu
+    """The CPU, unless another was set or is chosen by an open block."""
+    return chosen[-1] if chosen else size.cpu

@@ -157,8 +157,8 @@ def randperm(
     stream = stream_of(generator, "randperm")
     kind = numpy_dtype(dtype) if dtype is not None or out is None else out._data.dtype
     order = stream.randperm(n, np.dtype(np.int64) if kind is None else kind)
-    if out is None and layout is None and device is None:
-        return finish(order, requires_grad)
+    if out is None and layout is None:
+        return finish(order, requires_grad, device)
     t = filled_later("randperm", ((n,),), dtypes.of[order.dtype], layout, device, out)
     t._data[...] = order
     return finish(t, requires_grad)

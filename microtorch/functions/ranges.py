@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,8 +92,8 @@ def arange(
     if not 0 <= n < 2**63:
         raise RuntimeError("invalid size, possible overflow?")
     data = np.arange(start, start + n * step, step) if want == dtypes.I64 else K.arange(start, step, n, want)
-    if out is None and device is None:
-        return finish(data, requires_grad)
+    if out is None and layout is None:
+        return finish(data, requires_grad, device)
     t = filled_later("arange", ((n,),), dtypes.of[want], layout, device, out)
     t._data[...] = data
     return finish(t, requires_grad)
@@ -124,6 +125,8 @@ def range(start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dt
     n = int((end - start) / step) + 1
     t = filled_later("range", ((n,),), dtype, layout, device, out)
     want = t._data.dtype
+    if want.kind == "b":
+        raise NotImplementedError("\"range_cpu\" not implemented for 'Bool'")
     if want.kind in "iu":
         t._data[...] = (start + np.arange(n) * step).astype(want)
     else:
@@ -255,7 +258,15 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
     """
     if not isinstance(indices, TensorBase):
         raise TypeError(f"torch.unravel_index() expected 'indices' to be a tensor but got {type(indices).__name__}")
+    if isinstance(shape, TensorBase) or not isinstance(shape, (int, Sequence)):
+        raise TypeError(f"expected 'shape' to be int or sequence of ints, but got {type(shape)}")
+    if not isinstance(shape, int):
+        for n in shape:
+            if not isinstance(n, int):
+                raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(n)}")
     sizes = size_of((shape,), "unravel_index", "shape")
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {tuple(sizes)}")
     if indices._data.dtype.kind not in "iu":
         raise TypeError(f"expected 'indices' to be integer dtype, but got {dtypes.of[indices._data.dtype]}")
     places = indices._data.astype(np.int64)

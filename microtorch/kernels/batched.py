@@ -19,6 +19,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from microtorch.kernels import layouts
 from microtorch.kernels.bfloat16 import BFloats, NoRule, widened
+from microtorch.kernels.meta import Meta, no_data
 
 Array = Any  # ndarray or Batched
 
@@ -104,12 +105,16 @@ def value_of(data: Any, message: str = ITEM) -> Any:
     """
     if type(data) is Batched:
         raise RuntimeError(message)
+    if type(data) is Meta:
+        raise RuntimeError("Tensor.item() cannot be called on meta tensors")
     return data
 
 
 def memory_of(data: Any) -> Any:
     """A tensor's array whose elements the user wants to see."""
     message = "Cannot access data pointer of Tensor that doesn't have storage"
+    if type(data) is Meta:
+        raise no_data()
     if layouts.is_sparse(data):
         raise RuntimeError(message)
     return value_of(data, message)
@@ -538,7 +543,7 @@ def one_by_one(kernel: Callable[..., Any], *args: Any) -> Any:
     """
     level = max([_any_batched(a) for a in args], default=0)
     if not level:
-        return layouts.computed(kernel, args) if layouts.used and layouts.is_sparse(args) else widened(kernel, args)
+        return layouts.computed(kernel, args) if layouts.used and layouts.is_foreign(args) else widened(kernel, args)
     size = max([_batch_of(a, level) for a in args], default=0)
     if not size:
         raise NotBatchable("an empty batch")

@@ -173,7 +173,18 @@ def is_sparse(value: Any) -> bool:
     """Whether it is, or is a list that holds, a sparse array."""
     if isinstance(value, (list, tuple)):
         return any(is_sparse(v) for v in value)
+    return issubclass(type(value), Sparse) and type(value).backend != "Meta"
+
+
+def is_foreign(value: Any) -> bool:
+    """Whether it is, or is a list that holds, an array on which NumPy computes nothing: sparse, or without numbers."""
+    if isinstance(value, (list, tuple)):
+        return any(is_foreign(v) for v in value)
     return issubclass(type(value), Sparse)
+
+
+without_numbers: list[tuple[Any, Any, Any]] = []
+"""Of kernels/meta.py, once it is loaded: the class, whether one is among arguments, what is done to them."""
 
 
 def _first(args: Sequence[Any]) -> Any:
@@ -192,6 +203,8 @@ def computed(kernel: Any, args: Sequence[Any]) -> Any:
 
     It is raised again if there is no rule and it is an error of PyTorch's; else NotStrided names the operation.
     """
+    if without_numbers and without_numbers[0][1](args):
+        return without_numbers[0][2](kernel, args)
     rule = rules.get(kernel)
     if rule is not None:
         return rule(*args)

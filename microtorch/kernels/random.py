@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from microtorch.kernels import random_checks as checks, random_samplers as samplers
 from microtorch.kernels.bfloat16 import empty, ones
+from microtorch.kernels.meta import Meta
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.random_basic import BasicStream, store
 from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64
@@ -70,6 +71,9 @@ class Stream(BasicStream):
         >>> columns.tolist()
         [[4.0, 3.0], [9.0, 0.0]]
         """
+        kind_of: Any = type(array)
+        if kind_of is Meta:
+            return
         draw = _FILLS[kind]
         contiguous = array.flags.c_contiguous
         if contiguous and kind != "bernoulli_array":
@@ -287,10 +291,11 @@ class Stream(BasicStream):
         self.fill(q, "exponential")
         with silence():
             np.divide(p, q, out=q)
+        ratios = q.astype(F64 if q.dtype == F64 else F32, copy=False)  # (bfloat16 has no order of its own)
         if num_samples == 1:
-            places: NDArray[np.int64] = q.argmax(-1, keepdims=True)
+            places: NDArray[np.int64] = ratios.argmax(-1, keepdims=True)
             return places
-        order: NDArray[np.int64] = np.argsort(-q, axis=-1, kind="stable")[..., :num_samples]
+        order: NDArray[np.int64] = np.argsort(-ratios, axis=-1, kind="stable")[..., :num_samples]
         return np.ascontiguousarray(order)
 
     def _gammas(self, alpha: Array) -> NDArray[np.float64]:

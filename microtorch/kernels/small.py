@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from microtorch.kernels.meta import Meta
+
 __all__ = [
     "FEW",
     "added",
@@ -105,7 +107,7 @@ def within(index: Any, n: int) -> bool:
     if index.dtype == np.int64 and type(index) is np.ndarray and index.flags.c_contiguous and index.size:
         places = index.reshape(index.size).view(np.uint64)
         return bool(places[places.argmax()] < n)
-    return not index.size or bool(index.min() >= 0 and index.max() < n)
+    return not index.size or type(index) is Meta or bool(index.min() >= 0 and index.max() < n)
 
 
 def within_one(x: Any) -> bool:

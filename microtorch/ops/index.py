@@ -62,8 +62,15 @@ index_without = unary("index_without", K.without, x=lambda xp, g, key: xp.index_
 index_put = op("index_put", K.put, inputs="x value",
                x=lambda xp, g, key, accumulate: g if accumulate else xp.index_without(g, key),
                value=lambda xp, g, key: xp.index(g, key))  # fmt: skip
+
+
+def _masked_select(x: Any, mask: Any) -> Any:
+    return x[mask]
+
+
+_masked_select.__name__ = "masked_select"
 masked_select = unary(
-    "masked_select", lambda x, mask: x[mask], x=lambda xp, g, x_shape, mask: xp.index_embed(g, x_shape, (mask,))
+    "masked_select", _masked_select, x=lambda xp, g, x_shape, mask: xp.index_embed(g, x_shape, (mask,))
 )
 
 # writes of whole tensors: the old value has no gradient any more -----------------------------------------------------

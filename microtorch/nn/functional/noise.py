@@ -13,6 +13,7 @@ from microtorch.autograd.state import wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.kernels.bfloat16 import BF16, empty, rounded, zeros
+from microtorch.kernels.meta import Meta, without_numbers
 from microtorch.kernels.shape import empty_like
 from microtorch.ops import pointwise as P, shape as S
 from microtorch.random import default_generator
@@ -34,7 +35,8 @@ def _noise_like(x: Any, shape: tuple[int, ...] | None) -> Any:
     """Memory for the noise: like x with its strides, or of `shape`."""
     if x.dtype.kind not in "fc":
         raise RuntimeError(f"result type Float can't be cast to the desired output type {of[x.dtype].type_name}")
-    return empty_like(x, x.dtype) if shape is None else empty(shape, x.dtype)
+    noise = empty_like(x, x.dtype) if shape is None else empty(shape, x.dtype)
+    return without_numbers(noise) if type(x) is Meta else noise
 
 
 def _apply(input: Any, p: float, inplace: bool, shape: tuple[int, ...] | None = None) -> Tensor:

@@ -224,6 +224,13 @@ class StatefulModule:
                     f"current model is {param.shape}."
                 )
                 return
+            if param.is_meta and not given.is_meta and not local_metadata.get("assign_to_params_buffers", False):
+                warnings.warn(
+                    f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the "
+                    "current model, which is a no-op. (Did you mean to pass `assign=True` to assign items in the state "
+                    "dictionary to their corresponding key in the module instead of copying them in place?)",
+                    stacklevel=2,
+                )
         try:
             with no_grad():
                 assign = local_metadata.get("assign_to_params_buffers", False)

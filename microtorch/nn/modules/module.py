@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self, TypeVar
 
-from microtorch import dtypes
 from microtorch.__future__ import conversion_makes_new, get_swap_module_params_on_conversion
 from microtorch.autograd.modes import no_grad
 from microtorch.autograd.state import TensorBase
@@ -31,7 +30,7 @@ from microtorch.nn.modules._state import (
     StatefulModule,
     _IncompatibleKeys as _IncompatibleKeys,
 )
-from microtorch.nn.modules.utils import typename
+from microtorch.nn.modules.utils import parse_to, typename
 from microtorch.nn.parameter import Parameter, is_buffer, is_lazy, is_parameter
 from microtorch.size import require_cpu
 from microtorch.utils.swap import swap_tensors
@@ -273,7 +272,9 @@ class Module(StatefulModule, CallableModule):
                 continue
             with no_grad():
                 applied = fn(param)
-            if applied is not param and conversion_makes_new():
+            if conversion_makes_new() or not (
+                is_lazy(param) or (applied.layout == param.layout and applied.device == param.device)
+            ):
                 self._parameters[key] = self._converted(param, applied, fn)
                 continue
             if is_lazy(param) != is_lazy(applied):
@@ -363,19 +364,7 @@ class Module(StatefulModule, CallableModule):
         >>> torch.nn.Linear(1, 1).to(torch.float64).weight.dtype
         torch.float64
         """
-        device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
-        tensor = kwargs.pop("tensor", None)
-        kwargs.pop("non_blocking", None)
-        memory_format = kwargs.pop("memory_format", None)
-        if kwargs:
-            raise TypeError(f"to() received an invalid combination of arguments: unexpected {', '.join(kwargs)}")
-        for a in (*args, tensor):
-            if isinstance(a, dtypes.dtype):
-                dtype = a
-            elif isinstance(a, TensorBase):
-                dtype = dtypes.of[a._data.dtype]
-            elif a is not None and not isinstance(a, bool):
-                device = a
+        device, dtype, _, memory_format = parse_to(*args, **kwargs)
         if dtype is not None:
             if not (dtype.is_floating_point or dtype.is_complex):
                 raise TypeError(
@@ -394,6 +383,11 @@ class Module(StatefulModule, CallableModule):
             kind = dtype if t.is_floating_point() or t.is_complex() else None
             if memory_format is not None and t.dim() in (4, 5):
                 return t.to(device=device, dtype=kind, memory_format=memory_format)
+            if t.is_meta and device is not None and device != "meta" and str(device) != "meta":
+                raise NotImplementedError(
+                    "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
+                    "torch.nn.Module.to() when moving module from meta to a different device."
+                )
             return t.to(device=device, dtype=kind)
 
         return self._apply(convert)
@@ -432,6 +426,12 @@ class Module(StatefulModule, CallableModule):
     def __setattr__(self, name: str, value: Any) -> None:
         members = self.__dict__
         params = members.get("_parameters")
+        if value is True or value is False:  # (`training` is set most; nothing else may have its name)
+            if params is not None and not (
+                name in params or name in members["_modules"] or name in members["_buffers"]
+            ):
+                _set(self, name, value)
+                return
         if is_parameter(value):
             if params is None:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
@@ -595,8 +595,9 @@ class Module(StatefulModule, CallableModule):
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
-        for module in self.children():
-            module.train(mode)
+        if self._modules:
+            for module in self.children():
+                module.train(mode)
         return self
 
     def eval(self) -> Self:
@@ -612,10 +613,10 @@ class Module(StatefulModule, CallableModule):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Drop the gradients of all parameters, or (set_to_none=False) set them to zero."""
         for p in self.parameters():
-            if p.grad is None:
+            if p._grad is None:
                 continue
             if set_to_none:
-                p.grad = None
+                p._grad = None
             else:
                 if p.grad.grad_fn is not None:
                     p.grad.detach_()

@@ -5,9 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from microtorch import random as _random
 from microtorch.nn.modules.module import Module
-from microtorch.size import require_cpu
 
 
 def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
@@ -23,7 +21,5 @@ def skip_init(module_cls: Any, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError(f"Expected a Module; got {module_cls}")
     if "device" not in inspect.signature(module_cls).parameters:
         raise RuntimeError("Module must support a 'device' arg to skip initialization")
-    require_cpu(kwargs.pop("device", None))
-    with _random.fork_rng():
-        module = module_cls(*args, **kwargs)
-    return module.to_empty(device="cpu")
+    place = kwargs.pop("device", "cpu")
+    return module_cls(*args, device="meta", **kwargs).to_empty(device=place)
