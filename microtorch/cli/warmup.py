@@ -41,7 +41,14 @@ STEPS: dict[str, list[str]] = {
         "torch.gather(x, 1, index)", "torch.scatter(x, 1, index, y)", "torch.scatter_add(x, 1, index, y)",
         "F.embedding(classes, x)", "F.embedding_bag(index, x, mode='sum')", "F.embedding_bag(index, x, mode='max')",
     ],
-    "running sums": ["torch.cumsum(x, 1)", "torch.cumprod(x, 1)"],
+    "numbers": [
+        "x.sign()", "x.frac()", "x.erf()", "x.erfc()", "torch.hypot(x, y)", "torch.fmod(x, y)", "x % y",
+        "x.detach() // y.detach()", "x.half().float()", "x.bfloat16().float()",
+    ],
+    "products, running sums and extremes": [
+        "x.prod(1)", *(f"torch.{name}(x, 1)" for name in ("cumsum", "cumprod")),
+        *(f"torch.{name}(x, 1)[0]" for name in ("cummax", "cummin")),
+    ],
     "random numbers": [
         "torch.randn(300, 300)", "torch.randint(0, 9, (300, 300))", "torch.randperm(100000)",
         "F.dropout(torch.ones(300, 300))",

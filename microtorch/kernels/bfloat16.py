@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from microtorch.kernels import narrow
 from microtorch.kernels.quiet import silence
 
 Array = Any  # ndarray or BFloats
@@ -119,8 +120,15 @@ class BFloats(NDArrayOperatorsMixin):
 
     def wide(self) -> Any:
         """The same numbers in float32, in the same order in memory."""
-        words = self.bits.astype(np.uint32)
+        bits = self.bits
+        if 0 in bits.strides and bits.ndim > 1:  # each number once: NumPy would lay out the copy as PyTorch does not
+            bits = bits[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in bits.strides])]
+        elif (found := narrow.convert("from_bfloat", bits, FLOAT32)) is not None:
+            return found
+        words = bits.astype(np.uint32)
         words <<= 16
+        if bits is not self.bits:
+            return np.broadcast_to(words.view(FLOAT32), self.bits.shape)
         return words.view(FLOAT32)
 
     def item(self, *args: Any) -> float:
@@ -270,6 +278,8 @@ def rounded(x: Any) -> BFloats:
     x = np.asarray(x)
     with silence():
         x = (x.real if x.dtype.kind == "c" else x).astype(FLOAT32, copy=False)
+    if (found := narrow.convert("to_bfloat", x, np.uint16)) is not None:
+        return BFloats(found)
     words = x.view(np.uint32)
     carry = np.asarray(words >> 16)
     carry &= 1

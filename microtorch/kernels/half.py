@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels.bfloat16 import BFloats
+from microtorch.kernels.narrow import LEAST
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.shape import astype
 
@@ -24,7 +25,9 @@ def _single(a: Any) -> Any:
 
 
 def _half(a: Any) -> Any:
-    return a.astype(np.float16) if isinstance(a, (np.ndarray, np.floating)) and a.dtype == np.float32 else a
+    if isinstance(a, (np.ndarray, np.floating)) and a.dtype == np.float32:
+        return astype(a, _HALF) if a.size >= LEAST else a.astype(np.float16)
+    return a
 
 
 def is_narrow(a: Any) -> bool:

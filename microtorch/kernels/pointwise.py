@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.dtypes import fill_number, of
-from microtorch.kernels import twins
+from microtorch.kernels import threads, twins
 from microtorch.kernels.bfloat16 import BFloats, computed
 from microtorch.kernels.half import in_single, is_narrow
 from microtorch.kernels.numbers import one, operand, zero
@@ -50,6 +50,8 @@ def exp(x: Any) -> Any:
 def sign(x: Any) -> Any:
     """-1, 0 or 1; of a complex number its direction (0 at 0). NaN stays for floats only as PyTorch has it: 0."""
     if x.dtype.kind == "f":
+        if (out := twins.result("pointwise", "sign", x)) is not None:
+            return out
         return np.asarray(np.subtract(np.asarray(x > 0).view(np.int8), np.asarray(x < 0).view(np.int8))).astype(x.dtype)
     return np.sign(x) if x.dtype.kind != "b" else clone(x)
 
@@ -189,6 +191,13 @@ def _fast(x: Any, y: Any) -> bool:
     return type(x) is type(y) is np.ndarray and x.dtype == y.dtype == np.float32 and x.shape == y.shape and x.size >= 64
 
 
+def _beside_number(x: Any, y: Any) -> bool:
+    """Many float32 beside a number (which may be a 0-d array)."""
+    if type(x) is not np.ndarray or x.dtype.char != "f" or x.size < 64:
+        return False
+    return not isinstance(y, np.ndarray) or (not y.ndim and type(y) is np.ndarray and y.dtype.char == "f")
+
+
 def _log_of_sum(x: Any, y: Any, exp: Any, log1p: Any) -> Any:
     """max + log(1 + exp(-|x - y|)); of two infinities of one sign (whose difference is NaN) that infinity."""
     t = np.subtract(x, y)
@@ -202,6 +211,28 @@ def _log_of_sum(x: Any, y: Any, exp: Any, log1p: Any) -> Any:
     return t
 
 
+def _single_by_twin(kernel: Any) -> Any:
+    """A kernel with a compiled twin for float32 arrays of one shape (or a number in place of the second)."""
+
+    @functools.wraps(kernel)
+    def call(x: Any, y: Any) -> Any:
+        if type(x) is not np.ndarray or x.size < twins.least or x.dtype.char != "f" or not x.size:
+            return kernel(x, y)
+        by = y if isinstance(y, np.ndarray) else np.full(1, y, np.float32)
+        if by.ndim == 0 < x.ndim:
+            by = by.reshape(1)
+        elif by is y and y.shape != x.shape:
+            return kernel(x, y)
+        if not twins.takes(x, by) or (fast := twins.of("pointwise")) is None:
+            return kernel(x, y)
+        out = np.empty(x.shape, x.dtype)
+        flat = [a.reshape(-1) for a in (x, by, out)]
+        threads.split(getattr(fast, kernel.__name__), x.size, *flat, least=twins.PART)
+        return out
+
+    return call
+
+
 def _whole_division(name: str, x: Any, y: Any) -> bool:
     """True for integers, a zero among whose divisors is PyTorch's RuntimeError; bools and complex numbers have none."""
     dtype = x.dtype if isinstance(x, np.ndarray) else y.dtype
@@ -209,19 +240,25 @@ def _whole_division(name: str, x: Any, y: Any) -> bool:
         raise unsupported(name, dtype)
     if dtype.kind == "f":
         return False
-    if np.any(np.equal(y, 0)) and np.size(x):
+    plain = type(y) is np.ndarray
+    if (not y.all() if plain else not y if isinstance(y, (int, np.generic)) else np.any(np.equal(y, 0))) and np.size(x):
         raise RuntimeError("ZeroDivisionError")
     return True
 
 
+@_single_by_twin
 @by_pieces
 @quiet
 def floor_divide(x: Any, y: Any) -> Any:
     """Rounded down."""
     _whole_division("div_floor_cpu", x, y)
-    if not _fast(x, y):
+    if not _fast(x, y) and not _beside_number(x, y):
         return np.floor_divide(x, y)
-    rest = _fmod(x, y)
+    quotient = np.divide(x, y, dtype=np.float64)  # see _rest
+    np.floor(quotient, out=quotient)
+    if -(2.0**22) < np.minimum.reduce(quotient, None) and np.maximum.reduce(quotient, None) < 2.0**22:
+        return quotient.astype(np.float32)
+    rest = np.fmod(x, y)
     quotient = np.true_divide(np.subtract(x, rest), y)  # a whole number, but for its rounding
     quotient -= (rest != 0) & ((rest < 0) != (y < 0))
     out = np.floor(quotient)
@@ -244,43 +281,52 @@ def divide_trunc(x: Any, y: Any) -> Any:
     return np.trunc(np.true_divide(x, y))
 
 
+@_single_by_twin
 @by_pieces
 @quiet
 def remainder(x: Any, y: Any) -> Any:
     """Of the sign of y, as Python's %; but a remainder of 0 has the sign of x."""
     if _whole_division("remainder_cpu", x, y):
         return np.remainder(x, y)
-    out = np.asarray(_fmod(x, y))
+    if (out := _rest(np.floor, x, y)) is not None:
+        return out
+    out = np.asarray(np.fmod(x, y))
     other_side = np.less(out, 0) != np.less(y, 0)
     other_side &= out != 0
     return np.add(out, y, out=out, where=other_side)
 
 
+@_single_by_twin
 @by_pieces
 @quiet
 def fmod(x: Any, y: Any) -> Any:
     """Of the sign of x, as C's fmod."""
     _whole_division("fmod_cpu", x, y)
-    return _fmod(x, y)
+    return np.fmod(x, y) if (out := _rest(np.trunc, x, y)) is None else out
 
 
-def _fmod(x: Any, y: Any) -> Any:
-    """C's fmod. Of float32 in double precision, while the quotient's whole part has 28 bits at most: if the quotient is
-    no whole number it is then too far from one to be rounded to it, and the product with y and the difference from x
-    are exact."""
-    number = not isinstance(y, np.ndarray)
-    if type(x) is not np.ndarray or x.dtype != np.float32 or x.size < 64 or not (number or _fast(x, y)):
-        return np.fmod(x, y)
+def _rest(rounding: Any, x: Any, y: Any) -> Any:
+    """x - rounding(x / y) y of many float32, in double precision; None if it is not exact, or something is not finite.
+
+    It is while the quotient's whole part has 28 bits at most: if the quotient is no whole number it is then too far
+    from one to be rounded to it, and the product with y and the difference from x are exact.
+    """
+    number = _beside_number(x, y)
+    if not number and not _fast(x, y):
+        return None
     wide, by = astype(x, np.float64), np.float64(np.float32(y)) if number else astype(y, np.float64)
     quotient = wide / by
-    np.trunc(quotient, out=quotient)
+    rounding(quotient, out=quotient)
     small = -(2.0**28) < np.minimum.reduce(quotient, None) and np.maximum.reduce(quotient, None) < 2.0**28
     quotient *= by
     np.subtract(wide, quotient, out=wide)
-    if not small or np.isnan(np.minimum.reduce(wide, None)):  # or something is infinite or NaN
-        return np.fmod(x, y)
     out = wide.astype(np.float32)
-    out.view(np.int32)[...] |= x.view(np.int32) & _SIGN  # of a remainder of 0
+    if not small or np.isnan(np.minimum.reduce(out, None)):
+        return None
+    if rounding is np.trunc:
+        out.view(np.int32)[...] |= x.view(np.int32) & _SIGN  # a remainder of 0 has the sign of x
+    elif not out.all():
+        np.copysign(out, x, out=out, where=out == 0)
     return out
 
 
@@ -298,10 +344,16 @@ def nextafter(x: Any, y: Any) -> Any:
     return BFloats(np.where(np.isnan(wide[0]) | np.isnan(wide[1]), np.uint16(0x7FC0), bits))
 
 
+def hypot(x: Any, y: Any) -> Any:
+    """sqrt(x^2 + y^2)."""
+    out = twins.result("pointwise", "hypot", x, y) if _fast(x, y) else None
+    return _hypot(x, y) if out is None else out
+
+
 @by_pieces
 @quiet
-def hypot(x: Any, y: Any) -> Any:
-    """sqrt(x^2 + y^2). Of float32 in double precision, where the squares neither overflow nor underflow."""
+def _hypot(x: Any, y: Any) -> Any:
+    """Of float32 in double precision, where the squares neither overflow nor underflow."""
     if not _fast(x, y):
         return np.hypot(x, y)
     square = np.multiply(x, x, dtype=np.float64)
@@ -553,6 +605,8 @@ def frac(x: Any) -> Any:
     """What stands behind the point, with the sign of x."""
     if x.dtype.kind in "iubc":
         raise unsupported("frac_cpu", x.dtype)
+    if (out := twins.result("pointwise", "frac", x)) is not None:
+        return out
     return x - np.trunc(x)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from microtorch.kernels import ordered, small, threads, twins
 from microtorch.kernels.quiet import quiet, silence
+from microtorch.kernels.transpose import transposed_into
 
 Axis = tuple[int, ...] | None
 
@@ -53,6 +54,13 @@ def _row_starts(shape: tuple[int, ...], n: int) -> Any:
 
 
 _few_row_starts = functools.lru_cache(64)(_row_starts)
+
+
+@functools.lru_cache(64)
+def _line_starts(outer: int, n: int, inner: int) -> Any:
+    """Where the lines along the middle axis of a flattened (outer, n, inner) begin."""
+    return np.add.outer(np.arange(0, outer * n * inner, n * inner), np.arange(inner)).reshape(-1)
+
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -114,7 +122,7 @@ def _total(x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     if (axis is None or len(axis) == x.ndim) and (total := ordered.total(x)) is not None:
-        return np.full((1,) * x.ndim, total, x.dtype) if keepdims else total
+        return np.array(total, x.dtype, ndmin=x.ndim) if keepdims else total
     if x.size < _FEW and x.dtype.char in "fdFD":
         return _add(x, axis, None, None, keepdims)
     kind = x.dtype.kind
@@ -128,7 +136,7 @@ def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
 def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     n = x.size if axis is None else count(x.shape, axis)
     if n and (axis is None or len(axis) == x.ndim) and (whole := ordered.total(x)) is not None:
-        return np.full((1,) * x.ndim, whole / n, x.dtype) if keepdims else whole / n
+        return np.array(whole / n, x.dtype, ndmin=x.ndim) if keepdims else whole / n
     if n and x.size < _FEW and x.dtype.char in "fdFD":
         return _add(x, axis, None, None, keepdims) / n
     if x.dtype.char == "e":
@@ -191,6 +199,10 @@ def _taken(x: Any, axis: int, places: Any, keepdims: bool) -> tuple[Any, Any]:
         return x.copy(), np.zeros((), np.int64)
     if axis == x.ndim - 1 and type(x) is np.ndarray and x.flags.c_contiguous and x.size:  # 3 us sooner
         values = x.reshape(-1).take(places + row_starts(places.shape, x.shape[axis]))
+    elif type(x) is np.ndarray and x.flags.c_contiguous and 0 < x.size <= 4096:
+        inner = math.prod(x.shape[axis + 1 :])
+        starts = _line_starts(places.size // inner, x.shape[axis], inner).reshape(places.shape)
+        values = x.reshape(-1).take(places * inner + starts)
     else:
         values = np.take_along_axis(x, places, axis)
     if not keepdims:
@@ -256,8 +268,38 @@ def nansum(x: Any, axis: Axis, keepdims: bool) -> Any:
     return sum(np.where(np.isnan(x), np.zeros((), x.dtype), x) if x.dtype.kind in "fc" else x, axis, keepdims)
 
 
+def _products(rows: Any) -> Any:
+    """The product of each row (of a vector: of all). NumPy multiplies one at a time: here half a row by the other."""
+    if rows.ndim == 1:
+        rows = rows[None]
+    n = rows.shape[1]
+    if rows.size >= twins.least and (fast := twins.of("reduce")) is not None:
+        out = np.empty(len(rows), rows.dtype)
+        threads.split(fast.prod, len(rows), rows, out, least=max(1, twins.PART // n))
+        return out
+    out = np.empty(len(rows), rows.dtype)
+    step = max(1, 8 * _LARGE // n)
+    for k in range(0, len(rows), step):
+        part = rows[k : k + step]
+        while (n := part.shape[1]) > 128:
+            half = n // 2
+            folded = part[:, :half] * part[:, half : 2 * half]
+            if n % 2:
+                folded[:, 0] *= part[:, -1]
+            part = folded
+        _multiply(np.ascontiguousarray(part.T), 0, out=out[k : k + step])
+    return out
+
+
 def prod(x: Any, axis: Axis, keepdims: bool) -> Any:
     """The product; of integers and bools in int64."""
+    if x.size >= 4096 and type(x) is np.ndarray and x.dtype in _FLOATS and x.flags.c_contiguous:
+        if axis is None or len(axis) == x.ndim:
+            out = _products(_products(x.reshape(1, -1) if x.size % 1024 else x.reshape(-1, 1024)))
+            return np.full((1,) * x.ndim, out[0]) if keepdims else out[0]
+        if axis == (x.ndim - 1,):
+            out = _products(x.reshape(-1, x.shape[-1])).reshape(x.shape[:-1])
+            return out[..., None] if keepdims else out
     kind = np.int64 if x.dtype.kind in "iub" else np.float32 if x.dtype == np.float16 else None
     out = _multiply(x, axis, kind, None, keepdims)
     return np.asarray(out).astype(np.float16) if x.dtype == np.float16 else out
@@ -367,6 +409,23 @@ def _running(ufunc: Any, x: Any, axis: int) -> Any:
     return _scanned(ufunc, x, axis, np.float64 if x.dtype.char == "f" else None)
 
 
+_MANY = 256
+"""Rows from which it pays to go through all of them at once, between two transposed copies."""
+
+
+def _stepwise(ufunc: Any, kind: Any, given: Any, out: Any) -> None:
+    """ufunc.accumulate along the rows, computed in a dtype."""
+    n = given.shape[1]
+    block = max(_MANY, (1 << 20) // n)
+    for i in range(0, len(given), block):
+        rows = given[i : i + block]
+        steps = np.empty((n, len(rows)), kind)
+        transposed_into(steps, rows)
+        for before, here in itertools.pairwise(steps):
+            ufunc(before, here, out=here)
+        transposed_into(out[i : i + block], steps)
+
+
 def _scanned(ufunc: Any, x: Any, axis: int, wide: Any = None) -> Any:
     """ufunc.accumulate along the axis, contiguous; of many rows at once by steps along the axis, unless they are long,
     since NumPy takes row after row, in which each element waits for the one before it. wide: the dtype to compute in.
@@ -374,6 +433,10 @@ def _scanned(ufunc: Any, x: Any, axis: int, wide: Any = None) -> Any:
     n = x.shape[axis]
     if type(x) is np.ndarray and x.size >= _LARGE and n >= 64 and axis in (-1, x.ndim - 1) and x.flags.c_contiguous:
         out, rows = np.empty(x.shape, x.dtype), max(1, _LARGE // n)
+        if x.size // n >= _MANY and (x.dtype.kind == "f" or ufunc not in (np.add, np.multiply)):
+            pair = x.reshape(-1, n), out.reshape(-1, n)
+            threads.split(functools.partial(_stepwise, ufunc, wide or x.dtype), x.size // n, *pair, least=_MANY)
+            return out
 
         def some(given: Any, result: Any) -> None:
             room = np.empty((min(rows, len(given)), n), wide or x.dtype)  # stays in the processor's cache
@@ -395,40 +458,57 @@ def _scanned(ufunc: Any, x: Any, axis: int, wide: Any = None) -> Any:
     return np.ascontiguousarray(np.moveaxis(steps, 0, axis), x.dtype)
 
 
-def _by_twin(name: str, x: Any, axis: int) -> Any:
-    """The result of the compiled twin of that name along the rows; None if it does not take them."""
-    if axis not in (-1, x.ndim - 1) or not x.size or not twins.takes(x) or (fast := twins.of("reduce")) is None:
+_NUMBERS = (*_FLOATS, np.dtype(np.int64))
+
+
+def _by_twin(name: str, x: Any, axis: int, start: Any, *kinds: Any) -> Any:
+    """The results (of these dtypes) of the compiled twin of that name along the rows; None if it does not take them."""
+    if axis not in (-1, x.ndim - 1) or not x.size or type(x) is not np.ndarray or not x.flags.c_contiguous:
         return None
-    out = np.empty(x.shape, x.dtype)
+    if twins.FEWER * x.size < twins.least or x.dtype not in _NUMBERS or (fast := twins.of("reduce")) is None:
+        return None
+    out = [np.empty(x.shape, kind) for kind in kinds]
     n = x.shape[-1]
-    threads.split(getattr(fast, name), x.size // n, x.reshape(-1, n), out.reshape(-1, n), least=twins.PART // n)
+    given = [x.reshape(-1, n), *([] if start is None else [start])]
+    rows = [a.reshape(-1, n) for a in out]
+    threads.split(getattr(fast, name), x.size // n, *given, *rows, least=max(4, twins.PART // n))
     return out
 
 
 @quiet
 def cumsum(x: Any, axis: int) -> Any:
     """Sums of the first 1, 2, 3, ... elements along the axis; of float32 in float64, as in PyTorch."""
-    if twins.FEWER * x.size >= twins.least and (out := _by_twin("cumsum", x, axis)) is not None:
-        return out
-    return _running(np.add, x, axis)
+    out = _by_twin("cumsum", x, axis, _wide(x).type(0), x.dtype)
+    return _running(np.add, x, axis) if out is None else out[0]
 
 
 @quiet
 def cumprod(x: Any, axis: int) -> Any:
     """Products of the first 1, 2, 3, ... elements along the axis; of float32 in float64, as in PyTorch."""
-    if twins.FEWER * x.size >= twins.least and (out := _by_twin("cumprod", x, axis)) is not None:
-        return out
-    return _running(np.multiply, x, axis)
+    out = _by_twin("cumprod", x, axis, _wide(x).type(1), x.dtype)
+    return _running(np.multiply, x, axis) if out is None else out[0]
+
+
+def _wide(x: Any) -> Any:
+    """The dtype in which sums and products of floats or integers run."""
+    return np.dtype(np.float64 if x.dtype.kind == "f" else np.int64)
 
 
 def _running_extreme(x: Any, axis: int, ufunc: Any) -> tuple[Any, Any]:
     """Running extremes and the last places where they were met (NaN wins)."""
     if not x.ndim:
         return x.copy(), np.zeros((), np.int64)
+    name = "cummax" if ufunc is np.maximum else "cummin"
+    if (found := _by_twin(name, x, axis, None, x.dtype, np.int64)) is not None:
+        return found[0], found[1]
     values = _scanned(ufunc, x, axis)
     met = x == values
     if x.dtype.kind == "f":
         met |= np.isnan(x)
+    if axis in (-1, x.ndim - 1) and type(met) is np.ndarray and met.flags.c_contiguous and x.size:
+        found = np.flatnonzero(met)  # also the first of each row
+        times = np.diff(found, append=x.size)
+        return values, np.repeat(found % x.shape[-1], times).reshape(x.shape)
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
     places = np.multiply(met, np.arange(x.shape[axis], dtype=np.int32).reshape(shape))

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microtorch.kernels import bfloat16
+from microtorch.kernels import bfloat16, narrow
 from microtorch.kernels.batched import Batched, as_array
 from microtorch.kernels.bfloat16 import BF16, BFloats
 from microtorch.kernels.reduce import sum as total
+
+_HALF, _SINGLE = np.dtype(np.float16), np.dtype(np.float32)
 
 
 def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
@@ -21,6 +23,8 @@ def sum_to(x: Any, shape: tuple[int, ...]) -> Any:
     if not shape:
         return total(x, None)
     extra = x.ndim - len(shape)
+    if extra == 1 and x.shape[1:] == shape:
+        return total(x, (0,), False)
     axes = [*range(extra), *[i + extra for i, n in enumerate(shape) if n == 1 and x.shape[i + extra] != 1]]
     if axes:
         x = total(x, tuple(axes), True)
@@ -93,7 +97,14 @@ def in_memory_order(kernel: Any) -> Any:
 
 def astype(x: Any, dtype: Any) -> Any:
     """A copy in another dtype, in x's order in memory (of a broadcast array NumPy would make another)."""
+    if dtype == _HALF and x.dtype.char == "d":  # PyTorch rounds twice, too
+        x = x.astype(np.float32)
     if 0 not in x.strides or x.ndim < 2:
+        if x.size >= narrow.LEAST and type(x) is np.ndarray and x.flags.c_contiguous and x.dtype.char in "fe":
+            if dtype == _HALF and x.dtype.char == "f":
+                return narrow.to_half(x)
+            if dtype == _SINGLE and x.dtype.char == "e":
+                return narrow.from_half(x)
         return x.astype(dtype) if dtype is not BF16 else bfloat16.cast(x, dtype)
     out = empty_like(x, dtype)
     np.copyto(out, x, casting="unsafe")

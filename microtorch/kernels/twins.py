@@ -34,7 +34,9 @@ import numpy as np
 from microtorch.kernels import threads
 from microtorch.kernels.pieces import LARGE, each_piece
 
-__all__ = ["FEWER", "MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "few", "of", "takes"]
+__all__ = [
+    "FEWER", "MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "few", "of", "result", "takes",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -150,6 +152,14 @@ def each(twin: Any, *inputs: Any) -> Any:
     flat = [a.reshape(-1) if type(a) is np.ndarray else a if type(a) is number else number(a) for a in inputs]
     threads.split(twin, first.size, *flat, out.reshape(-1), least=PART)
     return out
+
+
+def result(family: str, name: str, x: Any, *rest: Any) -> Any:
+    """`each` by the compiled twin of that name, for arrays of `least` elements or more (and numbers) that it is
+    compiled for; None if NumPy is to compute it."""
+    if type(x) is not np.ndarray or x.size < least or (arrays := _alike(x, rest)) is None:
+        return None
+    return None if (fast := of(family)) is None else each(getattr(fast, name), *arrays)
 
 
 def elementwise(family: str, pieces: bool = False) -> Callable[[F], F]:

@@ -18,6 +18,7 @@ from microtorch.kernels import pointwise as K, select
 from microtorch.kernels.half import is_narrow, rounding
 from microtorch.kernels.shape import clone as copied
 from microtorch.kernels.strides import c_order, input_order, operands_order
+from microtorch.kernels.transpose import contiguous as in_c_order
 
 arrays.is_complex = lambda x: x.dtype.kind == "c"  # type: ignore[attr-defined]
 tensors.is_complex = lambda x: x._data.dtype.kind == "c"  # type: ignore[attr-defined]
@@ -72,7 +73,7 @@ def cast(input: Any, dtype: Any) -> Any:
 
 grad_copy = unary("grad_copy", lambda x: x.copy("K"), x=lambda xp, g: g, grad_name="CopyBackwards")
 clone = unary("clone", copied, x=lambda xp, g: g)
-contiguous = unary("contiguous", lambda x: x.copy("C"), x=lambda xp, g: g, grad_name="CloneBackward0")
+contiguous = unary("contiguous", in_c_order, x=lambda xp, g: g, grad_name="CloneBackward0")
 relu_backward = binary("relu_backward", K.relu_backward, grad_name="ThresholdBackwardBackward0",
                        x=lambda xp, g, y: xp.relu_backward(g, y),
                        y=lambda xp, g: xp.zeros_like(g))  # fmt: skip  # PyTorch has zeros here, and biases get them
@@ -139,7 +140,7 @@ def _pow_number(xp: Any, g: Any, x: Any, y: float) -> Any:
     """
     if y == 0 and y is not False:  # False is no 0 to PyTorch: 0 x^-1, NaN at 0
         return xp.zeros_like(g)
-    return g * (2 * x) if y == 2 and not xp.recorded else g * (y * xp.pow_number(x, y - 1))
+    return g * (x + x) if y == 2 and not xp.recorded else g * (y * xp.pow_number(x, y - 1))
 
 
 pow_number = unary("pow_number", K.power, x=_pow_number, grad_name="PowBackward0")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from microtorch.kernels.activation import GELU_CUBIC, SQRT_2_OVER_PI
 from microtorch.kernels.compiled import jit
-from microtorch.kernels.compiled.math import exp, expm1, log1p, sigmoid as sigmoid_of
+from microtorch.kernels.compiled.math import erf, exp, expm1, log1p, sigmoid as sigmoid_of
 
 _LINEAR, _CUBIC = SQRT_2_OVER_PI, GELU_CUBIC * SQRT_2_OVER_PI
 
@@ -148,7 +146,7 @@ def gelu_backward_float32(g, x, half, p, a1, a2, a3, a4, a5, density, out):
 def gelu(x, sqrt_half, out):
     half, one = x.dtype.type(0.5), x.dtype.type(1)
     for i in range(x.size):
-        out[i] = x[i] * (half * (one + math.erf(x[i] * sqrt_half)))
+        out[i] = x[i] * (half * (one + erf(x[i] * sqrt_half)))
 
 
 @jit

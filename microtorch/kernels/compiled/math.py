@@ -2,7 +2,7 @@
 
 Without branches or tables, so that LLVM vectorises the loop around them. Largest errors, in units of the last place
 (tests/test_compiled.py measures them): exp and log 1; expm1, log1p, tanh, erf 2; sigmoid 2.5 while exp(-x) is finite,
-then 0 as PyTorch's. (erf of float64 is the C library's, and not vectorised.) NaN, infinities, signed zeros and denormal
+then 0 as PyTorch's; erfc 5. NaN, infinities, signed zeros and denormal
 numbers come out as in the C library.
 
 exp, expm1: x = n log 2 + r with |r| <= log(2) / 2 (Cody and Waite's reduction: log 2 in two parts, so that the product
@@ -20,8 +20,9 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
+from microtorch.kernels import special as S
 from microtorch.kernels.compiled import jit_scalar
-from microtorch.kernels.special import _TANH_C
+from microtorch.kernels.fitted import polynomial
 
 f32, f64, i32, i64 = np.float32, np.float64, np.int32, np.int64
 
@@ -54,7 +55,7 @@ def _by_dtype(name: str, single: Any, double: Any) -> Any:
 
     function.__name__ = function.__qualname__ = name
 
-    @overload(function)
+    @overload(function, jit_options={"forceinline": True})
     def choose(x):
         chosen = {types.float32: single, types.float64: double, types.int32: single, types.int64: double}.get(x)
         return None if chosen is None else lambda x: chosen(x)
@@ -275,7 +276,7 @@ def log1p64(x):
 
 # erf(x) = tanh(x + x c(x^2)), see kernels/special.py; 1 from 4.1 on --------------------------------------------------
 
-_W0, _W1, _W2, _W3, _W4, _W5, _W6, _W7, _W8, _W9 = map(f32, _TANH_C)
+_W0, _W1, _W2, _W3, _W4, _W5, _W6, _W7, _W8, _W9 = map(f32, S._TANH_C)
 _FAR32 = f32(4.1)
 
 
@@ -288,9 +289,71 @@ def erf32(x):
     return math.copysign(tanh32(a + a * c), x)
 
 
+# erfc, and erf of float64: kernels/special.py has the formulas --------------------------------------------------------
+
+_X0, _X1, _X2, _X3, _X4, _X5, _X6, _X7, _X8, _X9, _X10, _X11, _X12 = map(f32, polynomial(S._fit_erfcx, 12))
+_4F, _MOST_F, _12_BITS = f32(4), f32(30), i32(-4096)
+
+
+@jit_scalar
+def erfc32(x):
+    a = abs(x)
+    a = _MOST_F if a > _MOST_F else a
+    t = _1F - _4F / (a + _2F)
+    c = (((((_X0 * t + _X1) * t + _X2) * t + _X3) * t + _X4) * t + _X5) * t + _X6
+    c = (((((c * t + _X7) * t + _X8) * t + _X9) * t + _X10) * t + _X11) * t + _X12
+    high = from_bits(i32(bits(a) & _12_BITS))
+    c = c / (a + _1F) * (exp32(-high * high) * exp32((high - a) * (a + high)))
+    return _2F - c if x < _0F else c
+
+
+_AN0, _AN1, _AN2, _AN3, _AN4 = S._ERF_P_MINUS_Q
+_BN0, _BN1, _BN2, _BN3, _BN4 = S._ERF_Q
+_AM0, _AM1, _AM2, _AM3, _AM4, _AM5, _AM6, _AM7, _AM8 = S._MIDDLE_P
+_BM0, _BM1, _BM2, _BM3, _BM4, _BM5, _BM6, _BM7, _BM8 = S._MIDDLE_Q
+_AF0, _AF1, _AF2, _AF3, _AF4, _AF5 = S._FAR_P
+_BF0, _BF1, _BF2, _BF3, _BF4, _BF5 = S._FAR_Q
+_NEAR, _FAR, _MOST_D, _SIXTH = f64(S._NEAR), f64(4), f64(30), f64(1 / 6)
+_INV_SQRT_PI, _27_BITS = f64(1 / math.sqrt(math.pi)), i64(-(2**27))
+
+
+@jit_scalar
+def _erf_or_rest(x):
+    """erf(|x|) where that is small, else 1 - erf(|x|): Cody's three quotients in one."""
+    a = abs(x)
+    a = _MOST_D if a > _MOST_D else a
+    near, far = a <= _NEAR, a > _FAR
+    inverse = _1D / (_1D if near else a)
+    s, y = a * a, inverse * inverse
+    p = (((_AN0 * s + _AN1) * s + _AN2) * s + _AN3) * s + _AN4
+    q = (((_BN0 * s + _BN1) * s + _BN2) * s + _BN3) * s + _BN4
+    p_middle = (
+        (((((((_AM0 * a + _AM1) * a + _AM2) * a + _AM3) * a + _AM4) * a + _AM5) * a + _AM6) * a + _AM7) * a
+    ) + _AM8
+    q_middle = (
+        (((((((_BM0 * a + _BM1) * a + _BM2) * a + _BM3) * a + _BM4) * a + _BM5) * a + _BM6) * a + _BM7) * a
+    ) + _BM8
+    p_far = ((((_AF0 * y + _AF1) * y + _AF2) * y + _AF3) * y + _AF4) * y + _AF5
+    q_far = ((((_BF0 * y + _BF1) * y + _BF2) * y + _BF3) * y + _BF4) * y + _BF5
+    r = (p if near else (p_far if far else p_middle)) / (q if near else (q_far if far else q_middle))
+    high = from_bits(i64(bits(a) & _27_BITS))
+    d = (a - high) * (a + high)
+    e = exp64(-high * high) * (_1D - d * (_1D - d * (_HALF_D - d * _SIXTH)))
+    beyond = e * (inverse * (_INV_SQRT_PI - y * r) if far else r)
+    return a + a * r if near else beyond
+
+
 @jit_scalar
 def erf64(x):
-    return math.erf(x)
+    v = _erf_or_rest(x)
+    return math.copysign(v if abs(x) <= _NEAR else _1D - v, x)
+
+
+@jit_scalar
+def erfc64(x):
+    v = _erf_or_rest(x)
+    near = abs(x) <= _NEAR
+    return (_1D - math.copysign(v, x)) if near else (_2D - v if x < _0D else v)
 
 
 # floats as whole numbers in the same order (of NaN, those with a positive sign are the largest) -----------------------
@@ -335,5 +398,6 @@ log1p = _by_dtype("log1p", log1p32, log1p64)
 tanh = _by_dtype("tanh", tanh32, tanh64)
 sigmoid = _by_dtype("sigmoid", sigmoid32, sigmoid64)
 erf = _by_dtype("erf", erf32, erf64)
+erfc = _by_dtype("erfc", erfc32, erfc64)
 order = _by_dtype("order", order32, order64)
 from_order = _by_dtype("from_order", from_order32, from_order64)
