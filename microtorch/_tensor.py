@@ -301,6 +301,9 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
         if node is not None and value._data.dtype.kind not in "fc":
             what = "floating point or complex dtype"
             raise RuntimeError(f"data set to a tensor that requires gradients must be {what}")
+        if value._data is self._data:  # as after `t.data += 1`
+            sees(self, value)
+            return
         storage, old = storage_of(value).sibling(), self._storage
         storage.version, storage.clock = (0, -1) if old is None else (old.version, old.clock)
         self._data, self._storage = value._data, storage

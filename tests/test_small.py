@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -183,3 +185,60 @@ def test_weights_that_are_no_parameters() -> None:
             before = layer(x)
             layer.weight = value * 0
             assert not lib.equal(before, layer(x)) or "LayerNorm" in str(layer)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8"])
+@pytest.mark.parametrize("name", ["real", "positive", "unit_interval", "boolean", "simplex", "nonnegative_integer"])
+def test_constraints_of_few_numbers_hold_where_their_checks_are_true(name: str, dtype: str) -> None:
+    kind = getattr(microtorch.distributions.constraints, name)
+    rows = [
+        [0, 1],
+        [1, 1],
+        [3, 0],
+        [-1, 2],
+        [0.5, 0.5],
+        [0.25, 0.75 + 1e-5],
+        [math.nan, 1],
+        [1, math.nan],
+        [math.inf, 0],
+    ]
+    for row in rows:
+        if dtype[0] != "f" and not (all(math.isfinite(v) and v == int(v) for v in row)):
+            continue
+        if dtype == "uint8" and min(row) < 0:
+            continue
+        t = microtorch.tensor([row, rows[0]], dtype=getattr(microtorch, dtype))
+        assert kind.holds(t) == bool(kind.check(t).all()), row
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0], [0.5], [-0.1, 0.5], [0.5, 1.1], [math.nan, 0.5], [0.5, math.nan]])
+def test_numbers_within_one(values: list[float]) -> None:
+    x = np.float32(values)
+    assert small.within_one(x) == all(0 <= v <= 1 for v in values) == small.within_one(np.tile(x, 2000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "w = torch.ones(3, requires_grad=True); v = w._version; w.data += 2; (w, w._version - v)",
+        "w = torch.ones(3, requires_grad=True); y = (w * w).sum(); w.data -= 0.5; y.backward(); (w, w.grad)",
+        "w = torch.ones(2, 3, requires_grad=True); (w.reshape(6, 1)[:1] @ w[:1]).norm().backward(); w.grad",
+        "w = torch.zeros(2, 3, requires_grad=True); w.norm().backward(); w.grad",
+        "w = torch.ones(2, 3, requires_grad=True); w.t().norm(dim=(0, 1), keepdim=True).sum().backward(); w.grad",
+        "w = torch.ones(2, 3, requires_grad=True); (w.permute(1, 0)[None].permute(2, 0, 1) ** 2).sum().backward(); w.grad",
+        "w = torch.ones(3, requires_grad=True); x = torch.ones(2, 3)\n"
+        "(g,) = torch.autograd.grad((x.t() * w[:, None]).sum(), w, create_graph=True); (g.stride(), g)",
+        "w = torch.ones(1, 3, requires_grad=True); b = torch.ones(2, requires_grad=True)\n"
+        "torch.nn.functional.linear(w, torch.ones(2, 3), b).sum().backward(); (b.grad, w.grad)",
+        "torch.stack([torch.ones(2), torch.zeros(2)], -1), torch.stack((torch.tensor(1), torch.tensor(2)))",
+        "x = torch.tensor([2.0, -1.0, 3.0]); (x.min(), x.clamp(max=1), x.clamp(min=0, max=None), torch.where(x > 0, x, -x))",
+    ],
+)
+def test_shortcuts_of_small_steps(text: str) -> None:
+    *before, last = text.replace("\n", "; ").split("; ")
+    results = []
+    for library in (torch, microtorch):
+        world = {"torch": library}
+        exec("\n".join(before), world)
+        results.append(str(eval(last, world)))
+    assert results[0] == results[1]
