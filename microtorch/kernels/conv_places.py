@@ -7,12 +7,14 @@ as many taps of the weight, (rows, columns, C, O), of which the former is a row 
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from microtorch.kernels import products
+from microtorch.kernels import products, threads
 
 __all__ = ["Places"]
 
@@ -56,8 +58,12 @@ class Places:
         """The convolution."""
         image, taps = _last(x), _taps(weight)
         out = np.empty((self.n, *self.out, self.o), x.dtype)
-        for place in self.places:
-            products.matmul(self._read(image, place), self._part(taps, place), out[:, *place.at])
+
+        def part(first: int, end: int) -> None:
+            for place in self.places[first:end]:
+                products.matmul(self._read(image, place), self._part(taps, place), out[:, *place.at])
+
+        self._share(part)
         if bias is not None:
             out += bias
         return _first(out)
@@ -65,26 +71,51 @@ class Places:
     def backward(self, g: Any, weight: Any) -> Any:
         """The gradient of x."""
         up, taps = _last(g), _taps(weight)
-        out = np.zeros((self.n, *self.size, self.c), g.dtype)
-        for place in self.places:
-            target = out[:, *place.read]
-            target += products.matmul(up[:, *place.at], self._part(taps, place).T).reshape(target.shape)
-        return _first(out)
+        sums: dict[int, Any] = {}
+
+        def part(first: int, end: int) -> None:
+            out = np.zeros((self.n, *self.size, self.c), g.dtype)
+            for place in self.places[first:end]:
+                target = out[:, *place.read]
+                target += products.matmul(up[:, *place.at], self._part(taps, place).T).reshape(target.shape)
+            sums[first] = out
+
+        self._share(part)
+        return _first(_total(sums))
 
     def weight(self, g: Any, x: Any) -> Any:
         """The gradient of the weight."""
         up, image = _last(g), _last(x)
-        out = np.zeros((*self.kernel, self.c, self.o), g.dtype)
-        for place in self.places:
-            target = out[place.taps]
-            target += products.matmul(self._read(image, place).T, up[:, *place.at]).reshape(target.shape)
-        return np.ascontiguousarray(out.transpose(3, 2, 0, 1))
+        sums: dict[int, Any] = {}
+
+        def part(first: int, end: int) -> None:
+            out = np.zeros((*self.kernel, self.c, self.o), g.dtype)
+            for place in self.places[first:end]:
+                target = out[place.taps]
+                target += products.matmul(self._read(image, place).T, up[:, *place.at]).reshape(target.shape)
+            sums[first] = out
+
+        self._share(part)
+        return np.ascontiguousarray(_total(sums).transpose(3, 2, 0, 1))
+
+    def _share(self, part: Callable[[int, int], None]) -> None:
+        """Call `part(first, end)` for shares of the places, side by side."""
+        with threads.with_serial_blas():
+            threads.run([functools.partial(part, *share) for share in threads.shares(len(self.places))])
 
     def _read(self, image: Any, place: _Place) -> Any:
         return image[:, *place.read].reshape(self.n, -1)
 
     def _part(self, taps: Any, place: _Place) -> Any:
         return taps[place.taps].reshape(-1, self.o)
+
+
+def _total(sums: dict[int, Any]) -> Any:
+    """What the threads have summed, from the first place on."""
+    first, *others = sorted(sums)
+    for other in others:
+        sums[first] += sums[other]
+    return sums[first]
 
 
 def _last(x: Any) -> Any:
