@@ -75,21 +75,23 @@ def test_extreme_inputs_as_torch(twin: str, kind: str, value: float) -> None:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("value", [0.5, 30, np.nan, np.inf, -np.inf, 1e30])
-@pytest.mark.parametrize(("length", "batch"), [(2, 3), (9, 1), (9, 70), (150, 1)])
+@pytest.mark.parametrize(("length", "batch"), [(1, 4), (2, 3), (9, 1), (9, 70), (150, 1)])
 @pytest.mark.parametrize("options", [{}, {"bidirectional": True, "bias": False}, {"num_layers": 2}], ids=str)
-def test_lstm_without_gradients_as_torch(
-    twin: str, dtype: str, value: float, length: int, batch: int, options: dict[str, Any]
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_without_gradients_as_torch(
+    twin: str, kind: str, dtype: str, value: float, length: int, batch: int, options: dict[str, Any]
 ) -> None:
     """Where no backward pass will come: outputs and last states, as PyTorch's and those of a recorded call."""
     found = []
     for T in (torch, microtorch):
         T.manual_seed(3)
         dt = getattr(T, dtype)
-        net, rng = T.nn.LSTM(5, 7, batch_first=True, **options).to(dt), np.random.default_rng(0)
+        net, rng = getattr(T.nn, kind)(5, 7, batch_first=True, **options).to(dt), np.random.default_rng(0)
         numbers = rng.standard_normal((batch, length, 5))
-        numbers[0, 1, 3] = value
+        numbers[0, -1, 3] = value
         x, (h, c) = T.tensor(numbers, dtype=dt), rng.standard_normal((2, len(net.all_weights), batch, 7))
-        states = T.tensor(h, dtype=dt), T.tensor(c, dtype=dt)
+        states: Any = T.tensor(h, dtype=dt), T.tensor(c, dtype=dt)
+        states = states if kind == "LSTM" else states[0]
         with T.no_grad():
             found.append([net(x, states)[0], *net(x, states)[1]])
         found.append([net(x, states)[0], *net(x, states)[1]])

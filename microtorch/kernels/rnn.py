@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microtorch.kernels import products, threads, twins
+from microtorch.kernels.linalg import linear
 
 Array = NDArray[Any]
 
@@ -291,6 +292,9 @@ def lstm_states(
     reverse: bool,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     """The results of `lstm_layer` without what its backward pass needs."""
+    if len(sizes) == 1 and w_hr is None and (fast := _of_few(x, c)) is not None:
+        state, cell = fast.lstm_step(*_one_step(x, h, w_ih, w_hh, b_ih, b_hh), c)
+        return state.reshape(*x.shape[:-1], c.shape[1]).copy(), state, cell
     if w_hr is None and len(sizes) > 1 and x.size and w_hh.size:
         bias = np.zeros(len(w_hh), x.dtype) if b_ih is None else b_ih + b_hh
         if (fast := _compiled(4 * sum(sizes) * c.shape[1], w_hh)) is not None and twins.takes(w_ih, w_hh, bias):
@@ -302,6 +306,16 @@ def lstm_states(
         if alike and type(x) is type(h) is np.ndarray and w_ih.shape[1] <= 4 * w_hh.shape[1]:
             return _lstm_states(x, h, c, w_ih, w_hh, bias, sizes[0], reverse)
     return lstm_layer(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse)[:3]
+
+
+def _of_few(x: Array, state: Array) -> Any:
+    """The ufuncs, if they are in use and take the one step from these states."""
+    return twins.few(state) if x.dtype is state.dtype and 0 < x.size <= twins.FEW else None
+
+
+def _one_step(x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any) -> tuple[Array, Array]:
+    """The input's and the state's part of the sums of all gates, (batch, gates * hidden) each."""
+    return linear(_rows(x), w_ih, b_ih), linear(h, w_hh, b_hh)
 
 
 def _lstm_states(
@@ -495,6 +509,16 @@ def gru_layer(
         new += candidate
         state = _replaced(state, new)
     return out.reshape(*x.shape[:-1], size), state.copy(), gates, inner
+
+
+def gru_states(
+    x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, sizes: Sequence[int], reverse: bool
+) -> tuple[Array, Array]:
+    """The results of `gru_layer` without what its backward pass needs."""
+    if len(sizes) == 1 and (fast := _of_few(x, h)) is not None:
+        state = fast.gru_step(*_one_step(x, h, w_ih, w_hh, b_ih, b_hh), h)
+        return state.reshape(*x.shape[:-1], h.shape[1]).copy(), state
+    return gru_layer(x, h, w_ih, w_hh, b_ih, b_hh, sizes, reverse)[:2]
 
 
 def gru_layer_backward(

@@ -104,6 +104,7 @@ def test_kernels_do_what_the_definitions_say(sizes: tuple[int, ...], reverse: bo
         (1, K.rnn_layer, R.rnn_steps, 1, (sizes, reverse, False)),
         (1, K.rnn_layer, R.rnn_steps, 1, (sizes, reverse, True)),
         (3, K.gru_layer, R.gru_steps, 1, (sizes, reverse)),
+        (3, K.gru_states, R.gru_steps, 1, (sizes, reverse)),
         (4, K.lstm_layer, R.lstm_steps, 2, (None, sizes, reverse)),
         (4, K.lstm_states, R.lstm_steps, 2, (None, sizes, reverse)),
     ):

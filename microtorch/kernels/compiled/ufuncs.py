@@ -28,7 +28,7 @@ from numba.np.ufunc import _internal
 from numba.np.ufunc.ufuncbuilder import GUFuncBuilder
 
 from microtorch.kernels.compiled import _sources, activation, jit, jit_sums, loss, norm, ordered, softmax
-from microtorch.kernels.compiled.math import exp64
+from microtorch.kernels.compiled.math import exp64, sigmoid, tanh
 from microtorch.kernels.quiet import quiet
 
 try:
@@ -287,3 +287,29 @@ def attend(q, k, v, scale, out, p):
         share, value = p[i], v[i]
         for j in range(out.size):
             out[j] += share * value[j]
+
+
+@_rows("(m),(m),(n)->(n),(n)", "T[::1],T[::1],T[::1],T[::1],T[::1]")
+def lstm_step(of_input, of_state, cell, hidden, new):
+    """The state and cell after one, from the input's and the state's part of the sums of the gates i, f, g, o."""
+    n = cell.size
+    i, f, g, o = of_input[:n], of_input[n : 2 * n], of_input[2 * n : 3 * n], of_input[3 * n :]
+    hi, hf, hg, ho = of_state[:n], of_state[n : 2 * n], of_state[2 * n : 3 * n], of_state[3 * n :]
+    for j in range(n):
+        new[j] = sigmoid(f[j] + hf[j]) * cell[j]
+    for j in range(n):
+        new[j] += sigmoid(i[j] + hi[j]) * tanh(g[j] + hg[j])
+    for j in range(n):
+        hidden[j] = sigmoid(o[j] + ho[j]) * tanh(new[j])
+
+
+@_rows("(m),(m),(n)->(n)", "T[::1],T[::1],T[::1],T[::1]")
+def gru_step(of_input, of_state, state, new):
+    """The state after one, from the input's and the state's part of the sums of the gates r, z, n."""
+    n = state.size
+    r, z, c = of_input[:n], of_input[n : 2 * n], of_input[2 * n :]
+    hr, hz, hc = of_state[:n], of_state[n : 2 * n], of_state[2 * n :]
+    for j in range(n):
+        new[j] = tanh(c[j] + sigmoid(r[j] + hr[j]) * hc[j])
+    for j in range(n):
+        new[j] += sigmoid(z[j] + hz[j]) * (state[j] - new[j])
