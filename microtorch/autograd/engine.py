@@ -40,6 +40,7 @@ from microtorch.kernels.batched import Batched, NotBatchable, as_array
 from microtorch.kernels.bfloat16 import BF16, BFloats
 from microtorch.kernels.meta import Meta
 from microtorch.kernels.quiet import silence
+from microtorch.kernels.transpose import contiguous
 
 if TYPE_CHECKING:
     from microtorch._tensor import Tensor
@@ -685,7 +686,7 @@ def grad(
             if materialize_grads and t is not given[i]:
                 raise RuntimeError("materialize_grads cannot be used when the given input is a GradientEdge")
             zeros = wrap(np.zeros_like(t._data)) if materialize_grads else None
-            results.append(zeros.requires_grad_(create_graph) if zeros is not None else None)
+            results.append(zeros.requires_grad_() if zeros is not None and create_graph else zeros)
         else:
             results.append(g if create_graph else _result(g, known))
     return tuple(results)
@@ -695,7 +696,7 @@ def _result(g: Any, known: dict[int, Any]) -> Any:
     """A gradient as a Tensor, of which there is one for each array; what a formula has made is not copied once more."""
     whole = type(g) is ndarray and g.flags.c_contiguous and g.flags.writeable
     if not whole:
-        return wrap(as_array(g).copy())
+        return wrap(contiguous(as_array(g)))
     found = known.get(id(g))
     if found is None:
         found = known[id(g)] = wrap(g)
@@ -721,10 +722,8 @@ def _grads_batched(
     try:
         with batches.running(size) as level:
             inside = [s if s is None else batches.batch(s, 0, level) for s in seeds]
-            found = grad(
-                roots, sources, inside, True, create_graph, allow_unused=allow_unused, materialize_grads=materialize
-            )
-            return tuple(g if g is None else batches.unbatch(g, 0, level, size) for g in found)
+            found = grad(roots, sources, inside, True, create_graph, allow_unused=allow_unused)
+            found = tuple(g if g is None else batches.unbatch(g, 0, level, size) for g in found)
     except NotBatchable:
         rows = [
             grad(
@@ -734,11 +733,13 @@ def _grads_batched(
                 True,
                 create_graph,
                 allow_unused=allow_unused,
-                materialize_grads=materialize,
             )
             for i in range(size)
         ]
-    return tuple(None if column[0] is None else tensors.stack(list(column), 0) for column in zip(*rows))
+        found = tuple(None if column[0] is None else tensors.stack(list(column), 0) for column in zip(*rows))
+    if materialize:  # without the new dimension, as in PyTorch
+        return tuple(wrap(np.zeros_like(t._data)) if g is None else g for t, g in zip(sources, found))
+    return found
 
 
 class _Transforms(threading.local):

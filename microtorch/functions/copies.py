@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from microtorch.autograd.state import wrap
+from microtorch.dtypes import dtype
 from microtorch.functions import complex as numbers, join, shape
 from microtorch.functions.arguments import axis_of, named, takes_out
 from microtorch.ops import index as I, pointwise as P
@@ -60,7 +61,9 @@ unfold_copy = _copying("unfold_copy", shape.unfold)
 unsqueeze_copy = _copying("unsqueeze_copy", shape.unsqueeze)
 view_as_complex_copy = _copying("view_as_complex_copy", numbers.view_as_complex)
 view_as_real_copy = _copying("view_as_real_copy", numbers.view_as_real)
-view_copy = _copying("view_copy", shape.view)
+view_copy = _copying(
+    "view_copy", lambda self, size: (shape.view if isinstance(size, dtype) else shape.reshape)(self, size)
+)
 unsafe_chunk, unsafe_split, unsafe_split_with_sizes = (
     _unsafe("unsafe_chunk", join.chunk),
     _unsafe("unsafe_split", join.split),

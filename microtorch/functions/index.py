@@ -166,12 +166,9 @@ def _scattered(name: str, x: Any, dim: int, index: Any, src: Any, value: Any, re
     if reduce is not None:
         if reduce not in ("add", "multiply"):
             raise RuntimeError("reduce argument must be either add or multiply.")
-        if mode.enabled and (x._node is not None or (src is not None and src._node is not None)):
-            raise NotImplementedError(
-                "the derivative for 'scatter' with reduce= is not implemented (use scatter_reduce)"
-            )
         brought = src if src is not None else wrap(cast(np.full(index._data.shape, value), x._data.dtype))
-        result = I.scatter_reduce(x, index, brought, axis, "sum" if reduce == "add" else "prod", True)
+        entry = I.scatter_combine_in_place if in_place else I.scatter_combine
+        result = entry(x, index, brought, axis, "sum" if reduce == "add" else "prod", True)
     elif src is not None:
         if in_place:
             return write(I.scatter, K.scatter_into, own if own._data.ndim else x, (index, src), (axis,))

@@ -94,6 +94,7 @@ def resize_(self: Any, *sizes: Any, size: Any = None, memory_format: Any = None)
     if have.shape == shape and memory_format is None:
         return self
     resize(self, shape, in_format(empty(shape, have.dtype), memory_format).strides)
+    written(self)
     return self
 
 

@@ -12,6 +12,7 @@ from microtorch.kernels import index as K
 from microtorch.kernels.pointwise import view_as_complex
 from microtorch.kernels.shape import strided
 from microtorch.kernels.strides import c_order
+from microtorch.ops.pointwise import underivable
 
 
 def _zeros(xp: Any, g: Any) -> Any:
@@ -155,6 +156,10 @@ def _scatter_reduce(
 
 scatter_reduce = op("scatter_reduce", K.scatter_reduce, inputs="x index src", joint=_scatter_reduce)
 
+scatter_combine, scatter_combine_in_place = (  # scatter(reduce=...)
+    op(name, K.scatter_reduce, inputs="x index src", grad_name="NotImplemented", x=underivable(f), src=underivable(f))
+    for name, f in (("scatter_combine", "scatter"), ("scatter_combine_in_place", "scatter_"))
+)
 index_reduce = op("index_reduce", K.scatter_reduce, inputs="x index src", joint=_scatter_reduce)
 
 # whole slices along one dimension ------------------------------------------------------------------------------------

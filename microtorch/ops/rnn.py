@@ -9,6 +9,7 @@ its formula is the derivative of the definition.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -122,34 +123,49 @@ def _unzipped(outs: list[tuple[Any, Any]], wanted: list[Any]) -> tuple[list[Any]
 
 def _rnn_joint(
     xp: Any, g: Any, needs: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, sizes: Any, reverse: Any,
-    relu: Any, out0: Any,
+    relu: Any, states: Any,
 ) -> Any:  # fmt: skip
     if xp.recorded:
         return _recorded(xp, rnn_steps, g, needs, (x, h, w_ih, w_hh, b_ih, b_hh), sizes, reverse, relu)
-    return K.rnn_layer_backward(g, needs, x, h, w_ih, w_hh, out0, sizes, reverse, relu)
+    return K.rnn_layer_backward(g, needs, x, h, w_ih, w_hh, states, sizes, reverse, relu)
 
 
 def _lstm_joint(
     xp: Any, g: Any, needs: Any, x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any,
-    sizes: Any, reverse: Any, out0: Any, gates: Any, cells: Any,
+    sizes: Any, reverse: Any, gates: Any, cells: Any, states: Any,
 ) -> Any:  # fmt: skip
     if xp.recorded:
         return _recorded(xp, lstm_steps, g, needs, (x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr), sizes, reverse)
-    return K.lstm_layer_backward(g, needs, x, h, c, w_ih, w_hh, w_hr, out0, gates, cells, sizes, reverse)
+    return K.lstm_layer_backward(g, needs, x, h, c, w_ih, w_hh, w_hr, states, gates, cells, sizes, reverse)
 
 
 def _gru_joint(
     xp: Any, g: Any, needs: Any, x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, sizes: Any, reverse: Any,
-    out0: Any, gates: Any, inner: Any,
+    gates: Any, inner: Any, states: Any,
 ) -> Any:  # fmt: skip
     if xp.recorded:
         return _recorded(xp, gru_steps, g, needs, (x, h, w_ih, w_hh, b_ih, b_hh), sizes, reverse)
-    return K.gru_layer_backward(g, needs, x, h, w_ih, w_hh, out0, gates, inner, sizes, reverse)
+    return K.gru_layer_backward(g, needs, x, h, w_ih, w_hh, states, gates, inner, sizes, reverse)
 
 
-def _no_residuals(xp: Any) -> tuple[None, None]:
+def _no_residual(xp: Any) -> tuple[None]:
     """The definition, by which the recorded backward goes, needs none."""
-    return None, None
+    return (None,)
+
+
+def _no_residuals(xp: Any) -> tuple[None, None, None]:
+    return None, None, None
+
+
+def _keeping_states(kernel: Callable[..., tuple[Any, ...]]) -> Callable[..., tuple[Any, ...]]:
+    """The kernel with a copy of its states as another residual: the program may write into what it gets."""
+
+    @functools.wraps(kernel)
+    def call(*args: Any) -> tuple[Any, ...]:
+        results = kernel(*args)
+        return (*results, results[0].copy())
+
+    return call
 
 
 # PyTorch's output is a stack, or for packed sequences a concatenation, of steps; that of its fused LSTM has its own
@@ -159,19 +175,20 @@ def _no_residuals(xp: Any) -> tuple[None, None]:
 
 def _rnn(name: str, grad_name: str) -> Call:
     inputs = "x h w_ih w_hh b_ih b_hh"
-    return op(name, K.rnn_layer, inputs=inputs, outputs=2, joint=_rnn_joint, grad_name=grad_name)
+    return op(name, _keeping_states(K.rnn_layer), inputs=inputs, outputs=2, joint=_rnn_joint, residuals=("states",),
+              again=_no_residual, unrecorded=K.rnn_layer, grad_name=grad_name)  # fmt: skip
 
 
 def _lstm(name: str, grad_name: str) -> Call:
-    inputs, residuals = "x h c w_ih w_hh b_ih b_hh w_hr", ("gates", "cells")
-    return op(name, K.lstm_layer, inputs=inputs, outputs=3, joint=_lstm_joint, residuals=residuals, again=_no_residuals,
-              unrecorded=K.lstm_states, grad_name=grad_name)  # fmt: skip
+    inputs, residuals = "x h c w_ih w_hh b_ih b_hh w_hr", ("gates", "cells", "states")
+    return op(name, _keeping_states(K.lstm_layer), inputs=inputs, outputs=3, joint=_lstm_joint, residuals=residuals,
+              again=_no_residuals, unrecorded=K.lstm_states, grad_name=grad_name)  # fmt: skip
 
 
 def _gru(name: str, grad_name: str) -> Call:
-    inputs, residuals = "x h w_ih w_hh b_ih b_hh", ("gates", "inner")
-    return op(name, K.gru_layer, inputs=inputs, outputs=2, joint=_gru_joint, residuals=residuals, again=_no_residuals,
-              grad_name=grad_name)  # fmt: skip
+    inputs, residuals = "x h w_ih w_hh b_ih b_hh", ("gates", "inner", "states")
+    return op(name, _keeping_states(K.gru_layer), inputs=inputs, outputs=2, joint=_gru_joint, residuals=residuals,
+              again=_no_residuals, unrecorded=K.gru_states, grad_name=grad_name)  # fmt: skip
 
 
 rnn_layer = _rnn("rnn_layer", "StackBackward0")

@@ -71,7 +71,7 @@ class MoreGrammar(WideGrammar):
                 part = tuple(self.rng.randint(1, n) for n in shape)
                 made += [f"torch.as_strided({x}.clone(memory_format=torch.contiguous_format), {part!r}, {tuple(math.prod(shape[k + 1 :]) for k in range(d))!r})"] * 2  # fmt: skip
         if z is not None:
-            made += [f"{z}.conj().real", f"torch.view_as_real({z}.conj().resolve_conj())", f"{z}.conj().imag.resolve_neg()", f"({z}.conj() * {z}).real", f"torch.view_as_complex(torch.view_as_real({z}))", f"{z}.adjoint().clone()" if len(self.shape(z)) > 1 else f"{z}.conj().conj()",
+            made += [f"{z}.conj().real", f"torch.view_as_real({z}.conj().resolve_conj())", f"({z}.conj() * {z}).real", f"torch.view_as_complex(torch.view_as_real({z}))", f"{z}.adjoint().clone()" if len(self.shape(z)) > 1 else f"{z}.conj().conj()",
                      f"torch.real({z})", f"torch.imag({z})"]  # fmt: skip
         return self.assigned(made)
 
@@ -117,7 +117,7 @@ class MoreGrammar(WideGrammar):
         m = f"{a}.reshape(-1)[:1]"
         return self.one([f"{x}.put_({places}, {values}, accumulate={accumulate})", f"{x}.renorm_(2, 0, 1.0)", f"{x}.addr_({x}[0].detach().clone(), {x}[0].detach().clone())" if d == 2 else f"{x}.add_(1)", f"{x}.addmv_({a}, {a}[0])" if d == 2 else f"{x}.mul_(2)", f"{x}.ldexp_({m})", f"{x}.arctan2_({a})", f"{x}.nextafter_({a})", f"{x}.hypot_({a})", f"{x}.absolute_()", f"{x}.negative_()", f"{x}.fix_()",
                          f"{x}.copysign_(-1)", f"{x}.logit_(0.1)", f"{x}.polygamma_(1)", f"{x}.igamma_({a}.abs() + 1)", f"{x}.true_divide_(2)", f"{x}.less_({a})", f"{x}.greater_equal_(1)", f"{x}.bitwise_left_shift_(1)", f"{x}.tril_()", f"{x}.triu_(1)", f"{x}.cumprod_(-1)", f"{x}.erfinv_()", f"{x}.lgamma_()", f"{x}.digamma_()", f"{x}.nan_to_num_(0.5)", f"{x}.sinc_()", f"{x}.i0_()",
-                         f"{x}.baddbmm_({a}, {a}.mT)" if d == 3 else f"{x}.sub_(1)", f"{x}.gcd_({a})", f"{x}.lcm_({a})", f"{x}.logical_and_({a})", f"{x}.heaviside_({a})", f"{x}.float_power_(2)", f"{x}.scatter_(0, {self.indices((1,) * d, 1)}, {self.number()}, reduce='add')" if d else f"{x}.add_(2)", f"{F}.threshold_({x}, 0.1, 2)", f"{F}.celu_({x})", f"{F}.selu_({x})", f"torch.index_put_({x}, ({places} % {shape[0] if d else 1},), {self.literal((), dtype)})" if d else f"{x}.add_(1)"])  # fmt: skip
+                         f"{x}.baddbmm_({a}, {a}.mT)" if d == 3 else f"{x}.sub_(1)", f"{x}.gcd_({a})", f"{x}.lcm_({a})", f"{x}.logical_and_({a})" if not self.world[x].requires_grad else f"{x}.add_(1)", f"{x}.heaviside_({a})", f"{x}.float_power_(2)", f"{x}.scatter_(0, {self.indices((1,) * d, 1)}, {self.number()}, reduce='add')" if d else f"{x}.add_(2)", f"{F}.threshold_({x}, 0.1, 2)", f"{F}.celu_({x})", f"{F}.selu_({x})", f"torch.index_put_({x}, ({places} % {shape[0] if d else 1},), {self.literal((), dtype)})" if d else f"{x}.add_(1)"])  # fmt: skip
 
     # random numbers -----------------------------------------------------------------------------------------------------
 
@@ -135,7 +135,8 @@ class MoreGrammar(WideGrammar):
 
     def listed(self, x: str) -> str | None:
         """The foreach functions."""
-        y = self.broadcastable(self.shape(x)) or x
+        x = self.floats() or x  # (of integers among others that require a gradient, PyTorch refuses lists)
+        y = f"({x}.detach() + 1)" if not self.world[x].requires_grad else x
         name = self.one("abs exp neg sqrt sin tanh sigmoid ceil log1p erf reciprocal trunc sign".split())
         two = self.one(["add", "sub", "mul", "div", "maximum", "minimum", "clamp_min", "clamp_max"])
         at = self.rng.randrange(2)
@@ -157,7 +158,7 @@ class MoreGrammar(WideGrammar):
         b, dtype = self.at((4, 2))
         made = [f"torch.segment_reduce({x}, {reduce!r}, lengths=torch.tensor([{cut}, {n - cut}]))", f"torch.histogram({x}.detach().reshape(-1), {edges})[0]", f"torch.histogramdd({b}.detach(), [2, 3], range=[-1., 1., -2., 2.])[0]", f"torch.histogramdd({b}.detach(), 2)[1][0]", f"torch.bucketize({x}.detach(), {edges}, right={self.chance(0.5)})", f"torch.searchsorted({edges}, {x}.detach().contiguous(), side={self.one(['left', 'right'])!r})",
                 f"{F}.embedding_bag({self.indices((5,), n)}, {self.at((n, 2))[0]}, torch.tensor([0, 2]), mode={self.one(['sum', 'mean', 'max'])!r})", f"{F}.embedding({self.indices((2, 2), n)}, {self.at((n, 2))[0]}, padding_idx=0)", f"torch.bincount({self.indices((5,), 4)}, minlength=5)", f"torch.repeat_interleave({x}, {self.indices((n,), 3)}, dim=0)", f"torch.tensordot({x}, {x}, dims=([0], [0]))", f"torch.cov({b}.T, correction={self.one([0, 1])})", f"torch.nanquantile({x}, 0.3)", f"torch.corrcoef({b}.T)",
-                f"torch.mode({x}.round(), -1).values", f"torch.kthvalue({x}, 1, -1)[0]" if self.distinct(x) else f"{x}.max(-1)[0]", f"torch.std_mean({x}, 0)[{self.rng.randrange(2)}]", f"torch.cummin({x}, 0)[{self.rng.randrange(2)}]", f"torch.isin({x}, {x}[:1], invert=True)", f"torch.logsumexp({x}, (0,))", f"torch.trapezoid({x}, dim=0)", f"torch.gradient({x}, dim=0, spacing=2.0)[0]" if n > 1 else f"{x}.diff()", f"torch.var({x}, 0, correction=0.5)"]  # fmt: skip
+                f"torch.mode({x}.round(), -1).values", f"torch.kthvalue({x}, 1, -1)[0]" if self.distinct(x) else f"{x}.max(-1)[0]", f"torch.std_mean({x}, 0)[{self.rng.randrange(2)}]", f"torch.cummin({x}, 0)[{self.rng.randrange(2)}]", f"torch.isin({x}.contiguous(), {x}[:1].contiguous(), invert=True)", f"torch.logsumexp({x}, (0,))", f"torch.trapezoid({x}, dim=0)", f"torch.gradient({x}, dim=0, spacing=2.0)[0]" if n > 1 else f"{x}.diff()", f"torch.var({x}, 0, correction=0.5)"]  # fmt: skip
         return self.assigned(made)
 
     def packed(self, x: str) -> str | None:
@@ -278,5 +279,5 @@ class MoreGrammar(WideGrammar):
     def wrapped(self, x: str) -> str | None:
         """Questions, printed text among them."""
         kind = self.one(["int32", "float16", "bool"])
-        asked = self.one([f'repr({x})', f'str({x}.detach())', f'{x}.is_same_size({x})', f'{x}.nbytes', f'{x}.is_signed()', f'{x}.storage_offset()', f'{x}.ndimension()', f'{x}.nelement()', f'{x}.itemsize', f'torch.promote_types({x}.dtype, torch.{kind})', f'torch.broadcast_shapes({x}.shape, (1,))', f'torch.is_tensor({x})', f'torch.is_nonzero({x})', f'{x}.is_conj()', f'{x}.is_set_to({x})', f'{x}.shape.numel()', f'{x}.stride()' if self.one([0, 1]) else f'{x}.dim()', f'torch.numel({x})', f'torch.typename({x})', f'{x}.get_device()', f'hash({x}) == id({x})', f'{x}.type()', f'[v.item() for v in {x}.reshape(-1)]', f"format({x}.detach().sum(), '.2f')", f'{x}.detach().numpy().tolist()', f'len(list({x}))', f'round(float({x}.detach().double().sum()), 3)', f'torch.finfo({x}.dtype).bits', f'torch.iinfo({x}.dtype).max'])  # fmt: skip
+        asked = self.one([f'repr({x}.detach())', f'str({x}.detach())', f'{x}.is_same_size({x})', f'{x}.nbytes', f'{x}.is_signed()', f'{x}.storage_offset()', f'{x}.ndimension()', f'{x}.nelement()', f'{x}.itemsize', f'torch.promote_types({x}.dtype, torch.{kind})', f'torch.broadcast_shapes({x}.shape, (1,))', f'torch.is_tensor({x})', f'torch.is_nonzero({x})', f'{x}.is_conj()', f'{x}.is_set_to({x})', f'{x}.shape.numel()', f'{x}.stride()' if self.one([0, 1]) else f'{x}.dim()', f'torch.numel({x})', f'torch.typename({x})', f'{x}.get_device()', f'hash({x}) == id({x})', f'{x}.type()', f'[v.item() for v in {x}.reshape(-1)]', f"format({x}.detach().sum(), '.2f')", f'{x}.detach().numpy().tolist()', f'len(list({x}))', f'round(float({x}.detach().double().sum()), 3)', f'torch.finfo({x}.dtype).bits', f'torch.iinfo({x}.dtype).max'])  # fmt: skip
         return f"answer = {asked}"

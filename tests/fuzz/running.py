@@ -128,7 +128,9 @@ class Run:
                 )
                 or excuse(
                     "a view of a layout that is as it comes",
-                    stretched and one and "view size is not compatible" in str(theirs or ours),
+                    stretched
+                    and one
+                    and re.search("view size is not compatible|more than one element of the", str(theirs or ours)),
                 )
                 or excused(theirs, ours, "autograd.grad" in line, new is None)
                 or excuse(
