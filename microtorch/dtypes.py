@@ -172,7 +172,16 @@ def _join(a: Any, b: Any) -> Any:
 
 def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest dtype both convert to: float32 and int64 give float32 (unlike NumPy)."""
-    return of[_join(type1.numpy, type2.numpy)]
+    return of[_join(*_numpy_dtypes("promote_types", type1=type1, type2=type2))]
+
+
+def _numpy_dtypes(name: str, **given: Any) -> list[Any]:
+    """The NumPy dtypes of two arguments, which may be Python's types, too."""
+    for place, (argument, value) in enumerate(given.items(), 1):
+        if not isinstance(value, dtype) and value not in (float, int, bool, complex):
+            kind = type(value).__name__
+            raise TypeError(f"{name}(): argument '{argument}' (position {place}) must be torch.dtype, not {kind}")
+    return [to_numpy(value) for value in given.values()]
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
@@ -182,8 +191,8 @@ def can_cast(from_: dtype, to: dtype) -> bool:
     >>> torch.can_cast(torch.double, torch.float), torch.can_cast(torch.float, torch.int)
     (True, False)
     """
-    a, b = _RANK[from_.numpy.kind], _RANK[to.numpy.kind]
-    return a <= b
+    have, want = _numpy_dtypes("can_cast", from_=from_, to=to)
+    return _RANK[have.kind] <= _RANK[want.kind]
 
 
 _cache: dict[Any, Any] = {}

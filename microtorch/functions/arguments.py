@@ -31,7 +31,7 @@ def axis_of(dim: Any, ndim: int) -> int:
     Raises IndexError if it is out of range (a 0-d tensor takes 0 and -1), TypeError if it is no integer.
     """
     if type(dim) is not int:
-        if isinstance(dim, TensorBase) or not hasattr(dim, "__index__") or isinstance(dim, bool):
+        if not _is_whole(dim) or (isinstance(dim, TensorBase) and dim._node is not None):
             raise TypeError(f"dim must be an int, not {type(dim).__name__}")
         dim = int(dim)
     n = ndim or 1
@@ -68,21 +68,29 @@ def size_of(size: Sequence[Any], name: str = "", argument: str = "size") -> tupl
         first = size[0]
         if isinstance(first, (tuple, list)):
             size = first
+            if size and type(size[0]) is not int and not _is_whole(size[0], True):
+                raise TypeError(
+                    f"{name}(): argument '{argument}' (position 1) must be tuple of ints, but found element of type "
+                    f"{type_text(size[0])} at pos 0"
+                )
         elif not _is_whole(first):
             kind = type(first).__name__
             raise TypeError(f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {kind}")
-    return tuple([n if type(n) is int else _whole(n, i, name, argument) for i, n in enumerate(size)])
+    return tuple([n if type(n) is int else _whole(n, i, name, argument, len(size)) for i, n in enumerate(size)])
 
 
-def _is_whole(n: Any) -> bool:
-    """True for integers, NumPy's, and integer tensors of one element; bools are none."""
-    if isinstance(n, TensorBase):
-        return n._data.ndim == 0 and n._data.dtype.kind in "iu"
+def _is_whole(n: Any, array: bool = False) -> bool:
+    """True for integers, NumPy's, and integer tensors of one element (`array`: NumPy's, too); bools are none."""
+    if isinstance(n, TensorBase) or (array and isinstance(n, np.ndarray)):
+        data = n._data if isinstance(n, TensorBase) else n
+        return data.ndim == 0 and data.dtype.kind in "iu"
     return hasattr(n, "__index__") and not isinstance(n, (bool, np.bool_, np.ndarray))
 
 
-def _whole(n: Any, i: int, name: str, argument: str) -> int:
-    if not _is_whole(n):
+def _whole(n: Any, i: int, name: str, argument: str, given: int) -> int:
+    if not _is_whole(n, True) and not (i and isinstance(n, bool)):
+        if i == 0 and given > 1 and name != "view":
+            raise TypeError(f"{name}() takes 1 positional argument but {given} were given")
         raise TypeError(
             f"{name}(): argument '{argument}' failed to unpack the object at pos {i + 1} with error "
             f'"type must be tuple of ints,but got {type(n).__name__}"'

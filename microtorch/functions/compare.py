@@ -8,7 +8,7 @@ import numpy as np
 
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error
-from microtorch.functions.arguments import need_tensor, takes_out
+from microtorch.functions.arguments import need_tensor, number_of, takes_out
 from microtorch.functions.pointwise import one, refuse_kinds, two, type_name
 from microtorch.kernels.bfloat16 import BF16
 from microtorch.kernels.quiet import silence
@@ -78,6 +78,7 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     a, b = input._data, other._data
     if a.dtype != b.dtype:
         raise RuntimeError(f"{type_name(input)} did not match {type_name(other)}")
+    rtol, atol = number_of("isclose", rtol, "rtol", 3), number_of("isclose", atol, "atol", 4)
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance:g}")

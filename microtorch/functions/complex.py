@@ -125,6 +125,7 @@ def view_as_complex(input: Any) -> Tensor:
 
 def is_complex(input: Any) -> bool:
     """True for complex64 and complex128."""
+    need_tensor("is_complex", input)
     return input._data.dtype.kind == "c"
 
 
@@ -140,4 +141,5 @@ def is_neg(input: Any) -> bool:
 
 def is_floating_point(input: Any) -> bool:
     """True for float16, bfloat16, float32 and float64."""
+    need_tensor("is_floating_point", input)
     return input._data.dtype.kind == "f"

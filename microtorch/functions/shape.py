@@ -76,7 +76,7 @@ def view_dtype(input: Any, dtype: Any) -> Any:
         names = dtypes.of[data.dtype].type_name, dtypes.of[dtype].type_name
         if data.ndim == 0:
             raise RuntimeError(f"{where} {names[0]} as {names[1]} (different element sizes)")
-        if data.strides[-1] != have and data.shape[-1] > 1 and data.size:
+        if (input.stride(-1) if not data.size else data.strides[-1] // have) != 1 and data.shape[-1] > 1:
             raise RuntimeError(
                 f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got "
                 f"{data.strides[-1] // have}"
@@ -342,10 +342,11 @@ def broadcast_shapes(*shapes: Any) -> Any:
             if shape[i] in (1, out[i]):
                 continue
             if out[i] != 1:
+                at = given.index(shape)
+                whole = shape if isinstance(shapes[at], int) else shapes[at]
                 raise RuntimeError(
                     f"Attempting to broadcast a dimension of length {shape[i]} at {i}! Mismatching argument at index "
-                    f"{given.index(shape)} had {shape}; but expected shape should be "
-                    f"broadcastable to {out}"
+                    f"{at} had {whole}; but expected shape should be broadcastable to {out}"
                 )
             out[i] = shape[i]
     return Size(out)
