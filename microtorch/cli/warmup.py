@@ -43,7 +43,9 @@ STEPS: dict[str, list[str]] = {
     ],
     "numbers": [
         "x.sign()", "x.frac()", "x.erf()", "x.erfc()", "torch.hypot(x, y)", "torch.fmod(x, y)", "x % y",
-        "x.detach() // y.detach()", "x.half().float()", "x.bfloat16().float()",
+        "x.detach() // y.detach()", "x.half().float()",
+        "torch.outer(w, w)", "x.flip(1)", "F.prelu(x, w)", "torch.nextafter(x.detach(), y.detach())",
+        "x.bfloat16().float()",
     ],
     "products, running sums and extremes": [
         "x.prod(1)", *(f"torch.{name}(x, 1)" for name in ("cumsum", "cumprod")),

@@ -222,7 +222,7 @@ def outer(input: Any, vec2: Any) -> Tensor:
     for name, v in (("self", input), ("vec2", vec2)):
         if v._data.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {v._data.ndim}-D")
-    return P.mul(S.reshape(input, (input._data.shape[0], 1)), vec2)
+    return P.outer(S.reshape(input, (input._data.shape[0], 1)), vec2)
 
 
 ger = outer

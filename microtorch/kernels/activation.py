@@ -338,11 +338,26 @@ def threshold(x: Any, threshold: float, value: float) -> Any:
 
 def prelu(x: Any, weight: Any) -> Any:
     """x, or weight x where x is not positive; weight broadcast."""
+    if x.size >= twins.least and x.ndim and x.size and (done := _prelu_compiled(x, weight)) is not None:
+        return done
     if x.size < 4096 or not np.isfinite(weight).all():
         return select.where(x > 0, x, x * weight)
-    out = np.minimum(x, 0)
+    out = np.minimum(x, 0) if x.dtype.char == "e" else np.clip(x, -np.inf, 0)  # faster
     out *= weight
-    out += np.maximum(x, 0)
+    out += np.maximum(x, 0) if x.dtype.char == "e" else np.clip(x, 0, np.inf)
+    return out
+
+
+def _prelu_compiled(x: Any, weight: Any) -> Any:
+    """By the compiled twin, if there is one and the weights belong to a dimension of x; else None."""
+    axes = [i for i, n in enumerate(np.shape(weight)) if n > 1]
+    axis = axes[0] + x.ndim - weight.ndim if axes else 0
+    if len(axes) > 1 or not twins.takes(x) or weight.dtype != x.dtype or (fast := twins.of("pointwise")) is None:
+        return None
+    out = np.empty(x.shape, x.dtype)
+    shape = (math.prod(x.shape[:axis]), x.shape[axis], -1) if axes else (1, 1, -1)
+    weights = np.array(weight).reshape(-1)
+    fast.prelu(x.reshape(shape), weights, out.reshape(shape))
     return out
 
 

@@ -198,6 +198,20 @@ def _beside_number(x: Any, y: Any) -> bool:
     return not isinstance(y, np.ndarray) or (not y.ndim and type(y) is np.ndarray and y.dtype.char == "f")
 
 
+def outer(x: Any, y: Any) -> Any:
+    """x y for a column (n, 1) and a vector."""
+    size = x.size * y.size
+    if size < twins.least or not size or not twins.takes(x, y) or (fast := twins.of("pointwise")) is None:
+        return np.multiply(x, y)
+    out = np.empty((x.size, y.size), x.dtype)
+    column = x.reshape(-1)
+    if y.size == x.size:  # (both would be cut)
+        fast.outer(column, y, out)
+    else:
+        threads.split(fast.outer, x.size, column, y, out, least=-(-twins.PART // y.size))
+    return out
+
+
 def _log_of_sum(x: Any, y: Any, exp: Any, log1p: Any) -> Any:
     """max + log(1 + exp(-|x - y|)); of two infinities of one sign (whose difference is NaN) that infinity."""
     t = np.subtract(x, y)
@@ -333,7 +347,15 @@ def _rest(rounding: Any, x: Any, y: Any) -> Any:
 def nextafter(x: Any, y: Any) -> Any:
     """The next float after x toward y."""
     if type(x) is not BFloats:
-        return np.nextafter(x, y)
+        if x.size < twins.least or not x.size or np.shape(y) != x.shape or not twins.takes(x, y):
+            return np.nextafter(x, y)
+        if (fast := twins.of("pointwise")) is None:
+            return np.nextafter(x, y)
+        whole = np.dtype(f"i{x.itemsize}")
+        out = np.empty(x.shape, whole)
+        flat = [a.reshape(-1) for a in (x, y, x.view(whole), y.view(whole))]
+        threads.split(fast.nextafter, x.size, *flat, np.iinfo(whole).min, out.reshape(-1), least=twins.PART)
+        return out.view(x.dtype)
     wide = x.wide(), y.wide()
     # of one sign, floats are ordered as their bits are; the smallest above 0 has the bits 1
     outward = np.where((wide[0] < wide[1]) == (wide[0] > 0), 1, -1).astype(np.int16)

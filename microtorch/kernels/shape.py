@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from microtorch.kernels import bfloat16, narrow
+from microtorch.kernels import bfloat16, narrow, threads, twins
 from microtorch.kernels.batched import Batched, as_array
 from microtorch.kernels.bfloat16 import BF16, BFloats
 from microtorch.kernels.reduce import sum as total
@@ -313,6 +313,11 @@ def stack(arrays: list[Any], axis: int) -> Any:
 def flip(x: Any, axes: tuple[int, ...]) -> Any:
     """A copy of x with the order along axes reversed, in x's order in memory."""
     out = empty_like(x, x.dtype)
+    if x.size >= twins.least and x.size and type(x) is np.ndarray and x.flags.c_contiguous and x.itemsize in (4, 8):
+        if axes in ((x.ndim - 1,), (-1,)) and (fast := twins.of("pointwise")) is not None:
+            rows = [a.view(f"i{x.itemsize}").reshape(-1, x.shape[-1]) for a in (x, out)]
+            threads.split(fast.reverse, len(rows[0]), *rows, least=-(-twins.PART // x.shape[-1]))
+            return out
     out[...] = np.flip(x, axes)
     return out
 

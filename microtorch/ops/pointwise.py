@@ -110,6 +110,8 @@ def _divided_twice(xp: Any, g: Any, x: Any, y: Any) -> Any:
 
 mul = binary("mul", np.multiply, scalars=operator.mul, wide_number="xy",
              x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)  # fmt: skip
+outer = binary("outer", K.outer, grad_name="MulBackward0",
+               x=lambda xp, g, y: g * y, y=lambda xp, g, x: g * x)  # fmt: skip
 div = binary("div", K.divide, to_float=True, wide_number="y",
              x=lambda xp, g, y: g / y,
              y=lambda xp, g, x, y: -g * _divided_twice(xp, g, x, y))  # fmt: skip

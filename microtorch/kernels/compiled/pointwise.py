@@ -14,7 +14,7 @@ from numba.extending import intrinsic
 from microtorch.kernels.compiled import jit, jit_exact
 from microtorch.kernels.compiled.math import bits, erf as erf_of, erfc as erfc_of, from_bits
 
-f32, f64, i32, i64 = np.float32, np.float64, np.int32, np.int64
+f32, f64, i32, i64, u64 = np.float32, np.float64, np.int32, np.int64, np.uint64
 
 
 def _rounding(name: str) -> Any:
@@ -53,6 +53,51 @@ def sign(x, out):
 def frac(x, out):
     for i in range(x.size):
         out[i] = x[i] - trunc(x[i])
+
+
+@jit_exact
+def nextafter(x, y, x_bits, y_bits, least, out):
+    """The bits of the next float: of one sign, floats are ordered as their bits are. least: those of -0."""
+    zero = x.dtype.type(0)
+    for i in range(x.size):
+        a, b = x[i], y[i]
+        beside = x_bits[i] + (1 if (a < b) == (a > zero) else -1)
+        beside = (least + 1 if y_bits[i] < 0 else 1) if a == zero else beside
+        out[i] = x_bits[i] if a != a else (y_bits[i] if (a == b) | (b != b) else beside)
+
+
+@jit
+def outer(x, y, out):
+    for i in range(x.size):
+        to, factor = out[i], x[i]
+        for j in range(to.size):
+            to[j] = factor * y[j]
+
+
+@jit
+def reverse(x, out):
+    """The rows, each from its end."""
+    n = x.shape[1]
+    for i in range(x.shape[0]):
+        row, to = x[i], out[i]
+        for j in range(n):
+            to[j] = row[u64(n - 1 - j)]
+
+
+@jit
+def prelu(x, weight, out):
+    """x (outer, channels, inner), a weight for each channel."""
+    zero = x.dtype.type(0)
+    for o in range(x.shape[0]):
+        if x.shape[2] == 1:
+            row, to = x[o].reshape(-1), out[o].reshape(-1)
+            for j in range(to.size):
+                to[j] = row[j] if row[j] > zero else row[j] * weight[j]
+        else:
+            for c in range(x.shape[1]):
+                row, to, w = x[o, c], out[o, c], weight[c]
+                for j in range(to.size):
+                    to[j] = row[j] if row[j] > zero else row[j] * w
 
 
 @jit_exact
