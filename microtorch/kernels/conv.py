@@ -237,6 +237,8 @@ def _share(count: int, work: int, part: Callable[[int, int, Any], None]) -> None
 @quiet
 def _finite(a: Any) -> bool:
     """Whether there is no infinity and no NaN; no, too, if the sum overflows: it is asked to look closer."""
+    if a.size >= _PART // 64 and a.flags.c_contiguous and a.dtype.char in "fd":
+        a = _row_sums(a.reshape(a.shape[0] * a.shape[1], -1))
     return bool(np.isfinite(np.add.reduce(a, None)))
 
 
@@ -496,8 +498,16 @@ def _total(sums: dict[Any, Any]) -> Any:
 
 
 @quiet
-def _row_sums(rows: Any, out: Any) -> None:
+def _row_sum(rows: Any, out: Any) -> None:
     np.matmul(rows, np.ones(rows.shape[1], rows.dtype), out=out)
+
+
+def _row_sums(rows: Any) -> Any:
+    """The sum of each row, by BLAS, which adds faster."""
+    sums = np.empty(len(rows), rows.dtype)
+    with threads.with_serial_blas():
+        threads.split(_row_sum, len(rows), rows, sums, least=-(-_PART // 16 // rows.shape[1]))
+    return sums
 
 
 def conv_bias(g: Any) -> Any:
@@ -505,10 +515,7 @@ def conv_bias(g: Any) -> Any:
     axes = (0, *range(2, g.ndim))
     if g.dtype.char not in "fd" or not g.flags.c_contiguous or g.size < _PART // 64:
         return reduce.sum(g, axes)
-    rows = g.reshape(g.shape[0] * g.shape[1], -1)
-    sums = np.empty(len(rows), g.dtype)
-    with threads.with_serial_blas():
-        threads.split(_row_sums, len(rows), rows, sums, least=-(-_PART // 16 // rows.shape[1]))
+    sums = _row_sums(g.reshape(g.shape[0] * g.shape[1], -1))
     return np.add.reduce(sums.reshape(g.shape[:2]), 0)
 
 

@@ -61,6 +61,39 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
             return _max_pool_compiled(fast, x, geometry, out)
     elif (found := _max_pool_gathered(x, kernel, stride, padding, dilation, out)) is not None:
         return found
+    whole = (out, kernel, stride, padding, dilation)
+    if x.size < 2 * twins.PART or 0 in out:
+        return _max_pool_by_taps(x, *whole)
+    best = np.empty((*x.shape[: x.ndim - len(kernel)], *out), x.dtype)
+    code = np.empty(best.shape, _code_type(kernel))
+
+    def some(x: Any, best: Any, code: Any) -> None:
+        best[...], code[...] = _max_pool_by_taps(x, *whole)
+
+    _by_planes(some, len(kernel), np.ascontiguousarray(x), best, code)
+    return best, code
+
+
+def _by_planes(kernel: Any, dims: int, *arrays: Any) -> None:
+    """Calls `kernel` with some images at a time of arrays (*lead, *places), as (images, 1, *places), among threads."""
+    planes = [a.reshape(-1, 1, *a.shape[a.ndim - dims :]) for a in arrays]
+    step = max(1, _BLOCK * len(planes[0]) // arrays[0].size)
+
+    def some(*arrays: Any) -> None:
+        for start in range(0, len(arrays[0]), step):
+            kernel(*(a[start : start + step] for a in arrays))
+
+    threads.split(some, len(planes[0]), *planes, least=-(-twins.PART * len(planes[0]) // arrays[0].size))
+
+
+def _code_type(kernel: Ints) -> Any:
+    """The smallest type for the numbers of taps."""
+    count = math.prod(kernel)
+    return np.uint8 if count <= 256 else np.uint32 if count <= 2**32 else np.int64
+
+
+def _max_pool_by_taps(x: Any, out: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> tuple[Any, Any]:
+    """`max_pool`, a pass over all windows for each tap of a dimension."""
     wide = _padded(x, out, kernel, stride, padding, dilation, _lowest(x.dtype))
     best, code = _max_taps(wide, out, kernel, stride, dilation, False)
     if x.dtype.kind == "f" and best.size and np.isnan(np.maximum.reduce(best, None)):
@@ -70,6 +103,7 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
     return (best.copy() if best.base is not None or best is x else best), code
 
 
+_BLOCK = 1 << 16  # elements that passes of NumPy's take at a time
 _GATHERED = 1 << 14  # elements of all windows up to which they are picked together
 
 
@@ -206,8 +240,7 @@ def _inside(code: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints
 
 def _max_taps(best: Any, out: Ints, kernel: Ints, stride: Ints, dilation: Ints, with_nan: bool) -> tuple[Any, Any]:
     """The largest elements and their taps' numbers, one dimension after the other."""
-    count = math.prod(kernel)
-    code_type: Any = np.uint8 if count <= 256 else np.uint32 if count <= 2**32 else np.int64
+    code_type = _code_type(kernel)
     code: Any = None
     base = 1
     for axis in range(best.ndim - 1, best.ndim - len(kernel) - 1, -1):
@@ -259,9 +292,17 @@ def max_pool_backward(g: Any, shape: Ints, tap: Any, kernel: Ints, stride: Ints,
 
         threads.split(work, len(planes), planes, least=-(-twins.PART * len(planes) // out.size))
         return out
-    index = places(tap, shape[-len(kernel) :], kernel, stride, padding, dilation)
+    size = shape[-len(kernel) :]
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation))  # windows do not overlap
-    return put_flat(g, shape, index, apart)
+    if g.size < twins.PART or type(g) is not np.ndarray:
+        return put_flat(g, shape, places(tap, size, kernel, stride, padding, dilation), apart)
+    out = np.empty(shape, g.dtype)
+
+    def some(g: Any, tap: Any, out: Any) -> None:
+        out[...] = put_flat(g, out.shape, places(tap, size, kernel, stride, padding, dilation), apart)
+
+    _by_planes(some, len(kernel), g, tap, out)
+    return out
 
 
 def max_pool_take(x: Any, tap: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Any:
