@@ -33,7 +33,8 @@ _FROM = {
     "microtorch.amp": "GradScaler autocast",
     "microtorch.amp.autocast_mode": """autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache
         get_autocast_cpu_dtype get_autocast_dtype get_autocast_gpu_dtype is_autocast_cache_enabled
-        is_autocast_cpu_enabled is_autocast_enabled set_autocast_cache_enabled set_autocast_dtype
+        is_autocast_cpu_enabled is_autocast_enabled set_autocast_cache_enabled set_autocast_cpu_dtype
+        set_autocast_cpu_enabled set_autocast_dtype
         set_autocast_enabled""",
     "microtorch.compiler": "compile",
     "microtorch.autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled",

@@ -139,7 +139,9 @@ class Tensor(TensorMethods, TensorConversions, TensorLayouts, metaclass=TensorMe
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        return int(address(self._data))
+        return int(address(self._data)) if not self.is_meta else 0
+
+    const_data_ptr = data_ptr
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
         """True if the elements lie in memory in the order of the indices (or of another memory format)."""

@@ -458,6 +458,14 @@ class TensorConversions(TensorValues):
         self._data[...] = bfloat16.cast(values, self._data.dtype).reshape(self._data.shape)
         return cast("Tensor", self)
 
+    def map2_(self, x: Any, y: Any, callable: Callable[[Any, Any, Any], Any]) -> Tensor:
+        """Replace each element by callable(element, those in its place in `x` and `y`): slow."""
+        check_writable(self)
+        each = [np.broadcast_to(a, self._data.shape).reshape(-1).tolist() for a in (self._data, x._data, y._data)]
+        values = np.array([callable(*three) for three in zip(*each)])
+        self._data[...] = bfloat16.cast(values, self._data.dtype).reshape(self._data.shape)
+        return cast("Tensor", self)
+
 
 float_, int_, bool_ = builtins.float, builtins.int, builtins.bool
 

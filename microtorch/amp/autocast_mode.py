@@ -34,9 +34,26 @@ def set_autocast_enabled(device_type: str, enabled: bool) -> None:
         state.enabled = bool(enabled)
 
 
+def _deprecated(call: str, instead: str) -> None:
+    warnings.warn(f"torch.{call} is deprecated. Please use torch.{instead} instead.", DeprecationWarning, stacklevel=3)
+
+
 def is_autocast_cpu_enabled() -> bool:
-    """Whether operations are cast on the CPU."""
+    """Deprecated: is_autocast_enabled("cpu")."""
+    _deprecated("is_autocast_cpu_enabled()", "is_autocast_enabled('cpu')")
     return state.enabled
+
+
+def set_autocast_cpu_enabled(enabled: bool) -> None:
+    """Deprecated: set_autocast_enabled("cpu", enabled)."""
+    _deprecated("set_autocast_cpu_enabled(enabled)", "set_autocast_enabled('cpu', enabled)")
+    set_autocast_enabled("cpu", enabled)
+
+
+def set_autocast_cpu_dtype(dtype: dtypes.dtype) -> None:
+    """Deprecated: set_autocast_dtype("cpu", dtype)."""
+    _deprecated("set_autocast_cpu_dtype(dtype)", "set_autocast_dtype('cpu', dtype)")
+    set_autocast_dtype("cpu", dtype)
 
 
 def is_autocast_cache_enabled() -> bool:
@@ -89,7 +106,8 @@ def get_autocast_gpu_dtype() -> dtypes.dtype:
 
 
 def get_autocast_cpu_dtype() -> dtypes.dtype:
-    """What autocast casts to on the CPU."""
+    """Deprecated: get_autocast_dtype("cpu")."""
+    _deprecated("get_autocast_cpu_dtype()", "get_autocast_dtype('cpu')")
     return state.dtype
 
 

@@ -651,6 +651,8 @@ def old_svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
 def matrix_power(A: Any, n: int) -> Tensor:
     """A @ A @ ... n times, by repeated squaring; the inverse's power if n is negative."""
     need_tensor("linalg.matrix_power", A)
+    if not isinstance(n, (int, np.integer)):
+        raise TypeError(f"linalg_matrix_power(): argument 'n' (position 2) must be int, not {type(n).__name__}")
     need_square("linalg.matrix_power", A)
     if n == 0:
         return D.identity_like(A)

@@ -100,16 +100,19 @@ def matrix_norm(A: Any, ord: Any = "fro", dim: Any = (-2, -1), keepdim: bool = F
         rest = tuple(a for a in range(A._data.ndim) if a not in (i, j))
         s = singular_values(S.permute(A, (*rest, i, j)))
         last = s._data.ndim - 1
-        if ord != "nuc" and s._data.shape[-1] == 0:
-            raise IndexError("amax(): Expected reduction dim 0 to have non-zero size.")
-        found = R.sum(s, (last,), False) if ord == "nuc" else (R.amax if ord == 2 else R.amin)(s, (last,), False)
+        none = s._data.shape[-1] == 0
+        if none and ord == -2:
+            raise IndexError("amin(): Expected reduction dim -1 to have non-zero size.")
+        found = (
+            R.sum(s, (last,), False) if ord == "nuc" or none else (R.amax if ord == 2 else R.amin)(s, (last,), False)
+        )
     else:
         first, second = (i, j) if abs(ord) == 1 else (j, i)
-        if A._data.shape[second] == 0:
-            raise IndexError(f"amax(): Expected reduction dim {second} to have non-zero size.")
+        at, none = second - (second > first), A._data.shape[second] == 0
+        if none and ord < 0:
+            raise IndexError(f"amin(): Expected reduction dim {at} to have non-zero size.")
         sums = R.vector_norm(A, 1.0, (first,), False)
-        at = second - (second > first)
-        found = (R.amax if ord > 0 else R.amin)(sums, (at,), False)
+        found = (R.sum if none else R.amax if ord > 0 else R.amin)(sums, (at,), False)
     if keepdim:
         return S.reshape(found, tuple(1 if a in (i, j) else n for a, n in enumerate(A._data.shape)))
     return found
@@ -184,7 +187,10 @@ def cond(A: Any, p: Any = None) -> Tensor:
     if not A._data.size:
         return wrap(np.zeros(batch, A._data.real.dtype))
     inverse = D.inverse_ex(A)
-    norm = matrix_norm(inverse[0], p)
-    if inverse[1]._data.any():
-        norm = P.where(wrap(inverse[1]._data != 0), math.inf, norm)
-    return P.mul(matrix_norm(A, p), norm)
+    singular = wrap(inverse[1]._data != 0)
+    if not singular._data.any():
+        return P.mul(matrix_norm(A, p), matrix_norm(inverse[0], p))
+    norm = matrix_norm(A, p)
+    regular = P.where(S.reshape(singular, (*batch, 1, 1)), 0.0, inverse[0])
+    infinite = P.mul(norm, math.inf) if p == "nuc" else math.inf  # (a matrix of zeros: NaN for "nuc" alone)
+    return P.where(singular, infinite, P.mul(norm, matrix_norm(regular, p)))

@@ -358,7 +358,7 @@ def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
     m, n = q.shape[-2], r.shape[-1]
     mm = xp.matmul
     if mode == "complete" and m > n:
-        raise NotImplementedError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
+        raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols.")
     if m >= n:
         k = 0
         if g_r is not None:
