@@ -153,7 +153,7 @@ def _not_reentrant(
     early_stop: bool,
 ) -> Any:
     if determinism_check not in ("default", "none"):
-        raise ValueError(f"determinism_check should be one of ['default', 'none'] but got {determinism_check}")
+        raise ValueError(f"determinism_check should be one of ['default', 'none'], but got {determinism_check}")
     first, second = context_fn()
     state = random.default_generator._state_array() if preserve else None
     saved: list[dict[str, Any]] = []  # of each tensor that the first run saved: shape, dtype

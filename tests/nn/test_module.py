@@ -88,7 +88,19 @@ c = nn.Conv2d(2, 3, 3).to(memory_format=torch.channels_last); c.weight.stride(),
 m.to(memory_format=torch.channels_last) is m
 m.to(torch.float64, non_blocking=True).count.dtype
 m.type(torch.float64).scale.dtype
+m.to('cpu', copy=True)
+m.to(copy=False)
+m.to('cpu', True)
+m.to(None, True)
+m.to([])
+m.to({}, non_blocking=True)
+m.to('cpu', x)
+m.to('cpu', dtype=torch.int64, non_blocking=True)
+torch._C._nn._parse_to('cpu', torch.float16, True, memory_format=torch.channels_last)
+torch._C._nn._parse_to(torch.ones(1).double())
+torch._C._nn._parse_to(copy=True)
 m.cpu() is m, m.share_memory() is m
+h = m.register_forward_hook(print); h.id in h.hooks_dict_ref(), len(h.hooks_dict_ref()), h.remove(), len(h.hooks_dict_ref())
 m.to_empty(device='cpu') is m
 m.half().bfloat16 and m.scale.dtype
 """

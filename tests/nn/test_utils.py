@@ -69,6 +69,10 @@ p = R.pack_sequence([torch.ones(3), torch.ones(2)]); p.double().data.dtype, p.to
 p = R.pack_sequence([torch.ones(3), torch.ones(2)]); data, sizes, i, j = p; type(p).__name__, sizes, i, j, p[0]
 R.PackedSequence(torch.ones(3), torch.tensor([2, 1])), R.PackedSequence((torch.ones(3), torch.tensor([2, 1])))
 R.PackedSequence(torch.ones(3))
+R.pack_padded_sequence(torch.ones(4, 3), [6, 2, 1])
+R.pack_padded_sequence(torch.ones(4, 3), 3)
+R.pack_padded_sequence(torch.ones(4, 3), [[4, 2, 1]])
+R.pack_padded_sequence(torch.ones(0, 3), [1, 1, 1])
 R.invert_permutation(torch.tensor([2, 0, 1])), R.invert_permutation(None)
 R.unpad_sequence(torch.arange(6).reshape(2, 3), torch.tensor([3, 1]), batch_first=True)
 R.unpad_sequence(torch.arange(6).reshape(2, 3), torch.tensor([1, 2, 1]))
@@ -206,6 +210,11 @@ U.stateless.functional_call(m[0], {'weight': torch.ones(3, 2)}, x, strict=True)
 U.stateless.functional_call(m[0], {'weight': torch.ones(3, 2), 'bias': torch.zeros(3), 'z': x}, x, strict=True)
 w = torch.ones(3, 2, requires_grad=True); U.stateless.functional_call(m[0], {'weight': w}, x).sum().backward(); w.grad
 m[2].weight = nn.Parameter(torch.ones(2, 3)); m[2].again = m[2].weight; U.stateless.functional_call(m, {'2.weight': torch.zeros(2, 3)}, x)
+U.stateless.functional_call(m[0], {'weight': 3}, x)
+U.stateless.functional_call(m, {'0': torch.ones(3, 2)}, x)
+U.stateless.functional_call(m, {'0.in_features.x': torch.ones(3, 2)}, x)
+U.stateless.functional_call(m[0], {'': torch.ones(3, 2)}, x)
+U.stateless.functional_call(m[0], {'out_features': torch.ones(3, 2)}, x)
 m[2].again = m[2].weight; U.stateless.functional_call(m, {'2.weight': torch.zeros(2, 3), '2.again': torch.ones(2, 3)}, x)
 nn.modules.utils.consume_prefix_in_state_dict_if_present(s := nn.Sequential(m).state_dict(), '0.'), list(s), list(s._metadata)
 """

@@ -328,13 +328,14 @@ def multi_head_attention_forward(
             attn_mask = (
                 attn_mask.unsqueeze(0)
                 if attn_mask.shape[0] == 1 and attn_mask.dim() == 3
-                else attn_mask.reshape(batch, num_heads, -1, sources)
+                else attn_mask.reshape(batch, num_heads, attn_mask.shape[1], sources)
             )
-        q, k, v = (t.reshape(batch, num_heads, -1, head) for t in (q, k, v))
+        q, k, v = (t.reshape(batch, num_heads, t.shape[1], head) for t in (q, k, v))
         out = scaled_dot_product_attention(q, k, v, attn_mask, p, is_causal and attn_mask is None)
         out = out.reshape(batch * num_heads, length, head)
     out = out.transpose(0, 1).reshape(length * batch, size)
-    out = linear(out, out_proj_weight, out_proj_bias).reshape(length, batch, -1)
+    out = linear(out, out_proj_weight, out_proj_bias)
+    out = out.reshape(length, batch, out.shape[-1])
     if weights is not None:
         weights = weights.reshape(batch, num_heads, length, sources)
         if average_attn_weights:

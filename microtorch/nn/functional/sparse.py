@@ -180,7 +180,7 @@ def embedding_bag(
         raise RuntimeError(
             f"offsets[-1] can not be greater than input's length({index.size}) but got offsets[-1] of {starts[-1]}"
         )
-    if include_last_offset:
+    if include_last_offset and input._data.ndim == 1:
         if starts.size < 1:
             raise RuntimeError("include_last_offset: number of offset should be at least 1")
         starts = starts[:-1]

@@ -46,6 +46,10 @@ class RemovableHandle(node.RemovableHandle):
         super().__init__(hooks, RemovableHandle._next_id())
         self.extra = extra
 
+    def hooks_dict_ref(self) -> dict[int, Any]:
+        """The dictionary that holds the hook under the handle's `id`."""
+        return self.hooks
+
     def remove(self) -> None:
         """Take the hook away; doing it twice does nothing."""
         super().remove()

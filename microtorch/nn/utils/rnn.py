@@ -56,8 +56,8 @@ class PackedSequence(_Fields):
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def pin_memory(self) -> Self:
-        """The same: there is no accelerator to pin memory for."""
-        return self
+        """There is no accelerator to pin memory for: RuntimeError."""
+        return type(self)(self.data.pin_memory(), self.batch_sizes, self.sorted_indices, self.unsorted_indices)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """The data in another dtype: see Tensor.to."""
@@ -176,6 +176,8 @@ def pack_padded_sequence(
             "`enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you "
             "do not need ONNX exportability."
         )
+    if not input._data.size:
+        raise RuntimeError("Cannot pack empty tensors.")
     x = input.transpose(0, 1) if batch_first else input
     batch_sizes = (sizes[:, None] > np.arange(sizes[0])).sum(0)
     step, sequence = _places(batch_sizes[: x.shape[0]])  # steps beyond the input's have no data, as in PyTorch

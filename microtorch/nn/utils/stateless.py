@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from microtorch.autograd.state import TensorBase
 from microtorch.nn.modules.module import Module
 
 __all__ = ["functional_call"]
@@ -37,15 +38,33 @@ def _tied(module: Module, given: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def _submodule(module: Module, path: str) -> Module:
+    """What `Module.get_submodule` finds; a TypeError says that what is there is no module."""
+    owner: Any = module
+    for name in path.split(".") if path else ():
+        if not hasattr(owner, name):
+            raise AttributeError(f"{owner._get_name()} has no attribute `{name}`")
+        owner = getattr(owner, name)
+        if not isinstance(owner, Module):
+            raise TypeError(f"submodule `{path}`: {owner} is not an instance of torch.nn.Module")
+    return owner  # type: ignore[no-any-return]
+
+
 def _swap(module: Module, path: str, value: Any) -> Any:
     """Put a tensor at a dotted name, and return what was there; _MISSING stands for nothing."""
     prefix, _, name = path.rpartition(".")
-    owner = module.get_submodule(prefix)
+    owner = _submodule(module, prefix)
+    if not (value is _MISSING or value is None or isinstance(value, TensorBase)):
+        raise TypeError(f"{value} is not an instance of torch.Tensor")
+    if not name:
+        raise KeyError('tensor name can\'t be empty string ""')
     for members in (owner._parameters, owner._buffers):
         if name in members:
             old, members[name] = members[name], value
             return old
-    old = owner.__dict__.get(name, _MISSING)
+    old = getattr(owner, name, _MISSING)
+    if not (old is _MISSING or old is None or isinstance(old, TensorBase)):
+        raise TypeError(f"attribute `{name}`: {old} is not an instance of torch.Tensor")
     if value is _MISSING:
         del owner.__dict__[name]
     else:
