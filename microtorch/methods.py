@@ -248,18 +248,22 @@ class TensorMethods(TensorBase):
         if old:
             (_, other), scale = old_order("add", (self, other, *old))
             return self.add_(other, **scale)
-        if alpha != 1 and FP.is_narrow(self):
-            return assign_checked(self, FP.add(old_value(self, other), other, alpha=alpha))
-        return self._add_(other if alpha == 1 else FP.scaled(self, other, alpha))
+        if alpha != 1:
+            if self._data.dtype.itemsize == 2 and FP.is_narrow(self):
+                return assign_checked(self, FP.add(old_value(self, other), other, alpha=alpha))
+            other = FP.scaled(self, other, alpha)
+        return self._add_(other)
 
     def sub_(self, other: Any, *old: Any, alpha: Any = 1) -> Tensor:
         """self -= alpha * other."""
         if old:
             (_, other), scale = old_order("sub", (self, other, *old))
             return self.sub_(other, **scale)
-        if alpha != 1 and FP.is_narrow(self):
-            return assign_checked(self, FP.sub(old_value(self, other), other, alpha=alpha))
-        return self._sub_(other if alpha == 1 else FP.scaled(self, other, alpha))
+        if alpha != 1:
+            if self._data.dtype.itemsize == 2 and FP.is_narrow(self):
+                return assign_checked(self, FP.sub(old_value(self, other), other, alpha=alpha))
+            other = FP.scaled(self, other, alpha)
+        return self._sub_(other)
 
     mul_, multiply_ = _mul_, _mul_
     subtract_ = sub_

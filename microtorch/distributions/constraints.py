@@ -294,7 +294,7 @@ class _Simplex(Constraint):
 
     def holds(self, value: Any) -> bool:
         """Whether all rows are inside, in fewer steps."""
-        data = getattr(value, "_data", None)
+        data: Any = getattr(value, "_data", None)
         if not few(data) or data.dtype.kind != "f" or not data.ndim:
             return super().holds(value)
         flat = data.reshape(data.size)

@@ -211,7 +211,7 @@ def scaled(input: Any, other: Any, alpha: Any) -> Any:
     if type(alpha) is float and isinstance(other, TensorBase) and isinstance(input, TensorBase):
         kind = input._data.dtype
         if kind.char in "fd" and other._data.dtype is kind:
-            return P.mul(other, alpha)
+            return P.mul.operator(other, alpha)  # type: ignore[attr-defined]
     kinds = check_alpha(alpha, input, other)
     if isinstance(other, TensorBase) and (isinstance(input, TensorBase) or isinstance(alpha, float)):
         other = same_dtype(input, other)[1]
