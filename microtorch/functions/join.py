@@ -138,8 +138,10 @@ def _into(out: Any, result: Any, parts: Any) -> Tensor:
 concat = concatenate = cat
 
 
-def stack(tensors: Any, dim: int = 0, *, out: Any = None) -> Tensor:
-    """Tensors of one shape joined along a new dimension."""
+def stack(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = None) -> Tensor:
+    """Tensors of one shape joined along a new dimension (`axis` is NumPy's name for it)."""
+    if axis is not None:
+        dim = axis
     if out is None and type(dim) is int and _equal(tensors):
         return S.stack(tensors, axis_of(dim, tensors[0]._data.ndim + 1))
     parts = _one_dtype(_list_of_tensors("stack", tensors))
@@ -269,8 +271,10 @@ def split_with_sizes(input: Any, split_sizes: Any, dim: Any = 0) -> tuple[Any, .
     return _pieces(input, sizes, axis, I.sized_part)
 
 
-def chunk(input: Any, chunks: int, dim: Any = 0) -> tuple[Any, ...]:
+def chunk(input: Any, chunks: int, dim: Any = 0, *, axis: Any = None) -> tuple[Any, ...]:
     """At most `chunks` views of equal size along a dimension (the last may be smaller)."""
+    if axis is not None:
+        dim = axis
     if not isinstance(input, TensorBase):
         need_tensor("chunk", input)
     if not input._data.ndim:
@@ -359,8 +363,10 @@ def dsplit(
     return _split_at("dsplit", input, next(g for g in (indices_or_sections, indices, sections) if g is not None), 2, 3)
 
 
-def unbind(input: Any, dim: Any = 0) -> tuple[Any, ...]:
+def unbind(input: Any, dim: Any = 0, *, axis: Any = None) -> tuple[Any, ...]:
     """A view for each index along a dimension."""
+    if axis is not None:
+        dim = axis
     need_tensor("unbind", input)
     if not input._data.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")

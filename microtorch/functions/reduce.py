@@ -339,10 +339,10 @@ def _bytes(input: Any, result: Any) -> Tensor:
     return P.cast(result, np.dtype(np.uint8)) if input._data.dtype == np.uint8 else result
 
 
-def count_nonzero(input: Any, dim: Any = None) -> Tensor:
+def count_nonzero(input: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
     """How many elements are not 0; int64."""
     need_tensor("count_nonzero", input)
-    return R.count_nonzero(input, axes_of(dim, input._data.ndim))
+    return R.count_nonzero(input, axes_of(dim if axis is None else axis, input._data.ndim))
 
 
 @takes_out

@@ -279,16 +279,18 @@ moveaxis = movedim
 # dimensions of size 1, and broadcasting ------------------------------------------------------------------------------
 
 
-def squeeze(input: Any, dim: Any = None) -> Tensor:
-    """A view without the dimensions of size 1 (all of them, or those among `dim`)."""
+def squeeze(input: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
+    """A view without the dimensions of size 1 (all of them, or those among `dim`; NumPy's name for it is `axis`)."""
     if not isinstance(input, TensorBase):
         need_tensor("squeeze", input)
+    if axis is not None:
+        dim = axis
     shape = input._data.shape
     if dim is None:
         return S.squeeze(input, tuple([i for i, n in enumerate(shape) if n == 1]))
-    if type(dim) is int:
-        axis = axis_of(dim, len(shape))
-        return S.squeeze_one(input, (axis,) if shape and shape[axis] == 1 else ())
+    if type(dim) is int or not isinstance(dim, (tuple, list)):
+        place = axis_of(dim, len(shape))
+        return S.squeeze_one(input, (place,) if shape and shape[place] == 1 else ())
     axes = [axis_of(d, len(shape)) for d in dim]
     check_repeats(axes)
     return S.squeeze_several(input, tuple([i for i in axes if i < len(shape) and shape[i] == 1]))
@@ -301,10 +303,14 @@ def check_repeats(axes: Sequence[int]) -> None:
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
 
 
-def unsqueeze(input: Any, dim: int) -> Tensor:
-    """A view with a dimension of size 1 put in at `dim`."""
+def unsqueeze(input: Any, dim: Any = None, *, axis: Any = None) -> Tensor:
+    """A view with a dimension of size 1 put in at `dim` (NumPy's name for it is `axis`)."""
     if not isinstance(input, TensorBase):
         need_tensor("unsqueeze", input)
+    if dim is None:
+        if axis is None:
+            raise TypeError('unsqueeze() missing 1 required positional arguments: "dim"')
+        dim = axis
     ndim = input._data.ndim
     return S.unsqueeze(input, dim if type(dim) is int and 0 <= dim <= ndim else axis_of(dim, ndim + 1))
 
@@ -575,7 +581,7 @@ def need_matrix(name: str, input: Any) -> None:
 def flip(input: Any, *dims: Any, **named: Any) -> Tensor:
     """The order reversed along dimensions (a copy)."""
     need_tensor("flip", input)
-    if not named and not dims:
+    if "dims" not in named and not dims:
         raise TypeError('flip() missing 1 required positional arguments: "dims"')
     axes = tuple(axis_of(d, input._data.ndim) for d in size_of((named["dims"],) if named else dims, "flip", "dims"))
     check_repeats(axes)

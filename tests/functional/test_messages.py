@@ -164,6 +164,10 @@ torch.is_floating_point(3)
 torch.promote_types(torch.int, "a")
 torch.promote_types(int, torch.float32)
 torch.can_cast("a", torch.int)
+torch.stack([torch.ones(2)], axis=1), torch.ones(1, 2).squeeze(axis=0), torch.ones(2).unsqueeze(axis=1), torch.ones(2, 3).unbind(axis=1)
+torch.ones(2, 3).chunk(2, axis=1), torch.ones(2, 3).count_nonzero(axis=0), torch.ones(1, 2).squeeze(torch.tensor(0))
+torch.ones(2).flip(axis=0)
+torch.ones(2).unsqueeze()
 """
 
 
