@@ -15,7 +15,7 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import bad_call, number_of, size_of
 from microtorch.functions.creation import dtype_argument, filled_later, finish, number_argument
 from microtorch.functions.index import index_select
-from microtorch.functions.join import stack
+from microtorch.functions.join import stack, unbind
 from microtorch.functions.shape import expand, flip, in_shape, reshape, unsqueeze
 from microtorch.kernels import ranges as K
 from microtorch.kernels.bfloat16 import cast, empty
@@ -270,11 +270,10 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
     if indices._data.dtype.kind not in "iu":
         raise TypeError(f"expected 'indices' to be integer dtype, but got {dtypes.of[indices._data.dtype]}")
     places = indices._data.astype(np.int64)
-    out = []
-    for n in reversed(sizes):
-        out.append(wrap(np.asarray(places % n)))
-        places = places // n
-    return tuple(reversed(out))
+    out = np.empty((*places.shape, len(sizes)), np.int64)
+    for i, n in reversed(list(enumerate(sizes))):
+        places, out[..., i] = np.divmod(places, n)
+    return unbind(wrap(out), -1)
 
 
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:

@@ -18,6 +18,7 @@ FOUND = [
     "torch.manual_seed(0); torch.nn.functional.gumbel_softmax(torch.tensor(0.), hard=True)",
     "b = torch.ones(2, 3); c = b.view(3, 2); b.resize_(6); (b._version, c._version)",
     "torch.unravel_index(torch.arange(6).reshape(2, 3), (2, 3, 1))",
+    "torch.manual_seed(0); torch.nn.functional.gumbel_softmax(torch.ones(2, 3, 4).permute(2, 0, 1), hard=True)",
     "torch.view_copy(torch.ones(2, 3).T, (-1,))",
     "x = torch.ones(4, requires_grad=True); (x * 1).scatter(0, torch.tensor([0]), 0.5, reduce='add').sum().backward()",
     "x = torch.ones(4, requires_grad=True); (x * 1).scatter_(0, torch.tensor([0]), 0.5, reduce='multiply')",
