@@ -246,6 +246,7 @@ class Several(Squares):
     "len(D.DataLoader(Sized(8), batch_size=None))", "iter(D.DataLoader(Squares(3), timeout=1))", "iter(D.DataLoader(Squares(3), num_workers=1, prefetch_factor=0))", "list(D.DataLoader(Bad(ValueError)))", "list(D.DataLoader(Bad(KeyError), batch_size=None))",
     "len(iter(D.DataLoader(Squares(9), batch_size=2)))", "D.get_worker_info()", "D.DataLoader(Squares(3)).sampler.__class__.__name__", "D.DataLoader(Stream(3)).batch_sampler.__class__.__name__",
     "vars(D.DataLoader(Squares(3), 2, True))['batch_size']",
+    "D.IterableDataset()", "D.ConcatDataset([Stream(3)])", "D.default_collate([torch.sparse_coo_tensor([[0]], [1.], (2,))] * 2)",
 ])  # fmt: skip
 def test_loaders_arguments(code: str) -> None:
     check(code)

@@ -19,6 +19,7 @@ import microtorch.autograd.profiler
 from microtorch._instrument import Instrument
 from microtorch.autograd.table import arrays
 from microtorch.profiler import names
+from tests.differential import difference
 
 torch.set_num_threads(1)
 
@@ -299,6 +300,15 @@ def test_schedules(warmup: int, active: int, repeat: int) -> None:
         exec(STEPPED.format(name=library.__name__, warmup=warmup, active=active, repeat=repeat), scope)
         found.append(scope["seen"])
     assert found[1] == found[0] and found[0]
+
+
+@pytest.mark.parametrize(
+    "arguments, step",
+    [("wait=-1, warmup=1, active=1", 0), ("wait=0, warmup=0, active=0", 0), ("wait=1, warmup=0, active=1", -1)],
+)
+def test_wrong_schedules(arguments: str, step: int) -> None:
+    found = difference(f"torch.profiler.schedule({arguments})({step})")
+    assert found is None, found
 
 
 def test_tensorboard_handler(tmp_path: Path) -> None:

@@ -40,14 +40,11 @@ class Dataset(Generic[T_co]):
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset[T_co]):
-    """The base class of datasets that are streams: a subclass defines `__iter__`.
+class IterableDataset(Dataset[T_co], Iterable[T_co]):
+    """The base class of datasets that are streams: a subclass defines `__iter__` (TypeError if it does not).
 
     With several workers each runs through its own copy: `get_worker_info()` tells which part is its own.
     """
-
-    def __iter__(self) -> Iterator[T_co]:
-        raise NotImplementedError("Subclasses of IterableDataset should implement __iter__.")
 
     def __add__(self, other: Dataset[Any]) -> Any:
         return ChainDataset([self, other])

@@ -14,6 +14,7 @@ from microtorch._tensor import Tensor
 from microtorch.autograd.state import wrap
 from microtorch.functions.creation import as_tensor, tensor
 from microtorch.functions.shape import stack
+from microtorch.kernels.layouts import is_sparse
 
 CollateMap = dict[type | tuple[type, ...], Callable[..., Any]]
 
@@ -105,6 +106,11 @@ def collate(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
 
 def collate_tensor_fn(batch: Any, *, collate_fn_map: CollateMap | None = None) -> Any:
     """Tensors of one shape: stacked."""
+    if is_sparse(batch[0]._data):
+        raise RuntimeError(
+            "Batches of sparse tensors are not currently supported by the default collate_fn; please provide a custom "
+            "collate_fn to handle them appropriately."
+        )
     arrays: list[Any] = [t._data if type(t) is Tensor and t._node is None else None for t in batch]
     first = arrays[0]
     if (
