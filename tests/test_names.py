@@ -10,6 +10,8 @@ from tests.differential import difference, torch
 CASES = [
     "torch.tensor([1.0, 2.0]).map2_(torch.tensor([3.0, 4.0]), torch.tensor([5.0, 6.0]), lambda a, b, c: a + b * c)",
     "torch.ones(2, 2).map2_(torch.tensor(3.0), torch.tensor([5.0, 6.0]), lambda a, b, c: a - b * c)",
+    "torch.sgn(torch.tensor([1 + 2j, -3j, 0j, complex('inf'), complex('nan'), 1e-30 + 1e-30j]))",
+    "torch.segment_reduce(torch.ones(3), 'bad')",
     "x = torch.ones(2)\nx.const_data_ptr() == x.data_ptr()",
     "torch.set_autocast_cpu_enabled(True); r = torch.is_autocast_enabled('cpu'); torch.set_autocast_cpu_enabled(False)\n"
     "r, torch.is_autocast_cpu_enabled()",

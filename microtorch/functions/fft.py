@@ -15,7 +15,7 @@ import numpy as np
 from microtorch import dtypes
 from microtorch.functions.arguments import axis_of, named, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.complex import conj
-from microtorch.functions.creation import finish
+from microtorch.functions.creation import check_sizes, finish
 from microtorch.functions.pointwise import type_name
 from microtorch.functions.reduce import as_floats
 from microtorch.functions.shape import roll
@@ -41,6 +41,8 @@ def _ready(input: Any, real: str = "") -> Any:
     need_tensor(real or "fft", input)
     if input._data.dtype.kind == "f" and input._data.itemsize == 2:
         raise RuntimeError(f"Unsupported dtype {type_name(input)}")
+    if real in ("ihfft2", "ihfftn") and input._data.dtype.kind == "c":
+        raise RuntimeError(f"Only supports floating-point dtypes, but found: {type_name(input)}")
     if real and input._data.dtype.kind == "c":
         what = "a real-valued input tensor" if real.endswith(("n", "2")) else "a real input tensor"
         raise RuntimeError(f"{real} expects {what}, but got {type_name(input)}")
@@ -272,7 +274,11 @@ def _frequencies(name: str, values: Any, n: int, d: float, dtype: Any, device: A
     kind = dtypes.default.float if dtype is None else numpy_dtype(dtype)
     if kind.kind not in "fc":
         raise RuntimeError(f"{name} requires a floating point or complex dtype")
-    return finish((values.astype(kind) * kind.type(1.0 / (n * d))).astype(kind), requires_grad, device)
+    if n < 0:
+        check_sizes((n,))
+    return finish(
+        (values.astype(kind) * kind.type(1.0 / (n * d) if n * d else np.inf)).astype(kind), requires_grad, device
+    )
 
 
 @takes_out

@@ -47,7 +47,7 @@ def segment_reduce(
             raise TypeError(f"segment_reduce(): argument '{name}'{where} must be Tensor, not {type_text(value)}")
     if initial is not None and not isinstance(initial, (bool, int, float)):
         raise TypeError(f"segment_reduce(): argument 'initial' must be Number, not {type_text(initial)}")
-    if reduce not in _NAMES:
+    if reduce not in _NAMES and (lengths is not None or offsets is not None or indices is not None):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     if indices is not None:
         raise RuntimeError("segment_reduce(): indices based reduction is not supported yet.")
