@@ -10,6 +10,7 @@ import pytest
 
 import microtorch
 from microtorch.kernels.bfloat16 import BFloats, Widen, rounded
+from tests.differential import difference
 
 torch = pytest.importorskip("torch")
 harness = pytest.importorskip("tests.conformance.harness")
@@ -133,3 +134,32 @@ def test_dtypes_under_autocast(kind: str) -> None:
             if got != want:
                 wrong.add(name)
     assert not wrong and compared > 900
+
+
+P = "torch.manual_seed(3)\np = torch.tensor([[0.1, 0.5, 0.3, 0.9, 0.2], [0.3, 0.2, 0.6, 0.1, 0.7]]).to(torch.%s)\n"
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "torch.multinomial(p, 3)",
+        "torch.multinomial(p, 1)",
+        "torch.multinomial(p, 4, True)",
+        "torch.bernoulli(p)",
+        "torch.poisson(p * 9)",
+        "torch.binomial(p * 10 // 1, p)",
+        "torch.normal(p, 2.0)",
+        "torch.rrelu(-torch.ones_like(p), 0.1, 0.5, True)",
+        "torch.nn.functional.gumbel_softmax(p, hard=True)",
+        "torch.nn.functional.alpha_dropout(p, 0.4, True)",
+        "p.clone().bernoulli_(p)",
+        "p.clone().cauchy_()",
+        "torch.nn.init.orthogonal_(p.clone())",
+        "torch.nn.init.trunc_normal_(p.clone())",
+        "torch.distributions.Gamma(p, p).sample()",
+    ],
+)
+def test_random_numbers_are_drawn_once(call: str, dtype: str) -> None:
+    """What comes after them tells whether a kernel that NumPy refused has drawn them before."""
+    assert not (found := difference(f"{P % dtype}r = {call}\n(r.float(), r.dtype, torch.rand(1))")), found

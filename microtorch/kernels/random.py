@@ -193,7 +193,7 @@ class Stream(BasicStream):
         >>> Stream(0).binomial(np.array([10.0, 1000.0]), np.array([0.5, 0.5])).tolist()
         [7.0, 504.0]
         """
-        checks.require_floating("binomial_cpu", count.dtype)
+        checks.require_single_or_double("binomial_cpu", count.dtype)
         pairs = zip(count.reshape(-1).tolist(), probability.reshape(-1).tolist(), strict=True)
         with self.uniforms_one_by_one(4 * count.size) as uniform:
             values = [samplers.binomial(n, p, uniform) for n, p in pairs]
@@ -228,8 +228,9 @@ class Stream(BasicStream):
         >>> Stream(0).rrelu_noise(np.array([1.0, -1.0]), 0.1, 0.3).tolist()
         [1.0, 0.2940106003613106]
         """
-        checks.require_single_or_double("rrelu_with_noise_out_cpu", x.dtype)
-        low, high = float(x.dtype.type(lower)), float(x.dtype.type(upper))
+        if x.dtype == np.float16:
+            raise checks.not_implemented("rrelu_with_noise_out_cpu", x.dtype)
+        low, high = (lower, upper) if x.dtype == F64 else (float(np.float32(lower)), float(np.float32(upper)))
         noise = ones(x.shape, x.dtype)
         negative = x <= 0
         noise[negative] = self.uniform64(int(negative.sum())) * (high - low) + low

@@ -17,6 +17,7 @@ from microtorch.autograd.modes import no_grad
 from microtorch.autograd.node import written
 from microtorch.functions import creation, pointwise as FP, random as FRandom
 from microtorch.functions.arguments import named
+from microtorch.kernels.random_checks import require_single_or_double
 
 __all__ = [
     "calculate_gain",
@@ -267,6 +268,7 @@ def orthogonal_(tensor: Any, gain: float = 1, generator: Any = None) -> Any:
         return tensor
     rows = tensor._data.shape[0]
     drawn = FRandom.normal_(tensor.new_empty((rows, tensor.numel() // rows)), 0, 1, generator=generator)._data
+    require_single_or_double("geqrf_cpu", drawn.dtype)
     wide = rows < drawn.shape[1]
     q, r = np.linalg.qr(drawn.T if wide else drawn)
     q *= np.sign(np.diag(r))

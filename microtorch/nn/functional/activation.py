@@ -13,8 +13,7 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.dtypes import of
 from microtorch.functions.arguments import axes_of, axis_of, named, need_tensor, write_out
 from microtorch.functions.softmax import softmax_along
-from microtorch.kernels.bfloat16 import cast, finfo, ones
-from microtorch.kernels.quiet import silence
+from microtorch.kernels.bfloat16 import cast, finfo
 from microtorch.nn.functional.checks import floating, not_implemented
 from microtorch.ops import activation as A, norm as N, pointwise as P, softmax as S
 from microtorch.random import default_generator
@@ -114,12 +113,7 @@ def rrelu(
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     if not training:
         return (_rrelu_mean_ if inplace else A.rrelu_mean)(input, (lower + upper) / 2)
-    x = input._data
-    noise = ones(x.shape, x.dtype)
-    negative = np.flatnonzero(x.reshape(-1) <= 0)
-    draws = default_generator.stream.uniform((negative.size,), dtype=np.float64)
-    low, high = (float(cast(np.asarray(v), x.dtype)) for v in (lower, upper))
-    noise.reshape(-1)[negative] = draws * (high - low) + low
+    noise = default_generator.stream.rrelu_noise(input._data, lower, upper)
     return (_rrelu_ if inplace else A.rrelu)(input, wrap(noise))
 
 
@@ -372,19 +366,18 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     x = logits._data
     draws = default_generator.stream.exponential(x.shape, 1.0, dtype=x.dtype)
-    with silence():
-        gumbels = wrap(-np.log(draws))
+    gumbels = P.neg(P.log(wrap(draws)))
     axis = axis_of(dim, x.ndim)
     y_soft = S.softmax(P.div(P.add(logits, gumbels), tau), axis)
     if not hard:
         return y_soft
-    places = np.argmax(y_soft._data, axis, keepdims=True)
-    y_hard = np.zeros_like(x)
+    places = np.argmax(y_soft._data.astype(np.float64), axis, keepdims=True)
+    y_hard = np.zeros(x.shape, np.float32)
     if x.ndim:
         np.put_along_axis(y_hard, places, 1, axis)
     else:
         y_hard[...] = 1
-    return P.add(P.sub(wrap(y_hard), wrap(y_soft._data)), y_soft)
+    return P.add(P.sub(wrap(cast(y_hard, x.dtype)), wrap(y_soft._data)), y_soft)
 
 
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Tensor:
