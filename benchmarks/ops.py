@@ -139,21 +139,22 @@ NO_GRADIENT = {"floor_divide", "heaviside", "nextafter"}  # in PyTorch: what an 
 _PASSES = "a chain of NumPy calls, each a pass over the data, where PyTorch's vector loop makes one"
 _SELECT = "NumPy's choice between two arrays branches for each element; by bit masks it takes four passes"
 _VIEW = "PyTorch hands out a view of the gradient, microtorch a contiguous copy"
-_SERIAL = "each element waits for the one before it; steps over all rows at once, between two transposed copies"
+_SERIAL = "each element waits for the one before it; steps over all rows at once, and the places of the new extremes"
 _TAKE = "NumPy has one general loop for indexed reads and additions, with 64-bit places to be computed first"
 REASONS: dict[str, str] = {
-    **dict.fromkeys("erf erfc gelu special.ndtr special.i1e".split(), "a polynomial: two passes for each coefficient"),
-    **dict.fromkeys("sgn sign fmod remainder floor_divide hypot silu rrelu softplus".split(), _PASSES),
+    # with NumPy alone (numba's loops are faster than this); what follows them, with both
+    **dict.fromkeys("gelu erf special.i1e".split(), "a polynomial: two passes for each coefficient"),
+    **dict.fromkeys("sgn sign hypot silu rrelu softplus".split(), _PASSES),
     **dict.fromkeys(["softmax rows", "log_softmax rows", "layer_norm", "smooth_l1_loss", "huber_loss"], _PASSES),
-    **dict.fromkeys("elu selu celu hardtanh relu6 hardswish hardsigmoid leaky_relu softshrink hardshrink threshold prelu".split(), _SELECT),
-    "logsigmoid": _PASSES, "glu": _PASSES, "tril": _SELECT,
+    **dict.fromkeys("hardtanh relu6 hardswish hardsigmoid leaky_relu softshrink hardshrink threshold prelu".split(), _SELECT),
+    "logsigmoid": _PASSES, "glu": _PASSES,
     "nextafter": "NumPy calls the C library for each element",
     "float to half": "NumPy converts float16 one at a time",
-    "prod rows": "NumPy multiplies one at a time, in order",
-    **dict.fromkeys(["cumsum rows", "cumprod rows", "cummax rows"], _SERIAL),
+    "prod rows": "NumPy multiplies one at a time, in order; half a row by the other, call by call, for each row",
+    "cummax rows": _SERIAL,
     **dict.fromkeys(["stack", "transpose copy"], _VIEW),
     **dict.fromkeys(["flip", "rot90", "pad reflect"], "NumPy copies backwards, and rows of a few elements, one at a time"),
-    **dict.fromkeys("gather scatter scatter_add scatter_reduce index_add grid_sample".split(), _TAKE),
+    **dict.fromkeys("gather scatter index_add grid_sample".split(), _TAKE),
     "adaptive_max_pool2d": "windows of several sizes: a pass over all of them for each offset",
     "outer": "NumPy's loop over short rows; a fresh result's memory",
     "randn": "PyTorch's bits need exact logarithms and cosines, made in several passes",

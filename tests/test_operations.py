@@ -15,9 +15,13 @@ SAME_BITS = """
     torch.fmod(x,inf) x%y[:1] x.cumsum(0) x.cummax(0)[0] x.cummax(0)[1] x.cummin(0)[0] x.cummin(0)[1]
     torch.cat([x.cummax(1)[1],x.cummin(1)[1]]) x.cumsum(1) x.cumprod(1) x.half() x.half().float() x.bfloat16().float()
     x.t().contiguous() x.flip(1) x.flip(0,1) x.rot90() i.flip(-1) x[1].outer(y[:,0]) torch.nextafter(x,y)
-    torch.nn.functional.prelu(x,y[0]) torch.nn.functional.prelu(x,y[0,:1]) torch.nn.functional.prelu(x[None],y[:,0]) i.cumsum(1) i.cummax(1)[1] i.cummin(1)[0] i.cumprod(1)
+    torch.copysign(x,y) torch.nn.functional.hardshrink(x) torch.nn.functional.hardswish(x)
+    torch.nn.functional.threshold(x,0.1,0.0) torch.nn.functional.threshold(x,0.1,2.0) torch.gather(x,1,i.abs())
+    torch.gather(x,0,i[:3].abs().clamp(max=2)) torch.nn.functional.prelu(x,y[0])
+    torch.nn.functional.prelu(x,y[0,:1]) torch.nn.functional.prelu(x[None],y[:,0]) i.cumsum(1) i.cummax(1)[1] i.cummin(1)[0] i.cumprod(1)
 """.split()
-CLOSE = "torch.hypot(x,y) x.erf() x.erfc() torch.special.ndtr(x) x.prod(1) x.prod() x.prod(0)".split()
+CLOSE = """torch.nn.functional.softshrink(x,0.3) torch.hypot(x,y) x.erf() x.erfc() torch.special.ndtr(x) x.prod(1) x.prod()
+    x.prod(0)""".split()
 SHAPES = [(3, 5), (7, 1000), (300, 70), (1030, 37)]
 
 

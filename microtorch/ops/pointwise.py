@@ -404,7 +404,7 @@ round_decimals = unary("round_decimals", K.round_decimals, x=lambda xp, g: xp.ze
 frac = unary("frac", K.frac, x=lambda xp, g: g)
 copysign = binary(
     "copysign",
-    K.refusing_both("c", "copysign_cpu", np.copysign),
+    K.refusing_both("c", "copysign_cpu", K.copysign),
     to_float=True,
     x=lambda xp, g, x, out: g * xp.where(x == 0, 0, out / x),
     y=lambda xp, g: xp.zeros_like(g),
