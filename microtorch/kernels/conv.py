@@ -75,9 +75,9 @@ class _Plan:
         self.covers = inside == math.prod(size)  # every element of the input is in some phase
         # the input is its only phase
         self.direct = self.phase_size == size and all(s == 1 for s in stride) and not any(padding)
-        pointwise = self.direct and self.taps == 1 and groups == 1
-        self.pointwise = pointwise and math.prod(self.out) >= 64
-        self.few = pointwise and math.prod(self.out) <= _FEW
+        pointwise = self.direct and self.taps == 1
+        self.pointwise = pointwise and math.prod(self.out) > _FEW and (groups == 1 or w_shape[1] > 1)
+        self.few = pointwise and math.prod(self.out) <= _FEW and groups == 1
         self.by_image = math.prod(self.out) >= 128
         self.row = math.prod(self.out[1:])  # places in one row
         self.strides = tuple(math.prod(self.phase_size[i + 1 :]) for i in range(len(size)))  # of a phase, in elements
@@ -204,6 +204,10 @@ class _Plan:
         """Values (O, n * places) seen as (n, O, rows, *out[1:])."""
         return a.reshape(self.o, -1, end - first, *self.out[1:]).swapaxes(0, 1)
 
+    def by_groups(self, a: Any) -> Any:
+        """x, or the result, as (n, groups, channels of a group, places)."""
+        return a.reshape(len(a), self.groups, a.shape[1] // self.groups, -1)
+
     # weights ----------------------------------------------------------------------------------------------------------
 
     def matrix_of(self, weight: Any) -> Any:
@@ -303,9 +307,9 @@ def conv(
         if _finite(out):
             return out
     if plan.pointwise:
-        flat = out.reshape(plan.n, plan.o, -1)
-        blas.matmul(weight.reshape(plan.o, plan.c), x.reshape(plan.n, plan.c, -1), out=flat)
+        blas.matmul(plan.matrix_of(weight), plan.by_groups(x), out=plan.by_groups(out))
         if bias is not None:
+            flat = out.reshape(plan.n, plan.o, -1)
             flat += bias[:, None]
         return out
     if (cells := plan.shifts or plan.flat) is not None:
@@ -367,7 +371,7 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     if (fast := _compiled(g, weight, g.size * plan.k)) is not None:
         return conv_planes.conv_input(fast, g, weight, x_shape, stride, padding, dilation, groups)
     if plan.pointwise:
-        return blas.matmul(weight.reshape(plan.o, plan.c).T, g.reshape(plan.n, plan.o, -1)).reshape(x_shape)
+        return blas.matmul(plan.matrix_of(weight).swapaxes(1, 2), plan.by_groups(g)).reshape(x_shape)
     if (bands := plan.bands_backward) is not None:
         out = np.empty(x_shape, g.dtype)
         _share(plan.c, bands.work, bands.backward(np.ascontiguousarray(g), weight, out))
@@ -475,6 +479,11 @@ def _weight_by_blocks(plan: _Plan, g: Any, x: Any, w_shape: Ints) -> Any:
     def part(first: int, end: int, matmul: Any) -> None:
         parts: list[Any] = []
         total = np.zeros(shape, g.dtype)
+        if plan.pointwise:
+            for above, image in zip(plan.by_groups(g[first:end]), plan.by_groups(x[first:end])):
+                total += matmul(above, image.swapaxes(1, 2))
+            sums[first] = total
+            return
         for i, j, r, e in plan.blocks(first, end):
             if r == 0:
                 parts = plan.split(x[i:j], parts)
