@@ -278,8 +278,8 @@ def floor_divide(x: Any, y: Any) -> Any:
     out = np.floor(quotient)
     out += np.subtract(quotient, out) > 0.5
     exact = np.true_divide(x, y)
-    out = np.where(out == 0, np.copysign(np.zeros((), x.dtype), exact), out) if (out == 0).any() else out
-    return np.where(y == 0, exact, out) if (y == 0).any() else out
+    out = np.where(out == 0, np.copysign(np.zeros((), x.dtype), exact), out) if np.any(out == 0) else out
+    return np.where(y == 0, exact, out) if np.any(y == 0) else out
 
 
 @quiet

@@ -60,7 +60,7 @@ def _cosine(a: Any, b: Any, dim: int, eps: float) -> Any:
         norm = np.sqrt(np.vecdot(x, x))[..., None]
         units.append(x / np.maximum(norm, eps, out=norm))
     try:
-        return np.vecdot(*units)
+        return np.asarray(np.vecdot(*units))
     except ValueError:  # shapes that do not broadcast have their error elsewhere
         return None
 
