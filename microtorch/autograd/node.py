@@ -289,7 +289,7 @@ class OpNode(Node):
             self._watch(data)
 
     def name(self) -> str:
-        return self.op.grad_name
+        return self.noted("name") or self.op.grad_name
 
     def __dir__(self) -> list[str]:
         back = {"x": "self", "y": "other", "out": "result"}

@@ -135,6 +135,15 @@ F.cosine_similarity(torch.ones(2).to(torch.complex64), torch.ones(2), 0)
 F.pixel_unshuffle(torch.zeros(0, 8, 4, 4), 2).shape
 F.fold(torch.ones(1, 12, 12), (4, 5), 2, 8)
 F.interpolate(torch.ones(1, 1, 4), 0)
+x = torch.ones(3, 7, 7, requires_grad=True); [f(x, 2) for f in (F.max_pool2d, F.avg_pool2d, F.adaptive_max_pool2d, F.adaptive_avg_pool2d)]
+x = torch.ones(3, 7, 7, 7, requires_grad=True); [f(x, 2) for f in (F.max_pool3d, F.avg_pool3d, F.adaptive_max_pool3d, F.adaptive_avg_pool3d)]
+F.avg_pool1d(torch.ones(2, 0, 7), 2)
+F.avg_pool1d(torch.ones(3, 0), 2)
+F.avg_pool1d(torch.ones(2, 3, 7), 2, -1)
+F.avg_pool1d(torch.ones(2, 3, 7), (2, 2))
+F.avg_pool2d(torch.ones(2, 3, 7, 7), 2, -1)
+F.max_pool1d(torch.ones(2, 3, 7), 2, (1, 1))
+F.max_pool1d(torch.ones(2, 3, 7), (1, 1))
 F.interpolate(torch.ones(1, 0, 4, 4), 2)
 F.interpolate(torch.ones(1, 0, 4, 4, 4), 2, mode='trilinear')
 F.interpolate(torch.ones(0, 1, 4), 2).shape

@@ -42,9 +42,10 @@ def _ints(value: Any, count: int, name: str, argument: str, optional: bool = Fal
         if len(value) in (1, count):
             return tuple(int(v) for v in value) * (count if len(value) == 1 else 1)
         if count == 1:
-            raise RuntimeError(
-                f"{name}() {argument} must be an int, list of ints or tuple of ints of size 1 but got size {len(value)}"
-            )
+            if name.startswith("avg"):
+                raise RuntimeError(f"{name}() argument '{argument}' should contain one int (got {len(value)})")
+            kinds = "None, an int, list of ints, or" if optional else "an int, list of ints or"
+            raise RuntimeError(f"{name}() {argument} must be {kinds} tuple of ints of size 1 but got size {len(value)}")
         omitted = "either be omitted, a" if optional else "either be a"
         raise RuntimeError(f"{name}: {argument} must {omitted} single int, or a tuple of {_WORD[count]}")
     if hasattr(value, "__index__") and not isinstance(value, bool):
@@ -96,13 +97,14 @@ def _check_windows(
     if any(k <= 0 for k in kernel):
         raise RuntimeError("kernel size should be greater than zero, but got " + _named("k", kernel))
     if any(s <= 0 for s in stride):
-        raise RuntimeError("stride should be greater than zero, but got " + _named("d", stride))
+        raise RuntimeError("stride should be greater than zero, but got " + _named("d", (1, *stride)[-max(count, 2) :]))
     if any(d <= 0 for d in dilation):
         raise RuntimeError("dilation should be greater than zero, but got " + _named("dilation", dilation))
     if 0 in shape[len(shape) - count - 1 :]:
         if average and count == 1:
+            shape = (*shape[:-1], 1, shape[-1])  # it is a row of an image, in PyTorch
             raise RuntimeError(
-                f"Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
+                f"Expected 3D or 4D (batch mode) tensor with optional 0 dim batch size for input, but got:{list(shape)}"
             )
         if count == 3:
             place = "avg_pool3d" if average else "max_pool3d_with_indices_out_cpu_template"
@@ -151,6 +153,14 @@ def _check_windows_1d(shape: Ints, k: int, s: int, p: int, d: int, ceil_mode: bo
         raise RuntimeError(f"max_pool1d() Invalid computed output size: {out}")
 
 
+def _single_image(made: Any) -> Any:
+    """What was made of a batch of one, without the batch, under the name of what made it."""
+    result = in_shape(made, made._data.shape[1:])
+    if result._node is not None:
+        result._node.note()["name"] = made._node.name()
+    return result
+
+
 def _batched(input: Any, count: int, call: Callable[[Any], Any]) -> Any:
     """call(input) with a batch dimension in front, which the results lose again."""
     if input._data.ndim == count + 2:
@@ -160,7 +170,7 @@ def _batched(input: Any, count: int, call: Callable[[Any], Any]) -> Any:
     if count == 1:
         parts = tuple(S.squeeze_one(r, (0,)) for r in parts)
     else:  # in PyTorch these take a single image as it is: no view
-        parts = tuple(in_shape(r, r._data.shape[1:]) for r in parts)
+        parts = tuple(_single_image(r) for r in parts)
     return parts if isinstance(result, tuple) else parts[0]
 
 
