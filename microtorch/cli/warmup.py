@@ -35,7 +35,7 @@ STEPS: dict[str, list[str]] = {
     ],
     "normalization": [
         "F.layer_norm(x, (n,), w, w)", "F.rms_norm(x, (n,), w)", "F.group_norm(image, 2)",
-        "F.batch_norm(image, None, None, training=True)", "layer(nn.BatchNorm2d(4).eval(), image)",
+        "F.batch_norm(image, None, None, training=True)", "layer(nn.BatchNorm2d(4).eval(), x.reshape(1, 4, n // 4, n))",
     ],
     "indexing": [
         "torch.gather(x, 1, index)", "torch.scatter(x, 1, index, y)", "torch.scatter_add(x, 1, index, y)",
@@ -65,7 +65,7 @@ STEPS: dict[str, list[str]] = {
         "F.linear(x, y, w)", "torch.bmm(x[None], y[None])", "torch.sparse.mm(x.detach().to_sparse(), y)",
     ],
     "recurrent networks": [
-        "layer(nn.LSTM(n, 8), x[None])[0]", "layer(nn.LSTM(n, 8, proj_size=4), x[None])[0]",
+        "layer(nn.LSTM(n, 8), x[:, None])[0]", "layer(nn.LSTM(n, 8, proj_size=4), x[None])[0]",
         "layer(nn.GRU(n, 8), x[None])[0]", "layer(nn.RNN(n, 8), x[None])[0]",
     ],
     "attention": [
@@ -85,7 +85,8 @@ MANY, A_FEW = 96, 8
 
 FEW: list[str] = [
     *STEPS["activations"], *STEPS["softmax and losses"], "F.layer_norm(x, (n,), w, w)", "x.sum()", "x.exp()",
-    "F.scaled_dot_product_attention(line[:, :, :1], line, line)",
+    "F.scaled_dot_product_attention(line[:, :, :1], line, line)", "F.group_norm(x, 2)",
+    "layer(nn.BatchNorm1d(n).eval(), x)", "layer(nn.LSTMCell(n, 4), x)[0]", "layer(nn.GRUCell(n, 4), x)",
 ]  # fmt: skip
 
 
@@ -136,7 +137,7 @@ def _counted(steps: list[Any]) -> Iterator[Any]:
 
 
 def _compute(step: str, dtype: str, n: int = MANY) -> None:
-    """One step, forward and backward, in that dtype and with that size n."""
+    """One step, forward and backward, and without gradients, in that dtype and with that size n."""
     torch: Any = importlib.import_module("microtorch")
     kind, generator = getattr(torch, dtype), torch.Generator().manual_seed(0)
 
@@ -160,6 +161,8 @@ def _compute(step: str, dtype: str, n: int = MANY) -> None:
     out = eval(step, names)
     if out.requires_grad:
         out.backward(torch.rand(tuple(out.shape), generator=generator).to(kind))
+        with torch.no_grad():
+            eval(step, names)
 
 
 def compiled_kernels() -> dict[str, Any]:

@@ -8,21 +8,24 @@ from microtorch.kernels.compiled import jit_sums
 
 
 @jit_sums
+def moments(x, eps):
+    """The mean of a vector, and 1 / deviation."""
+    n, total, square, first = x.dtype.type(x.size), x.dtype.type(0), x.dtype.type(0), x[0]
+    for j in range(x.size):
+        total += x[j] - first  # so that the mean of equal numbers is exactly theirs, and the result 0
+    m = first + total / n
+    for j in range(x.size):
+        d = x[j] - m
+        square += d * d
+    return m, x.dtype.type(1) / math.sqrt(square / n + eps)
+
+
+@jit_sums
 def layer_norm(weight, bias, scaled, shifted, eps, x, out, mean, rstd):
     """scaled, shifted: whether there is a weight and a bias (rows of any length stand for none)."""
-    n = x.dtype.type(x.shape[1])
-    one, zero = x.dtype.type(1), x.dtype.type(0)
     for i in range(x.shape[0]):
         row, to = x[i], out[i]
-        total, first = zero, row[0]
-        for j in range(row.size):
-            total += row[j] - first  # so that the mean of equal numbers is exactly theirs, and the result 0
-        m = first + total / n
-        square = zero
-        for j in range(row.size):
-            d = row[j] - m
-            square += d * d
-        r = one / math.sqrt(square / n + eps)
+        m, r = moments(row, eps)
         if scaled and shifted:
             for j in range(row.size):
                 to[j] = (row[j] - m) * r * weight[j] + bias[j]

@@ -27,7 +27,7 @@ from numba.extending import intrinsic
 from numba.np.ufunc import _internal
 from numba.np.ufunc.ufuncbuilder import GUFuncBuilder
 
-from microtorch.kernels.compiled import _sources, activation, jit, jit_sums, loss, norm, ordered, softmax
+from microtorch.kernels.compiled import _sources, activation, jit, loss, norm, ordered, softmax
 from microtorch.kernels.compiled.math import exp64, sigmoid, tanh
 from microtorch.kernels.quiet import quiet
 
@@ -214,23 +214,10 @@ _rows("(m,n),(m)->(m),(m,n)", "T[:,::1],int64[::1],T[::1],T[:,::1]")(softmax.cro
 _rows("(m,n),(m),(m)->(m,n)", "T[:,::1],int64[::1],T[::1],T[:,::1]")(softmax.cross_entropy_backward)
 
 
-@jit_sums
-def _moments(x, eps):
-    """The mean of a vector, and 1 / deviation."""
-    n, total, square, first = x.dtype.type(x.size), x.dtype.type(0), x.dtype.type(0), x[0]
-    for j in range(x.size):
-        total += x[j] - first
-    m = first + total / n
-    for j in range(x.size):
-        d = x[j] - m
-        square += d * d
-    return m, x.dtype.type(1) / math.sqrt(square / n + eps)
-
-
 @_rows("(n),(n),(n),(),(p)->(n),(p),(p)", "T[::1],T[::1],T[::1],T,T[::1],T[::1],T[::1],T[::1]")
 def layer_norm(x, weight, bias, eps, one, out, mean, rstd):
     """As `compiled.norm.layer_norm`, a row. one: [1], for as many means and deviations."""
-    m, r = _moments(x, eps)
+    m, r = norm.moments(x, eps)
     for j in range(x.size):
         out[j] = (x[j] - m) * r * weight[j] + bias[j]
     mean[0], rstd[0] = m, r
@@ -239,7 +226,7 @@ def layer_norm(x, weight, bias, eps, one, out, mean, rstd):
 @_rows("(n),(n),(n),()->(n)", "T[::1],T[::1],T[::1],T,T[::1]")
 def normalized(x, weight, bias, eps, out):
     """The result of `layer_norm` alone."""
-    m, r = _moments(x, eps)
+    m, r = norm.moments(x, eps)
     for j in range(x.size):
         out[j] = (x[j] - m) * r * weight[j] + bias[j]
 
@@ -247,7 +234,7 @@ def normalized(x, weight, bias, eps, out):
 @_rows("(m,n),(m),(m),()->(m,n)", "T[:,::1],T[::1],T[::1],T,T[:,::1]")
 def group_normalized(x, weight, bias, eps, out):
     """Group norm of a group: m channels of n places."""
-    m, r = _moments(x.reshape(x.size), eps)
+    m, r = norm.moments(x.reshape(x.size), eps)
     for i in range(x.shape[0]):
         row, to, scale, shift = x[i], out[i], r * weight[i], bias[i]
         for j in range(row.size):
