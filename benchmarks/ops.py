@@ -142,17 +142,16 @@ _VIEW = "PyTorch hands out a view of the gradient, microtorch a contiguous copy"
 _SERIAL = "each element waits for the one before it; steps over all rows at once, and the places of the new extremes"
 _TAKE = "NumPy has one general loop for indexed reads and additions, with 64-bit places to be computed first"
 REASONS: dict[str, str] = {
-    # with NumPy alone (numba's loops are faster than this); what follows them, with both
-    **dict.fromkeys("gelu erf special.i1e".split(), "a polynomial: two passes for each coefficient"),
+    **dict.fromkeys("gelu special.i1e".split(), "a polynomial: two passes for each coefficient"),
     **dict.fromkeys("sgn sign hypot silu rrelu softplus".split(), _PASSES),
     **dict.fromkeys(["softmax rows", "log_softmax rows", "layer_norm", "smooth_l1_loss", "huber_loss"], _PASSES),
-    **dict.fromkeys("hardtanh relu6 hardswish hardsigmoid leaky_relu softshrink hardshrink threshold prelu".split(), _SELECT),
+    **dict.fromkeys("hardtanh relu6 hardswish hardsigmoid leaky_relu hardshrink prelu".split(), _SELECT),
     "logsigmoid": _PASSES, "glu": _PASSES,
     "nextafter": "NumPy calls the C library for each element",
     "float to half": "NumPy converts float16 one at a time",
     "prod rows": "NumPy multiplies one at a time, in order; half a row by the other, call by call, for each row",
     "cummax rows": _SERIAL,
-    **dict.fromkeys(["stack", "transpose copy"], _VIEW),
+    "stack": _VIEW,
     **dict.fromkeys(["flip", "rot90", "pad reflect"], "NumPy copies backwards, and rows of a few elements, one at a time"),
     **dict.fromkeys("gather scatter index_add grid_sample".split(), _TAKE),
     "adaptive_max_pool2d": "windows of several sizes: a pass over all of them for each offset",
