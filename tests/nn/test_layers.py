@@ -71,6 +71,7 @@ LAZY = """
 m = nn.LazyLinear(3); (repr(m), m.weight, m(x).shape, repr(m), type(m).__name__, m.weight)
 m = nn.LazyLinear(3, bias=False); m(x), list(m.state_dict())
 m = nn.LazyLinear(3); list(m.state_dict()), m.has_uninitialized_params(), m.double().weight.dtype
+m = nn.LazyConv1d(3, 2).to(torch.float64).to('cpu'); m.weight.dtype, m.bias.dtype, m.to(device='cpu', dtype=torch.float32)(x).dtype
 m = nn.LazyLinear(3); m.load_state_dict(nn.Linear(4, 3).state_dict()), m.weight.shape, repr(m)
 m = nn.Linear(4, 3); m.load_state_dict(nn.LazyLinear(3).state_dict())
 m = nn.LazyLinear(3); m.load_state_dict(nn.LazyLinear(3).state_dict()), m.has_uninitialized_params()

@@ -383,7 +383,7 @@ class Module(StatefulModule, CallableModule):
             kind = dtype if t.is_floating_point() or t.is_complex() else None
             if memory_format is not None and t.dim() in (4, 5):
                 return t.to(device=device, dtype=kind, memory_format=memory_format)
-            if t.is_meta and device is not None and device != "meta" and str(device) != "meta":
+            if device is not None and device.type != "meta" and not is_lazy(t) and t.is_meta:
                 raise NotImplementedError(
                     "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
                     "torch.nn.Module.to() when moving module from meta to a different device."
