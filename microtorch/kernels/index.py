@@ -242,8 +242,7 @@ def gather(x: Any, index: Any, axis: int) -> Any:
     if (rows := _slices(index, x.shape, axis)) is not None:
         return np.take(x, rows, axis)
     if _flat(x, index):
-        places = _places(index, x.shape, axis)
-        return x.reshape(-1).take(places, out=np.empty(places.shape, x.dtype), mode="wrap")  # (all are within)
+        return x.reshape(-1).take(_places(index, x.shape, axis))
     return x[along(index, axis)]
 
 
