@@ -65,7 +65,7 @@ class MoreGrammar(WideGrammar):
                 f"torch.broadcast_to({x}, (2, *{x}.shape))", f"torch.squeeze({x}, 0)", f"torch.unravel_index(torch.arange(3), (2, 3))[{self.rng.randrange(2)}]"]  # fmt: skip
         if d:
             i, j = self.rng.randrange(d), self.rng.randrange(-d, d)
-            made += [f"torch.moveaxis({x}, {i}, {j})", f"torch.swapdims({x}, {i}, {j})", f"torch.moveaxis({x}, ({i},), ({j},))", f"{x}.unfold({i}, {self.rng.randint(1, max(shape[i], 1))}, {self.one([1, 2])})", f"{x}[..., ::2]", f"{x}.select({i}, -1)",
+            made += [f"torch.moveaxis({x}, {i}, {j})", f"torch.swapdims({x}, {i}, {j})", f"torch.moveaxis({x}, ({i},), ({j},))", f"{x}.unfold({i}, 2, {self.one([2, 3])})", f"{x}[..., ::2]", f"{x}.select({i}, -1)",
                      f"{x}.index_select({i}, torch.arange({shape[i]})[::2])", f"{x}.tensor_split([1], {i})[1]", f"{x}.unflatten({i}, (1, -1))", f"{x}.narrow({i}, torch.tensor(0), {shape[i]})", f"{x}[{self.key(shape)}].T"]  # fmt: skip
             if 0 not in shape:
                 part = tuple(self.rng.randint(1, n) for n in shape)
