@@ -243,7 +243,7 @@ def _low_rank_multivariate_normal(p: Any, q: Any) -> Any:
     if p.event_shape != q.event_shape:
         kind = "Low Rank" if type(p) is type(q) else "(Low Rank)"
         raise ValueError(
-            f"KL-divergence between two {kind} Multivariate Normals with                          different event shapes "
+            f"KL-divergence between two {kind} Multivariate Normals with{' ' * 26}different event shapes "
             "cannot be computed"
         )
 

@@ -20,6 +20,9 @@ _F32 = np.dtype(np.float32)
 _BLOCK = 1 << 17  # elements that passes of NumPy's take at a time
 _SHORT = 64  # places of an image, up to which sums of rows do not pay
 _MANY = 4  # images, from which a vector over channels is repeated for each place
+_EXACT = (
+    1 << 15
+)  # elements up to which the variance is computed from deviations, whose last digits are PyTorch's more often
 _CANCELLED = 4  # times the variance, beyond which the squared mean must not be subtracted from the mean square
 
 
@@ -192,11 +195,14 @@ def _batch_norm(images: Any, vectors: Any, eps: float) -> None:
     """Standardize x into out by its own statistics, which are written, too."""
     (x, out), (weight, bias, mean, var, rstd) = images, vectors
     n = _number(x.size // max(x.shape[1], 1), x.dtype)
-    np.divide(_sums(x), n, mean)
-    squares = mean * mean
-    np.divide(_dots(x, x), n, var)
-    var -= squares
-    if not (squares <= _CANCELLED * var).all():  # too few digits of the difference would be right
+    deviations = x.size <= _EXACT
+    np.divide(_add(_add(x, 2), 0) if deviations and x.ndim == 3 else _sums(x), n, mean)
+    if not deviations:
+        squares = mean * mean
+        np.divide(_dots(x, x), n, var)
+        var -= squares
+        deviations = not (squares <= _CANCELLED * var).all()  # too few digits of the difference would be right
+    if deviations:
         np.subtract(x, _by_channel(mean, x), out)
         np.divide(_dots(out, out), n, var)
     np.add(var, _number(eps, x.dtype), rstd)
