@@ -156,7 +156,8 @@ class recording:
             if node.hooks is None:
                 self.bare.append(node)
             if not node.edges:  # a leaf, or a start: what arrives is all there is to see
-                self.watching.append(node.register_prehook(_at_leaf(weakref.ref(node), number, step)))
+                hook = _at_leaf(weakref.ref(node), number, step)
+                self.watching.append(node._add(node._hooks().tensor, hook))
             else:
                 self.watching.append(node.register_hook(_at_node(weakref.ref(node), number, step)))
 
@@ -204,10 +205,10 @@ def _at_node(ref: weakref.ref[Node], number: int, step: Callable[[], int]) -> Ca
 
 
 def _at_leaf(ref: weakref.ref[Node], number: int, step: Callable[[], int]) -> Callable[..., None]:
-    def hook(grads: tuple[Any, ...]) -> None:
+    def hook(gradient: Any) -> None:
         node = ref()
         if node is not None:
-            node.note()["pass"] = Pass(number, step(), _stats(grads[0]), ())
+            node.note()["pass"] = Pass(number, step(), _stats(gradient), ())
 
     return hook
 
