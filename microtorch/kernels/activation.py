@@ -357,6 +357,16 @@ def prelu(x: Any, weight: Any) -> Any:
     return out
 
 
+def prelu_input(up: Any, x: Any, weight: Any) -> Any:
+    """The gradient of prelu's x, given that of its result."""
+    return select.where(x > 0, up, up * weight)
+
+
+def prelu_weight(up: Any, x: Any) -> Any:
+    """The gradient of prelu's weight at each place, given that of its result."""
+    return select.where(x > 0, 0, up * x)
+
+
 def _prelu_compiled(x: Any, weight: Any) -> Any:
     """By the compiled twin, if there is one and the weights belong to a dimension of x; else None."""
     axes = [i for i, n in enumerate(np.shape(weight)) if n > 1]

@@ -98,7 +98,7 @@ def in_memory_order(kernel: Any) -> Any:
 def astype(x: Any, dtype: Any) -> Any:
     """A copy in another dtype, in x's order in memory (of a broadcast array NumPy would make another)."""
     if dtype == _HALF and x.dtype.char == "d":  # PyTorch rounds twice, too
-        x = x.astype(np.float32)
+        x = astype(x, _SINGLE)
     if 0 not in x.strides or x.ndim < 2:
         if x.size >= narrow.LEAST and type(x) is np.ndarray and x.flags.c_contiguous and x.dtype.char in "fe":
             if dtype == _HALF and x.dtype.char == "f":

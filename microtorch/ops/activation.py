@@ -54,8 +54,14 @@ leaky_relu_in_place = _leaky_relu("leaky_relu_in_place", "LeakyReluBackward1")  
 rrelu_mean = _leaky_relu("rrelu_mean", "RreluWithNoiseBackward0", c_order(K.leaky_relu))
 rrelu_mean_in_place = _leaky_relu("rrelu_mean_in_place", "RreluWithNoiseBackward1")
 prelu = op("prelu", K.prelu, inputs="x weight", grad_name="PreluKernelBackward0",
-           x=lambda xp, g, x, weight: xp.where(x > 0, g, g * weight),
-           weight=lambda xp, g, x: xp.where(x > 0, 0, g * x))  # fmt: skip
+           x=lambda xp, g, x, weight: xp.prelu_input(g, x, weight),
+           weight=lambda xp, g, x: xp.prelu_weight(g, x))  # fmt: skip
+prelu_input = op("prelu_input", K.prelu_input, inputs="up x weight", x=_flat, grad_name="PreluKernelBackwardBackward0",
+                 up=lambda xp, g, x, weight: xp.where(x >= 0, g, g * weight),  # (at 0 as PyTorch: not the slope itself)
+                 weight=lambda xp, g, up, x: xp.where(x >= 0, 0, g * up))  # fmt: skip
+prelu_weight = op("prelu_weight", K.prelu_weight, inputs="up x", grad_name="PreluKernelBackwardBackward0",
+                  up=lambda xp, g, x: xp.where(x >= 0, 0, g * x),
+                  x=lambda xp, g, up, x: xp.where(x >= 0, 0, g * up))  # fmt: skip
 rrelu = op("rrelu", c_order(K.rrelu), inputs="x noise", grad_name="RreluWithNoiseBackward0",
            x=lambda xp, g, noise: g * noise)  # fmt: skip
 rrelu_in_place = op("rrelu_in_place", K.rrelu, inputs="x noise", grad_name="RreluWithNoiseBackward1",

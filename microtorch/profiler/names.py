@@ -26,8 +26,9 @@ _UNSEEN = set(
     triplet_margin_with_distance_loss typename unravel_index upsample upsample_bilinear upsample_nearest vmap summary
     compile manual_seed seed initial_seed can_cast promote_types result_type backward dim size numel stride
     storage_offset element_size requires_grad_ retain_grad sparse_dim dense_dim apply_ map_ map2_ share_memory_ data_ptr
-    const_data_ptr ndimension nelement dim_order register_hook register_post_accumulate_grad_hook storage untyped_storage
-    tolist numpy new reinforce type as_subclass pin_memory qscheme indices values norm lobpcg lstsq eig solve symeig
+    const_data_ptr ndimension nelement dim_order register_hook register_post_accumulate_grad_hook storage
+    untyped_storage tolist numpy new reinforce type as_subclass pin_memory qscheme indices values norm lobpcg lstsq
+    eig solve symeig
     cond matrix_rank module_load sym_int sym_float sym_sum sym_ite sym_not sym_max sym_min
     """.split()
 )

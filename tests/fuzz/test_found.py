@@ -34,6 +34,12 @@ FOUND = [
         for given, data in (("x", ""), ("torch.nn.utils.rnn.pack_padded_sequence(x, [4, 3])", ".data"))
         if (kind, data) != ("LSTM", "")  # there PyTorch's fused kernel saves its result, and complains
     ],
+    "x = torch.rand(2, 3, 2).transpose(0, 2); torch.nn.functional.cosine_similarity(x, x, dim=-1)",
+    "x = torch.rand(3, 2, dtype=torch.float64).expand(4, 3, 2); (x.half(), x.transpose(0, 2).half())",
+    "x, w = (torch.tensor(v, requires_grad=True) for v in ([-1.0, 0.0, 2.0, 0.0], [0.3])); y = torch.nn.functional.prelu(x, w); "
+    "g = torch.autograd.grad((y**2 + y).sum(), (x, w), create_graph=True); "
+    "h = torch.autograd.grad((g[0] * torch.arange(1.0, 5)).sum() + g[1].sum(), (x, w), create_graph=True); "
+    "torch.autograd.grad((h[0] * torch.arange(1.0, 5)).sum() + h[1].sum(), (x, w))",
     "torch.nn.functional.conv_tbc(torch.ones(5, 2, 2), torch.ones(2, 2, 3), torch.ones(3))",
 ]
 

@@ -55,6 +55,8 @@ def _cosine(a: Any, b: Any, dim: int, eps: float) -> Any:
         return None
     if dim not in (-1, n - 1) or a.shape[-1] != b.shape[-1] or not a.size or not b.size:
         return None
+    if not (a.flags.c_contiguous and b.flags.c_contiguous):  # (the result lies in memory as they do)
+        return None
     units = []
     for x in (a, b):
         norm = np.sqrt(np.vecdot(x, x))[..., None]
