@@ -185,6 +185,8 @@ def setitem(x: Any, key: Any, value: Any) -> None:
                 raise
             value = P.cast(value, x._data.dtype)
     elif advanced is not None and value._data.dtype != x._data.dtype:
+        if basic is not None:
+            _sliced(x, basic, key)  # numbers that do not fit are told of first
         check_writable(x, taken, overlap=True)
         _check_key(x, basic, key, advanced)
         names = dtypes.of[x._data.dtype].type_name, dtypes.of[value._data.dtype].type_name

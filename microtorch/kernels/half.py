@@ -21,7 +21,13 @@ def _single(a: Any) -> Any:
         return a
     if a.dtype == np.float64 and not a.ndim:  # beside half precision it counts as a number of that
         a = astype(a, np.float16)
-    return astype(a, np.float32) if a.dtype == _HALF else a
+    if a.dtype != _HALF:
+        return a
+    if 0 in a.strides and a.ndim > 1:  # stays stretched: layouts of results tell
+        return np.broadcast_to(
+            astype(a[tuple([slice(0, 1 if s == 0 else None) for s in a.strides])], np.float32), a.shape
+        )
+    return astype(a, np.float32)
 
 
 def _half(a: Any) -> Any:

@@ -38,7 +38,7 @@ def matmul(x: Any, y: Any) -> Any:
             if (n := x.ndim) == y.ndim and n > 1:
                 work = x.size * y.shape[-1]
                 if work < products.LEAST * twins.least and work <= products.POOLED:
-                    if n == 2:
+                    if n == 2 and x.size != 1 != y.size:  # (by one number, 0, dot makes nothing of infinities)
                         return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
                     if n == 3 and len(x) == len(y):
                         return np.matmul(x, y, order="C")
@@ -63,7 +63,7 @@ def _matmul_in_float(x: Any, y: Any) -> Any:
     """The products that BLAS does not have: of float16, rounded once from float32, and of integers, in float64 where
     no sum can reach 2^53."""
     if x.dtype == np.float16:
-        return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
+        return np.matmul(x.astype(np.float32), y.astype(np.float32), order="C").astype(np.float16)
     if x.dtype is BF16:
         raise Widen("matmul")
     if x.size < 512 or not y.size or x.shape[-1] * _largest(x) * _largest(y) >= 2**53:
@@ -111,7 +111,7 @@ def _misfit(x: Any, y: Any) -> RuntimeError:
 def _one_row(x: Any, weight: Any, bias: Any) -> Any:
     """`linear` of a single row, by the calls that are cheapest there; None for what they do not take."""
     dtype, n = x.dtype, weight.shape[0]
-    if x.shape[-1] != x.size or not (dtype is weight.dtype and dtype.char in "fd" and x.size):
+    if x.shape[-1] != x.size or not (dtype is weight.dtype and dtype.char in "fd" and x.size > 1):
         return None
     if bias is not None and not (type(bias) is np.ndarray and bias.shape == (n,)):
         return None

@@ -44,7 +44,7 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
                 return out
             if m * k * n > POOLED and rows == k and threads.count() > 1:
                 return blas.matmul(x, y, out)
-            if out is None:
+            if out is None and x.size != 1 != y.size:  # (see kernels.linalg.matmul)
                 return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
         elif x.ndim > 1 < y.ndim:
             work = max(x.size * y.shape[-1], y.size * x.shape[-2])

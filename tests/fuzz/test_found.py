@@ -40,6 +40,18 @@ FOUND = [
     "g = torch.autograd.grad((y**2 + y).sum(), (x, w), create_graph=True); "
     "h = torch.autograd.grad((g[0] * torch.arange(1.0, 5)).sum() + g[1].sum(), (x, w), create_graph=True); "
     "torch.autograd.grad((h[0] * torch.arange(1.0, 5)).sum() + h[1].sum(), (x, w))",
+    *[
+        f"torch.{call}"
+        for call in (
+            "zeros(1, 1) @ torch.full((1, 3), torch.inf)",
+            "full((3, 1), torch.inf) @ torch.zeros(1, 1)",
+            "nn.functional.linear(torch.zeros(1), torch.full((3, 1), torch.inf))",
+            "addmm(torch.ones(3), torch.zeros(1, 1), torch.full((1, 3), torch.inf))",
+            "einsum('ij,jk->ik', torch.zeros(1, 1), torch.full((1, 3), torch.inf))",
+        )
+    ],
+    "x = torch.rand(2, 3, 2).half().expand(2, -1, -1, -1); (x @ torch.ones(2).half(), x * 2)",
+    "x = torch.zeros(3, 4, requires_grad=True); x[3, torch.tensor([3])] = torch.tensor(1.0, dtype=torch.float64)",
     "torch.nn.functional.conv_tbc(torch.ones(5, 2, 2), torch.ones(2, 2, 3), torch.ones(3))",
 ]
 
