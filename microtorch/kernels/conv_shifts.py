@@ -108,7 +108,7 @@ class Shifts(Flat):
                 memory = self.filled(x[i:j, a:b], memory)
                 gradient = self._gradient(g[i:j, a * self.rows : b * self.rows], b - a)
                 for tap, cells in self._read(memory, j - i):
-                    total[a:b, :, tap] += np.vecdot(gradient, cells)
+                    total[a:b, :, tap] += np.vecdot(gradient.conj(), cells)  # (which conjugates its first)
             sums[blocks[0]] = [total]
 
         return part

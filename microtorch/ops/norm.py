@@ -159,7 +159,7 @@ def _native_group_norm(
     """Unlike those of the others, the statistics have gradients; in PyTorch they count only all three together."""
     if g[0] is None:
         return [None] * 3
-    grads = _group_norm(xp, g[0], needs, x, weight, groups, mean, rstd)
+    grads = list(_group_norm(xp, g[0], needs, x, weight, groups, mean, rstd))
     if needs[0] and g[1] is not None and g[2] is not None and 0 not in x.shape:
         rows, column = xp.reshape(x, _grouped(x, groups)), (mean.shape[0], 1)
         n = rows.shape[1]

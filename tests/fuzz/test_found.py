@@ -52,6 +52,11 @@ FOUND = [
     ],
     "x = torch.rand(2, 3, 2).half().expand(2, -1, -1, -1); (x @ torch.ones(2).half(), x * 2)",
     "x = torch.zeros(3, 4, requires_grad=True); x[3, torch.tensor([3])] = torch.tensor(1.0, dtype=torch.float64)",
+    *[
+        f"torch.manual_seed(0); x, w = (torch.randn(s, dtype=torch.complex64, requires_grad=True) for s in ((2, 4, 6, 6), {shape})); "
+        f"y = torch.nn.functional.conv2d(x, w, groups={groups}); y.backward(y.detach()); (y.detach(), x.grad, w.grad)"
+        for groups, shape in ((1, (4, 4, 3, 3)), (2, (4, 2, 3, 3)), (4, (8, 1, 3, 3)), (4, (4, 1, 1, 1)))
+    ],
     "torch.nn.functional.conv_tbc(torch.ones(5, 2, 2), torch.ones(2, 2, 3), torch.ones(3))",
 ]
 
