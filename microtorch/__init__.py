@@ -125,8 +125,6 @@ from microtorch.functions.creation import (
 from microtorch.functions.files import from_file as from_file
 from microtorch.functions.index import (
     argwhere as argwhere,
-    as_strided_scatter as as_strided_scatter,
-    diagonal_scatter as diagonal_scatter,
     gather as gather,
     index_add as index_add,
     index_copy as index_copy,
@@ -144,8 +142,6 @@ from microtorch.functions.index import (
     scatter as scatter,
     scatter_add as scatter_add,
     scatter_reduce as scatter_reduce,
-    select_scatter as select_scatter,
-    slice_scatter as slice_scatter,
     take as take,
     take_along_dim as take_along_dim,
 )
@@ -419,6 +415,12 @@ from microtorch.functions.special import (
     lgamma as lgamma,
     mvlgamma as mvlgamma,
     polygamma as polygamma,
+)
+from microtorch.functions.replace import (
+    as_strided_scatter as as_strided_scatter,
+    diagonal_scatter as diagonal_scatter,
+    select_scatter as select_scatter,
+    slice_scatter as slice_scatter,
 )
 from microtorch.functions.rnn import (
     gru as gru,

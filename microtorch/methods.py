@@ -26,6 +26,7 @@ from microtorch.functions import (
     random as FRand,
     reduce as FR,
     relayout as FRel,
+    replace as FReplace,
     shape as FS,
     softmax as FSoft,
     sorting as FO,
@@ -495,8 +496,9 @@ class TensorMethods(TensorBase):
     masked_fill, masked_fill_, masked_select = FI.masked_fill, FI.masked_fill_, FI.masked_select
     masked_scatter, masked_scatter_ = FI.masked_scatter, FI.masked_scatter_
     nonzero, argwhere, nonzero_static = FI.nonzero, FI.argwhere, FI.nonzero_static
-    select_scatter, slice_scatter, diagonal_scatter = FI.select_scatter, FI.slice_scatter, FI.diagonal_scatter
-    as_strided_scatter, tril_, triu_ = FI.as_strided_scatter, FI.tril_, FI.triu_
+    select_scatter, slice_scatter = FReplace.select_scatter, FReplace.slice_scatter
+    diagonal_scatter, as_strided_scatter = FReplace.diagonal_scatter, FReplace.as_strided_scatter
+    tril_, triu_ = FI.tril_, FI.triu_
 
     # random ----------------------------------------------------------------------------------------------------------
 

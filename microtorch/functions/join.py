@@ -55,8 +55,8 @@ def _one_dtype(parts: Any) -> Any:
     return [p if p._data.dtype == want else P.cast(p, want) for p in parts]
 
 
-def _alike(tensors: Any) -> bool:
-    """True for a list or tuple of tensors of one dtype and one number of dimensions, not 0."""
+def _alike(tensors: Any, shapes: bool = False) -> bool:
+    """True for a list or tuple of tensors of one dtype and as many dimensions, not 0; or (shapes) of one shape."""
     kind: Any = None
     if not isinstance(tensors, (list, tuple)):
         return False
@@ -65,26 +65,10 @@ def _alike(tensors: Any) -> bool:
             return False
         data = t._data
         if kind is None:
-            kind, ndim = data.dtype, data.ndim
-        elif data.dtype is not kind or data.ndim != ndim:
+            kind, like = data.dtype, data
+        elif data.dtype is not kind or (data.shape != like.shape if shapes else data.ndim != like.ndim):
             return False
-    return kind is not None and ndim > 0
-
-
-def _equal(tensors: Any) -> bool:
-    """True for a list or tuple of tensors of one dtype and one shape."""
-    kind: Any = None
-    if not isinstance(tensors, (list, tuple)):
-        return False
-    for t in tensors:
-        if not isinstance(t, TensorBase):
-            return False
-        data = t._data
-        if kind is None:
-            kind, shape = data.dtype, data.shape
-        elif data.dtype is not kind or data.shape != shape:
-            return False
-    return kind is not None
+    return kind is not None and (shapes or like.ndim > 0)
 
 
 def cat(tensors: Any, dim: Any = 0, *, out: Any = None, axis: Any = None) -> Tensor:
@@ -142,7 +126,7 @@ def stack(tensors: Any, dim: int = 0, *, out: Any = None, axis: int | None = Non
     """Tensors of one shape joined along a new dimension (`axis` is NumPy's name for it)."""
     if axis is not None:
         dim = axis
-    if out is None and type(dim) is int and _equal(tensors):
+    if out is None and type(dim) is int and _alike(tensors, shapes=True):
         return S.stack(tensors, axis_of(dim, tensors[0]._data.ndim + 1))
     parts = _one_dtype(_list_of_tensors("stack", tensors))
     first = parts[0]._data.shape

@@ -396,6 +396,26 @@ def cdist(x: Any, y: Any, ord: float, by_product: bool) -> Any:
     return vector_norm(x[..., :, None, :] - y[..., None, :, :], ord, (-1,), False)
 
 
+@quiet
+def cosines(a: Any, b: Any, axis: int, eps: float) -> Any:
+    """`cosine_similarity` of C-contiguous arrays along their last axis, without gradients; None for others."""
+    n = a.ndim
+    if n == 0 or n != b.ndim or type(a) is not np.ndarray or type(b) is not np.ndarray or a.dtype.char not in "fd":
+        return None
+    if axis not in (-1, n - 1) or a.shape[-1] != b.shape[-1] or not a.size or not b.size:
+        return None
+    if not (a.flags.c_contiguous and b.flags.c_contiguous):  # (the result lies in memory as they do)
+        return None
+    units = []
+    for x in (a, b):
+        norm = np.sqrt(np.vecdot(x, x))[..., None]
+        units.append(x / np.maximum(norm, eps, out=norm))
+    try:
+        return np.asarray(np.vecdot(*units))
+    except ValueError:  # shapes that do not broadcast have their error elsewhere
+        return None
+
+
 # running along one axis ----------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,7 @@ from microtorch.autograd.table import op, unary
 from microtorch.kernels import decompositions as K, ldl as LDL
 from microtorch.kernels.lobpcg import lobpcg as lobpcg_kernel
 from microtorch.kernels.strides import by_columns, c_order
-from microtorch.ops.pointwise import constant
+from microtorch.ops.pointwise import constant, not_implemented
 
 # pieces of formulas --------------------------------------------------------------------------------------------------
 
@@ -388,12 +388,8 @@ def _qr_x(xp: Any, g: Any, out0: Any, out1: Any, mode: str) -> Any:
     return conj(xp, mm(q, inner))
 
 
-def _geqrf_x(xp: Any, g: Any) -> Any:
-    raise NotImplementedError("the derivative for 'geqrf' is not implemented.")
-
-
 qr = op("qr", by_columns(K.qr, 0, 1), inputs="x", outputs=2, x=_qr_x, grad_name="LinalgQrBackward0")
-geqrf = op("geqrf", K.geqrf, inputs="x", outputs=2, x=_geqrf_x, grad_name="GeqrfBackward0")
+geqrf = op("geqrf", K.geqrf, inputs="x", outputs=2, x=not_implemented("geqrf"), grad_name="GeqrfBackward0")
 
 
 # eigenvalues and singular values -------------------------------------------------------------------------------------

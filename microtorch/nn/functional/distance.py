@@ -12,7 +12,7 @@ from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import axis_of, need_tensor
 from microtorch.kernels import bfloat16
-from microtorch.kernels.quiet import quiet
+from microtorch.kernels.reduce import cosines
 from microtorch.nn.functional.checks import broadcast, not_implemented, reduced, reduction_of
 from microtorch.ops import index as I, norm as N, pointwise as P, reduce as R
 
@@ -34,7 +34,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
     need_tensor("cosine_similarity", x1, "x1")
     need_tensor("cosine_similarity", x2, "x2", 2)
     if x1._node is None and x2._node is None and x1._data.dtype is x2._data.dtype:
-        out = _cosine(x1._data, x2._data, dim, eps)
+        out = cosines(x1._data, x2._data, dim, eps)
         if out is not None:
             return wrap(out)
     x1, x2 = _float_pair("cosine_similarity", x1, x2)
@@ -45,26 +45,6 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Tens
         norm._data = np.maximum(norm._data, eps)  # the gradient goes through as if nothing was cut off
         units.append(P.div(x, norm))
     return R.sum(P.mul(*units), (axis,) if x1._data.ndim else None, False)
-
-
-@quiet
-def _cosine(a: Any, b: Any, dim: int, eps: float) -> Any:
-    """`cosine_similarity` of arrays that no gradient is asked of, along their last axis; None for others."""
-    n = a.ndim
-    if n == 0 or n != b.ndim or type(a) is not np.ndarray or type(b) is not np.ndarray or a.dtype.char not in "fd":
-        return None
-    if dim not in (-1, n - 1) or a.shape[-1] != b.shape[-1] or not a.size or not b.size:
-        return None
-    if not (a.flags.c_contiguous and b.flags.c_contiguous):  # (the result lies in memory as they do)
-        return None
-    units = []
-    for x in (a, b):
-        norm = np.sqrt(np.vecdot(x, x))[..., None]
-        units.append(x / np.maximum(norm, eps, out=norm))
-    try:
-        return np.asarray(np.vecdot(*units))
-    except ValueError:  # shapes that do not broadcast have their error elsewhere
-        return None
 
 
 def pairwise_distance(x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
