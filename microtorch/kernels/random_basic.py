@@ -15,7 +15,7 @@ from microtorch.kernels import random_checks as checks, twins
 from microtorch.kernels.bfloat16 import empty
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.random_boxmuller import box_muller32, box_muller64
-from microtorch.kernels.random_engine import BLOCK, F32, F64, LOW24, NO_WORDS, SMALL, Engine
+from microtorch.kernels.random_engine import BLOCK, F32, F64, FEW, LOW24, NO_WORDS, SMALL, Engine
 from microtorch.kernels.random_libm import fma64, fma64_as_float32
 from microtorch.kernels.random_permutation import shuffled, shuffled_inside_out
 
@@ -34,13 +34,12 @@ _HALF, _HALF53 = np.array(0.5, np.float32), np.array(1 << 52, np.int64)
 class BasicStream(Engine):
     """What most programs draw: `rand`, `randn`, `randint`, `randperm`, `bernoulli` and dropout's masks."""
 
-    __slots__ = ("_normals", "_phase")
+    __slots__ = ("_normals",)
 
     def _begin(self, ahead: NDArray[np.uint32] = NO_WORDS, place: int = 0) -> None:
         super()._begin(ahead, place)
-        if not ahead.size:
-            self._phase = -1  # where in a block of 16 words the last normals began
-        self._normals: tuple[Any, int, Array] | None = None  # words, a place in them, standard normals from there on
+        # by a place's last four bits: a place among the words ahead, the standard normals of all words from there on
+        self._normals: dict[int, tuple[int, Array]] = {}
 
     # ---- uniform and normal ----
 
@@ -68,6 +67,9 @@ class BasicStream(Engine):
 
     def _uniform(self, out: Array, low: float = 0.0, high: float = 1.0) -> None:
         dtype = out.dtype
+        if dtype is F32 and low == 0.0 and high == 1.0 and out.size <= BLOCK:  # what is drawn most
+            self.uniform24(out)
+            return
         if dtype.kind == "c":
             out = parts(out)
             dtype = out.dtype
@@ -129,7 +131,18 @@ class BasicStream(Engine):
     def _normal(self, out: Array, mean: float = 0.0, std: float = 1.0, contiguous: bool = True) -> None:
         if not std >= 0.0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
-        if out.size == 0:
+        n = out.size
+        if n == 0:
+            return
+        if out.dtype is F32 and mean == 0.0 and std == 1.0 and n <= SMALL and contiguous:  # what is drawn most
+            whole = n & -16
+            if whole:
+                out[:whole] = self._standard_blocks(whole)
+                if whole < n:
+                    self.words32(n - whole)
+                    out[-16:] = self._standard_blocks(16)
+            else:
+                out[...] = self._standard_normals(n)
             return
         if out.dtype.kind == "c":
             out, std = parts(out), std / math.sqrt(2.0)
@@ -157,22 +170,21 @@ class BasicStream(Engine):
     def _standard_blocks(self, n: int) -> NDArray[np.float32]:
         """n standard normals, a multiple of 16, not to be written.
 
-        Where small draws follow each other, all are made that the words ahead give: most of the time of a small draw
-        is that of NumPy's calls, of which Box and Muller's transform takes seventy.
+        For a small draw all are made that the words ahead give, in blocks that begin where its own does: most of its
+        time is that of NumPy's calls, of which Box and Muller's transform takes seventy.
         """
-        while n <= SMALL:
+        if n <= SMALL:
             with self._lock:
-                ahead, place, made = self._ahead, self._place, self._normals
-                if made is not None and made[0] is ahead and place >= made[1] and not (place - made[1]) & 15:
-                    first = place - made[1]
-                    if first + n <= made[2].size:
-                        self._place = place + n
-                        return made[2][first : first + n]
-                usual, self._phase = self._phase == place & 15, place & 15
-            blocks = (ahead.size - place) & -16
-            if not usual or blocks < n:
-                break
-            self._normals = ahead, place, box_muller32((ahead[place : place + blocks] & LOW24).view(np.int32))
+                ahead, place = self._ahead, self._place
+                end = place + n
+                if end <= ahead.size:
+                    found = self._normals.get(place & 15)
+                    if found is None:
+                        words = ahead[place : ahead.size - (ahead.size - place & 15)]
+                        found = self._normals[place & 15] = place, box_muller32((words & LOW24).view(np.int32))
+                    first, normals = found
+                    self._place = end
+                    return normals[place - first : end - first]
         return box_muller32(self.bits24(n))
 
     def _normal64(self, out: Array, mean: float, std: float) -> None:
@@ -184,31 +196,33 @@ class BasicStream(Engine):
             box_muller64(out[-16:].reshape(1, 16), mean, std)
 
     def _normal_by_pairs(self, out: Array, mean: float, std: float) -> None:
-        values = self._standard_normals(out.size)
-        if mean == 0.0 and std == 1.0:
+        normals = self._standard_normals(out.size)
+        if mean == 0.0:
+            normals = [x * std + 0.0 for x in normals]  # (-0 becomes 0)
+        values = np.array(normals)
+        if mean == 0.0:
             store(out, values)
         elif out.dtype == F64:
             out[...] = fma64(values, std, mean)
         else:
             out[...] = fma64_as_float32(values, std, mean)
 
-    def _standard_normals(self, n: int) -> NDArray[np.float64]:
+    def _standard_normals(self, n: int) -> list[float]:
         """n float64 normals by pairs (Box and Muller, 1958), beginning with the one that waits, if one does."""
         values = [] if self._cached_normal is None or n == 0 else [self._cached_normal]
         missing = n - len(values)
-        pairs = (missing + 1) // 2
-        uniforms = iter(self.uniform64(2 * pairs).tolist())
+        uniforms = iter(self.uniforms(missing + missing % 2))
         for u, v in zip(uniforms, uniforms):
             radius, angle = math.sqrt(-2.0 * math.log1p(-v)), 2.0 * math.pi * u
             values.append(radius * math.cos(angle))
             values.append(radius * math.sin(angle))
         if n:
             self._cached_normal = values.pop() if missing % 2 else None
-        return np.array(values)
+        return values
 
     def next_normal(self) -> float:
         """The next float64 standard normal, one of a pair."""
-        return float(self._standard_normals(1)[0])
+        return self._standard_normals(1)[0]
 
     # ---- integers ----
 
@@ -253,6 +267,9 @@ class BasicStream(Engine):
             values: Array
             if count < _WIDE_RANGE:
                 words = self.words32(part.size)
+                if part.size <= FEW:
+                    store(part, np.array([word % count + first for word in words.tolist()]))
+                    continue
                 if (fast := twins.at_hand("random", part.size)) is not None:
                     values = np.empty(part.size, np.int64)
                     fast.remainders(words, np.int64(count), np.int64(first), values)
@@ -313,7 +330,8 @@ class BasicStream(Engine):
         self._dropout(out.reshape(-1), p)
         return out
 
-    def _bernoulli(self, out: Array, p: float) -> None:
+    def _bernoulli(self, out: Array, p: float, scale: Array | None = None) -> None:
+        """Fill with 1 or 0, or that times a scale of the same dtype."""
         if not 0.0 <= p <= 1.0:
             raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
         if out.dtype.kind == "c" or (out.dtype.kind == "u" and out.dtype.itemsize > 1):
@@ -321,13 +339,18 @@ class BasicStream(Engine):
         limit = math.ceil(p * 2.0**53)  # u < p exactly if the 53 bits of u are below this
         for start in range(0, out.size, BLOCK):
             part = out[start : start + BLOCK]
-            part[...] = self.below53(part.size, limit)
+            below = self.below53(part.size, limit)
+            if scale is None:
+                part[...] = below
+            else:
+                np.multiply(below, scale, part)
 
     def _bernoulli_array(self, out: Array, p: Array) -> None:
         if out.size == 0:
             return
         checks.require_floating("bernoulli_tensor_cpu_p_", p.dtype)
-        if not (p.min() >= 0 and p.max() <= 1):
+        few = p.size <= FEW and p.dtype.kind == "f" and type(p) is np.ndarray
+        if not (all([0 <= chance <= 1 for chance in p.tolist()]) if few else p.min() >= 0 and p.max() <= 1):
             raise RuntimeError(
                 "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  "
                 "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
@@ -342,11 +365,12 @@ class BasicStream(Engine):
                 part[...] = uniforms < chance.astype(np.float32, copy=False)
 
     def _dropout(self, out: Array, p: float) -> None:
-        self._bernoulli(out, 1.0 - p)
-        if out.dtype == F64:
-            out *= 1.0 / (1.0 - p)
+        scale = np.array(1.0 / (1.0 - p) if out.dtype == F64 else np.float32(1.0) / np.float32(1.0 - p))
+        if out.dtype == scale.dtype:
+            self._bernoulli(out, 1.0 - p, scale)
         else:
-            out *= out.dtype.type(np.float32(1.0) / np.float32(1.0 - p))
+            self._bernoulli(out, 1.0 - p)
+            out *= out.dtype.type(scale)
 
 
 def scaled(normals: NDArray[np.float32], mean: float, std: float, out: Array) -> None:

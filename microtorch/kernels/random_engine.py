@@ -36,8 +36,8 @@ Array = NDArray[Any]
 # Constants of ufuncs are 0-d arrays: NumPy converts a scalar anew in each call, which costs as much as 500 additions.
 LOW24 = np.array((1 << 24) - 1, np.uint32)
 _LOW53 = np.array((1 << 53) - 1, np.uint64)
+_UNIT53 = 2.0**-53
 _HALF_WORD = np.array(32, np.uint64)
-_LOW21 = np.array((1 << 21) - 1, np.uint32)
 _ULP24 = np.array(2.0**-24, np.float32)
 _ULP53 = np.array(2.0**-53)
 
@@ -48,6 +48,9 @@ _WORDS = 624
 
 SMALL = 1024
 """Numbers of a draw up to which more are made at once than it needs: NumPy's calls cost more than their work there."""
+
+FEW = 16
+"""Numbers of a draw up to which Python's arithmetic takes less time than NumPy's calls."""
 
 _AHEAD = 4
 """Blocks made ahead."""
@@ -183,12 +186,22 @@ class Engine:
 
     def words64(self, n: int) -> NDArray[np.uint64]:
         """n words of 64 bits, each made of two: the first is the high half."""
-        both = self.words32(2 * n).view(np.uint64)
-        if sys.byteorder == "big":
-            return both.copy()
-        words = both << _HALF_WORD
-        words |= both >> _HALF_WORD
-        return words
+        with self._lock:
+            rest = self._ahead.size - self._place
+            blocks = (2 * n - rest - 1) // _WORDS
+            if blocks * _WORDS >= 4096 and rest % 2 == 0 and twins.at_hand("random", blocks * _WORDS) is None:
+                return self._pairs_beyond(n, blocks)
+        return _pairs(self.words32(2 * n))
+
+    def _pairs_beyond(self, n: int, blocks: int) -> NDArray[np.uint64]:
+        """`words64` of what is ahead, of so many blocks, which NumPy makes sooner in pairs, and of more."""
+        out, first = np.empty(n, np.uint64), (self._ahead.size - self._place) // 2
+        last = first + blocks * (_WORDS // 2)
+        out[:first] = _pairs(self._ahead[self._place :])
+        out[first:last] = self._legacy.randint(0, 1 << 64, last - first, np.uint64)
+        self._begin(self._blocks(_AHEAD), 2 * (n - last))
+        out[last:] = _pairs(self._ahead[: self._place])
+        return out
 
     def _compiled_words(self, fast: Any, n: int) -> NDArray[np.uint32]:
         if self._memory is None:  # NumPy's state, a C structure: uint32_t key[624]; int pos
@@ -247,19 +260,22 @@ class Engine:
         return out
 
     def below53(self, n: int, limit: int) -> NDArray[np.bool_]:
-        """`bits53(n) < limit`, for the most part seen from their high halves."""
-        words = self.words32(2 * n)
-        high = words[::2] & _LOW21
-        limit_high, limit_low = divmod(limit, 1 << 32)
-        below: NDArray[np.bool_] = high < limit_high
-        if limit_low and (equal := high == limit_high).any():
-            below |= equal & (words[1::2] < limit_low)
-        return below
+        """`bits53(n) < limit`."""
+        words = self.words64(n)
+        words &= _LOW53
+        return words < np.array(limit, np.uint64)
 
     def next_uniform(self) -> float:
         """The next float64 uniform in [0, 1)."""
         high, low = self.words32(2).tolist()
-        return ((high << 32 | low) & 0x1F_FFFF_FFFF_FFFF) * 2.0**-53
+        return ((high << 32 | low) & 0x1F_FFFF_FFFF_FFFF) * _UNIT53
+
+    def uniforms(self, n: int) -> list[float]:
+        """n float64 uniforms as numbers of Python's: a few are made without NumPy, whose calls would take longer."""
+        if n > FEW:
+            return self.uniform64(n).tolist()
+        words = iter(self.words32(2 * n).tolist())
+        return [((high << 32 | low) & 0x1F_FFFF_FFFF_FFFF) * _UNIT53 for high, low in zip(words, words)]
 
     @contextmanager
     def uniforms_one_by_one(self, expected: int) -> Iterator[Callable[[], float]]:
@@ -284,6 +300,16 @@ class Engine:
             yield ahead().__next__
         finally:
             self._place -= 2 * operator.length_hint(rest)
+
+
+def _pairs(words: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """The words of 64 bits that those of 32 make, two by two."""
+    both = words.view(np.uint64)
+    if sys.byteorder == "big":
+        return both.copy()
+    swapped = both << _HALF_WORD
+    swapped |= both >> _HALF_WORD
+    return swapped
 
 
 def _tempered(key: NDArray[np.uint32]) -> NDArray[np.uint32]:
