@@ -59,7 +59,10 @@ def getitem(x: Any, key: Any) -> Tensor:
             return I.select(x, (key, ...))
         except IndexError as error:
             raise index_error(error, x, (key,)) from None
-    if key is None:
+    if isinstance(key, TensorBase):
+        if not key._data.ndim and key._data.dtype.char == "l" and x._data.ndim and type(key._data) is ndarray:
+            return getitem(x, key._data.item())
+    elif key is None:
         return I.unsqueezed(x, (None, ...))
     if type(key) is slice and x._data.ndim:
         return I.slice_(x, (checked_slice(key), ...))
@@ -71,8 +74,12 @@ def getitem(x: Any, key: Any) -> Tensor:
             except IndexError as error:
                 raise index_error(error, x, split(x, key)[0], key) from None
     basic: Any = None
+    advanced: Any
     if isinstance(key, TensorBase) and 0 < key._data.ndim <= x._data.ndim and key._data.dtype.char in "?li":
-        advanced: Any = (key._data,)
+        advanced = (key._data,)
+    elif type(key) is tuple and (advanced := _arrays(x._data, key)) is not None:
+        count = len(key) - len(advanced)
+        basic = (*key[:count], ...) if count else None
     else:
         basic, advanced = split(x, key)
     if basic is not None:
@@ -127,6 +134,24 @@ def _plain(data: Any, key: tuple[Any, ...]) -> Callable[..., Any] | None:
     return entry if at <= len(shape) else None
 
 
+def _arrays(data: Any, key: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """The arrays and whole slices of a key that has nothing else, but for ints in front; None for other keys."""
+    arrays: list[Any] = []
+    found = False
+    for k in key:
+        kind = type(k)
+        if kind is int and not arrays:
+            continue
+        if kind is slice and k == _ALL:
+            arrays.append(k)
+        elif isinstance(k, TensorBase) and k._data.ndim and k._data.dtype.char == "l":
+            arrays.append(k._data)
+            found = True
+        else:
+            return None
+    return tuple(arrays) if found and len(key) <= data.ndim else None
+
+
 def _check_key(x: Any, basic: Any, key: Any, advanced: Any) -> None:
     """Raise PyTorch's error if the key does not fit."""
     target = x._data if basic is None else _sliced(x, basic, key)  # raises for a number out of bounds
@@ -142,20 +167,9 @@ def setitem(x: Any, key: Any, value: Any) -> None:
 
     Raises TypeError for a value that is neither a number nor a tensor.
     """
-    kind, kind_of_key = type(value), type(key)
-    if (
-        kind is float
-        and type(key) is int
-        and x._data.dtype.kind == "f"
-        and outside(x)
-        and (x._data.flags.c_contiguous or x._data.ndim == 1)  # places that share a number are refused below
-    ):
-        try:
-            x._data[key] = value
-        except IndexError as error:
-            raise index_error(error, x, (key,)) from None
-        written(x)
+    if _written_at_once(x, key, value):
         return
+    kind, kind_of_key = type(value), type(key)
     is_tensor = isinstance(value, TensorBase)
     if (
         not is_tensor
@@ -236,6 +250,68 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     else:
         copy_into(target, _leading_ones_dropped(raw, target.shape))
     written(x)
+
+
+def _written_at_once(x: Any, key: Any, value: Any) -> bool:
+    """Whether x[key] = value has been done, which it is where nothing is recorded and nothing can be wrong: for numbers
+    that x can hold and tensors of its dtype, at most keys."""
+    data, raw = x._data, value
+    if type(data) is not ndarray or not data.flags.c_contiguous:  # (not all places need be apart)
+        return False
+    if type(value) is float or type(value) is int:
+        if not -3e38 < value < 3e38 or data.dtype.char not in "fd":
+            return False
+    elif not isinstance(value, TensorBase):
+        return False
+    else:
+        raw = value._data
+        if raw.dtype is not data.dtype or type(raw) is not ndarray or (value._node is not None and mode.enabled):
+            return False
+        if not _apart(x, value):
+            return False
+    if not outside(x):
+        return False
+    shape: Any = ()  # of a tensor that is written
+    kind = type(key)
+    place: Any = (key, ...)
+    if kind is int:
+        shape = data.shape[1:]
+    elif kind is slice or (kind is tuple and key and not isinstance(key[0], TensorBase)):
+        keys = (key,) if kind is slice else key
+        if _plain(data, keys) is None:
+            return False
+        place = keys if keys[0] is Ellipsis else (*keys, ...)
+        if raw is not value and raw.ndim:
+            shape = data[place].shape
+    else:
+        tensors = key if kind is tuple else (key,)
+        for t in tensors:
+            if not isinstance(t, TensorBase) or not t._data.ndim or type(t._data) is not ndarray or not _apart(x, t):
+                return False
+            if t._data.dtype.char != "l" and (t._data.dtype.char != "?" or t is not key):
+                return False
+        place = tuple([t._data for t in tensors])
+        first = place[0].shape
+        for k in place:
+            if k.shape != first:
+                return False
+        if raw is not value and raw.ndim:
+            shape = first + data.shape[len(place) :]
+            if place[0].dtype.char == "?":
+                shape = raw.shape[:1] + data.shape[len(first) :]
+    if raw is not value and raw.ndim and shape != raw.shape:
+        return False
+    try:
+        data[place] = raw
+    except (IndexError, ValueError):
+        return False  # said below
+    written(x)
+    return True
+
+
+def _apart(x: Any, t: Any) -> bool:
+    """Whether two tensors certainly share no memory."""
+    return t._storage is None or x._storage is None or not t._storage.shares(x._storage)
 
 
 def _check_index(x: Any, place: Any, index: Any, fills: bool) -> None:

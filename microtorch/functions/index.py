@@ -15,7 +15,7 @@ from microtorch.functions.shape import as_strided, in_shape, need_matrix
 from microtorch.kernels import index as K
 from microtorch.kernels.batched import everything
 from microtorch.kernels.bfloat16 import cast
-from microtorch.kernels.small import within
+from microtorch.kernels.small import axis_at_once, axis_of_listed, within
 from microtorch.ops import index as I, pointwise as P, shape as S
 
 if TYPE_CHECKING:
@@ -51,6 +51,10 @@ def _like(result: Any, shape: tuple[int, ...]) -> Any:
 
 def gather(input: Any, dim: int, index: Any, *, sparse_grad: bool = False, out: Any = None) -> Tensor:
     """out[i][j] = input[index[i][j]][j] (for dim 0): elements picked along a dimension."""
+    if out is None and isinstance(input, TensorBase) and isinstance(index, TensorBase):
+        axis = axis_at_once(input._data, dim, index._data)
+        if axis >= 0:
+            return I.gather(input, index, axis)
     need_tensor("gather", input)
     axis = axis_of(dim, input._data.ndim)
     data = _index_of("gather", index)
@@ -91,6 +95,10 @@ def _check_dims(what: str, data: Any, x: Any, axis: int, name: str) -> None:
 
 def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any = None) -> Tensor:
     """Elements picked along a dimension, in the others broadcast; without dim, of the flattened input."""
+    if out is None and isinstance(input, TensorBase) and isinstance(indices, TensorBase):
+        axis = axis_at_once(input._data, dim, indices._data)
+        if axis >= 0 and _same_but(input._data.shape, indices._data.shape, axis):
+            return I.gather(input, indices, axis)
     need_tensor("take_along_dim", input)
     need_tensor("take_along_dim", indices, "indices", 2)
     if indices._data.dtype != np.int64:
@@ -114,6 +122,10 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
     return gather(x, axis, S.expand(indices, (*shape[:axis], b[axis], *shape[axis:])), out=out)
 
 
+def _same_but(a: tuple[int, ...], b: tuple[int, ...], axis: int) -> bool:
+    return a[:axis] == b[:axis] and a[axis + 1 :] == b[axis + 1 :]
+
+
 def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
     if a == b:
         return a
@@ -127,8 +139,18 @@ def _broadcast(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
         ) from None
 
 
+def _covers(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    return a == b or (len(a) == len(b) and all(m >= n for m, n in zip(a, b)))
+
+
 def _scatter_arguments(name: str, x: Any, dim: int, index: Any, src: Any) -> tuple[Any, Any, Any, int]:
     """(x, index, src, axis), checked; 0-d tensors get a dimension."""
+    if isinstance(x, TensorBase) and isinstance(index, TensorBase):
+        a, i = x._data, index._data
+        if not isinstance(src, TensorBase) or (src._data.dtype is a.dtype and _covers(src._data.shape, i.shape)):
+            axis = axis_at_once(a, dim, i)
+            if axis >= 0:
+                return x, index, src, axis
     need_tensor(name, x)
     axis = axis_of(dim, x._data.ndim)
     data = _index_of(name, index)
@@ -251,6 +273,10 @@ def scatter_reduce_(self: Any, dim: int, index: Any, src: Any, reduce: str, *, i
 
 def index_select(input: Any, dim: int, index: Any, *, out: Any = None) -> Tensor:
     """The indices listed, along a dimension."""
+    if out is None and isinstance(input, TensorBase) and isinstance(index, TensorBase):
+        axis = axis_of_listed(input._data, dim, index._data, None)
+        if axis >= 0:
+            return I.index_select(input, index, axis)
     need_tensor("index_select", input)
     axis = axis_of(dim, input._data.ndim)
     need_tensor("index_select", index, "index", 3)
@@ -287,6 +313,14 @@ def _bad_index(family: str, index: Any) -> Exception:
 
 def _slices(family: str, x: Any, dim: int, index: Any, source: Any) -> tuple[Any, Any, Any, int]:
     """(x, index, source, axis) of index_add, index_copy, index_fill and index_reduce, checked."""
+    if (
+        isinstance(x, TensorBase)
+        and isinstance(index, TensorBase)
+        and (source is None or isinstance(source, TensorBase))
+    ):
+        axis = axis_of_listed(x._data, dim, index._data, None if source is None else source._data)
+        if axis >= 0:
+            return x, index, source, axis
     need_tensor(family, x)
     axis = axis_of(dim, x._data.ndim)
     need_tensor(family, index, "index", 3)

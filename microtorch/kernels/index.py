@@ -6,7 +6,7 @@ None of them writes into its inputs, but those whose name ends in `_into`, which
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,10 @@ from microtorch.kernels import threads, twins
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.rows import reduce_rows
 from microtorch.kernels.shape import clone, copy_with_gaps, empty_like
-from microtorch.kernels.strides import in_c_order, in_order, picked_order
+from microtorch.kernels.small import FEW, repeated_columns, within
+from microtorch.kernels.strides import in_c_order, in_format, in_order, picked_order
+
+_INT64 = np.dtype(np.int64)
 
 # a basic key: numbers, slices, None, ... -----------------------------------------------------------------------------
 
@@ -47,9 +50,11 @@ def put_slice(x: Any, value: Any, key: tuple[Any, ...]) -> Any:
 def index_embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
     """Zeros of `shape` with g added at the advanced index `key` (repeated places add up)."""
     out = np.zeros(shape, g.dtype)
-    put_into(
-        out, g, key, any(isinstance(k, np.ndarray) and k.dtype.kind in "iu" for k in key)
-    )  # masks name a place once
+    for k in key:
+        if isinstance(k, np.ndarray) and k.dtype.kind != "b":
+            _add_into(out, g, key)
+            return out
+    out[key] = g  # masks name a place once
     return out
 
 
@@ -63,6 +68,9 @@ def places(x: Any) -> Any:
 def pick(x: Any, key: tuple[Any, ...]) -> Any:
     """x[key], in the order in memory that PyTorch gives it (C order but for arrays of another order)."""
     at = -1
+    if len(key) == 1 and type(x) is type(key[0]) is np.ndarray and x.flags.c_contiguous and key[0].flags.c_contiguous:
+        if key[0].dtype.kind != "b" and 1 not in x.shape:  # (an axis of size 1 may have any stride)
+            return x.take(key[0], 0)
     for i, k in enumerate(key):
         if isinstance(k, np.ndarray):
             if at >= 0 or k.dtype.kind == "b":
@@ -70,7 +78,7 @@ def pick(x: Any, key: tuple[Any, ...]) -> Any:
                 break
             at = i
     else:
-        out = np.take(x, key[at], at)
+        out = x.take(key[at], at) if type(x) is np.ndarray else np.take(x, key[at], at)
     if in_c_order(x) and all(k.flags.c_contiguous for k in key if isinstance(k, np.ndarray)):
         return out if out.flags.c_contiguous else np.ascontiguousarray(out)
     if type(x) is not np.ndarray or out.ndim < 2 or not out.size:
@@ -90,13 +98,39 @@ def put_into(x: Any, value: Any, key: tuple[Any, ...], accumulate: bool) -> None
     if not accumulate:
         x[key] = value
         return
-    first = key[0]
-    rest = [k for k in key[1:] if k is not Ellipsis]
-    whole_rows = all(isinstance(k, slice) and k == slice(None) for k in rest)
-    if whole_rows and isinstance(first, np.ndarray) and first.dtype.kind in "iu":
-        add_rows(x, first, np.broadcast_to(value, first.shape + x.shape[1:]))
+    _add_into(x, value, key)
+
+
+def _add_into(x: Any, value: Any, key: tuple[Any, ...]) -> None:
+    """x[key] += value, repeated places adding up."""
+    at = rank = 0
+    rows: Any = None  # of x with the axes from `at` on, `rank` of them, made one
+    for i, k in enumerate(key):
+        if isinstance(k, np.ndarray):
+            if k.dtype.kind == "b" or (rank and (at + rank != i or type(x) is not np.ndarray)):
+                break
+            if not rank:
+                at, rows = i, k
+            else:
+                if rank == 1 and not within(rows, x.shape[at]):
+                    break
+                if not within(k, x.shape[i]):
+                    break
+                rows = rows * x.shape[i] + k  # (they broadcast)
+            rank += 1
+        elif k is not Ellipsis and k != slice(None):
+            break
+        elif k is Ellipsis and i + 1 < len(key):
+            break
     else:
-        np.add.at(x, key, value)
+        if rank == 1 or (rank and x.flags.c_contiguous):
+            shape = x.shape[:at] + rows.shape + x.shape[at + rank :]
+            if value.shape != shape:
+                value = np.broadcast_to(value, shape)
+            table = x if rank == 1 else x.reshape(*x.shape[:at], -1, *x.shape[at + rank :])
+            add_along(table, rows.reshape(-1), value.reshape(*x.shape[:at], rows.size, *x.shape[at + rank :]), at)
+            return
+    np.add.at(x, key, value)
 
 
 def add_rows(out: Any, rows: Any, g: Any) -> Any:
@@ -117,19 +151,27 @@ def add_along(out: Any, rows: Any, values: Any, axis: int) -> Any:
         whole = np.array(out, order="C")
         out[...] = add_along(whole, rows, values, axis)
         return out
-    if (out.ndim == 1 or rows.size < 8) and (values.size < twins.least or values.dtype != out.dtype):
-        np.add.at(out, (slice(None),) * axis + (rows,), values)
+    if values.dtype is not out.dtype or not values.flags.c_contiguous:
+        values = np.ascontiguousarray(values, out.dtype)
+    if out.ndim == 1:
+        outer = inner = 1
+    else:
+        outer, inner = math.prod(out.shape[:axis]), math.prod(out.shape[axis + 1 :])
+    if (fast := twins.beside("index", values.size)) is not None and out.dtype.char in "fd":
+        if _add_compiled(fast, out.reshape(outer, n, inner), rows, values.reshape(outer, rows.size, inner)):
+            return out
+    if out.ndim == 1:
+        np.add.at(out, rows, values)
         return out
-    outer, inner = math.prod(out.shape[:axis]), math.prod(out.shape[axis + 1 :])
-    table = out.reshape(outer, n, inner)
-    values = np.ascontiguousarray(values, out.dtype).reshape(outer, rows.size, inner)
-    if _add_compiled(table, rows, values):
-        return out
-    least = int(rows.min())
-    if least < -n or int(rows.max()) >= n:
-        raise IndexError("index out of range in self")
-    if least < 0:
+    if not within(rows, n):
+        if int(rows.min()) < -n or int(rows.max()) >= n:
+            raise IndexError("index out of range in self")
         rows = np.where(rows < 0, rows + n, rows)
+    if outer == 1 and values.size <= FEW:
+        at = rows if inner == 1 else (rows * inner).repeat(inner) + repeated_columns(rows.size, inner)
+        np.add.at(out.reshape(-1), at, values.reshape(-1))
+        return out
+    table, values = out.reshape(outer, n, inner), values.reshape(outer, rows.size, inner)
     step = max(1, _PLACES // (rows.size * inner))
     for start in range(0, outer, step):
         if step == 1 and reduce_rows(np.add, table[start], rows, values[start]):
@@ -150,15 +192,16 @@ PART = 1 << 18
 _PLACES = 1 << 16  # places of elements that are listed at a time
 
 
-def _add_compiled(table: Any, rows: Any, values: Any) -> bool:
+def _add_compiled(fast: Any, table: Any, rows: Any, values: Any) -> bool:
     """Whether the compiled twin has added values (outer, m, inner) to the rows of a table (outer, n, inner)."""
-    if values.size < twins.least or not twins.takes(table, values) or (fast := twins.of("index")) is None:
-        return False
-    rows = np.ascontiguousarray(rows, np.int64)
+    if rows.dtype is not _INT64 or not rows.flags.c_contiguous:
+        rows = np.ascontiguousarray(rows, np.int64)
     outer, n, inner = table.shape
     if not fast.within(rows, n):
         return False
-    if outer > 1:
+    if values.size < PART:
+        fast.add_along(table, rows, values, 0, inner)
+    elif outer > 1:
         parts = threads.shares(outer, -(-PART * outer // values.size))
         threads.run([partial(fast.add_along, table[i:j], rows, values[i:j], 0, inner) for i, j in parts])
     else:
@@ -179,15 +222,27 @@ def along(index: Any, axis: int) -> tuple[Any, ...]:
 
 def _places(index: Any, shape: tuple[int, ...], axis: int) -> Any:
     """`along`, as places in the flattened memory of a C-contiguous array of this shape: NumPy is fast at those."""
-    step, offset, at = 1, None, index
+    few = index.size <= FEW  # (then all places are kept, since adding arrays of one shape takes half the time)
+    step, offset = _few_offsets(shape, index.shape, axis, True) if few else _offsets(shape, index.shape, axis, False)
+    at = index * step if step != 1 else index
+    return at if offset is None else at + offset
+
+
+def _offsets(shape: tuple[int, ...], sizes: tuple[int, ...], axis: int, whole: bool) -> tuple[int, Any]:
+    """How far apart the places along an axis are, and where those along the other axes begin (None: all at 0); as an
+    array of these sizes (whole), or one that broadcasts to them."""
+    step, offset, along_axis = 1, None, 1
     for i in range(len(shape) - 1, -1, -1):
         if i == axis:
-            at = index * step if step != 1 else index
-        elif index.shape[i] > 1:
-            part = np.arange(0, index.shape[i] * step, step).reshape((-1,) + (1,) * (len(shape) - 1 - i))
+            along_axis = step
+        elif sizes[i] > 1:
+            part = np.arange(0, sizes[i] * step, step).reshape((-1,) + (1,) * (len(shape) - 1 - i))
             offset = part if offset is None else offset + part
         step *= shape[i]
-    return at if offset is None else at + offset
+    return along_axis, offset if offset is None or not whole else np.broadcast_to(offset, sizes).copy()
+
+
+_few_offsets = lru_cache(64)(_offsets)
 
 
 def _compiled(name: str, x: Any, index: Any, other: Any, axis: int) -> bool:
@@ -233,8 +288,15 @@ def _first(index: Any) -> tuple[slice, ...]:
     return tuple(slice(n) for n in index.shape)
 
 
+def _one_row(x: Any, axis: int) -> bool:
+    """Whether the axis is all that x has."""
+    return x.size == x.shape[axis] and type(x) is np.ndarray and x.flags.c_contiguous
+
+
 def gather(x: Any, index: Any, axis: int) -> Any:
     """out[i][j] = x[index[i][j]][j] for axis 0."""
+    if index.size <= FEW and _flat(x, index):
+        return x.reshape(-1).take(_places(index, x.shape, axis))
     if x.size and index.size >= twins.least:
         out = np.empty(index.shape, x.dtype)
         if _compiled("gather", x, index, out, axis):
@@ -243,17 +305,20 @@ def gather(x: Any, index: Any, axis: int) -> Any:
         return np.take(x, rows, axis)
     if _flat(x, index):
         return x.reshape(-1).take(_places(index, x.shape, axis))
-    return x[along(index, axis)]
+    out = x[along(index, axis)]
+    return in_format(out, False) if type(x) is np.ndarray else out
 
 
 def gather_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> Any:
     """Zeros of `shape` with g added where `gather` took it from."""
     out = np.zeros(shape, g.dtype)
-    if _compiled("scatter_add", out, index, g, axis):
-        return out
-    if (rows := _slices(index, shape, axis)) is not None:
-        return add_along(out, rows, g, axis % len(shape))
-    if index.size and index.shape[axis] == 1:  # no place is named twice
+    once = index.size and index.shape[axis] == 1  # no place is named twice
+    if not (once and index.size <= FEW):
+        if _compiled("scatter_add", out, index, g, axis):
+            return out
+        if (rows := _slices(index, shape, axis)) is not None:
+            return add_along(out, rows, g, axis % len(shape))
+    if once:
         if _flat(out, index):
             out.reshape(-1)[_places(index, shape, axis)] = g
         else:
@@ -274,7 +339,10 @@ def scatter(x: Any, index: Any, src: Any, axis: int) -> Any:
 
 def scatter_into(x: Any, index: Any, src: Any, axis: int) -> None:
     """`scatter`, in place."""
-    value = src[_first(index)] if isinstance(src, np.ndarray) and src.ndim else src
+    value = src[_first(index)] if isinstance(src, np.ndarray) and src.ndim and src.shape != index.shape else src
+    if index.size <= FEW and _flat(x, index):
+        x.reshape(-1)[_places(index, x.shape, axis)] = value
+        return
     if isinstance(value, np.ndarray) and _compiled("scatter", x, index, value, axis):
         return
     if (rows := _slices(index, x.shape, axis)) is not None:
@@ -295,7 +363,7 @@ def scatter_add(x: Any, index: Any, src: Any, axis: int) -> Any:
 
 def scatter_add_into(x: Any, index: Any, src: Any, axis: int) -> None:
     """`scatter_add`, in place."""
-    value = src[_first(index)]
+    value = src if src.shape == index.shape else src[_first(index)]
     if _compiled("scatter_add", x, index, value, axis):
         return
     if x.dtype.kind != "b" and (rows := _slices(index, x.shape, axis)) is not None:

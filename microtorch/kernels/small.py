@@ -19,12 +19,15 @@ __all__ = [
     "FEW",
     "added",
     "are_rows",
+    "axis_at_once",
+    "axis_of_listed",
     "few",
     "in_each_row",
     "is_row",
     "largest",
     "may_exp",
     "ones",
+    "repeated_columns",
     "row_maxima",
     "row_sums",
     "scalar",
@@ -38,6 +41,8 @@ FEW = 1024
 
 _EXPONENTS = 6400
 """The sum of squares below which no |x| is 80 or more, so that exp(x) is neither 0 nor infinite."""
+
+_INT64, _UINT64 = np.dtype(np.int64), np.dtype(np.uint64)
 
 scalar = np.array  # scalar(value, dtype): a 0-d array
 
@@ -104,10 +109,45 @@ def within(index: Any, n: int) -> bool:
     if 0 < index.size <= 8 and type(index) is np.ndarray:  # as Python's numbers: half the time
         numbers = index.ravel().tolist()
         return min(numbers) >= 0 and max(numbers) < n  # type: ignore[no-any-return]
-    if index.dtype == np.int64 and type(index) is np.ndarray and index.flags.c_contiguous and index.size:
-        places = index.reshape(index.size).view(np.uint64)
-        return bool(places[places.argmax()] < n)
+    if index.dtype == _INT64 and type(index) is np.ndarray and index.size:
+        if 0 in index.strides:  # what is repeated is looked at once
+            index = index[tuple([slice(None if s else 1) for s in index.strides])]
+        places = index.view(_UINT64)
+        return bool((places.item(places.argmax()) if index.flags.c_contiguous else places.max()) < n)
     return not index.size or type(index) is Meta or bool(index.min() >= 0 and index.max() < n)
+
+
+def axis_at_once(x: Any, dim: Any, index: Any) -> int:
+    """The axis, for arrays of which all is well: int64 indices, all within, and no more of them than x has elsewhere.
+    Else -1: what is wrong, or unusual, is seen to by slower checks."""
+    if type(dim) is not int or type(x) is not np.ndarray or type(index) is not np.ndarray or index.dtype is not _INT64:
+        return -1
+    shape, sizes = x.shape, index.shape
+    n = len(shape)
+    if len(sizes) != n or not -n <= dim < n or not index.size:
+        return -1
+    axis = dim + n if dim < 0 else dim
+    if sizes != shape:
+        for d in range(n):
+            if sizes[d] > shape[d] and d != axis:
+                return -1
+    return axis if within(index, shape[axis]) else -1
+
+
+def axis_of_listed(x: Any, dim: Any, index: Any, source: Any) -> int:
+    """The axis, for arrays of which all is well: a vector of int64 indices, all within, and in a source (or None) as
+    many slices of x. Else -1."""
+    if type(dim) is not int or type(x) is not np.ndarray or type(index) is not np.ndarray or index.dtype is not _INT64:
+        return -1
+    shape = x.shape
+    n = len(shape)
+    if index.ndim != 1 or not -n <= dim < n:
+        return -1
+    axis = dim + n if dim < 0 else dim
+    if source is not None:
+        if source.dtype is not x.dtype or source.shape != shape[:axis] + index.shape + shape[axis + 1 :]:
+            return -1
+    return axis if within(index, shape[axis]) else -1
 
 
 def within_one(x: Any) -> bool:
@@ -137,11 +177,11 @@ def row_maxima(flat: Any, n: int) -> Any:
 
 
 @functools.lru_cache(64)
-def _columns(count: int, n: int) -> Any:
+def repeated_columns(count: int, n: int) -> Any:
     """The column of each element of a flattened (count, n)."""
     return np.tile(np.arange(n), count)
 
 
 def in_each_row(v: Any, count: int) -> Any:
     """The numbers of a vector `count` times, one after the other: few in all."""
-    return v if count == 1 else v.take(_columns(count, v.size))
+    return v if count == 1 else v.take(repeated_columns(count, v.size))

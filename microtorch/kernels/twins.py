@@ -35,7 +35,8 @@ from microtorch.kernels import threads
 from microtorch.kernels.pieces import LARGE, each_piece
 
 __all__ = [
-    "FEWER", "MissingCompiler", "active", "at_hand", "choose", "each", "elementwise", "few", "of", "result", "takes",
+    "FEWER", "MissingCompiler", "active", "at_hand", "beside", "choose", "each", "elementwise", "few", "of", "result",
+    "takes",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -113,6 +114,12 @@ def at_hand(family: str, n: int) -> Any:
     if n >= least:
         return of(family)
     return _families.get(family) if 64 * n >= least else None
+
+
+def beside(family: str, n: int) -> Any:
+    """The module of that family for n elements: from `least` on, and for any number if the ufuncs are in use, since
+    numba is imported then. Else None."""
+    return of(family) if n >= least or _ufuncs else None
 
 
 def few(x: Any) -> Any:

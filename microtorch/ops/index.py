@@ -11,7 +11,6 @@ from microtorch.autograd.table import arrays, op, unary, view
 from microtorch.kernels import index as K
 from microtorch.kernels.pointwise import view_as_complex
 from microtorch.kernels.shape import strided
-from microtorch.kernels.strides import c_order
 from microtorch.ops.pointwise import underivable
 
 
@@ -91,7 +90,7 @@ copy = op(
 # gather and scatter along one dimension; `index` is an input, so that a later write to it is noticed -----------------
 gather = op(
     "gather",
-    c_order(K.gather),
+    K.gather,
     inputs="x index",
     x=lambda xp, g, x_shape, index, axis: xp.gather_backward(g, index, x_shape, axis),
 )
