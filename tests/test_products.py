@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import microtorch
-from microtorch.kernels import products, threads, twins
+from microtorch.kernels import blas, products, threads, twins
 
 torch.set_num_threads(1)
 
@@ -135,6 +135,8 @@ def test_a_row_is_the_same_in_any_company() -> None:
 def test_threads_share_a_product(twin: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By rows, by columns, by matrices of a stack; several threads calling at once."""
     monkeypatch.setattr(products, "POOLED", 0)
+    for limit in ("POOLED", "SERIAL"):
+        monkeypatch.setattr(blas, limit, 0)
     before = threads.count()
     rng = np.random.default_rng(4)
     try:

@@ -1,8 +1,8 @@
 """Products of matrices by BLAS, shared by our own threads: np.matmul cut along a side of the result.
 
-The threads of OpenBLAS wait for the next product by spinning, for milliseconds, on the cores where our threads
+The threads of OpenBLAS wait for the next product by spinning, for 30 milliseconds, on the cores where our threads
 (`kernels.threads`) are to run by then: a convolution after a product took twice its time. So each part is
-multiplied by one thread of BLAS.
+multiplied by one thread of BLAS, and so is a product that is too small to be shared.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ __all__ = ["matmul"]
 
 SERIAL = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread anyway."""
+POOLED = 1 << 21
+"""Multiply-adds from which a product is shared by our threads: it is worth their start."""
 _PART = 32
 """Rows or columns from which a part is worth a thread."""
 
@@ -31,8 +33,12 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
     """
     m, n = x.shape[-2], y.shape[-1]
     stack = x.size // max(m * x.shape[-1], 1) if x.ndim > 2 else 1
-    if stack * m * n * x.shape[-1] <= SERIAL or threads.count() == 1 or x.dtype.char not in "fdFD":
+    work = stack * m * n * x.shape[-1]
+    if work <= SERIAL or threads.count() == 1 or x.dtype.char not in "fdFD":
         return np.matmul(x, y, order="C") if out is None else np.matmul(x, y, out=out)
+    if work < POOLED:
+        with threads.with_serial_blas():
+            return np.matmul(x, y, order="C") if out is None else np.matmul(x, y, out=out)
     if out is None:
         shape = x.shape[:-2] if x.ndim >= y.ndim else y.shape[:-2]
         if x.ndim > 2 < y.ndim and x.shape[:-2] != y.shape[:-2]:

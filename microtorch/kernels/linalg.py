@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.dtypes import of
-from microtorch.kernels import products, twins
+from microtorch.kernels import blas, products, threads, twins
 from microtorch.kernels.bfloat16 import BF16, Widen
 from microtorch.kernels.pointwise import unsupported
 from microtorch.kernels.strides import in_operands_order
@@ -37,7 +37,7 @@ def matmul(x: Any, y: Any) -> Any:
         if dtype.char in "fdFD" and type(x) is type(y) is np.ndarray:
             if (n := x.ndim) == y.ndim and n > 1:
                 work = x.size * y.shape[-1]
-                if work < products.LEAST * twins.least and work <= products.POOLED:
+                if work < products.LEAST * twins.least and (work <= blas.SERIAL or threads.count() == 1):
                     if n == 2 and x.size != 1 != y.size:  # (by one number, 0, dot makes nothing of infinities)
                         return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
                     if n == 3 and len(x) == len(y):

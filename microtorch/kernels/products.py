@@ -18,8 +18,7 @@ LEAST = 16
 """Multiply-adds, in units of `twins.least`, from which a product is the compiled twin's. Below a quarter of that BLAS
 is faster; between, the gain is not worth the compiler's import. It depends on shapes alone, never on what was used
 before: the same product has the same bits throughout a program."""
-POOLED = 1 << 22
-"""Multiply-adds from which a product is shared by our threads: it is worth their start; below, BLAS uses its own."""
+POOLED = blas.POOLED
 
 _ready: dict[Any, Any] = {}
 
@@ -42,7 +41,7 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
                     out = np.empty((m, n), dtype)
                 _product(fast, x, y, _NOTHING[dtype], out, m * k * n)
                 return out
-            if m * k * n > POOLED and rows == k and threads.count() > 1:
+            if m * k * n > blas.SERIAL and rows == k and threads.count() > 1:
                 return blas.matmul(x, y, out)
             if out is None and x.size != 1 != y.size:  # (see kernels.linalg.matmul)
                 return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
@@ -50,7 +49,7 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
             work = max(x.size * y.shape[-1], y.size * x.shape[-2])
             if work >= LEAST * twins.least and (done := _stacks(x, y, out)) is not None:
                 return done
-            if work > POOLED:
+            if work > blas.SERIAL:
                 return blas.matmul(x, y, out)
     return np.matmul(x, y, order="C") if out is None else np.matmul(x, y, out=out)
 
