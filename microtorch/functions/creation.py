@@ -414,6 +414,8 @@ def filled_later(name: str, given: tuple[Any, ...], dtype: Any, layout: Any, dev
     """A tensor to be filled by the caller: `out`, resized, or a new one."""
     shape = size_of(given, name)
     check_sizes(shape)
+    if dtype is layout is device is out is None and not chosen:
+        return wrap(B.empty(shape, dtypes.default.float))
     if layout is not None:
         require_strided(layout)
     without = (device is not None or bool(chosen)) and on_meta(device)

@@ -23,7 +23,7 @@ from microtorch.kernels.bfloat16 import empty, ones
 from microtorch.kernels.meta import Meta
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.random_basic import BasicStream, store
-from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64
+from microtorch.kernels.random_engine import BLOCK, DEFAULT_SEED, F32, F64, FEW
 from microtorch.kernels.random_libm import fma64, libm, libm_as_float32
 from microtorch.kernels.shape import empty_like
 
@@ -242,6 +242,9 @@ class Stream(BasicStream):
         checks.require_continuous("Exponential", out.dtype, cpp_name=False)
         for start in range(0, out.size, BLOCK):
             part = out[start : start + BLOCK]
+            if part.size <= FEW:
+                store(part, np.array([math.log1p(-u) * (-1.0 / lambd) for u in self.uniforms(part.size)]))
+                continue
             minus_u = self.uniform64(part.size)
             np.negative(minus_u, out=minus_u)
             if out.dtype == F64:
@@ -255,6 +258,9 @@ class Stream(BasicStream):
         checks.require_continuous("Cauchy", out.dtype, cpp_name=True)
         for start in range(0, out.size, BLOCK):
             part = out[start : start + BLOCK]
+            if part.size <= FEW and median == 0.0:
+                store(part, np.array([math.tan(math.pi * (u - 0.5)) * sigma for u in self.uniforms(part.size)]))
+                continue
             angle = math.pi * (self.uniform64(part.size) - 0.5)
             if median == 0.0 and out.dtype != F64:
                 store(part, libm_as_float32("tan", angle, sigma))
@@ -281,7 +287,7 @@ class Stream(BasicStream):
         if not std > 0.0:
             raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
         checks.require_floating("log_normal_cpu", out.dtype)
-        values = fma64(self._standard_normals(out.size), std, mean)
+        values = fma64(np.array(self._standard_normals(out.size)), std, mean)
         store(out, libm("exp", values) if out.dtype == F64 else libm_as_float32("exp", values))
 
     def _normal_scattered(self, out: Array, mean: float = 0.0, std: float = 1.0) -> None:

@@ -350,7 +350,7 @@ class BasicStream(Engine):
             return
         checks.require_floating("bernoulli_tensor_cpu_p_", p.dtype)
         few = p.size <= FEW and p.dtype.kind == "f" and type(p) is np.ndarray
-        if not (all([0 <= chance <= 1 for chance in p.tolist()]) if few else p.min() >= 0 and p.max() <= 1):
+        if not (all(0 <= chance <= 1 for chance in p.tolist()) if few else p.min() >= 0 and p.max() <= 1):
             raise RuntimeError(
                 "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  "
                 "(Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"

@@ -17,6 +17,7 @@ from microtorch.kernels.quiet import silence
 from microtorch.kernels.random_libm import fma64
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+_FEW = 16  # numbers up to which Python's arithmetic takes less time than NumPy's calls
 
 
 def arange(start: Any, step: Any, n: int, dtype: Any) -> Any:
@@ -24,11 +25,16 @@ def arange(start: Any, step: Any, n: int, dtype: Any) -> Any:
     if dtype.kind in "iu":
         return (int(start) + int(step) * np.arange(n, dtype=np.int64)).astype(dtype)
     start, step = float(start), float(step)
+    if n < _FEW and (dtype is F32 or (dtype is F64 and start == 0.0)):
+        return np.array([start + step * k for k in range(n)], dtype)
     i = np.arange(n, dtype=np.float64)
     if dtype == F64:
         return _by_vectors(fma64(i, step, start), 4, lambda k, base: fma64(np.full(base.shape, float(k)), step, base))
     if dtype == F32:
-        return _by_vectors((start + step * i).astype(dtype), 8, lambda k, base: base + k * step)
+        out = (start + step * i).astype(dtype)
+        vectors = out[: n // 16 * 16].reshape(-1, 8)
+        vectors[:, 1:] = vectors[:, :1].astype(np.float64) + step * i[1:8]
+        return out
     wide = np.float32(start) + np.float32(step) * i.astype(np.float32)
     return _by_vectors(
         cast(wide, dtype), 16, lambda k, base: base.astype(np.float32) + np.float32(k) * np.float32(step)
@@ -65,8 +71,12 @@ def linspace(start: Any, end: Any, n: int, dtype: Any) -> Any:
             low, high = kind(start), kind(end)
             step = float(kind((high - low) / kind(n - 1)))
         low, high = float(low), float(high)
-    i = np.arange(n, dtype=np.float64)
     half = n // 2
+    if n < _FEW and dtype is F32:
+        first = [low + step * k for k in range(half)]
+        with silence():
+            return np.array(first + [high - step * (n - 1 - k) for k in range(half, n)], dtype)
+    i = np.arange(n, dtype=np.float64)
     out = empty(n, dtype)
     with silence():
         if dtype == F64:
