@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 
 import microtorch as mt
-from microtorch.kernels import batch_norm as KB, pointwise as KE, pool as KP, reduce as KR, sorting as KS, twins
+from microtorch.kernels import (
+    batch_norm as KB,
+    pointwise as KE,
+    pool as KP,
+    reduce as KR,
+    softmax as KSM,
+    sorting as KS,
+    twins,
+)
 from microtorch.kernels.pool import output_size
 
 torch = pytest.importorskip("torch")
@@ -401,3 +409,42 @@ def test_ufuncs_whose_files_on_disk_do_not_belong_together(tmp_path: Path) -> No
         shutil.copy(file, tmp_path / "a" / file.relative_to(tmp_path / "b"))
     run = _softmax_of_few(tmp_path / "a")
     assert len(loops) == 4 and run.communicate()[0] == printed[0] and run.returncode == 0
+
+
+def numbers_with_ties(rng: Any, shape: tuple[int, ...], dtype: Any, special: bool) -> Any:
+    """Numbers many of which are equal; with infinities, NaN and both zeros if `special`."""
+    x = np.round(rng.normal(size=shape) * 20)
+    if np.dtype(dtype).kind == "f" and special:
+        x[rng.random(shape) < 0.2] = rng.choice(np.array([-np.inf, np.inf, np.nan, -0.0]))
+    return x.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64, np.float16, np.int64, np.int32, np.int8, bool])
+@pytest.mark.parametrize("shape", [(300,), (1, 200), (3, 130), (2, 90, 2), (1, 40), (5, 1)])
+def test_equal_elements_keep_their_order_whichever_sort_is_taken(shape: tuple[int, ...], dtype: Any) -> None:
+    rng = np.random.default_rng(len(shape))
+    for special in (False, True):
+        x = numbers_with_ties(rng, shape, dtype, special)
+        for axis in range(x.ndim):
+            ascending = np.argsort(x, axis, kind="stable")
+            back = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
+            for descending, places in ((False, ascending), (True, x.shape[axis] - 1 - back)):
+                values = np.take_along_axis(x, places, axis)
+                ordered, found = KS.sort(x, axis, descending)
+                np.testing.assert_array_equal(found, places)
+                np.testing.assert_array_equal(ordered, values)
+                for k in {0, 1, min(6, x.shape[axis]), x.shape[axis] // 5, x.shape[axis]}:
+                    top, at = KS.topk(x, k, axis, descending, True)
+                    np.testing.assert_array_equal(top, values.take(range(k), axis))
+                    np.testing.assert_array_equal(np.take_along_axis(x, at, axis), top)
+
+
+@pytest.mark.parametrize("dtype", [F32, F64])
+def test_softmax_of_numbers_that_are_not_shifted_first(dtype: Any) -> None:
+    rng = np.random.default_rng(0)
+    for spread, offset, hidden in ((1, 0, 0.0), (1, 59, 0.0), (1, 70, 0.0), (1, -30, 0.0), (30, 0, 0.3), (1, 0, 1.0)):
+        x = (rng.normal(size=(60, 33)) * spread + offset).astype(dtype)
+        x[rng.random(x.shape) < hidden] = -np.inf
+        x[3, 4], x[5] = np.nan, x[5, 0]
+        expected = torch.softmax(torch.tensor(x), 1)
+        np.testing.assert_allclose(KSM.softmax(x, 1), expected, rtol=2e-6 if dtype is F32 else 1e-14, atol=1e-37)

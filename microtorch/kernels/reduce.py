@@ -184,14 +184,38 @@ def amin(x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def max_with_index(x: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
     """Values and first places of the largest elements along one axis (NaN counts as largest)."""
+    if type(x) is np.ndarray and 0 < x.size <= 4096 and x.ndim and x.flags.c_contiguous:
+        return _taken_few(x, axis, x.argmax(axis), keepdims)
     places = x.argmax(axis, keepdims=True)
     return _taken(x, axis, places, keepdims)
 
 
 def min_with_index(x: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
     """Values and first places of the smallest elements along one axis (NaN counts as smallest)."""
+    if type(x) is np.ndarray and 0 < x.size <= 4096 and x.ndim and x.flags.c_contiguous:
+        return _taken_few(x, axis, x.argmin(axis), keepdims)
     places = x.argmin(axis, keepdims=True)
     return _taken(x, axis, places, keepdims)
+
+
+def _taken_few(x: Any, axis: int, places: Any, keepdims: bool) -> tuple[Any, Any]:
+    """What stands in a contiguous array at the places along the axis, and these places."""
+    if x.ndim == 1:
+        values, places = x[places, ...], np.asarray(places)
+    else:
+        step, starts = _few_line_starts(x.shape, axis)
+        values = x.reshape(-1).take((places * step if step != 1 else places) + starts)
+    if keepdims:
+        shape = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+        return values.reshape(shape), places.reshape(shape)
+    return values, places
+
+
+@functools.lru_cache(64)
+def _few_line_starts(shape: tuple[int, ...], axis: int) -> tuple[int, Any]:
+    """How far apart the places along an axis are, and where each of its lines begins, in the shape of the others."""
+    first = (slice(None),) * axis + (0,)
+    return math.prod(shape[axis + 1 :]), np.arange(math.prod(shape)).reshape(shape)[first].copy()
 
 
 def _taken(x: Any, axis: int, places: Any, keepdims: bool) -> tuple[Any, Any]:
@@ -250,8 +274,34 @@ def take_places(x: Any, axis: int, keepdims: bool, places: Any) -> Any:
     return np.take_along_axis(x, np.expand_dims(places, axis), axis).squeeze(axis)
 
 
+@quiet
+def _logsumexp_of_lines(x: Any, axis: int) -> Any:
+    """`logsumexp` along one axis by the compiled twin, or of few numbers without NumPy's reductions; else None."""
+    shape = x.shape[:axis] + x.shape[axis + 1 :]
+    twins.few(x)  # (counts the small arrays)
+    if x.flags.c_contiguous and (fast := twins.beside("softmax", twins.FEWER * x.size)) is not None:
+        inner = math.prod(x.shape[axis + 1 :])
+        outer, out = x.size // (x.shape[axis] * inner), np.empty(shape, x.dtype)
+        blocks = x.reshape(outer, x.shape[axis], inner), out.reshape(outer, inner)
+        threads.split(fast.logsumexp, outer, *blocks, least=-(-twins.PART * outer // x.size))
+        return out
+    if x.size > small.FEW:
+        return None
+    rows = x if axis == x.ndim - 1 else np.moveaxis(x, axis, -1)
+    flat, n = rows.reshape(x.size), x.shape[axis]
+    top = small.row_maxima(flat, n)
+    if top.dot(small.zeros(top.size, x.dtype)) != 0:  # one of them is infinite or NaN
+        return None
+    out = np.log(small.added(np.exp(flat - top.repeat(n)).reshape(-1, n)))
+    out += top
+    return out.reshape(shape)
+
+
 def logsumexp(x: Any, axis: Axis, keepdims: bool) -> Any:
     """log(sum(exp(x))), shifted by the largest so that nothing overflows."""
+    if axis is not None and len(axis) == 1 and type(x) is np.ndarray and x.size and x.dtype in _FLOATS:
+        if (found := _logsumexp_of_lines(x, axis[0])) is not None:
+            return np.expand_dims(found, axis) if keepdims else found
     with silence():
         top = _maximum(x.real, axis, None, None, True, initial=-np.inf)
         top = np.where(np.isfinite(top), top, np.zeros((), top.dtype))
@@ -451,6 +501,9 @@ def _scanned(ufunc: Any, x: Any, axis: int, wide: Any = None) -> Any:
     since NumPy takes row after row, in which each element waits for the one before it. wide: the dtype to compute in.
     """
     n = x.shape[axis]
+    if x.size == n and type(x) is np.ndarray:
+        sums = ufunc.accumulate(x.reshape(n), 0, wide).reshape(x.shape)
+        return sums if wide is None else sums.astype(x.dtype)
     if type(x) is np.ndarray and x.size >= _LARGE and n >= 64 and axis in (-1, x.ndim - 1) and x.flags.c_contiguous:
         out, rows = np.empty(x.shape, x.dtype), max(1, _LARGE // n)
         if x.size // n >= _MANY and (x.dtype.kind == "f" or ufunc not in (np.add, np.multiply)):

@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import threads, twins
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.reduce import row_starts
+
+_SHORT = 64
+"""Elements in a row up to which NumPy's stable sort takes no longer than its fast one; later it is five times."""
 
 
 def argsort(x: Any, axis: int, descending: bool = False) -> Any:
     """The places of the elements in order; equal ones stay in the order they had."""
-    if descending:  # the other way round, from the end: so equal elements keep their order
-        flipped = (slice(None),) * axis + (slice(None, None, -1),)
-        back = argsort(x[flipped], axis)
-        return np.subtract(x.shape[axis] - 1, back[flipped])
-    if x.dtype.kind == "f" and x.shape[axis] > 64:  # the fast sort is not stable: take it where nothing is equal
-        places = np.argsort(x, axis)
-        ordered = np.moveaxis(_along(x, places, axis), axis, 0)
-        if not (np.equal(ordered[1:], ordered[:-1]).any() or np.isnan(ordered[-1]).any()):
-            return places
-    return np.argsort(x, axis, kind="stable")
+    n, kind = x.shape[axis], x.dtype.kind
+    if type(x) is not np.ndarray or kind not in "iubf" or not x.size:
+        return _argsort(x, axis, descending)
+    alone = x.size == n
+    rows = x.reshape(n) if alone else x if axis == x.ndim - 1 else x.swapaxes(axis, -1)
+    if descending:  # -x falls as x grows, and so does ~x of integers
+        rows = np.negative(rows) if kind == "f" else np.invert(rows)
+    fast = n > _SHORT and x.itemsize > 2
+    places = rows.argsort(-1, None if fast else "stable")
+    if fast or (descending and kind == "f"):
+        ordered = rows.take(places) if alone else np.take_along_axis(rows, places, -1)
+        last = ordered[..., -1]
+        if kind == "f" and not (last == last if alone else (last == last).all()):  # NaN: last here
+            return _argsort(x, axis, descending)
+        if fast:
+            _in_first_order(ordered, places)
+    return places.reshape(x.shape) if alone else places if axis == x.ndim - 1 else places.swapaxes(axis, -1)
+
+
+def _in_first_order(ordered: Any, places: Any) -> None:
+    """The places of equal elements, which stand in rows one after the other, in the order that they had."""
+    equal = np.equal(ordered[..., 1:], ordered[..., :-1])
+    if equal[equal.argmax()] if equal.ndim == 1 else equal.any():
+        run = np.cumsum(~equal, -1)  # how many different elements stand before each but the first
+        run *= ordered.shape[-1]
+        places[..., 1:] += run
+        places.sort(-1)
+        places[..., 1:] -= run
+
+
+def _argsort(x: Any, axis: int, descending: bool) -> Any:
+    """`argsort` of any array, by NumPy's stable sort."""
+    if not descending:
+        return np.argsort(x, axis, kind="stable")
+    flipped = (slice(None),) * axis + (slice(None, None, -1),)
+    back = np.argsort(x[flipped], axis, kind="stable")  # from the end: so equal elements keep their order
+    return np.subtract(x.shape[axis] - 1, back[flipped])
 
 
 def sort(x: Any, axis: int, descending: bool) -> tuple[Any, Any]:
@@ -36,6 +68,8 @@ def _along(x: Any, places: Any, axis: int) -> Any:
     """np.take_along_axis; of the last axis of a contiguous array by one `take`, which is faster."""
     if type(x) is not np.ndarray or axis != x.ndim - 1 or not x.flags.c_contiguous or not x.size:
         return np.take_along_axis(x, places, axis)
+    if x.size == x.shape[-1]:
+        return x.reshape(x.size).take(places)
     return x.reshape(-1).take(places + row_starts((*x.shape[:-1], 1), x.shape[-1]))
 
 
@@ -67,15 +101,55 @@ def _first_few(x: Any, k: int, largest: bool) -> tuple[Any, Any] | None:
     return np.ascontiguousarray(values.T).reshape(shape), np.ascontiguousarray(places.T).reshape(shape)
 
 
+def _of_one_row(x: Any, k: int, largest: bool) -> tuple[Any, Any] | None:
+    """`topk` of a single row: those that are not below (above) the k-th of them, in order. None if there is a NaN."""
+    n = x.size
+    row = x.reshape(n)
+    at = n - k if largest else k - 1
+    parted = row.copy()
+    parted.partition(at)
+    if row.dtype.kind == "f":  # NaN are behind all others
+        behind = parted[at:]
+        if (top := behind[behind.argmax()]) != top:
+            return None
+    among = (np.greater_equal if largest else np.less_equal)(row, parted[at]).nonzero()[0]
+    places = among.take(argsort(row.take(among), 0, largest)[:k])
+    shape = (*x.shape[:-1], k)
+    return row.take(places).reshape(shape), places.reshape(shape)
+
+
+_KEPT = 32
+"""Elements of a row that the compiled twin keeps in order as it finds them."""
+
+
+def _by_twin(x: Any, k: int, largest: bool) -> tuple[Any, Any] | None:
+    """`topk` along the last axis by the compiled twin; None if it does not take the array."""
+    if type(x) is not np.ndarray or x.dtype.char not in "fdl" or not x.size or not x.flags.c_contiguous:
+        return None
+    twins.few(x)  # (counts the small arrays)
+    if (fast := twins.beside("sorting", twins.FEWER * x.size)) is None:
+        return None
+    shape, n = (*x.shape[:-1], k), x.shape[-1]
+    values, places = np.empty(shape, x.dtype), np.empty(shape, np.int64)
+    rows, best, at = x.reshape(-1, n), values.reshape(-1, k), places.reshape(-1, k)
+    threads.split(partial(fast.topk, largest), len(rows), rows, best, at, least=max(1, twins.PART // n))
+    return values, places
+
+
 def topk(x: Any, k: int, axis: int, largest: bool, in_order: bool) -> tuple[Any, Any]:
     """The k largest (smallest) elements along the axis in order, and their places."""
     if not x.ndim:
         return x[None][:k].reshape(() if k else (0,)).copy(), np.zeros(() if k else (0,), np.int64)
     n = x.shape[axis]
-    if 0 < k <= _A_FEW and x.size >= 512 and axis == x.ndim - 1 and (found := _first_few(x, k, largest)) is not None:
+    if 0 < k <= _KEPT and axis == x.ndim - 1 and (found := _by_twin(x, k, largest)) is not None:
+        return found
+    if x.size == n > 128 and 0 < 4 * k < n and type(x) is np.ndarray and x.dtype.kind in "fiu" and x.itemsize > 2:
+        if x.shape[-1] == n and (found := _of_one_row(x, k, largest)) is not None:
+            return found
+    elif 0 < k <= _A_FEW and x.size >= 512 and axis == x.ndim - 1 and (found := _first_few(x, k, largest)) is not None:
         return found
     head = (slice(None),) * axis
-    if 8 * k >= n or n <= 64:
+    if 8 * k >= n or n <= 64 or not k:
         places = argsort(x, axis, largest)[(*head, slice(k))].copy()
     else:  # only the part that is wanted is put in order
         cut = n - k if largest else k
