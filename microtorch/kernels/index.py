@@ -68,9 +68,10 @@ def places(x: Any) -> Any:
 def pick(x: Any, key: tuple[Any, ...]) -> Any:
     """x[key], in the order in memory that PyTorch gives it (C order but for arrays of another order)."""
     at = -1
-    if len(key) == 1 and type(x) is type(key[0]) is np.ndarray and x.flags.c_contiguous and key[0].flags.c_contiguous:
-        if key[0].dtype.kind != "b" and 1 not in x.shape:  # (an axis of size 1 may have any stride)
-            return x.take(key[0], 0)
+    if len(key) == 1 and type(x) is type(key[0]) is np.ndarray and x.flags.c_contiguous and 1 not in x.shape:
+        rows = key[0]  # (an axis of size 1 may have any stride)
+        if rows.dtype.kind != "b" and (rows.ndim == 1 or rows.flags.c_contiguous):
+            return x.take(rows, 0)
     for i, k in enumerate(key):
         if isinstance(k, np.ndarray):
             if at >= 0 or k.dtype.kind == "b":

@@ -154,6 +154,14 @@ def _places(shape: tuple[int, ...], target: Any) -> Any:
     return target + row_starts(target.shape, shape[1]) if _all_exist(shape, target) else None
 
 
+def _by_twin(x: Any, target: Any) -> Any:
+    """The compiled twins for rows and the number of a class for each, if they take such; else None."""
+    twins.few(x)  # (counts the small arrays)
+    if (fast := twins.beside("loss", x.size)) is None or x.ndim != 2 or not twins.takes(x) or not x.size:
+        return None
+    return fast if target.dtype is _INT64 and target.shape == x.shape[:1] and target.flags.c_contiguous else None
+
+
 def _all_exist(shape: tuple[int, ...], target: Any) -> bool:
     """Whether there are rows, and of each the class is one of its columns."""
     if len(shape) != 2 or target.dtype is not _INT64 or not target.size or target.shape != shape[:1]:
@@ -165,8 +173,13 @@ def _all_exist(shape: tuple[int, ...], target: Any) -> bool:
 @quiet
 def nll_loss(x: Any, target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """-weight[t] x[t]; the mean divides by the sum of the weights."""
-    if weight is None and ignore_index < 0 and (places := _places(x.shape, target)) is not None:
-        return reduced(np.negative(x.reshape(-1).take(places)), reduction)
+    if weight is None and ignore_index < 0:
+        if (fast := _by_twin(x, target)) is not None:
+            losses = np.empty(target.size, x.dtype)
+            if fast.picked(x, target, losses):
+                return reduced(losses, reduction)
+        elif (places := _places(x.shape, target)) is not None:
+            return reduced(np.negative(x.reshape(-1).take(places)), reduction)
     target, w = _weights(target, x.shape[1 if x.ndim > 1 else 0], weight, ignore_index, x.dtype)
     return _averaged(np.negative(_picked(x, target)), w, reduction)
 
@@ -188,9 +201,14 @@ def _whole(target: Any) -> Any:
 def nll_loss_grad(g: Any, shape: tuple[int, ...], target: Any, weight: Any, ignore_index: int, reduction: str) -> Any:
     """The gradient of nll_loss, linear in g: zeros of `shape` but for the targets' places."""
     out = np.zeros(shape, g.dtype)
-    if weight is None and ignore_index < 0 and (places := _places(shape, target)) is not None:
-        out.reshape(-1)[places] = -_share(g, None, target.size, reduction)
-        return out
+    if weight is None and ignore_index < 0:
+        if (fast := _by_twin(out, target)) is not None and g.flags.c_contiguous:
+            share = _share(g, None, target.size, reduction)
+            if fast.placed(np.reshape(share, share.size), target, out):
+                return out
+        elif (places := _places(shape, target)) is not None:
+            out.reshape(-1)[places] = -_share(g, None, target.size, reduction)
+            return out
     target, w = _weights(target, shape[1 if len(shape) > 1 else 0], weight, ignore_index, g.dtype)
     share = -_share(g, w, target.size, reduction)
     if len(shape) == 1:

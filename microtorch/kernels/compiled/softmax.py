@@ -5,6 +5,8 @@ Sums may be taken in another order than written (`jit_sums`): in several partial
 
 from __future__ import annotations
 
+import numpy as np
+
 from microtorch.kernels.compiled import jit_scalar, jit_sums
 from microtorch.kernels.compiled.math import exp, from_order, log, order
 
@@ -41,6 +43,35 @@ def log_softmax(x, out):
         level = log(total)
         for j in range(row.size):
             to[j] = (row[j] - largest) - level
+
+
+@jit_sums
+def logsumexp(x, out):
+    """log(sum(exp(x))) along the middle one of three axes."""
+    zero = x.dtype.type(0)
+    for o in range(x.shape[0]):
+        if x.shape[2] == 1:
+            row, total = x[o].reshape(-1), zero
+            largest = _largest(row)
+            shift = largest if largest - largest == zero else zero  # (infinite or NaN: none)
+            for j in range(row.size):
+                total += exp(row[j] - shift)
+            out[o, 0] = log(total) + shift
+            continue
+        block, to = x[o], out[o]
+        largest, total = block[0].copy(), np.zeros(to.size, x.dtype)
+        for j in range(1, block.shape[0]):
+            row = block[j]
+            for i in range(to.size):
+                largest[i] = row[i] if row[i] > largest[i] or row[i] != row[i] else largest[i]
+        for i in range(to.size):
+            largest[i] = largest[i] if largest[i] - largest[i] == zero else zero
+        for j in range(block.shape[0]):
+            row = block[j]
+            for i in range(to.size):
+                total[i] += exp(row[i] - largest[i])
+        for i in range(to.size):
+            to[i] = log(total[i]) + largest[i]
 
 
 @jit_sums
