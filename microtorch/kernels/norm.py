@@ -11,16 +11,17 @@ import numpy as np
 from microtorch.kernels import small, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.numbers import one, operand
+from microtorch.kernels.pieces import PIECE
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.twins import FEWER
 
 _add: Any = np.add.reduce
 
 
-def standardize(rows: Any, eps: float) -> tuple[Any, Any, Any]:
+def standardize(rows: Any, eps: float, out: Any = None) -> tuple[Any, Any, Any]:
     """Each row less its mean, over its standard deviation: (result, mean, 1 / deviation), the last two as columns."""
     n, first = operand(rows.shape[1], rows), rows[:, :1]
-    out = rows - first  # so that the mean of equal numbers is exactly theirs, and the result 0
+    out = np.subtract(rows, first, out)  # so that the mean of equal numbers is exactly theirs, and the result 0
     rest = (small.row_sums(out) / n)[:, None]
     out -= rest
     mean = first + rest
@@ -101,6 +102,45 @@ def _flat(v: Any, x: Any) -> Any:
     return np.empty(1, x.dtype) if v is None else v.reshape(-1)
 
 
+def _pieces(rows: int, columns: int) -> list[slice]:
+    """The rows by pieces that stay in the processor's cache."""
+    step = max(PIECE // columns, 1)
+    return [slice(i, i + step) for i in range(0, rows, step)]
+
+
+def _layer_norm(rows: Any, weight: Any, bias: Any, eps: float, out: Any = None) -> tuple[Any, Any, Any]:
+    out, mean, rstd = standardize(rows, eps, out)
+    if weight is not None:
+        out *= weight
+    if bias is not None:
+        out += bias
+    return out, mean, rstd
+
+
+@quiet
+def _layer_norm_by_pieces(weight: Any, bias: Any, eps: float, rows: Any, out: Any, mean: Any, rstd: Any) -> None:
+    for piece in _pieces(*rows.shape):
+        _, mean[piece], rstd[piece] = _layer_norm(rows[piece], weight, bias, eps, out[piece])
+
+
+def _layer_norm_backward(needs: Any, weight: Any, g: Any, rows: Any, mean: Any, rstd: Any) -> tuple[Any, Any, Any]:
+    gx, h = standardize_backward(g if weight is None else g * weight, rows, mean, rstd)
+    if needs[1]:
+        h *= g
+    return gx, _add(h, 0) if needs[1] else 0, _add(g, 0) if needs[2] else 0
+
+
+@quiet
+def _layer_norm_backward_by_pieces(
+    needs: Any, weight: Any, g: Any, rows: Any, mean: Any, rstd: Any, gx: Any, of_weight: Any, of_bias: Any
+) -> None:
+    for piece in _pieces(*rows.shape):
+        arrays = [a[piece] for a in (g, rows, mean, rstd)]
+        gx[piece], by_weight, by_bias = _layer_norm_backward(needs, weight, *arrays)
+        of_weight += by_weight
+        of_bias += by_bias
+
+
 def _by_rows(twin: Any, options: Any, arrays: Any, count: int) -> Any:
     """Calls `twin(*options, *arrays, *sums)` on parts of the arrays' rows; the sums over all rows, (count, columns)."""
     n, columns = arrays[0].shape
@@ -141,11 +181,13 @@ def layer_norm(x: Any, weight: Any, bias: Any, shape: tuple[int, ...], eps: floa
             lambda *arrays: fast.layer_norm(*options, *arrays), len(rows), rows, out, mean, rstd, least=twins.PART // n
         )
         return out.reshape(x.shape), mean, rstd
-    out, mean, rstd = standardize(rows, eps)
-    if weight is not None:
-        out *= weight.reshape(-1)
-    if bias is not None:
-        out += bias.reshape(-1)
+    weight, bias = None if weight is None else weight.reshape(-1), None if bias is None else bias.reshape(-1)
+    if rows.size <= PIECE or type(rows) is not np.ndarray:
+        out, mean, rstd = _layer_norm(rows, weight, bias, eps)
+    else:
+        out, mean, rstd = np.empty_like(rows), *np.empty((2, len(rows), 1), rows.dtype)
+        whole = partial(_layer_norm_by_pieces, weight, bias, eps)
+        threads.split(whole, len(rows), rows, out, mean, rstd, least=PIECE // n + 1)
     return out.reshape(x.shape), mean, rstd
 
 
@@ -180,12 +222,14 @@ def layer_norm_backward(
             options = _flat(weight, rows), weight is not None
             sums = _by_rows(fast.layer_norm_backward, options, (g, rows, mean, rstd, gx), 2)
             return [gx.reshape(x.shape), sums[0].reshape(shape), sums[1].reshape(shape)]
-    gx, h = standardize_backward(g if weight is None else g * weight.reshape(-1), rows, mean, rstd)
-    return [
-        gx.reshape(x.shape) if needs[0] else None,
-        np.einsum("ij,ij->j", g, h).reshape(shape) if needs[1] else None,
-        _add(g, 0).reshape(shape) if needs[2] else None,
-    ]
+    by = None if weight is None else weight.reshape(-1)
+    if rows.size <= PIECE or type(rows) is not np.ndarray:
+        gx, *sums = _layer_norm_backward(needs, by, g, rows, mean, rstd)
+    else:
+        gx = np.empty(rows.shape, rows.dtype)
+        whole = partial(_layer_norm_backward_by_pieces, needs, by)
+        sums = _by_rows(whole, (), (g, rows, mean, rstd, gx), 2)
+    return [gx.reshape(x.shape), *[s.reshape(shape) if need else None for s, need in zip(sums, needs[1:])]]
 
 
 @keeping_statistics
