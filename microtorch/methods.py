@@ -12,12 +12,14 @@ from microtorch import _removed, dtypes, indexing
 from microtorch._warn import at_the_program
 from microtorch.autograd import inplace
 from microtorch.autograd.inplace import assign, in_place, old_value
+from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions import (
     compare as FC,
     complex as FX,
     copies as FCopy,
     decompositions as FD,
+    directly,
     index as FI,
     join as FJ,
     linalg as FL,
@@ -238,10 +240,10 @@ class TensorMethods(TensorBase):
     # in place --------------------------------------------------------------------------------------------------------
 
     _add_, _sub_, _mul_, _div_ = (
-        in_place(P.add, np.add),
-        in_place(P.sub, np.subtract),
-        in_place(P.mul, np.multiply),
-        in_place(P.div, np.true_divide),
+        directly.arithmetic(P.add, np.add),
+        directly.arithmetic(P.sub, np.subtract),
+        directly.arithmetic(P.mul, np.multiply),
+        directly.arithmetic(P.div, np.true_divide),
     )
 
     def add_(self, other: Any, *old: Any, alpha: Any = 1) -> Tensor:
@@ -250,6 +252,8 @@ class TensorMethods(TensorBase):
             (_, other), scale = old_order("add", (self, other, *old))
             return self.add_(other, **scale)
         if alpha != 1:
+            if type(alpha) is float and directly.add_scaled(np.add, self, other, alpha):
+                return self  # type: ignore[return-value]
             if self._data.dtype.itemsize == 2 and FP.is_narrow(self):
                 return assign_checked(self, FP.add(old_value(self, other), other, alpha=alpha))
             other = FP.scaled(self, other, alpha)
@@ -261,6 +265,8 @@ class TensorMethods(TensorBase):
             (_, other), scale = old_order("sub", (self, other, *old))
             return self.sub_(other, **scale)
         if alpha != 1:
+            if type(alpha) is float and directly.add_scaled(np.subtract, self, other, alpha):
+                return self  # type: ignore[return-value]
             if self._data.dtype.itemsize == 2 and FP.is_narrow(self):
                 return assign_checked(self, FP.sub(old_value(self, other), other, alpha=alpha))
             other = FP.scaled(self, other, alpha)
@@ -295,22 +301,22 @@ class TensorMethods(TensorBase):
     arctan2_, xlogy_, copysign_, nextafter_ = atan2_, _written(FP.xlogy), _written(FP.copysign), _written(FP.nextafter)
     heaviside_, gcd_, lcm_, ldexp_ = _written(FP.heaviside), _written(FP.gcd), _written(FP.lcm), _written(FP.ldexp)
     exp_, exp2_, expm1_, log_, log2_, log10_, log1p_ = (
-        in_place(f) for f in (P.exp, P.exp2, P.expm1, P.log, P.log2, P.log10, P.log1p)
+        directly.unary(f) for f in (P.exp, P.exp2, P.expm1, P.log, P.log2, P.log10, P.log1p)
     )
-    sqrt_, rsqrt_, reciprocal_, square_ = (in_place(f) for f in (P.sqrt, P.rsqrt, P.reciprocal, P.square))
-    neg_, abs_, sign_, sgn_ = in_place(P.neg), FP.abs_, _written(FP.sign), in_place(P.sgn)
+    sqrt_, rsqrt_, reciprocal_, square_ = (directly.unary(f) for f in (P.sqrt, P.rsqrt, P.reciprocal, P.square))
+    neg_, abs_, sign_, sgn_ = directly.unary(P.neg), FP.abs_, _written(FP.sign), directly.unary(P.sgn)
     negative_, absolute_ = neg_, abs_
-    sin_, cos_, tan_, sinh_, cosh_, tanh_ = (in_place(f) for f in (P.sin, P.cos, P.tan, P.sinh, P.cosh, P.tanh))
+    sin_, cos_, tan_, sinh_, cosh_, tanh_ = (directly.unary(f) for f in (P.sin, P.cos, P.tan, P.sinh, P.cosh, P.tanh))
     asin_, acos_, atan_, asinh_, acosh_, atanh_ = (
-        in_place(f) for f in (P.asin, P.acos, P.atan, P.asinh_in_place, P.acosh_in_place, P.atanh_in_place)
+        directly.unary(f) for f in (P.asin, P.acos, P.atan, P.asinh_in_place, P.acosh_in_place, P.atanh_in_place)
     )
     arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_
     sigmoid_, relu_, deg2rad_, rad2deg_, sinc_ = (
-        in_place(P.sigmoid),
-        in_place(P.relu),
-        in_place(P.deg2rad),
-        in_place(P.rad2deg),
-        in_place(P.sinc),
+        directly.unary(P.sigmoid),
+        directly.unary(P.relu),
+        directly.unary(P.deg2rad),
+        directly.unary(P.rad2deg),
+        directly.unary(P.sinc),
     )
     logit_, nan_to_num_, conj_physical_ = _written(FP.logit), _written(FP.nan_to_num), _written(FX.conj_physical)
     erf_, erfc_, erfinv_, lgamma_, digamma_ = (
@@ -319,7 +325,7 @@ class TensorMethods(TensorBase):
     mvlgamma_, polygamma_, i0_, igamma_, igammac_ = (
         _written(f) for f in (FSp.mvlgamma, FSp.polygamma, FSp.i0, FSp.igamma, FSp.igammac)
     )
-    floor_, ceil_, trunc_, frac_ = (in_place(f) for f in (P.floor, P.ceil, P.trunc, P.frac))
+    floor_, ceil_, trunc_, frac_ = (directly.unary(f) for f in (P.floor, P.ceil, P.trunc, P.frac))
     fix_, round_ = trunc_, _written(FP.round)
     eq_, ne_, lt_, le_, gt_, ge_ = (in_place(f) for f in (P.eq, P.ne, P.lt, P.le, P.gt, P.ge))
     not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
@@ -340,12 +346,18 @@ class TensorMethods(TensorBase):
 
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
         """Clamp in place."""
+        if {type(min), type(max)} <= {float, int} and (data := directly.plain(self)) is not None:
+            data[...] = P.clamp.op.kernel(data, min, max)  # type: ignore[attr-defined]
+            written(self)
+            return self  # type: ignore[return-value]
         return assign_checked(self, FP.clamp(old_value(self, min, max), min, max))
 
     clip_ = clamp_
 
     clamp_min_, clamp_max_ = _written(FP.clamp_min), _written(FP.clamp_max)
-    lerp_, addcmul_, addcdiv_ = _written(FP.lerp), _written(FP.addcmul), _written(FP.addcdiv)
+    lerp_ = directly.by_kernel(P.lerp_number, _written(FP.lerp), 2)
+    addcmul_ = directly.by_kernel(P.addcmul, _written(FP.addcmul), 3)
+    addcdiv_ = directly.by_kernel(P.addcdiv, _written(FP.addcdiv), 3)
 
     fill_, zero_, copy_ = inplace.fill_, inplace.zero_, inplace.copy_
     fill_diagonal_ = FI.fill_diagonal_

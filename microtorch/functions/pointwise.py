@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes, return_types
-from microtorch.autograd.inplace import in_place
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import broadcast_error, promote_number
+from microtorch.functions import directly
 from microtorch.functions.arguments import C_TYPES, bad_call, need_tensor, numpy_dtype, takes_out, write_out
 from microtorch.kernels import half
 from microtorch.kernels.pointwise import no_bools
@@ -332,7 +332,7 @@ def fmod(input: Any, other: Any) -> Tensor:
     return P.fmod(input, other)
 
 
-_abs_ = in_place(P.abs)
+_abs_ = directly.unary(P.abs)
 
 
 def abs_(self: Any) -> Tensor:

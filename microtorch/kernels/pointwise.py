@@ -576,7 +576,9 @@ def addcdiv(x: Any, a: Any, b: Any, value: Any) -> Any:
 
 def _onto(x: Any, out: Any) -> Any:
     """x + out, in the memory of the fresh `out` if it has the shape."""
-    if type(out) is np.ndarray and out.ndim >= x.ndim and np.broadcast_shapes(x.shape, out.shape) == out.shape:
+    if type(out) is np.ndarray and (
+        out.shape == x.shape or (out.ndim >= x.ndim and np.broadcast_shapes(x.shape, out.shape) == out.shape)
+    ):
         return np.add(x, out, out=out)
     return x + out
 
