@@ -22,6 +22,7 @@ from microtorch.kernels.batched import CONTROL_FLOW, Batched, memory_of, of_all,
 from microtorch.kernels.bfloat16 import address
 from microtorch.kernels.layouts import is_sparse
 from microtorch.kernels.meta import Meta, no_data, without_numbers
+from microtorch.kernels.strides import channels_last
 from microtorch.ops import index as I, pointwise as P, shape as S
 from microtorch.size import on_meta, require_cpu
 from microtorch.storage import TypedStorage, UntypedStorage
@@ -42,29 +43,50 @@ def _to(name: str, dtype: dtypes.dtype) -> Callable[..., Any]:
 
     def call(self: Any, memory_format: Any = None) -> Any:
         if memory_format is not None and memory_format is not size.preserve_format:
-            return in_format(self if self._data.dtype == want else P.cast(self, want), memory_format)
+            return converted(self, want, memory_format)
         return self if self._data.dtype == want else P.cast(self, want)
 
     return named(call, name, f"The tensor in {dtype.name}; itself if it is.")
 
 
-def in_format(t: Any, memory_format: Any, copying: bool = False) -> Tensor:
+def in_format(
+    t: Any, memory_format: Any, copying: bool = False, copied: Callable[..., Any] = P.clone_in_order
+) -> Tensor:
     """The tensor with its elements in another order in memory: itself if they are in it, else a copy.
 
-    Raises RuntimeError if the format needs another number of dimensions.
+    copied: the table's entry that makes it. Raises RuntimeError if the format needs another number of dimensions.
     """
     data = t._data
     if memory_format is size.preserve_format:
         return P.clone(t) if copying else t
     if memory_format is size.contiguous_format:
-        return t if data.flags.c_contiguous and not copying else P.contiguous(t)
+        return t if data.flags.c_contiguous and not copying else copied(t, tuple(range(data.ndim)))  # type: ignore[no-any-return]
     order = K.channels_last_axes(data.ndim, memory_format.name)
     if order is None:
         rank = 4 if memory_format is size.channels_last else 5
         raise RuntimeError(f"required rank {rank} tensor to use {memory_format.name} format")
     if data.transpose(order).flags.c_contiguous and not copying:
         return t
-    return P.contiguous(t.permute(order)).permute(*np.argsort(order).tolist())
+    return copied(t, tuple(order))  # type: ignore[no-any-return]
+
+
+def converted(t: Any, dtype: Any, memory_format: Any) -> Tensor:
+    """`t.to(dtype, memory_format=...)`: itself if it has the dtype and PyTorch's rules take it for one of that format.
+
+    Those rules (suggest_memory_format in c10/core/TensorImpl.h) know channels-last strides and call all else
+    contiguous, so a transposed matrix is left as it is, too.
+    """
+    cast_ = t._data.dtype != dtype
+    if cast_:
+        t = P.cast(t, dtype)
+    if memory_format is size.preserve_format:
+        return t  # type: ignore[no-any-return]
+    suggested = size.contiguous_format
+    if channels_last(t._data):
+        suggested = size.channels_last if t._data.ndim == 4 else size.channels_last_3d
+    if suggested is not memory_format:
+        return in_format(t, memory_format, True, P.to_copy_in_order)
+    return in_format(t, memory_format, False, P.to_copy_in_order) if cast_ else t  # type: ignore[no-any-return]
 
 
 class TensorValues(TensorBase):
@@ -283,10 +305,11 @@ class TensorConversions(TensorValues):
                 raise no_data()
             return wrap(without_numbers(self._data)).to(dtype=dtypes.of[want])
         if want != self._data.dtype:
-            t = P.cast(self, want)
-            return t if memory_format is None else in_format(t, memory_format)
+            return P.cast(self, want) if memory_format is None else converted(self, want, memory_format)
         if memory_format is not None:
-            return in_format(self, memory_format, builtins.bool(copy))
+            if copy:
+                return in_format(self, memory_format, True, P.to_copy_in_order)
+            return converted(self, want, memory_format)
         return P.clone(self) if copy else self  # type: ignore[return-value]
 
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
@@ -305,7 +328,7 @@ class TensorConversions(TensorValues):
         """The tensor itself: it is there already. NotImplementedError for one on the device "meta"."""
         if self.is_meta:
             raise no_data()
-        return cast("Tensor", self)
+        return cast("Tensor", self) if memory_format is None else converted(self, self._data.dtype, memory_format)
 
     def cuda(self, device: Any = None, non_blocking: Any = False, memory_format: Any = None) -> Tensor:
         """There is no CUDA here: AssertionError."""

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from microtorch.kernels.bfloat16 import BFloats
+from microtorch.kernels.bfloat16 import BFloats, cast
 
 __all__ = [
     "format_number",
@@ -421,4 +421,6 @@ def format_number(array: Array, format_spec: str = "") -> str:
     >>> format_number(np.float32(0.1))
     '0.10000000149011612'
     """
+    if isinstance(array, BFloats):
+        array = cast(array, np.dtype(np.float32))
     return format(np.asarray(array).item(), format_spec)

@@ -12,6 +12,7 @@ from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions import pointwise as FP
 from microtorch.functions.arguments import axes_of, axis_of, bad_call, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.pointwise import broadcasting, refuse_kinds, same_dtype, to_dtype, type_name
+from microtorch.kernels.bfloat16 import zeros
 from microtorch.kernels.pointwise import no_bools
 from microtorch.ops import index as I, pointwise as P, reduce as R, shape as S
 
@@ -558,7 +559,7 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     axis = axis_of(dim, y._data.ndim)
     if y._data.shape[axis] == 0:
-        return P.mul(sum(y, dim), 0.0)
+        return wrap(zeros(y._data.shape[:axis] + y._data.shape[axis + 1 :], y._data.dtype))
     if x is None:
         head = (slice(None),) * axis
         ends = P.add(I.select(y, (*head, 0, ...)), I.select(y, (*head, -1, ...)))

@@ -76,11 +76,6 @@ def view_dtype(input: Any, dtype: Any) -> Any:
         names = dtypes.of[data.dtype].type_name, dtypes.of[dtype].type_name
         if data.ndim == 0:
             raise RuntimeError(f"{where} {names[0]} as {names[1]} (different element sizes)")
-        if (input.stride(-1) if not data.size else data.strides[-1] // have) != 1 and data.shape[-1] > 1:
-            raise RuntimeError(
-                f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got "
-                f"{data.strides[-1] // have}"
-            )
         if want > have:
             if data.shape[-1] % ratio:
                 raise RuntimeError(
@@ -92,6 +87,12 @@ def view_dtype(input: Any, dtype: Any) -> Any:
                     f"self.storage_offset() must be divisible by {ratio} to view {names[0]} as {names[1]} (different "
                     f"element sizes), but got {element_offset(input)}"
                 )
+        step = data.strides[-1] // have if data.size and (data.strides[-1] or data.shape[-1] > 1) else input.stride(-1)
+        if step != 1:
+            raise RuntimeError(
+                f"self.stride(-1) must be 1 to view {names[0]} as {names[1]} (different element sizes), but got {step}"
+            )
+        if want > have:
             for i, s in enumerate(data.strides[:-1]):
                 if s % want:
                     raise RuntimeError(

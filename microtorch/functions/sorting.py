@@ -160,7 +160,7 @@ def _quantile(name: str, input: Any, q: Any, dim: Any, keepdim: bool, interpolat
     if isinstance(q, (int, float)):
         if not 0 <= q <= 1:
             raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q}")
-        q = wrap(np.asarray(q, input._data.dtype))
+        q = wrap(np.asarray(q, np.float64 if input._data.dtype == np.float64 else np.float32))
     kind = input._data.dtype
     if not input._data.size:
         raise RuntimeError("quantile() input tensor must be non-empty")

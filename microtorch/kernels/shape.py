@@ -133,6 +133,14 @@ def copy_with_gaps(x: Any) -> Any:
     return strided(strided(x, (size,), (x.itemsize,), 0).copy(), x.shape, x.strides, 0)
 
 
+def copied_in_order(x: Any, order: tuple[int, ...]) -> Any:
+    """A copy with the axes from outermost to innermost in memory as listed."""
+    copy = bfloat16.empty(tuple(x.shape[i] for i in order), x.dtype)
+    copy = copy.transpose(sorted(range(x.ndim), key=order.__getitem__))
+    copy[...] = x
+    return copy
+
+
 def channels_last_axes(ndim: int, name: str) -> list[int] | None:
     """The order of axes in memory of a channels-last format; None if it needs another number of dimensions."""
     if ndim != (4 if name == "channels_last" else 5):

@@ -63,7 +63,7 @@ prelu_weight = op("prelu_weight", K.prelu_weight, inputs="up x", grad_name="Prel
                   up=lambda xp, g, x: xp.where(x >= 0, 0, g * x),
                   x=lambda xp, g, up, x: xp.where(x >= 0, 0, g * up))  # fmt: skip
 rrelu = op("rrelu", c_order(K.rrelu), inputs="x noise", grad_name="RreluWithNoiseBackward0",
-           x=lambda xp, g, noise: g * noise)  # fmt: skip
+           x=lambda xp, g, x, noise: g * noise)  # fmt: skip  # PyTorch saves x, too: it must not be written to
 rrelu_in_place = op("rrelu_in_place", K.rrelu, inputs="x noise", grad_name="RreluWithNoiseBackward1",
                     x=lambda xp, g, noise: g * noise)  # fmt: skip
 threshold = unary("threshold", K.threshold, x=lambda xp, g, x, threshold: xp.above(g, x, threshold))

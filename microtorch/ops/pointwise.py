@@ -16,7 +16,7 @@ import numpy as np
 from microtorch.autograd.table import arrays, binary, handed_on, locally_constant, op, tensors, unary, view
 from microtorch.kernels import pointwise as K, select
 from microtorch.kernels.half import is_narrow, rounding
-from microtorch.kernels.shape import clone as copied
+from microtorch.kernels.shape import clone as copied, copied_in_order
 from microtorch.kernels.strides import c_order, input_order, operands_order
 from microtorch.kernels.transpose import contiguous as in_c_order
 
@@ -73,6 +73,8 @@ def cast(input: Any, dtype: Any) -> Any:
 
 grad_copy = unary("grad_copy", lambda x: x.copy("K"), x=lambda xp, g: g, grad_name="CopyBackwards")
 clone = unary("clone", copied, x=lambda xp, g: g)
+clone_in_order = unary("clone_in_order", copied_in_order, x=lambda xp, g: g, grad_name="CloneBackward0")
+to_copy_in_order = unary("to_copy_in_order", copied_in_order, x=lambda xp, g: g, grad_name="ToCopyBackward0")
 contiguous = unary("contiguous", in_c_order, x=lambda xp, g: g, grad_name="CloneBackward0")
 relu_backward = binary("relu_backward", K.relu_backward, grad_name="ThresholdBackwardBackward0",
                        x=lambda xp, g, y: xp.relu_backward(g, y),

@@ -7,7 +7,7 @@ from typing import Any
 
 from microtorch.autograd.table import op, unary
 from microtorch.kernels import pool as K, reduce as KR
-from microtorch.kernels.strides import image_format, suggested_format
+from microtorch.kernels.strides import c_order, image_format, suggested_format
 from microtorch.ops.reduce import _mean_x
 
 # maxima: the tap of each window's largest element is kept, one byte each ---------------------------------------------
@@ -48,9 +48,13 @@ take_flat = unary("take_flat", K.take_flat, x=lambda xp, g, x_shape, index: xp.p
 put_flat = unary("put_flat", K.put_flat, x=lambda xp, g, index: xp.take_flat(g, index))
 
 
+def _lay(name: str) -> Any:
+    """How a result lies in memory: PyTorch's kernels for volumes know C order alone, but for max_pool3d's."""
+    return image_format if name.endswith("1d") else suggested_format if name.endswith("2d") else c_order
+
+
 def _adaptive_max_pool(name: str, grad_name: str) -> Callable[..., Any]:
-    lay = image_format if name == "adaptive_max_pool1d" else suggested_format
-    return op(name, lay(K.adaptive_max_pool_kept, 2), inputs="x",
+    return op(name, _lay(name)(K.adaptive_max_pool_kept, 2), inputs="x",
               outputs=2, residuals=["places"], grad_name=grad_name,
               x=lambda xp, g, x_shape, places: xp.put_flat(g, x_shape, places))  # fmt: skip
 
@@ -95,7 +99,7 @@ avg_pool_backward = unary(
 def _avg_pool(name: str, grad_name: str) -> Callable[..., Any]:
     return unary(
         name,
-        (image_format if name == "avg_pool1d" else suggested_format)(K.avg_pool),
+        _lay(name)(K.avg_pool),
         grad_name=grad_name,
         x=lambda xp, g, x_shape, kernel, stride, padding, ceil_mode, count_padding, override: xp.avg_pool_backward(
             g, x_shape, kernel, stride, padding, ceil_mode, count_padding, override
@@ -113,8 +117,7 @@ map_axes = unary("map_axes", K.map_axes, x=lambda xp, g, maps: xp.map_axes_backw
 
 
 def _mapping(name: str, grad_name: str) -> Callable[..., Any]:
-    lay = image_format if name == "adaptive_avg_pool1d" else suggested_format
-    return unary(name, lay(K.map_axes), x=lambda xp, g, maps: xp.map_axes_backward(g, maps), grad_name=grad_name)
+    return unary(name, _lay(name)(K.map_axes), x=lambda xp, g, maps: xp.map_axes_backward(g, maps), grad_name=grad_name)
 
 
 adaptive_avg_pool1d = _mapping("adaptive_avg_pool1d", "SqueezeBackward1")

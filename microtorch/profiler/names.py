@@ -66,7 +66,7 @@ _CONVERSIONS = "bfloat16 bool byte cdouble cfloat char double float half int lon
 
 # Entries of the table that are variants of one operation of PyTorch's: name of PyTorch's, names of ours.
 _VARIANTS = """
-    _to_copy: cast cast_whole to_complex
+    _to_copy: cast cast_whole to_complex to_copy_in_order
     addmm: linear linear_batched
     mm: linear_no_bias linear_batched_no_bias matmul matmul_viewed
     bmm: matmul_batched

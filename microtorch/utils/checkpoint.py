@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
+
 from microtorch import random
 from microtorch.autograd import engine
 from microtorch.autograd.function import Function
 from microtorch.autograd.graph import saved_tensors_hooks
-from microtorch.autograd.modes import enable_grad, no_grad
-from microtorch.autograd.state import TensorBase
+from microtorch.autograd.modes import enable_grad, mode, no_grad
+from microtorch.autograd.node import require_grad
+from microtorch.autograd.state import TensorBase, wrap
 
 __all__ = [
     "CheckpointError",
@@ -155,6 +158,11 @@ def _not_reentrant(
     if determinism_check not in ("default", "none"):
         raise ValueError(f"determinism_check should be one of ['default', 'none'], but got {determinism_check}")
     first, second = context_fn()
+    given: Any = None
+    if mode.enabled:
+        recorded = wrap(np.empty(0, np.float32))
+        require_grad(recorded)
+        given = _Inputs.apply(recorded, *args).grad_fn
     state = random.default_generator._state_array() if preserve else None
     saved: list[dict[str, Any]] = []  # of each tensor that the first run saved: shape, dtype
     again: dict[int, Any] = {}  # what the second run saved, until backward has it
@@ -165,6 +173,7 @@ def _not_reentrant(
 
     def run_again() -> None:
         found: list[Any] = []
+        given.saved_tensors  # noqa: B018  # refuses what was written since
 
         def keep(tensor: Any) -> Any:
             found.append(tensor.detach())
@@ -201,6 +210,15 @@ def _not_reentrant(
 
     with saved_tensors_hooks(pack, unpack), first:
         return function(*args, **kwargs)
+
+
+class _Inputs(Function):
+    """The inputs of a checkpointed part, saved for its second run as those of any operation are."""
+
+    @staticmethod
+    def forward(ctx: Any, recorded: Any, *args: Any) -> Any:
+        ctx.save_for_backward(*[a for a in args if isinstance(a, TensorBase)])
+        return recorded.clone()
 
 
 class CheckpointFunction(Function):

@@ -71,8 +71,8 @@ class Run:
         picky: leave out a line whose new value is huge, without running it in microtorch.
         """
         code = compiled(line)
-        shows = "as_strided" in line and set(re.findall(r"\bv\d+\b", line)) & self.as_it_comes
-        if excuse("as_strided shows a layout that is as it comes", shows):
+        shows = re.search("as_strided|resize_", line) and set(re.findall(r"\bv\d+\b", line)) & self.as_it_comes
+        if excuse("as_strided or resize_ shows a layout that is as it comes", shows):
             return None, False
         self.lines.append(line)
         kinds = [str(self.theirs[n].dtype)[6:] for n in re.findall(r"\bv\d+\b", line) if n in self.names]
@@ -132,6 +132,14 @@ class Run:
                     and one
                     and re.search("view size is not compatible|more than one element of the", str(theirs or ours)),
                 )
+                or excuse(  # of an instance_norm in no_grad, for one
+                    "a derivative that is a view in PyTorch",
+                    stretched and ours is None and "A view was created in no_grad mode" in str(theirs),
+                )
+                or excuse(
+                    "PyTorch's threshold_ and baddbmm_ write where elements share memory",
+                    theirs is None and "more than one element of" in str(ours) and re.search("threshold_|mm_", line),
+                )
                 or excuse(
                     "PyTorch's kron and isin view what they cannot",
                     ours is None and "view size is not" in str(theirs) and re.search(r"kron\(|isin\(", line),
@@ -161,7 +169,9 @@ class Run:
             self.versions[new] = a._version, getattr(self.ours[new], "_version", 0)
         if "answer" in self.theirs or "answer" in self.ours:
             a, b = self.theirs.pop("answer", None), self.ours.pop("answer", None)
-            if plain(a) != plain(b) and not near(a, b):
+            asked = re.search(r"(v\d+)\.storage_offset\(\)", line)
+            nowhere = asked is not None and not self.theirs[asked.group(1)].numel()
+            if plain(a) != plain(b) and not near(a, b) and not excuse("where nothing begins", nowhere):
                 return f"torch {a!r}, microtorch {b!r}", True
         found = self.compare_all(None if line.startswith("v") and theirs is None and "_(" not in line else "all", new)
         return found, True
@@ -232,6 +242,8 @@ class Run:
         finite = np.abs(x[np.isfinite(x)])
         self.scale = min(max(self.scale, finite.max(initial=0.0)), HUGE)
         tolerance = max(ULPS[str(a.dtype)[6:]], self.coarse)
+        if re.search("bessel_[jy]", self.lines[-1]):
+            tolerance = max(tolerance, 1e-6)  # PyTorch's are that far off, also in float64
         if not np.allclose(x, y, tolerance * 4, tolerance * self.scale, equal_nan=True):
             [moves] = torch_moves(self.lines, [], [name])
             small = moves <= 0.1 * (1 + np.abs(x)) if "autograd.grad" not in self.lines[-1] else True  # no jumps
@@ -255,7 +267,7 @@ class Run:
         operation would cost all of them, so what is made of such tensors may lie in another order.
         """
         made_of = set(re.findall(r"\bv\d+\b", line)) - {new}
-        if made_of & self.as_it_comes or re.search(r"autograd\.grad|torch\.func|vmap", line):
+        if made_of & self.as_it_comes or re.search(r"autograd\.(grad|functional)|torch\.func|vmap", line):
             self.as_it_comes.add(new)
         else:
             self.as_it_comes.discard(new)
@@ -353,6 +365,12 @@ class Run:
                 if excuse("nearer to the result in float64 than PyTorch's", nearer(self.lines, backward, name, x, y)):
                     continue
                 if excuse(between, inner):
+                    continue
+                if excuse(  # its second derivative takes mean and variance for constants
+                    "PyTorch's third derivative of a batch norm is none",
+                    sum(line.count("create_graph") for line in self.lines) > 1
+                    and any(re.search("(batch|instance)_?norm", line, re.I) for line in self.lines),
+                ):
                     continue
                 return f"{name}.grad: values {x.tolist()}, microtorch {y.tolist()}"
         return None
@@ -493,7 +511,7 @@ def excused(theirs: Exception | None, ours: Exception | None, backward: bool = F
             "PyTorch's bugs, two by its own word",
             only_theirs
             and re.search(
-                "tensor does not have a device|shape '.0.' is invalid|isFloatingType.grad.scalar_type|ZeroTensors are immutable|^setStorage",
+                "MKL FFT error|tensor does not have a device|shape '.0.' is invalid|isFloatingType.grad.scalar_type|ZeroTensors are immutable|^setStorage",
                 text,
             ),
         )
@@ -513,7 +531,8 @@ def excused(theirs: Exception | None, ours: Exception | None, backward: bool = F
             "which of two errors of a backward comes first",
             ("inplace version of" in text and "modified by an inplace operation" in said_here)
             or ("inplace version of" in said_here and "modified by an inplace operation" in text)
-            or (backward and "is not implemented" in said_here and "modified by an inplace operation" in text),
+            or (backward and "is not implemented" in said_here and "modified by an inplace operation" in text)
+            or (backward and "is not implemented" in said_here and re.search("bool tensor|not have a device", text)),
         )
         or excuse("a contraction that needs no sum is a view", only_ours and "Can't detach views" in said_here)
         or excuse(

@@ -58,6 +58,48 @@ FOUND = [
         for groups, shape in ((1, (4, 4, 3, 3)), (2, (4, 2, 3, 3)), (4, (8, 1, 3, 3)), (4, (4, 1, 1, 1)))
     ],
     "torch.nn.functional.conv_tbc(torch.ones(5, 2, 2), torch.ones(2, 2, 3), torch.ones(3))",
+    "x = torch.tensor(1.2345).bfloat16(); (format(x, '.2f'), f'{x}', '%.1f' % x)",
+    "v = torch.ones(3, requires_grad=True) * 2; y = torch.nn.functional.rrelu(v, training=True); v.neg_(); y.sum().backward()",
+    "torch.ones(1, dtype=torch.complex64).real.view(torch.bool)",
+    "torch.ones(4, 3).T[:, :1].view(torch.float64)",
+    "torch.ones(4, 3).T.view(torch.float64)",
+    "torch.ones(3, 4)[:, ::2].view(torch.float64)",
+    "x = torch.rand(1, 2, 2, 3).mT; torch.nn.functional.scaled_dot_product_attention(x, x, x).stride()",
+    *[f"torch.{name}(torch.ones(2, 2, dtype=torch.bfloat16), 0.5, 1)" for name in ("quantile", "nanquantile")],
+    *[
+        f"torch.manual_seed(0); x = torch.rand(1, 2, {size}, requires_grad=True); w = torch.rand(4, 1, {kernel}, requires_grad=True); "
+        f"torch.nn.functional.conv{n}d(x, w, None, 3, 1, 2, 2).sum().backward(); (x.grad, w.grad)"
+        for n, size, kernel in ((2, "2, 2", "2, 1"), (3, "2, 2, 2", "2, 2, 1"))  # taps that read padding alone
+    ],
+    *[
+        f"torch.trapezoid(torch.zeros(2, 0{more}), dx=2.5)"
+        for more in ("", ", requires_grad=True", ", dtype=torch.uint8")
+    ],
+    *[
+        f"x = torch.ones(2, 3, 4, 4, 4).to(memory_format=torch.channels_last_3d); torch.nn.functional.{pool}.stride()"
+        for pool in ("avg_pool3d(x, 2)", "adaptive_avg_pool3d(x, 2)", "adaptive_max_pool3d(x, 2)", "max_pool3d(x, 2)")
+    ],
+    *[
+        f"x = {x}; y = x.{call}; (y is x, y.stride(), y._is_view(), type(y.grad_fn).__name__)"
+        for x in (
+            "torch.ones(2, 1, 4, 4, requires_grad=True)",
+            "torch.ones(2, 4, 4, 3).permute(0, 3, 1, 2)[:, :, ::2]",
+            "torch.ones(2, 3, 4, 5, requires_grad=True).mT",
+            "torch.ones(1, 2, 3, 4).to(memory_format=torch.channels_last).reshape(1, 2, 4, 3)",
+        )
+        for call in (
+            "to(memory_format=torch.channels_last)",
+            "to(memory_format=torch.contiguous_format)",
+            "to(torch.float64, memory_format=torch.channels_last)",
+            "double(memory_format=torch.contiguous_format)",
+            "float(memory_format=torch.channels_last)",
+            "cpu(memory_format=torch.channels_last)",
+            "contiguous(memory_format=torch.channels_last)",
+            "clone(memory_format=torch.channels_last)",
+        )
+    ],
+    "w = torch.ones(2, requires_grad=True); v = w * 1; "
+    "y = torch.utils.checkpoint.checkpoint(lambda t: (t * 2).tanh(), v, use_reentrant=False); v.zero_(); y.sum().backward()",
 ]
 
 
