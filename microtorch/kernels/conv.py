@@ -30,6 +30,7 @@ from microtorch.kernels import (
     blas,
     conv_bands,
     conv_flat,
+    conv_last,
     conv_places,
     conv_planes,
     conv_shifts,
@@ -49,6 +50,7 @@ Ints = tuple[int, ...]
 _BLOCK_BYTES = 1 << 21  # of the unfolded matrix and the product
 _FEW = 63  # places of an image, up to which they are no rows of a matrix of their own
 _PART = 1 << 21  # products from which a part is worth a thread
+_FOLDING = 1.08  # times that of the convolution the gradient of x takes
 
 
 def output_size(size: Ints, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints) -> Ints:
@@ -83,11 +85,15 @@ class _Plan:
         self.strides = tuple(math.prod(self.phase_size[i + 1 :]) for i in range(len(size)))  # of a phase, in elements
         self.flat: conv_flat.Flat | None = None
         self.folding: conv_flat.Flat | None = None
+        self.last: conv_last.Last | None = None
+        self.last_backward: conv_last.Last | None = None
         self.shifts: conv_shifts.Shifts | None = None
         several = self.n * self.o * self.k > 0 and math.prod(self.out) > 1
         if several:
             flat = conv_flat.Flat(x_shape, w_shape, stride, padding, dilation, groups, self.out)
             self.flat, self.folding = flat if flat.pays else None, flat if flat.folds else None
+            if groups == 1 and self.taps > 1:
+                self._last(x_shape, w_shape, stride, padding, dilation, flat.time_of_images)
         self.by_place: conv_places.Places | None = None
         if groups == 1 and len(size) == 2 and several:
             places = conv_places.Places(x_shape, w_shape, stride, padding, dilation, self.out)
@@ -105,6 +111,18 @@ class _Plan:
         self.rows = max(1, min(self.out[0], _BLOCK_BYTES // max(row_bytes, 1)))  # rows of the output at a time
         whole = self.rows == self.out[0]
         self.images = max(1, min(self.n, _BLOCK_BYTES // max(row_bytes * self.rows, 1))) if whole else 1  # and images
+
+    def _last(
+        self, x_shape: Ints, w_shape: Ints, stride: Ints, padding: Ints, dilation: Ints, time: float
+    ) -> None:  # fmt: skip
+        """Take images channels last if that is faster than what another way is estimated to take, which it exceeds on
+        short rows."""
+        time *= 1.05 + 2 / self.out[-1]
+        last = conv_last.Last(x_shape, w_shape, stride, padding, dilation, self.out, False)
+        self.last = last if last.time < time else None
+        if all(s == 1 or d == 1 for s, d in zip(stride, dilation)):
+            last = conv_last.Last(x_shape, w_shape, stride, padding, dilation, self.out, True)
+            self.last_backward = last if last.time < _FOLDING * time else None
 
     def blocks(self, first: int, end: int) -> Iterator[tuple[int, int, int, int]]:
         """(first image, end, first row, end) of each block of some images."""
@@ -312,6 +330,9 @@ def conv(
             flat = out.reshape(plan.n, plan.o, -1)
             flat += bias[:, None]
         return out
+    if plan.last is not None:
+        plan.last.convolve(x, weight, bias, out)
+        return out
     if (cells := plan.shifts or plan.flat) is not None:
         cells.share(cells.forward(x, weight, bias, out))
         return out
@@ -379,13 +400,15 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
             return out
     pads = tuple(d * (k - 1) - p for d, k, p in zip(dilation, weight.shape[2:], padding))
     once = (1,) * len(stride)
-    flat = plan.shifts or plan.folding
-    if flat is not None and not _finite(weight):  # infinities must not meet the zeros between the rows
-        flat = None
-    if min(pads) >= 0 and (
-        (flat is None and _turning_is_faster(x_shape, groups, stride))
-        or winograd.pays(g.shape, (plan.c, plan.o, *weight.shape[2:]), stride, dilation, groups, x_shape[2:])
-    ):
+    flat, last = plan.shifts or plan.folding, plan.last_backward
+    if (flat or last) is not None and not _finite(weight):  # infinities must not meet zeros that stand for nothing
+        flat = last = None
+    by_fewer = winograd.pays(g.shape, (plan.c, plan.o, *weight.shape[2:]), stride, dilation, groups, x_shape[2:])
+    if last is not None and not by_fewer:
+        out = np.empty(x_shape, g.dtype)
+        last.convolve(g, weight, None, out)
+        return out
+    if min(pads) >= 0 and ((flat is None and _turning_is_faster(x_shape, groups, stride)) or by_fewer):
         return conv(_spread(g, stride), _turned(weight, groups), None, once, pads, dilation, groups, x_shape[2:])
     if flat is not None:
         out = np.empty(x_shape, g.dtype) if plan.covers else np.zeros(x_shape, g.dtype)
@@ -459,6 +482,8 @@ def conv_weight(g: Any, x: Any, w_shape: Ints, stride: Ints, padding: Ints, dila
         out = np.empty((plan.o, plan.taps), g.dtype)
         _share(plan.c, bands.work, bands.weight(np.ascontiguousarray(g), np.ascontiguousarray(x), out))
         return out.reshape(w_shape)
+    elif plan.last is not None:
+        return plan.last.weight(g, x, w_shape)
     elif (cells := plan.shifts or plan.flat) is not None:
         by_block: dict[Ints, Any] = {}
         cells.share(cells.weight(g, x, by_block))

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import microtorch
 import microtorch.nn.functional as MF
-from microtorch.kernels import conv as KC, special
+from microtorch.kernels import conv as KC, conv_last, special, threads
 
 torch.set_num_threads(1)
 
@@ -87,6 +87,36 @@ def test_convolution(dims, block, monkeypatch):
         close(KC.conv(x, w, b, stride, padding, dilation, groups), expected.detach().numpy())
         close(KC.conv_input(g, w, x_shape, stride, padding, dilation, groups), tx.grad.numpy())
         close(KC.conv_weight(g, x, w_shape, stride, padding, dilation, groups), tw.grad.numpy())
+
+
+@pytest.mark.parametrize("few", [4, 64])
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_convolution_channels_last(dims, count, few, monkeypatch):
+    """As above, by `conv_last` wherever it is possible."""
+    monkeypatch.setattr(KC, "_plan", KC._Plan)
+    monkeypatch.setattr(threads, "_count", count)
+    for name, value in {
+        "product_time": lambda *size: -1e9,  # so that it is thought to be the fastest way
+        "scratch": lambda use, count, dtype: np.full(count, np.nan, dtype),
+        "_BLOCK_BYTES": 2000,
+        "_PART": 1,
+        "_FEW": few,
+    }.items():
+        monkeypatch.setattr(conv_last, name, value)
+    taken = 0
+    for rng, x_shape, w_shape, (stride, padding, dilation, _) in geometries(60, dims, 10 + dims):
+        x, w, b = (rng.normal(size=s) for s in (x_shape, (w_shape[0], x_shape[1], *w_shape[2:]), w_shape[:1]))
+        tx, tw, tb = (torch.tensor(a, requires_grad=True) for a in (x, w, b))
+        expected = (F.conv1d, F.conv2d, F.conv3d)[dims - 1](tx, tw, tb, stride, padding, dilation)
+        g = rng.normal(size=expected.shape)
+        expected.backward(torch.tensor(g))
+        geometry = (stride, padding, dilation, 1)
+        taken += KC._plan(x_shape, w.shape, *geometry, None).last is not None
+        close(KC.conv(x, w, b, *geometry), expected.detach().numpy())
+        close(KC.conv_input(g, w, x_shape, *geometry), tx.grad.numpy())
+        close(KC.conv_weight(g, x, w.shape, *geometry), tw.grad.numpy())
+    assert taken > 30
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["folded", "turned"])
