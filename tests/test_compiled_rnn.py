@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import microtorch
-from microtorch.kernels import rnn as K, threads, twins
+from microtorch.kernels import rnn as K, rnn_even, threads, twins
 
 torch.set_num_threads(1)
 
@@ -57,6 +57,27 @@ def test_layers_as_torch(twin: str, kind: str, options: dict[str, Any], lengths:
     for a, b in zip(theirs, ours):
         assert a.dtype == b.dtype and a.shape == b.shape
         np.testing.assert_allclose(b, a, rtol=10 * tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("frozen", ["", "weight_ih", "weight_hh", "weight", "bias_ih", "bias"])
+@pytest.mark.parametrize("used", [0, 1, 2])
+def test_parts_of_the_gradients_as_torch(twin: str, used: int, frozen: str, batch: int) -> None:
+    """One of an LSTM's results is used, and some of its parameters need no gradient; both directions."""
+    found = []
+    for T in (torch, microtorch):
+        T.manual_seed(3)
+        net, x = T.nn.LSTM(5, 7, bidirectional=True), T.randn(8, batch, 5)
+        states = [T.randn(2, batch, 7, requires_grad=True) for _ in range(2)]
+        for name, p in net.named_parameters():
+            p.requires_grad_(not frozen or not name.startswith(frozen))
+        out, (h, c) = net(x, states)
+        (out, h, c)[used].sin().sum().backward()
+        found.append([None if t.grad is None else t.grad.numpy() for t in (*states, *net.parameters())])
+    for a, b in zip(*found):
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_allclose(b, a, rtol=2e-5, atol=2e-5)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU"])
@@ -114,7 +135,8 @@ def test_layers_equal_numpys(
     time."""
     rng = np.random.default_rng(1)
     batch, size, gates = max(sizes), 37, {"lstm": 4, "gru": 3, "rnn": 1}[kind]
-    monkeypatch.setattr(K, "_CHUNK", 20 * gates * size)
+    for module in (K, rnn_even):
+        monkeypatch.setattr(module, "_CHUNK", 20 * gates * size)
 
     def made(*shape: int, scale: float = 1.0) -> Any:
         return (rng.standard_normal(shape) * scale).astype(dtype)
@@ -128,9 +150,9 @@ def test_layers_equal_numpys(
         twins.choose(twin)
         try:
             if kind == "lstm":
-                out, *last, values, cells = K.lstm_layer(x, h, c, *weights, None, sizes, reverse)
+                out, *last, values, cells, states = K.lstm_layer(x, h, c, *weights, None, sizes, reverse)
                 grads = K.lstm_layer_backward(
-                    seeds, [True] * 7 + [False], x, h, c, *weights[:2], None, out, values, cells, sizes, reverse
+                    seeds, [True] * 7 + [False], x, h, c, *weights[:2], None, states, values, cells, sizes, reverse
                 )
             elif kind == "gru":
                 out, *last, values, inner = K.gru_layer(x, h, *weights, sizes, reverse)

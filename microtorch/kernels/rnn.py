@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from microtorch.kernels import products, threads, twins
+from microtorch.kernels import products, rnn_even, threads, twins
 from microtorch.kernels.linalg import linear
 
 Array = NDArray[Any]
@@ -254,8 +254,10 @@ def _own(bias: Any, given: bool) -> Any:
 def lstm_layer(
     x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Sequence[int],
     reverse: bool,
-) -> tuple[Array, Array, Array, Array, Array]:  # fmt: skip
-    """All hidden states (total, P), the last ones (batch, P), the last cells (batch, H); and all gates and cells."""
+) -> tuple[Any, ...]:  # fmt: skip
+    """All hidden states (total, P), the last ones (batch, P), the last cells (batch, H). And for the backward pass: all
+    gates and cells, and a copy of the states, as the program may write into those that it gets; or what `rnn_even`
+    keeps, with None for the cells."""
     batch, size = c.shape
     total = sum(sizes)
     cells, out = np.empty((total, size), x.dtype), np.empty((total, h.shape[1]), x.dtype)
@@ -265,7 +267,9 @@ def lstm_layer(
             gates += (b_ih + b_hh).reshape(4, 1, size)
         state, cell = h.copy("C"), c.copy("C")
         _share_batch(fast.lstm_layer, w_hh, sizes, reverse, gates, w_hh, state, cell, cells, out)
-        return out.reshape(*x.shape[:-1], size), state, cell, gates, cells
+        return out.reshape(*x.shape[:-1], size), state, cell, gates, cells, out.copy()
+    if (even := _even(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse, True)) is not None:
+        return *even[:4], None, even[4]
     scale, _ = _SCALES[x.dtype]
     few = len(sizes) < _FEW_STEPS  # then it is less work to halve the sums than the weights
     bias = None if b_ih is None else (b_ih + b_hh).reshape(4, 1, size)
@@ -284,13 +288,13 @@ def lstm_layer(
         if w_hr is not None:
             np.matmul(hidden, w_hr.T, out=out[rows])
         state, cell = _replaced(state, out[rows]), _replaced(cell, new)
-    return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), cell.copy(), gates, cells
+    return out.reshape(*x.shape[:-1], h.shape[1]), state.copy(), cell.copy(), gates, cells, out.copy()
 
 
 def lstm_states(
     x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Sequence[int],
     reverse: bool,
-) -> tuple[Array, Array, Array]:  # fmt: skip
+) -> tuple[Any, ...]:  # fmt: skip
     """The results of `lstm_layer` without what its backward pass needs."""
     if len(sizes) == 1 and w_hr is None and (fast := _of_few(x, c)) is not None:
         state, cell = fast.lstm_step(*_one_step(x, h, w_ih, w_hh, b_ih, b_hh), c)
@@ -302,9 +306,8 @@ def lstm_states(
             rows = np.ascontiguousarray(_rows(x))
             _share_batch(fast.lstm_states, w_hh, sizes, reverse, rows, w_ih, w_hh, bias, state, cell, out)
             return out.reshape(*x.shape[:-1], c.shape[1]), state, cell
-        alike = sizes[0] == sizes[-1] and len(sizes) >= _FEW_STEPS and x.dtype.char in "fd"
-        if alike and type(x) is type(h) is np.ndarray and w_ih.shape[1] <= 4 * w_hh.shape[1]:
-            return _lstm_states(x, h, c, w_ih, w_hh, bias, sizes[0], reverse)
+        if (even := _even(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse, False)) is not None:
+            return even[:3]
     return lstm_layer(x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, sizes, reverse)[:3]
 
 
@@ -318,45 +321,19 @@ def _one_step(x: Array, h: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any
     return linear(_rows(x), w_ih, b_ih), linear(h, w_hh, b_hh)
 
 
-def _lstm_states(
-    x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, bias: Array, n: int, reverse: bool
-) -> tuple[Array, Array, Array]:
-    """Sequences of one length, in the fewest calls: a step's states, inputs and ones for the bias are one matrix (H +
-    features + 1, n), and its product with all weights is all gates (4 H, n). What is twice a sigmoid is 1 + tanh, so
-    states and cells are kept doubled until the end; powers of two change no digit."""
-    (size, features), length = (w_hh.shape[1], w_ih.shape[1]), x.size // (n * w_ih.shape[1])
-    dtype, one, half = x.dtype, np.array(1, x.dtype), np.array(0.5, x.dtype)
-    weight = np.empty((4, size, size + features + 1), dtype)
-    for gate, place in enumerate((0, 1, 3, 2)):  # i, f, g, o as i, f, o, g: the sigmoids side by side
-        rows = slice(gate * size, (gate + 1) * size)
-        np.multiply(w_hh[rows], half, out=weight[place, :, :size])
-        weight[place, :, size:-1], weight[place, :, -1] = w_ih[rows], bias[rows]
-    weight[:3] *= half
-    weight = weight.reshape(4 * size, -1)
-    both = np.empty((length + 1, size + features + 1, n), dtype)
-    both[:, -1] = 1
-    given, states = (both[:0:-1], both[-2::-1, :size]) if reverse else (both[:-1], both[1:, :size])
-    given[:, size:-1] = x.reshape(length, n, features)[:: -1 if reverse else 1].transpose(0, 2, 1)
-    np.multiply(h.T, 2, out=given[0, :size])
-    values, products = np.empty((5 * size, n), dtype), np.empty((2 * size, n), dtype)  # i, f, o, g, c
-    gates, sigmoids, input_forget, o = values[: 4 * size], values[: 3 * size], values[: 2 * size], values[2 * size :]
-    candidate_cell, cell, o, of_cell = values[3 * size :], values[4 * size :], o[:size], np.empty((size, n), dtype)
-    new, kept = products[:size], products[size:]
-    cell[...] = c.T
-    for step, state in zip(given, states):
-        np.dot(weight, step, gates)
-        np.tanh(gates, gates)
-        np.add(sigmoids, one, sigmoids)
-        np.multiply(input_forget, candidate_cell, products)
-        np.add(new, kept, cell)
-        np.multiply(cell, half, cell)
-        np.tanh(cell, of_cell)
-        np.multiply(o, of_cell, state)
-    out = np.empty((length, n, size), dtype)
-    np.multiply(states.transpose(0, 2, 1), half, out=out[::-1] if reverse else out)
-    out = out.reshape(*x.shape[:-1], size)
-    last = (states[-1].T * half).copy("C")
-    return out, last, cell.T.copy("C")
+def _even(
+    x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, b_ih: Any, b_hh: Any, w_hr: Any, sizes: Sequence[int],
+    reverse: bool, keep: bool,
+) -> tuple[Array, Array, Array, Array, Array] | None:  # fmt: skip
+    """What `rnn_even.lstm` gives, for sequences of one length that it is made for; else None."""
+    if w_hr is not None or len(sizes) < _FEW_STEPS or sizes[0] != sizes[-1] or x.dtype.char not in "fd":
+        return None
+    if not type(x) is type(h) is type(w_hh) is np.ndarray or not x.size or w_ih.shape[1] > 4 * w_hh.shape[1]:
+        return None
+    bias = np.zeros(len(w_hh), x.dtype) if b_ih is None else b_ih + b_hh
+    steps = x.reshape(len(sizes), sizes[0], w_ih.shape[1])
+    out, state, cell, values, inputs = rnn_even.lstm(steps, h, c, w_ih, w_hh, bias, reverse, keep)
+    return out.reshape(*x.shape[:-1], c.shape[1]), state, cell, values, inputs
 
 
 _FEW_STEPS = 5
@@ -391,9 +368,13 @@ _SCALES = _Scales()
 
 def lstm_layer_backward(
     g: Sequence[Any], needs: Sequence[bool], x: Array, h: Array, c: Array, w_ih: Array, w_hh: Array, w_hr: Any,
-    out: Array, gates: Array, cells: Array, sizes: Sequence[int], reverse: bool,
+    out: Array, gates: Array, cells: Array | None, sizes: Sequence[int], reverse: bool,
 ) -> list[Any]:  # fmt: skip
     """The gradients of x, h, c, w_ih, w_hh, b_ih, b_hh, w_hr, given those of the three results (None: zeros)."""
+    if cells is None:
+        seeds = [None if g[0] is None else g[0].reshape(len(sizes), sizes[0], -1), g[1], g[2]]
+        g_x, *grads = rnn_even.lstm_backward(seeds, needs, w_ih, w_hh, gates, out, reverse)
+        return [None if g_x is None else g_x.reshape(x.shape), *grads, None]
     g_out, g_last, g_cell = _rows(g[0]), g[1], g[2]
     size, out = c.shape[1], _rows(out)
     gz = np.empty((len(cells), 4 * size), x.dtype)

@@ -181,7 +181,7 @@ def _rnn(name: str, grad_name: str) -> Call:
 
 def _lstm(name: str, grad_name: str) -> Call:
     inputs, residuals = "x h c w_ih w_hh b_ih b_hh w_hr", ("gates", "cells", "states")
-    return op(name, _keeping_states(K.lstm_layer), inputs=inputs, outputs=3, joint=_lstm_joint, residuals=residuals,
+    return op(name, K.lstm_layer, inputs=inputs, outputs=3, joint=_lstm_joint, residuals=residuals,
               again=_no_residuals, unrecorded=K.lstm_states, grad_name=grad_name)  # fmt: skip
 
 
