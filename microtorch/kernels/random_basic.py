@@ -344,6 +344,7 @@ class BasicStream(Engine):
                 part[...] = below
             else:
                 np.multiply(below, scale, part)
+        self.stock_up(2 * out.size)
 
     def _bernoulli_array(self, out: Array, p: Array) -> None:
         if out.size == 0:

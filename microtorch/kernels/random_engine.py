@@ -11,6 +11,7 @@ Reference: Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998), htt
 from __future__ import annotations
 
 import ctypes
+import functools
 import operator
 import struct
 import sys
@@ -22,7 +23,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from microtorch.kernels import twins
+from microtorch.kernels import threads, twins
 
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056
@@ -55,7 +56,13 @@ FEW = 16
 _AHEAD = 4
 """Blocks made ahead."""
 
+MANY = 1 << 16
+"""Words of a draw from which as many again are made meanwhile, if there are two threads."""
+_MOST = 1 << 21
+"""Words that are made meanwhile at most: 8 MB."""
+
 NO_WORDS = np.empty(0, np.uint32)
+_NO_PAIRS = np.empty(0, np.uint64)
 
 
 class Engine:
@@ -65,14 +72,16 @@ class Engine:
     [2357136044, 2546248239, 3071714933]
     """
 
-    __slots__ = ("_bits", "_legacy", "_memory", "_lock", "_seed", "_ahead", "_place", "_units", "_cached_float",
-                 "_cached_normal")  # fmt: skip
+    __slots__ = ("_bits", "_legacy", "_memory", "_lock", "_seed", "_ahead", "_place", "_units", "_stock", "_coming",
+                 "_cached_float", "_cached_normal")  # fmt: skip
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
         self._bits = np.random.MT19937(0)
         self._legacy = np.random.RandomState(self._bits)
         self._memory: NDArray[np.uint32] | None = None
         self._lock = threading.Lock()
+        self._stock = _NO_PAIRS  # words after those ahead, whole blocks of them, in pairs
+        self._coming: Callable[[], NDArray[np.uint64]] | None = None  # waits for the next stock
         self.seed(seed)
 
     # ---- seed and state ----
@@ -83,11 +92,17 @@ class Engine:
         if not -(1 << 63) <= seed < 1 << 64:
             raise ValueError("Overflow when unpacking long long")
         self._seed = seed & 0xFFFF_FFFF_FFFF_FFFF
+        self._clear_stock()
         self._legacy.seed(seed & 0xFFFF_FFFF)
         self._begin()
         self._cached_normal: float | None = None
         self._cached_float: float | None = None
         return self
+
+    def _clear_stock(self) -> None:
+        if self._coming is not None:
+            self._coming()
+        self._stock, self._coming = _NO_PAIRS, None
 
     def _begin(self, ahead: NDArray[np.uint32] = NO_WORDS, place: int = 0) -> None:
         """No words are ahead, or these from that place on. NumPy's generator always stands at the end of a block."""
@@ -133,6 +148,7 @@ class Engine:
         _, normal, _, normal_valid = _TAIL.unpack_from(data, tail)
         single, single_valid = _FLOAT.unpack_from(data, tail + _TAIL.size)
         key = np.frombuffer(data, "<u8", _WORDS, _HEAD.size).astype(np.uint32)
+        self._clear_stock()
         self._bits.state = {
             "bit_generator": "MT19937",
             "state": {"key": key, "pos": _WORDS},
@@ -178,6 +194,8 @@ class Engine:
     def _blocks(self, count: int) -> NDArray[np.uint32]:
         """The words of the next blocks."""
         n = count * _WORDS
+        if self._stock.size or self._coming is not None:
+            return _pairs(self._block_pairs(count).view(np.uint32)).view(np.uint32)
         if (fast := twins.at_hand("random", n)) is not None:
             return self._compiled_words(fast, n)
         if n < 4096:  # below this the smaller cost of one call wins over the smaller cost of one word
@@ -189,7 +207,7 @@ class Engine:
         with self._lock:
             rest = self._ahead.size - self._place
             blocks = (2 * n - rest - 1) // _WORDS
-            if blocks * _WORDS >= 4096 and rest % 2 == 0 and twins.at_hand("random", blocks * _WORDS) is None:
+            if blocks * _WORDS >= 4096 and rest % 2 == 0 and not self._compiled(blocks * _WORDS):
                 return self._pairs_beyond(n, blocks)
         return _pairs(self.words32(2 * n))
 
@@ -198,10 +216,37 @@ class Engine:
         out, first = np.empty(n, np.uint64), (self._ahead.size - self._place) // 2
         last = first + blocks * (_WORDS // 2)
         out[:first] = _pairs(self._ahead[self._place :])
-        out[first:last] = self._legacy.randint(0, 1 << 64, last - first, np.uint64)
+        out[first:last] = self._block_pairs(blocks)
         self._begin(self._blocks(_AHEAD), 2 * (n - last))
         out[last:] = _pairs(self._ahead[: self._place])
         return out
+
+    def _block_pairs(self, count: int) -> NDArray[np.uint64]:
+        """The words of the next blocks in pairs, not to be written."""
+        n = count * (_WORDS // 2)
+        if not self._stock.size and self._coming is not None:
+            self._stock, self._coming = self._coming(), None
+        found, self._stock = self._stock[:n], self._stock[n:]
+        if not found.size:
+            return self._new_pairs(n)
+        return (
+            found if len(found) == n else np.concatenate([found, self._block_pairs(count - len(found) * 2 // _WORDS)])
+        )
+
+    def _new_pairs(self, n: int) -> NDArray[np.uint64]:
+        return self._legacy.randint(0, 1 << 64, n, np.uint64)
+
+    def stock_up(self, n: int) -> None:
+        """Have n words made on another thread, if there may be one: a draw of as many was made, and will be again."""
+        if n < MANY or threads.count() == 1 or self._compiled(n):
+            return
+        with self._lock:
+            if self._ahead.size and self._coming is None and not self._stock.size:
+                self._coming = threads.beside(functools.partial(self._new_pairs, min(n, _MOST) // _WORDS * _WORDS // 2))
+
+    @staticmethod
+    def _compiled(n: int) -> bool:
+        return twins.at_hand("random", n) is not None
 
     def _compiled_words(self, fast: Any, n: int) -> NDArray[np.uint32]:
         if self._memory is None:  # NumPy's state, a C structure: uint32_t key[624]; int pos

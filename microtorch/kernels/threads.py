@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["count", "run", "set_count", "shares", "split", "with_serial_blas"]
+__all__ = ["beside", "count", "run", "set_count", "shares", "split", "with_serial_blas"]
 
 _count: int | None = None
 
@@ -128,14 +128,71 @@ class _Pool:
 _pool = _Pool()
 
 
-def _fresh_pool() -> None:
-    global _pool, _serial_lock
+class _Beside:
+    """One more thread, for work that nobody waits for yet."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.queue: SimpleQueue[Callable[[], None]] | None = None
+
+    def _serve(self, queue: SimpleQueue[Callable[[], None]]) -> None:
+        while True:
+            queue.get()()
+
+    def start(self, work: Callable[[], Any]) -> Callable[[], Any]:
+        done: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+        def call() -> None:
+            try:
+                done.put((work(), None))
+            except BaseException as error:  # it is raised in the thread that asks for the result
+                done.put((None, error))
+
+        def result() -> Any:
+            value, error = done.get()
+            if error is not None:
+                raise error
+            return value
+
+        with self.lock:
+            if self.queue is None:
+                self.queue = SimpleQueue()
+                threading.Thread(target=self._serve, args=(self.queue,), daemon=True, name="microtorch beside").start()
+            self.queue.put(call)
+        return result
+
+    def finish(self) -> None:
+        """Wait for all that was started, and let nothing start until the lock is given back."""
+        if self.queue is not None:
+            self.start(lambda: None)()
+        self.lock.acquire()
+
+
+_beside = _Beside()
+
+
+def beside(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Start `work()` on a thread of its own; what is returned, called once, waits for its result.
+
+    >>> result = beside(lambda: 6 * 7)
+    >>> result()
+    42
+    """
+    return _beside.start(work)
+
+
+def _after_fork() -> None:
+    global _pool, _serial_lock, _beside
     _pool = _Pool()  # a fork copies the pool, but not its threads
     _serial_lock = threading.Lock()  # nor the thread that may have held it
+    _beside = _Beside()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_fresh_pool)
+    # what is under way is finished first: its thread would not be there to do so in the child
+    os.register_at_fork(
+        before=lambda: _beside.finish(), after_in_parent=lambda: _beside.lock.release(), after_in_child=_after_fork
+    )
 
 
 def run(parts: list[Callable[[], None]]) -> None:
