@@ -35,11 +35,16 @@ def einsum(*args: Any) -> Tensor:
         x, y = args[1], args[2]  # the common case, without all that follows
         plan = _plain(args[0], x._data.shape, y._data.shape) if x._data.dtype == y._data.dtype else None
         if plan is not None:
-            a, b, have, order, swapped = plan
+            ones, a, b, have, order, swapped, shape = plan
             if swapped is None:
                 return L.multiply(x, y, a, b, have)
+            if ones is not None:
+                x, y = (S.squeeze(t, axes) if axes else t for t, axes in zip((x, y), ones))
             product = _contracted(y, x, b, a, have) if swapped else _contracted(x, y, a, b, have)
-            return S.view_as(product, product._data.shape) if order is None else S.permute(product, order)
+            if ones is None:
+                return S.view_as(product, shape) if order is None else S.permute(product, order)
+            product = product if order is None else S.permute(product, order)
+            return product if product._data.shape == shape else S.reshape(product, shape)
     terms, result, operands = _parsed(args)
     labels = [_with_ellipsis(i, term, t._data.ndim) for i, (term, t) in enumerate(zip(terms, operands))]
     sizes = _sizes(labels, operands)
@@ -184,25 +189,47 @@ def _parsed_equation(equation: str, count: int) -> tuple[list[str], str | None]:
     return terms, right if arrow else None
 
 
+_Axes = tuple[int, ...]
+
+
 @functools.lru_cache(1024)
-def _plain(equation: str, x: tuple[int, ...], y: tuple[int, ...]) -> tuple[str, str, str, Any, bool | None] | None:
-    """How two operands of these shapes are multiplied, where each has every subscript once, no size is 1 and none is
-    summed alone: their subscripts, the product's, how to permute it (None: not at all), whether they change places
-    (None: nothing is summed). None otherwise.
+def _plain(
+    equation: str, x: _Axes, y: _Axes
+) -> tuple[tuple[_Axes, _Axes] | None, str, str, str, _Axes | None, bool | None, _Axes] | None:
+    """How two operands of these shapes are multiplied, where each has every subscript once and none is summed alone:
+    the axes of size 1 that are left out first (None if there is no size 1), the operands' subscripts, the product's,
+    how to permute it (None: not at all), whether they change places (None: nothing is summed), the result's shape.
+    None otherwise.
     """
     (a, b), out = _parsed_equation(equation, 2)
-    if out is None or "." in equation or len(a) != len(x) or len(b) != len(y) or 1 in x or 1 in y:
+    if out is None or "." in equation or len(a) != len(x) or len(b) != len(y):
         return None
     if any(len(set(label)) != len(label) for label in (a, b, out)) or not set(out) <= set(a + b):
         return None
-    if any(c not in b and c not in out for c in a) or any(c not in a and c not in out for c in b):
+    size_x, size_y = dict(zip(a, x)), dict(zip(b, y))
+    if any(size_y.get(c, n) != n and 1 not in (n, size_y[c]) for c, n in size_x.items()):
         return None
-    if any(x[a.index(c)] != y[b.index(c)] for c in a if c in b):
+    sizes = {c: max(size_x.get(c, 0), size_y.get(c, 0)) if size_x.get(c, 1) == 1 else size_x[c] for c in (*a, *b)}
+    shape = tuple([sizes[c] for c in out])
+    if 0 in x or 0 in y:
         return None
-    if all(c in out for c in a + b):
-        return a, b, out, None, None
-    have, swapped = _product_order(a, b, out)
-    return a, b, have, None if have == out else tuple(have.index(c) for c in out), swapped
+    if 1 not in x and 1 not in y:
+        if any(c not in b and c not in out for c in a) or any(c not in a and c not in out for c in b):
+            return None
+        if all(c in out for c in a + b):
+            return None, a, b, out, None, None, shape
+        have, swapped = _product_order(a, b, out)
+        return None, a, b, have, None if have == out else tuple([have.index(c) for c in out]), swapped, shape
+    summed = [c for c in a if size_x[c] != 1 and c not in out and c in b]
+    ones = tuple(i for i, n in enumerate(x) if n == 1), tuple(i for i, n in enumerate(y) if n == 1)
+    a, b = "".join(c for c in a if size_x[c] != 1), "".join(c for c in b if size_y[c] != 1)
+    wanted = "".join(c for c in out if sizes[c] != 1)
+    if not summed or any(c not in wanted + b for c in a) or any(c not in wanted + a for c in b):
+        return None
+    full = out + "".join(sorted(c for c in sizes if c not in out))
+    have, swapped = _product_order(a, b, [c for c in full if c not in summed])
+    permuted = have != wanted or shape == tuple(sizes[c] for c in have)
+    return ones, a, b, have, tuple(have.index(c) for c in wanted) if permuted else None, swapped, shape
 
 
 def _with_ellipsis(i: int, term: str, ndim: int) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -197,13 +200,16 @@ def block_diag(*tensors: Any) -> Tensor:
 # taken apart ---------------------------------------------------------------------------------------------------------
 
 
-def _pieces(tensor: Any, sizes: Any, axis: int, entry: Any) -> tuple[Any, ...]:
+@functools.lru_cache(64)
+def _keys(sizes: tuple[int, ...], axis: int) -> list[Any]:
+    """The keys of consecutive pieces of the sizes given along an axis."""
+    ends = itertools.accumulate(sizes)
+    return [(*(slice(None),) * axis, slice(end - n, end), ...) for n, end in zip(sizes, ends)]
+
+
+def _pieces(tensor: Any, sizes: Sequence[int], axis: int, entry: Any) -> tuple[Any, ...]:
     """Consecutive views of the sizes given along an axis."""
-    head = (slice(None),) * axis
-    keys, start = [], 0
-    for n in sizes:
-        keys.append((*head, slice(start, start + n), ...))
-        start += n
+    keys = _keys(tuple(sizes), axis) if len(sizes) <= 64 else _keys.__wrapped__(sizes, axis)  # type: ignore[arg-type]
     return entry.several(tensor, keys)  # type: ignore[no-any-return]
 
 
@@ -232,7 +238,7 @@ def split(tensor: Any, split_size_or_sections: Any, dim: Any = 0) -> tuple[Any, 
         raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
     if not n:
         return _pieces(tensor, [0], axis, I.split_part)
-    return _pieces(tensor, [size] * (n // size) + [n % size] * (n % size > 0), axis, I.split_part)
+    return _pieces(tensor, (size,) * (n // size) + (n % size,) * (n % size > 0), axis, I.split_part)
 
 
 def split_with_sizes(input: Any, split_sizes: Any, dim: Any = 0) -> tuple[Any, ...]:

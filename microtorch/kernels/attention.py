@@ -325,28 +325,42 @@ def _at_once(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool, orde
             fast.attend(*[a[(None,) * (4 - a.ndim)] if a.ndim < 4 else a for a in (q, k, v)], bound, options,
                         out[(None,) * (4 - out.ndim)])  # fmt: skip
             return out
-    if mask is not None and (mask.dtype.kind != "b" or mask.ndim > q.ndim):
+    if mask is not None and mask.ndim > q.ndim:
         return None
-    scores = products.matmul(q * small.scalar(scale, q.dtype), k.swapaxes(-1, -2))
+    added = mask is not None and mask.dtype.kind != "b"
+    few = max(count, count // size * width) < products.LEAST * twins.least and count < products.POOLED
+    rows, columns = q * small.scalar(scale, q.dtype), k.swapaxes(-1, -2)
+    scores = np.matmul(rows, columns, order="C") if few else products.matmul(rows, columns)
+    if added:
+        scores += mask
     flat = scores.reshape(scores.size)
-    if not small.may_exp(flat) and not (flat[flat.argmax()] < _MOST and flat[flat.argmin()] > -_MOST):
+    shown = causal or (mask is not None and not added)  # a query may see few keys, those with the least scores
+    if not small.may_exp(flat) and not (flat[flat.argmax()] < _MOST and (not shown or flat[flat.argmin()] > -_MOST)):
         return None
     np.exp(flat, flat)
     if causal:
         scores *= _seen(length, sources, q.dtype)
-    if mask is not None:
+    if mask is not None and not added:
         scores *= mask
     total = small.row_sums(scores.reshape(-1, sources))
-    if mask is not None:
+    if shown:
         total[total == 0] = 1  # a query that sees no key gets zeros
+    elif not total[total.argmin()] > _LEAST:
+        return None
     out = np.empty_like(q) if order == "K" and width == size else np.empty(shape, q.dtype)
-    products.matmul(scores, v, out=out)
-    out /= total.reshape(*lead, length, 1)
+    (np.matmul if few else products.matmul)(scores, v, out=out)
+    if small.few(out):
+        flat = out.reshape(out.size)
+        flat /= total.repeat(width)
+    else:
+        out /= total.reshape(*lead, length, 1)
     return out
 
 
 _MOST = 60.0
-"""Scores whose absolute values are less need not be shifted: the sum of their exponentials is finite."""
+"""Scores that are less need not be shifted: the sum of their exponentials is finite."""
+_LEAST = 1e-8
+"""The least sum of exponentials that were not shifted: what they lost is less than 1e-37 of it."""
 _NOTHING = np.empty((0, 0, 0, 0), np.float32)
 
 

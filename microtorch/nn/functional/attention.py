@@ -146,6 +146,10 @@ def _repeat_heads(t: Any, heads: int) -> Any:
 
 def _check_mask(q: Any, k: Any, mask: Any) -> None:
     """Raise PyTorch's error for a mask that does not broadcast with the scores."""
+    if q.shape[:-2] == k.shape[:-2] and mask.ndim <= q.ndim:
+        wanted = (*q.shape[:-1], k.shape[-2])[q.ndim - mask.ndim :]
+        if all(m in (1, n) for m, n in zip(mask.shape, wanted)):
+            return
     scores = (*np.broadcast_shapes(q.shape[:-2], k.shape[:-2]), q.shape[-2], k.shape[-2])
     try:
         shape = np.broadcast_shapes(scores, mask.shape)
