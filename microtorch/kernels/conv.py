@@ -50,6 +50,7 @@ Ints = tuple[int, ...]
 _BLOCK_BYTES = 1 << 21  # of the unfolded matrix and the product
 _FEW = 63  # places of an image, up to which they are no rows of a matrix of their own
 _PART = 1 << 21  # products from which a part is worth a thread
+_RUN = 4096  # numbers whose squares are summed at a time
 _FOLDING = 1.08  # times that of the convolution the gradient of x takes
 
 
@@ -258,10 +259,20 @@ def _share(count: int, work: int, part: Callable[[int, int, Any], None]) -> None
 
 @quiet
 def _finite(a: Any) -> bool:
-    """Whether there is no infinity and no NaN; no, too, if the sum overflows: it is asked to look closer."""
-    if a.size >= _PART // 64 and a.flags.c_contiguous and a.dtype.char in "fd":
-        a = _row_sums(a.reshape(a.shape[0] * a.shape[1], -1))
-    return bool(np.isfinite(np.add.reduce(a, None)))
+    """Whether there is no infinity and no NaN; no, too, if the squares overflow: it is asked to look closer."""
+    if a.size < _RUN or not a.flags.c_contiguous or a.dtype.char not in "fd":
+        return bool(np.isfinite(np.add.reduce(a, None)))
+    flat = a.reshape(-1)
+    runs = flat[: a.size // _RUN * _RUN].reshape(-1, _RUN)  # each is short enough to be added by one thread of BLAS
+    rest = flat[runs.size :]
+    squares = np.empty(len(runs), a.dtype)
+    threads.split(_squares, len(runs), runs, squares, least=_PART // 8 // _RUN)
+    return bool(np.isfinite(np.add.reduce(squares) + rest.dot(rest)))
+
+
+@quiet
+def _squares(runs: Any, out: Any) -> None:
+    np.vecdot(runs, runs, out=out)
 
 
 def _compiled(a: Any, b: Any, products: int) -> Any:
@@ -404,11 +415,16 @@ def conv_input(g: Any, weight: Any, x_shape: Ints, stride: Ints, padding: Ints, 
     if (flat or last) is not None and not _finite(weight):  # infinities must not meet zeros that stand for nothing
         flat = last = None
     by_fewer = winograd.pays(g.shape, (plan.c, plan.o, *weight.shape[2:]), stride, dilation, groups, x_shape[2:])
-    if last is not None and not by_fewer:
+    if by_fewer and min(pads) >= 0:
+        out = np.empty(x_shape, g.dtype)
+        plan.share(winograd.convolve(g, weight, None, pads, out, turned=True))
+        if _finite(out):
+            return out
+    if last is not None:
         out = np.empty(x_shape, g.dtype)
         last.convolve(g, weight, None, out)
         return out
-    if min(pads) >= 0 and ((flat is None and _turning_is_faster(x_shape, groups, stride)) or by_fewer):
+    if min(pads) >= 0 and flat is None and _turning_is_faster(x_shape, groups, stride):
         return conv(_spread(g, stride), _turned(weight, groups), None, once, pads, dilation, groups, x_shape[2:])
     if flat is not None:
         out = np.empty(x_shape, g.dtype) if plan.covers else np.zeros(x_shape, g.dtype)

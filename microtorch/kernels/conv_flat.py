@@ -58,6 +58,9 @@ class _Reads(NamedTuple):
     shift: int  # what the first reads for the first cell,
     steps: Ints  # and how far apart they are
     inner: list[int]  # numbers of the inner taps, in the order of U's rows
+    order: (
+        Any  # numbers of all taps, those of a row of U's one after the other; None if they are all there are, in order
+    )
     phases: list[tuple[int, Ints, int, Ints]]  # number of a phase, and as above of its inner taps: grid, shift, steps
 
 
@@ -96,6 +99,7 @@ class Flat:
         self.ahead = sum(r * s for r, s in zip(reach[:cut], self.steps))  # how far the outer taps reach,
         self.behind = sum(r * s for r, s in zip(reach, self.steps))  # and all of them
         self.reads = self._reads(stride, dilation, cut)
+        self.blocks: dict[int, list[Ints]] = {}  # of each number of threads
         waste = self.plane / math.prod(out)
         # with rows as long as the result's, or large images, this layout has no use
         sensible = whole[-1] != out[-1] and 4 * (self.high + self.wide) * self.plane <= _LARGEST
@@ -132,32 +136,44 @@ class Flat:
         found: dict[Ints, _Reads] = {}
         for number, phase in enumerate(self.phases):
             if phase.start[first] not in found:
-                found[phase.start[first]] = _Reads(taps(phase, first), *reads(phase, first), [], [])
+                found[phase.start[first]] = _Reads(taps(phase, first), *reads(phase, first), [], None, [])
             same = found[phase.start[first]]
             same.inner.extend(taps(phase, last))
             same.phases.append((number, *reads(phase, last)))
-        return list(found.values())
+        inner = math.prod(self.kernel[cut:])
+        whole = list(range(self.taps))
+        orders = [[outer * inner + i for outer in r.taps for i in r.inner] for r in found.values()]
+        return [
+            r._replace(order=None if order == whole else np.array(order)) for r, order in zip(found.values(), orders)
+        ]
 
     def share(self, part: Callable[[list[Ints], Any], None]) -> None:
         """Call `part(blocks, matmul)` for shares of the blocks (first image, end, first group, end), side by side."""
-        bytes_of_group = 4 * (self.wide + self.high) * self.plane
-        images = max(1, min(self.n, self.block_bytes // max(bytes_of_group, 1)))
-        count = max(1, min(self.groups, self.block_bytes // (bytes_of_group * images)))
-        pieces, work = -(-self.n // images), self.work_of_product * self.o * self.plane * self.k * self.n
-        if (parts := min(threads.count(), work // _PART)) > 1 and -(-self.groups // count) % parts:
-            pieces = -(-pieces // parts) * parts
-        images = -(-self.n // pieces)
-        blocks: list[Ints] = [
-            (i, min(i + images, self.n), g, min(g + count, self.groups))
-            for g in range(0, self.groups, count)
-            for i in range(0, self.n, images)
-        ]
+        parts = min(threads.count(), self.work_of_product * self.o * self.plane * self.k * self.n // _PART)
+        if parts not in self.blocks:
+            self.blocks[parts] = self._blocks(parts)
+        blocks = self.blocks[parts]
         if parts < 2:
             part(blocks, blas.matmul)
             return
         with threads.with_serial_blas():
             shares = [blocks[i:j] for i, j in threads.shares(len(blocks))]
             threads.run([functools.partial(part, some, np.matmul) for some in shares])
+
+    def _blocks(self, parts: int) -> list[Ints]:
+        """The blocks if they are shared by so many threads."""
+        bytes_of_group = 4 * (self.wide + self.high) * self.plane
+        images = max(1, min(self.n, self.block_bytes // max(bytes_of_group, 1)))
+        count = max(1, min(self.groups, self.block_bytes // (bytes_of_group * images)))
+        pieces = -(-self.n // images)
+        if parts > 1 and -(-self.groups // count) % parts:
+            pieces = -(-pieces // parts) * parts
+        images = -(-self.n // pieces)
+        return [
+            (i, min(i + images, self.n), g, min(g + count, self.groups))
+            for g in range(0, self.groups, count)
+            for i in range(0, self.n, images)
+        ]
 
     # the input --------------------------------------------------------------------------------------------------------
 
@@ -251,26 +267,32 @@ class Flat:
     def matrices(self, weight: Any, bias: Any = None) -> list[Any]:
         """For each of `reads` the product's left factor, (groups, taps * O / groups, C / groups * inner taps); with a
         bias a further column, which brings it into the product of the first outer tap."""
-        split = weight.reshape(self.groups, self.rows, self.channels, self.outer, self.inner)
+        taps = weight.reshape(self.groups, self.rows, self.channels, self.taps)
         found = []
         for i, reads in enumerate(self.reads):
-            part = split[:, :, :, reads.taps][..., reads.inner].transpose(0, 3, 1, 2, 4)
-            part = part.reshape(self.groups, -1, self.wide)
+            high, wide = len(reads.taps) * self.rows, self.wide + (bias is not None)
+            matrix = np.empty((self.groups, wide, high), weight.dtype)  # transposed in memory: BLAS is faster so
+            target = matrix[:, : self.wide].reshape(self.groups, self.channels, self.inner, -1, self.rows, copy=False)
+            some = taps if reads.order is None else taps[..., reads.order]
+            some = some.reshape(*taps.shape[:3], len(reads.taps), self.inner)
+            target[...] = some.transpose(0, 2, 4, 3, 1)
             if bias is not None:
-                column = np.zeros((self.groups, part.shape[1], 1), weight.dtype)
+                matrix[:, self.wide] = 0
                 if i == 0:
-                    column[:, : self.rows, 0] = bias.reshape(self.groups, -1)
-                part = np.concatenate((part, column), 2)
-            found.append(np.ascontiguousarray(part.swapaxes(1, 2)).swapaxes(1, 2))  # BLAS is faster so
+                    matrix[:, self.wide, : self.rows] = bias.reshape(self.groups, -1)
+            found.append(matrix.swapaxes(1, 2))
         return found
 
     def weight_of(self, matrices: list[Any], shape: Ints) -> Any:
         """The transpose of `matrices`."""
-        out = np.empty((self.groups, self.rows, self.channels, self.outer, self.inner), matrices[0].dtype)
+        out = np.empty((self.groups, self.rows, self.channels, self.taps), matrices[0].dtype)
         for reads, matrix in zip(self.reads, matrices):
             split = matrix.reshape(self.groups, len(reads.taps), self.rows, self.channels, self.inner)
-            for i, tap in enumerate(reads.taps):
-                out[:, :, :, tap, reads.inner] = split[:, i]
+            split = split.transpose(0, 2, 3, 1, 4)
+            if reads.order is None:
+                out.reshape(split.shape)[...] = split
+            else:
+                out[..., reads.order] = split.reshape(*out.shape[:3], -1)
         return out.reshape(shape)
 
     # a share of the blocks --------------------------------------------------------------------------------------------

@@ -96,11 +96,13 @@ class Last:
         """Columns of the unfolded matrix."""
         return self.c * math.prod(a.kernel for a in part)
 
-    def _matrix(self, weight: Any, part: tuple[_Axis, ...]) -> Any:
-        """The weights of some taps, (channels of the result, taps * C)."""
-        some = weight[(..., *(a.taps for a in part))]
-        last = np.ascontiguousarray(np.moveaxis(some, 0 if self.turned else 1, -1))
-        return last.reshape(self.rows, self._wide(part))
+    def _matrices(self, weight: Any) -> list[Any]:
+        """For each part the weights of its taps, (channels of the result, taps * C)."""
+        taps = tuple(range(2, weight.ndim))
+        last = np.ascontiguousarray(weight.transpose(*((1, *taps, 0) if self.turned else (0, *taps, 1))))
+        return [
+            last[(slice(None), *(a.taps for a in part))].reshape(self.rows, self._wide(part)) for part in self.parts
+        ]
 
     def _share(self, work: Callable[[list[tuple[int, int]], Any], None]) -> None:
         """Call `work(blocks, matmul)` for shares of the blocks of images (first, end), side by side."""
@@ -154,7 +156,7 @@ class Last:
 
     def convolve(self, x: Any, weight: Any, bias: Any, out: Any) -> None:
         """The convolution of x, plus bias, into out; or, given g as x, its gradient."""
-        matrices = [self._matrix(weight, part) for part in self.parts]
+        matrices = self._matrices(weight)
         shift = None if bias is None else bias.reshape(-1, *(1,) * (out.ndim - 2))
 
         def work(blocks: list[tuple[int, int]], matmul: Any) -> None:

@@ -18,6 +18,7 @@ each phase's rows there are values that belong to no tile; they are not copied t
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,6 +41,7 @@ _BLOCK = 3 << 13  # elements of one of the 16 matrices; twice as many if it has 
 _MULTIPLY, _PASS, _PASS_ALL = 0.0185, 0.48, 0.8
 
 
+@functools.lru_cache(maxsize=512)
 def pays(x_shape: Ints, w_shape: Ints, stride: Ints, dilation: Ints, groups: int, out: Ints) -> bool:
     """Whether this convolution can be done so, and has enough channels and places for it, by the times of each."""
     if w_shape[2:] != (3, 3) or groups != 1 or stride != (1, 1) or dilation != (1, 1) or min(out) < 4:
@@ -130,10 +132,12 @@ def _transposed_sums(y: Any, out: Any) -> None:
     np.negative(y[1], out=out[3])
 
 
-def _transformed_weight(w: Any) -> Any:
-    """G w G^T, (16, O, C)."""
+def _transformed_weight(w: Any, turned: bool) -> Any:
+    """G w G^T, (16, O, C); turned: of the weight turned around, channels exchanged."""
+    both = _BOTH[:, ::-1] if turned else _BOTH
     with threads.with_serial_blas():
-        return np.matmul(_BOTH.astype(w.dtype), w.reshape(-1, 9).T).reshape(16, *w.shape[:2])
+        u = np.matmul(both.astype(w.dtype), w.reshape(-1, 9).T).reshape(16, *w.shape[:2])
+    return u.swapaxes(1, 2) if turned else u
 
 
 def _weight_gradient(u: Any) -> Any:
@@ -142,10 +146,15 @@ def _weight_gradient(u: Any) -> Any:
         return np.matmul(u.reshape(16, -1).T, _BOTH.astype(u.dtype)).reshape(*u.shape[1:], 3, 3)
 
 
-def convolve(x: Any, weight: Any, bias: Any, padding: Ints, out: Any) -> Callable[[int, int, Any], None]:
-    """A function that computes the images from a first to an end of the convolution into out, by a given matmul."""
-    u = _transformed_weight(weight)
-    o, c = weight.shape[:2]
+def convolve(
+    x: Any, weight: Any, bias: Any, padding: Ints, out: Any, turned: bool = False
+) -> Callable[[int, int, Any], None]:
+    """A function that computes the images from a first to an end of the convolution into out, by a given matmul.
+
+    turned: with the weight turned around, its channels exchanged: the gradient of a convolution's x, for g as x.
+    """
+    u = _transformed_weight(weight, turned)
+    o, c = u.shape[1:]
     tiles = _Tiles(len(x), out.shape[2:], max(o, c))
     shift = None if bias is None else bias.reshape(-1, 1, 1)
 
