@@ -158,7 +158,7 @@ def gradcheck(
                     if not np.allclose(a, n, rtol, atol, equal_nan=True):
                         raise GradcheckError(
                             f"Jacobian computed with forward mode mismatch for output {k} with respect to input {i},\n"
-                            f"numerical:{n}\nanalytical:{a}\n"
+                            f"numerical:{wrap(n)}\nanalytical:{wrap(a)}\n"
                         )
             if not check_backward_ad:
                 continue
@@ -173,7 +173,8 @@ def gradcheck(
                     np.conj(a) if a.dtype.kind == "c" else a, n, rtol, atol, equal_nan=True
                 ) and not np.allclose(a, n, rtol, atol, equal_nan=True):
                     raise GradcheckError(
-                        f"Jacobian mismatch for output {k} with respect to input {i},\nnumerical:{n}\nanalytical:{a}\n"
+                        f"Jacobian mismatch for output {k} with respect to input {i},\nnumerical:{wrap(n)}\n"
+                        f"analytical:{wrap(a)}\n"
                     )
             if nondet_tol is not None:
                 for a, b in zip(analytical, _analytical(recorded, x)):

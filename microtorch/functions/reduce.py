@@ -554,9 +554,9 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Tensor
     """
     if dx is not None and not isinstance(dx, (int, float, builtins.complex)):
         raise RuntimeError("trapezoid: Currently, we only support dx as a real number.")
-    _no_bool_samples("trapezoid", y, x)
     if not y._data.ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    _no_bool_samples("trapezoid", y, x)
     axis = axis_of(dim, y._data.ndim)
     if y._data.shape[axis] == 0:
         return wrap(zeros(y._data.shape[:axis] + y._data.shape[axis + 1 :], y._data.dtype))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels import ordered, small, threads, twins
+from microtorch.kernels.narrow import LEAST, from_half
 from microtorch.kernels.quiet import quiet, silence
 from microtorch.kernels.transpose import transposed_into
 
@@ -120,6 +121,11 @@ def _total(x: Any, axis: Axis, keepdims: bool) -> Any:
     return _add(x, axis, None, None, keepdims)
 
 
+def _single(x: Any) -> Any:
+    """A large array of float16 in float32, which NumPy would make of it number by number."""
+    return from_half(x) if x.size >= LEAST and type(x) is np.ndarray and x.flags.c_contiguous else x
+
+
 def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     if (axis is None or len(axis) == x.ndim) and (total := ordered.total(x)) is not None:
         return np.array(total, x.dtype, ndmin=x.ndim) if keepdims else total
@@ -129,7 +135,7 @@ def sum(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     if kind in "iub":
         return _add(x, axis, np.int64, None, keepdims)
     if x.dtype.char == "e":
-        return np.asarray(_add(x, axis, np.float32, None, keepdims)).astype(np.float16)
+        return np.asarray(_add(_single(x), axis, np.float32, None, keepdims)).astype(np.float16)
     return _total(x, axis, keepdims)
 
 
@@ -140,7 +146,7 @@ def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
     if n and x.size < _FEW and x.dtype.char in "fdFD":
         return _add(x, axis, None, None, keepdims) / n
     if x.dtype.char == "e":
-        return np.asarray(np.divide(_add(x, axis, np.float32, None, keepdims), n)).astype(np.float16)
+        return np.asarray(np.divide(_add(_single(x), axis, np.float32, None, keepdims), n)).astype(np.float16)
     total = _total(x, axis, keepdims)
     if n == 0:
         with silence():
@@ -201,7 +207,7 @@ def min_with_index(x: Any, axis: int, keepdims: bool) -> tuple[Any, Any]:
 def _taken_few(x: Any, axis: int, places: Any, keepdims: bool) -> tuple[Any, Any]:
     """What stands in a contiguous array at the places along the axis, and these places."""
     if x.ndim == 1:
-        values, places = x[places, ...], np.asarray(places)
+        values, places = x[places, ...].copy(), np.asarray(places)
     else:
         step, starts = _few_line_starts(x.shape, axis)
         values = x.reshape(-1).take((places * step if step != 1 else places) + starts)

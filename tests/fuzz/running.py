@@ -71,8 +71,11 @@ class Run:
         picky: leave out a line whose new value is huge, without running it in microtorch.
         """
         code = compiled(line)
-        shows = re.search("as_strided|resize_", line) and set(re.findall(r"\bv\d+\b", line)) & self.as_it_comes
-        if excuse("as_strided or resize_ shows a layout that is as it comes", shows):
+        shows = (
+            re.search(r"as_strided|resize_|rand\w*_like", line)
+            and set(re.findall(r"\bv\d+\b", line)) & self.as_it_comes
+        )
+        if excuse("what shows a layout that is as it comes", shows):
             return None, False
         self.lines.append(line)
         kinds = [str(self.theirs[n].dtype)[6:] for n in re.findall(r"\bv\d+\b", line) if n in self.names]
@@ -181,7 +184,7 @@ class Run:
         names = [new] if which is None and new in self.names else list(self.names)
         for name in names:
             a = self.theirs[name]
-            apart = self.ours[name].requires_grad != a.requires_grad
+            apart = (self.ours[name].requires_grad, self.ours[name].is_leaf) != (a.requires_grad, a.is_leaf)
             if (
                 excuse(
                     "whether a derivative that depends on nothing is recorded",
@@ -267,6 +270,9 @@ class Run:
         operation would cost all of them, so what is made of such tensors may lie in another order.
         """
         made_of = set(re.findall(r"\bv\d+\b", line)) - {new}
+        if "scaled_dot_product" in line and any(0 in self.theirs[n].stride() for n in made_of if n in self.names):
+            self.as_it_comes.add(new)
+            return
         if made_of & self.as_it_comes or re.search(r"autograd\.(grad|functional)|torch\.func|vmap", line):
             self.as_it_comes.add(new)
         else:

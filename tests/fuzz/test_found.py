@@ -98,6 +98,8 @@ FOUND = [
             "clone(memory_format=torch.channels_last)",
         )
     ],
+    "x = torch.tensor([1.0, 3, 2]); y = x.max(0); z = torch.min(x, -1); x.neg_(); (y.values, z.values)",
+    "x = torch.tensor(1.5); x[()] = x.clone(); x[()] = 2; x",
     "w = torch.ones(2, requires_grad=True); v = w * 1; "
     "y = torch.utils.checkpoint.checkpoint(lambda t: (t * 2).tanh(), v, use_reentrant=False); v.zero_(); y.sum().backward()",
 ]
