@@ -163,3 +163,17 @@ P = "torch.manual_seed(3)\np = torch.tensor([[0.1, 0.5, 0.3, 0.9, 0.2], [0.3, 0.
 def test_random_numbers_are_drawn_once(call: str, dtype: str) -> None:
     """What comes after them tells whether a kernel that NumPy refused has drawn them before."""
     assert not (found := difference(f"{P % dtype}r = {call}\n(r.float(), r.dtype, torch.rand(1))")), found
+
+
+@pytest.mark.parametrize("call", ["x.relu()", "-x", "x.abs()", "x.sign()", "x.floor()", "torch.maximum(x, x.flip(0))"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_every_number_of_16_bits(dtype: str, call: str) -> None:
+    """What is computed on the bits, or in float32 and not rounded: all 65,536 numbers, zeros' signs included."""
+    found = []
+    for framework in (torch, microtorch):
+        x = framework.arange(-(1 << 15), 1 << 15).to(framework.int16).view(getattr(framework, dtype))
+        result = eval(call, {"torch": framework, "x": x})
+        none = framework.isnan(result)
+        found.append((none.numpy(), result.view(framework.int16).masked_fill(none, 0).numpy()))
+    for theirs, ours in zip(*found):
+        assert np.array_equal(theirs, ours)

@@ -8,6 +8,7 @@ take its bits for numbers, and other dtypes pay nothing.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +22,9 @@ from microtorch.kernels.quiet import silence
 Array = Any  # ndarray or BFloats
 
 FLOAT32 = np.dtype(np.float32)
+_SIXTEEN, _ONE, _BELOW_HALF = (np.array(n, np.uint32) for n in (16, 1, 0x7FFF))  # (as arrays they are operands sooner)
+_SIGN = np.array(0x8000, np.uint16)
+_FEW = 4096  # numbers whose dot product takes less time than to ask each whether it is NaN
 
 
 class NoRule(RuntimeError):
@@ -42,7 +46,7 @@ class _BFloat16:
     @staticmethod
     def type(number: Any) -> Any:
         """A number of this dtype: one of float32 that was rounded."""
-        return rounded(number).wide()[()]
+        return _kept(number) if type(number) is float and number else rounded(number).wide()[()]
 
     def __repr__(self) -> str:
         return "dtype(bfloat16)"
@@ -123,10 +127,10 @@ class BFloats(NDArrayOperatorsMixin):
         bits = self.bits
         if 0 in bits.strides and bits.ndim > 1:  # each number once: NumPy would lay out the copy as PyTorch does not
             bits = bits[tuple([slice(0, 1) if stride == 0 else slice(None) for stride in bits.strides])]
-        elif (found := narrow.convert("from_bfloat", bits, FLOAT32)) is not None:
+        elif bits.size >= narrow.LEAST and (found := narrow.convert("from_bfloat", bits, FLOAT32)) is not None:
             return found
         words = bits.astype(np.uint32)
-        words <<= 16
+        words <<= _SIXTEEN
         if bits is not self.bits:
             return np.broadcast_to(words.view(FLOAT32), self.bits.shape)
         return words.view(FLOAT32)
@@ -162,13 +166,15 @@ class BFloats(NDArrayOperatorsMixin):
         """Into a BFloats as `out=` (an in-place operation, an optimizer's) it computes, and rounds at once."""
         out = named.pop("out", None)
         if out is None and method == "__call__":
-            wide = [_wide(x, False) for x in inputs]
             if ufunc in _ANSWERS:
-                return ufunc(*wide, **named)
-            if ufunc is np.add and all(type(x) is BFloats for x in inputs):  # the engine adds gradients
-                return rounded(ufunc(*wide, **named))
+                return ufunc(*[_wide(x, False) for x in inputs], **named)
+            if ufunc in _BITWISE and not named:
+                return BFloats(_BITWISE[ufunc](self.bits))
             if ufunc in _EXACT and not any(type(x) is np.ndarray for x in inputs):
-                return rounded(ufunc(*wide, **named))
+                wide = ufunc(*[_wide(x, False) for x in inputs], **named)
+                return _upper_halves(wide) if all(type(x) is BFloats for x in inputs) else rounded(wide)
+            if ufunc is np.add and all(type(x) is BFloats for x in inputs):  # the engine adds gradients
+                return rounded(ufunc(*[_wide(x, False) for x in inputs], **named))
         if out is None or method != "__call__" or len(out) != 1 or type(out[0]) is not BFloats:
             raise Widen(ufunc.__name__)
         with silence():
@@ -276,21 +282,39 @@ def rounded(x: Any) -> BFloats:
     if type(x) is BFloats:
         return x
     x = np.asarray(x)
-    with silence():
-        x = (x.real if x.dtype.kind == "c" else x).astype(FLOAT32, copy=False)
-    if (found := narrow.convert("to_bfloat", x, np.uint16)) is not None:
+    if x.dtype is not FLOAT32:
+        with silence():
+            x = (x.real if x.dtype.kind == "c" else x).astype(FLOAT32, copy=False)
+    if x.size >= narrow.LEAST and (found := narrow.convert("to_bfloat", x, np.uint16)) is not None:
         return BFloats(found)
     words = x.view(np.uint32)
-    carry = np.asarray(words >> 16)
-    carry &= 1
-    carry += 0x7FFF
+    carry = words >> _SIXTEEN if x.ndim else np.asarray(words >> _SIXTEEN)
+    carry &= _ONE
+    carry += _BELOW_HALF
     carry += words
-    carry >>= 16
+    carry >>= _SIXTEEN
     bits = carry.astype(np.uint16)
+    if x.size <= _FEW and x.flags.c_contiguous:
+        flat = x.reshape(x.size)
+        with silence():
+            square = flat.dot(flat)
+        if square == square:  # no NaN among them
+            return BFloats(bits)
     none = np.isnan(x)
     if none.any():
         bits[none] = 0x7FC0
     return BFloats(bits)
+
+
+def _upper_halves(x: Any) -> BFloats:
+    """Numbers of float32 that are of bfloat16 already."""
+    return BFloats(np.asarray(np.asarray(x).view(np.uint32) >> _SIXTEEN).astype(np.uint16))
+
+
+@functools.lru_cache(256)
+def _kept(number: float) -> Any:
+    """A number rounded, as one of float32 (but for zeros: 0.0 and -0.0 are one key)."""
+    return rounded(number).wide()[()]
 
 
 def _wide(value: Any, lists: bool = True) -> Any:
@@ -508,6 +532,11 @@ _ANSWERS = {
 _EXACT = {
     np.negative, np.absolute, np.sign, np.maximum, np.minimum, np.fmax, np.fmin, np.floor, np.ceil, np.trunc, np.rint,
 }  # fmt: skip
+
+_BITWISE: dict[Any, Callable[[Any], Any]] = {
+    np.negative: lambda bits: np.asarray(bits ^ _SIGN),
+    np.absolute: lambda bits: np.asarray(bits & ~_SIGN),
+}
 
 
 def _stack(arrays: Any, axis: int = 0) -> Any:

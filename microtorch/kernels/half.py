@@ -51,6 +51,10 @@ def rounding(kernel: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """A kernel with two operands, a float16 and a float32 that is no dimensioned array, whose result is float16."""
 
     def call(x: Any, y: Any) -> Any:
+        if type(x) is np.ndarray and x.size >= LEAST:  # NumPy's own way to compute in float32 is by pieces of 8192
+            return _half(kernel(_single(x), y))
+        if type(y) is np.ndarray and y.size >= LEAST:
+            return _half(kernel(x, _single(y)))
         result = kernel(x, y)
         with silence():
             return result if type(result) is BFloats else result.astype(np.float16)
