@@ -87,3 +87,33 @@ def test_layer_norm_by_pieces(shape: tuple[int, ...], dtype: str, affine: bool) 
     single = dtype == "float32"
     for expected, ours in zip(*found, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=2e-4 if single else 1e-10, atol=5e-4 if single else 1e-10)
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("shape", [(70_000, 3), (40, 5000), (3, 70_000)])
+def test_cross_entropy_by_pieces(shape: tuple[int, int], reduction: str) -> None:
+    rng = np.random.default_rng(0)
+    x, target = 5 * rng.standard_normal(shape).astype(np.float32), rng.integers(0, shape[1], shape[0])
+    x[1, 2], x[2, 0] = np.nan, np.inf
+    found = []
+    for xp in (torch, microtorch):
+        leaf = xp.tensor(x, requires_grad=True)
+        out = xp.nn.functional.cross_entropy(leaf, xp.tensor(target), reduction=reduction)
+        out.sum().backward()
+        found.append([out.detach().numpy(), leaf.grad.numpy()])
+    for expected, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("rows", "inner", "columns"), [(300, 100, 90), (90, 100, 300), (1, 2000, 2000), (40, 300, 7)])
+def test_linear_in_parts(rows: int, inner: int, columns: int) -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(shape).astype(np.float32) for shape in ((rows, inner), (columns, inner), (columns,))]
+    found = []
+    for xp in (torch, microtorch):
+        leaves = [xp.tensor(a, requires_grad=True) for a in arrays]
+        out = xp.nn.functional.linear(*leaves)
+        out.backward(out.detach())
+        found.append([out.detach().numpy(), *[a.grad.numpy() for a in leaves]])
+    for expected, ours in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-3 * abs(expected).max())

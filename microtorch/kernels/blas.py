@@ -14,7 +14,7 @@ import numpy as np
 
 from microtorch.kernels import threads
 
-__all__ = ["matmul"]
+__all__ = ["affine", "matmul"]
 
 SERIAL = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread anyway."""
@@ -22,6 +22,31 @@ POOLED = 1 << 21
 """Multiply-adds from which a product is shared by our threads: it is worth their start."""
 _PART = 32
 """Rows or columns from which a part is worth a thread."""
+
+
+def _affine(x: Any, y: Any, bias: Any, out: Any) -> None:
+    np.matmul(x, y, out=out)
+    out += bias
+
+
+def affine(x: Any, y: Any, bias: Any) -> Any:
+    """x @ y + bias for matrices x and y and a vector of y's columns, if the threads share it; else None."""
+    if x.size * y.shape[1] < POOLED or threads.count() == 1:
+        return None
+    out = np.empty((len(x), y.shape[1]), x.dtype)
+    with threads.with_serial_blas():
+        threads.run([functools.partial(_affine, *part) for part in _parts(x, y, bias, out)])
+    return out
+
+
+def _parts(x: Any, y: Any, *rest: Any) -> list[tuple[Any, ...]]:
+    """x, y and the rest, of which the last is the result and others are vectors of its columns, cut along the longer
+    side of the result."""
+    *columns, out = rest
+    m, n = out.shape[-2:]
+    if m >= n:
+        return [(x[..., i:j, :], y, *columns, out[..., i:j, :]) for i, j in threads.shares(m, _PART)]
+    return [(x, *[a[..., i:j] for a in (y, *columns, out)]) for i, j in threads.shares(n, _PART)]
 
 
 def matmul(x: Any, y: Any, out: Any = None) -> Any:
@@ -45,13 +70,12 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
             shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         out = np.empty((*shape, m, n), np.result_type(x, y))
     if out.ndim > 2 and len(out) >= threads.count():
-        parts = [(_cut(x, out.ndim, i, j), _cut(y, out.ndim, i, j), out[i:j]) for i, j in threads.shares(len(out))]
-    elif m >= n:
-        parts = [(x[..., i:j, :], y, out[..., i:j, :]) for i, j in threads.shares(m, _PART)]
+        shares = threads.shares(len(out))
+        parts: list[tuple[Any, ...]] = [(_cut(x, out.ndim, i, j), _cut(y, out.ndim, i, j), out[i:j]) for i, j in shares]
     else:
-        parts = [(x, y[..., i:j], out[..., i:j]) for i, j in threads.shares(n, _PART)]
+        parts = _parts(x, y, out)
     with threads.with_serial_blas():
-        threads.run([functools.partial(np.matmul, a, b, out=c) for a, b, c in parts])
+        threads.run([functools.partial(np.matmul, *part) for part in parts])
     return out
 
 

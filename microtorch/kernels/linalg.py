@@ -131,7 +131,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         out = _one_row(x, weight, bias)
         if out is not None:
             return out
-    if bias is not None and x.ndim > 1 and 3 * x.size * weight.shape[0] >= products.LEAST * twins.least:
+    work = x.size * weight.shape[0]
+    if bias is not None and x.ndim > 1 and (work >= blas.POOLED or 3 * work >= products.LEAST * twins.least):
         rows = x if x.ndim == 2 or not x.size else x.reshape(-1, x.shape[-1])
         out = products.affine(rows, weight.T, bias)
         if out is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from microtorch.kernels import small, threads, twins
+from microtorch.kernels.pieces import PIECE
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.reduce import largest_along, row_starts, sum as sums
@@ -255,6 +256,10 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
         losses -= z.take(places)
         p /= total.repeat(n)
         return reduced(losses, reduction), p.reshape(x.shape)
+    if plain and x.size >= 2 * PIECE and type(x) is np.ndarray and _all_exist(x.shape, target):
+        losses, p = np.empty(len(x), x.dtype), np.empty(x.shape, x.dtype)
+        threads.split(_cross_entropy_by_pieces, len(x), x, target, losses, p, least=PIECE // x.shape[1] + 1)
+        return reduced(losses, reduction), p
     z = x - largest_along(x, axis)
     p = np.exp(z)
     total = sums(p, (axis,), True)
@@ -266,6 +271,19 @@ def cross_entropy(x: Any, target: Any, weight: Any, ignore_index: int, reduction
     z -= np.log(total)
     p /= total
     return nll_loss(z, target, weight, ignore_index, reduction), p
+
+
+@quiet
+def _cross_entropy_by_pieces(x: Any, target: Any, losses: Any, p: Any) -> None:
+    step = max(PIECE // x.shape[1], 1)
+    for start in range(0, len(x), step):
+        piece = slice(start, start + step)
+        z = np.subtract(x[piece], largest_along(x[piece], 1), out=p[piece])
+        loss = np.negative(z[np.arange(len(z)), target[piece]], out=losses[piece])
+        np.exp(z, out=z)
+        total = sums(z, (1,), True)
+        loss += np.log(total)[:, 0]
+        z /= total
 
 
 @quiet
@@ -288,7 +306,12 @@ def cross_entropy_backward(g: Any, p: Any, target: Any, weight: Any, ignore_inde
             return out
     if plain and (places := _places(p.shape, target)) is not None:
         share = g / target.size if reduction == "mean" else g
-        out = np.multiply(p, share if reduction != "none" else share[:, None], order="C")
+        by = share if reduction != "none" else share[:, None]
+        if p.size < 2 * PIECE or type(p) is not np.ndarray:
+            out = np.multiply(p, by, order="C")
+        else:
+            out = np.empty(p.shape, p.dtype)
+            threads.split(np.multiply, len(p), p, by, out, least=PIECE // p.shape[1] + 1)
         out.reshape(-1)[places] -= share
         return out
     axis = 1 if p.ndim > 1 else 0

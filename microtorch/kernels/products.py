@@ -55,7 +55,8 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
 
 
 def affine(x: Any, y: Any, bias: Any) -> Any:
-    """x @ y + bias for matrices x and y and a vector of y's columns, if the compiled twin is faster; else None."""
+    """x @ y + bias for matrices x and y and a vector of y's columns, if the compiled twin is faster or the threads
+    share it; else None."""
     dtype = x.dtype
     if (dtype is not _F32 and dtype is not _F64) or x.ndim != 2 or y.ndim != 2:
         return None
@@ -64,13 +65,14 @@ def affine(x: Any, y: Any, bias: Any) -> Any:
         m < 3
         or n < 6
         or rows != k
-        or (fast := _fast(3 * m * k * n, dtype)) is None  # BLAS's way has two calls
         or not type(x) is type(y) is type(bias) is np.ndarray
         or bias.shape != (n,)
         or not (y.dtype is bias.dtype is dtype)
         or not bias.flags.c_contiguous
     ):
         return None
+    if (fast := _fast(3 * m * k * n, dtype)) is None:  # BLAS's way has two calls
+        return blas.affine(x, y, bias)
     out = np.empty((m, n), dtype)
     _product(fast, x, y, bias, out, m * k * n)
     return out
