@@ -6,6 +6,7 @@ instead counts a number beside an array as an array, which moves dimensions else
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,9 @@ from microtorch.autograd.modes import mode
 from microtorch.autograd.node import written
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.creation import array_from
+from microtorch.kernels import select
 from microtorch.kernels.batched import Batched, WritesUnbatched, level_of
-from microtorch.kernels.bfloat16 import cast
+from microtorch.kernels.bfloat16 import address, cast
 from microtorch.kernels.index import put_into
 from microtorch.ops import index as I, pointwise as P, shape as S
 
@@ -60,7 +62,7 @@ def getitem(x: Any, key: Any) -> Tensor:
         except IndexError as error:
             raise index_error(error, x, (key,)) from None
     if isinstance(key, TensorBase):
-        if not key._data.ndim and key._data.dtype.char == "l" and x._data.ndim and type(key._data) is ndarray:
+        if x._data.ndim and _is_number(key):
             return getitem(x, key._data.item())
     elif key is None:
         return I.unsqueezed(x, (None, ...))
@@ -73,6 +75,11 @@ def getitem(x: Any, key: Any) -> Tensor:
                 return entry(x, key if key and key[0] is Ellipsis else (*key, ...))
             except IndexError as error:
                 raise index_error(error, x, split(x, key)[0], key) from None
+        if (given := _with_ints(key)) is not key:
+            try:
+                return getitem(x, given)
+            except IndexError:
+                pass  # said below, in the words for the key that was given
     basic: Any = None
     advanced: Any
     if isinstance(key, TensorBase) and 0 < key._data.ndim <= x._data.ndim and key._data.dtype.char in "?li":
@@ -167,7 +174,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
 
     Raises TypeError for a value that is neither a number nor a tensor.
     """
-    if _written_at_once(x, key, value):
+    if written_at_once(x, key, value):
         return
     kind, kind_of_key = type(value), type(key)
     is_tensor = isinstance(value, TensorBase)
@@ -235,7 +242,8 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     filled = is_tensor and (
         raw.ndim == 0 < target.ndim if advanced is None else raw.size == 1 and one_mask((advanced,))
     )
-    if is_tensor and value._storage is not None and x._storage is not None and not filled:
+    stretched = advanced is None and raw.size != target.size  # which PyTorch takes for memory that it cannot judge
+    if is_tensor and value._storage is not None and x._storage is not None and not filled and not stretched:
         part = x if basic is None else wrap(target)
         part._storage = x._storage
         check_overlap(part, value, advanced is not None, True)
@@ -252,14 +260,15 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     written(x)
 
 
-def _written_at_once(x: Any, key: Any, value: Any) -> bool:
+def written_at_once(x: Any, key: Any, value: Any) -> bool:
     """Whether x[key] = value has been done, which it is where nothing is recorded and nothing can be wrong: for numbers
-    that x can hold and tensors of its dtype, at most keys."""
+    that x can hold and tensors of its dtype, at numbers, slices, or tensors of them or of bools."""
     data, raw = x._data, value
     if type(data) is not ndarray or not data.flags.c_contiguous:  # (not all places need be apart)
         return False
+    kind, same = type(key), False
     if type(value) is float or type(value) is int:
-        if not -3e38 < value < 3e38 or data.dtype.char not in "fd":
+        if not (-3e38 < value < 3e38 or value in _INFINITE) or data.dtype.char not in "fd":
             return False
     elif not isinstance(value, TensorBase):
         return False
@@ -268,11 +277,14 @@ def _written_at_once(x: Any, key: Any, value: Any) -> bool:
         if raw.dtype is not data.dtype or type(raw) is not ndarray or (value._node is not None and mode.enabled):
             return False
         if not _apart(x, value):
-            return False
+            if raw.size != 1:
+                return False
+            same = True  # perhaps, as in x[key] += 1, which ends by writing x[key] into itself
     if not outside(x):
         return False
     shape: Any = ()  # of a tensor that is written
-    kind = type(key)
+    if kind is tuple:
+        key = _with_ints(key)
     place: Any = (key, ...)
     if kind is int:
         shape = data.shape[1:]
@@ -281,10 +293,23 @@ def _written_at_once(x: Any, key: Any, value: Any) -> bool:
         if _plain(data, keys) is None:
             return False
         place = keys if keys[0] is Ellipsis else (*keys, ...)
-        if raw is not value and raw.ndim:
-            shape = data[place].shape
+        if raw is not value and (raw.ndim or same):
+            try:
+                target = data[place]
+            except IndexError:
+                return False  # said below
+            if same:
+                if target.size != 1 or address(target) != address(raw):
+                    return False
+                written(x)
+                return True
+            shape = target.shape
+    elif same:
+        return False
     else:
         tensors = key if kind is tuple else (key,)
+        if not tensors:
+            return False
         for t in tensors:
             if not isinstance(t, TensorBase) or not t._data.ndim or type(t._data) is not ndarray or not _apart(x, t):
                 return False
@@ -295,10 +320,13 @@ def _written_at_once(x: Any, key: Any, value: Any) -> bool:
         for k in place:
             if k.shape != first:
                 return False
+        masked = place[0].dtype.char == "?"
         if raw is not value and raw.ndim:
-            shape = first + data.shape[len(place) :]
-            if place[0].dtype.char == "?":
-                shape = raw.shape[:1] + data.shape[len(first) :]
+            shape = raw.shape[:1] + data.shape[len(first) :] if masked else first + data.shape[len(place) :]
+        elif masked and first == data.shape:
+            select.fill(data, place[0], raw)
+            written(x)
+            return True
     if raw is not value and raw.ndim and shape != raw.shape:
         return False
     try:
@@ -307,6 +335,21 @@ def _written_at_once(x: Any, key: Any, value: Any) -> bool:
         return False  # said below
     written(x)
     return True
+
+
+_INFINITE = (math.inf, -math.inf)
+
+
+def _with_ints(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A key with Python's numbers for tensors of one, if there are any; else the key itself."""
+    for k in key:
+        if _is_number(k):
+            return tuple([k._data.item() if _is_number(k) else k for k in key])
+    return key
+
+
+def _is_number(k: Any) -> bool:
+    return isinstance(k, TensorBase) and not k._data.ndim and k._data.dtype.char == "l" and type(k._data) is ndarray
 
 
 def _apart(x: Any, t: Any) -> bool:
@@ -344,18 +387,26 @@ def _put_into(target: Any, value: Any, key: Any, accumulate: bool) -> None:
         if value.size == 1 and value.ndim > 1:  # NumPy's masks take no more dimensions than there are
             value = value.reshape(())
         put_into(target, value, key, accumulate)
-    except IndexError as error:
-        raise index_error(error, wrap(target), key) from None
-    except ValueError:
-        value = np.asarray(value)
-        result = target[key].shape
+    except (IndexError, ValueError) as error:
+        value, where = np.asarray(value), key  # a value that does not fit is told of first
+        if 0 not in target.shape:
+            where = tuple([k * 0 if isinstance(k, ndarray) and k.dtype.kind != "b" else k for k in key])
+        if type(error) is IndexError:
+            if "out of bounds" not in str(error) or 0 in target.shape or _broadcasts(value.shape, target[where].shape):
+                raise index_error(error, wrap(target), key) from None
+        result = target[where].shape
         if value.ndim > len(result) and value.shape[: value.ndim - len(result)] == (1,) * (value.ndim - len(result)):
-            put_into(target, value.reshape(value.shape[value.ndim - len(result) :]), key, accumulate)
+            _put_into(target, value.reshape(value.shape[value.ndim - len(result) :]), key, accumulate)
             return
         raise RuntimeError(
             f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
             f"shape {list(result)}"
         ) from None
+
+
+def _broadcasts(have: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether what has a shape broadcasts to another."""
+    return len(have) <= len(shape) and all(n in (1, m) for n, m in zip(have[::-1], shape[::-1]))
 
 
 def _leading_ones_dropped(value: Any, shape: tuple[int, ...]) -> Any:
@@ -370,7 +421,7 @@ def _leading_ones_dropped(value: Any, shape: tuple[int, ...]) -> Any:
     if extra > 0 and have[:extra] == (1,) * extra:
         have = have[extra:]
         value = value.reshape(have) if isinstance(value, ndarray) else S.reshape(value, have)
-    if len(have) > len(shape) or any(n not in (1, m) for n, m in zip(have[::-1], shape[::-1])):
+    if not _broadcasts(have, shape):
         raise expand_error(have, shape)
     return value
 
@@ -624,6 +675,7 @@ def index_error(error: Exception, x: Any, key: Any, given: Any = None) -> IndexE
             else:
                 at += k is not None
     if text.startswith("shape mismatch"):
-        shapes = ", ".join(str(list(k.shape)) for k in key if isinstance(k, ndarray))
+        each = [k.nonzero() if k.dtype.kind == "b" else (k,) for k in key if isinstance(k, ndarray)]
+        shapes = ", ".join(str(list(k.shape)) for indices in each for k in indices)
         text = f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
     return IndexError(text)

@@ -112,14 +112,14 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None, *, out: Any
         )
     axis = axis_of(dim, input._data.ndim)
     a, b = list(input._data.shape), list(indices._data.shape)
-    shape = list(
-        _broadcast(tuple(n for d, n in enumerate(a) if d != axis), tuple(n for d, n in enumerate(b) if d != axis))
-    )
-    x = S.expand(input, (*shape[:axis], a[axis], *shape[axis:]))
+    n, m = a[axis], b[axis]
+    a[axis] = b[axis] = 1
+    shape = list(_broadcast(tuple(a), tuple(b)))
+    x = S.expand(input, (*shape[:axis], n, *shape[axis + 1 :]))
     data = indices._data
-    if data.size and everything(data).min() < 0:
-        indices = wrap(np.where(data < 0, data + a[axis], data))
-    return gather(x, axis, S.expand(indices, (*shape[:axis], b[axis], *shape[axis:])), out=out)
+    if data.size and n and not within(everything(data), n):
+        indices = wrap(np.remainder(data, n))  # PyTorch counts on from the start
+    return gather(x, axis, S.expand(indices, (*shape[:axis], m, *shape[axis + 1 :])), out=out)
 
 
 def _same_but(a: tuple[int, ...], b: tuple[int, ...], axis: int) -> bool:
@@ -631,6 +631,9 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Tensor:
 
 def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
     """`masked_fill`, in place."""
+    if type(value) is float and isinstance(mask, TensorBase) and mask._data.shape == self._data.shape:
+        if mask._data.dtype.kind == "b" and mask._data.ndim and indexing.written_at_once(self, mask, value):
+            return self  # type: ignore[no-any-return]
     _need_mask("masked_fill", mask)
     _need_scalar("masked_fill_", value)
     shape = _broadcast(mask._data.shape, self._data.shape)
@@ -645,12 +648,8 @@ def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
     ):  # `write` lets single elements pass: those of the value may share
         check_overlap(self, mask)
     if isinstance(filler, TensorBase):
-        return write(I.masked_fill_by, _fill_masked, self, (mask, filler), overlap=True)
-    return write(I.masked_fill, _fill_masked, self, (mask,), (filler,), overlap=True)
-
-
-def _fill_masked(x: Any, mask: Any, value: Any) -> None:
-    np.copyto(x, value, where=mask)
+        return write(I.masked_fill_by, K.masked_fill_into, self, (mask, filler), overlap=True)
+    return write(I.masked_fill, K.masked_fill_into, self, (mask,), (filler,), overlap=True)
 
 
 def masked_scatter(input: Any, mask: Any, source: Any) -> Tensor:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels import threads, twins
+from microtorch.kernels import select, threads, twins
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.rows import reduce_rows
 from microtorch.kernels.shape import clone, copy_with_gaps, empty_like
@@ -520,10 +520,22 @@ def put_flat(x: Any, index: Any, source: Any, accumulate: bool) -> Any:
 
 def masked_fill(x: Any, mask: Any, value: Any) -> Any:
     """A copy of x with one number where the mask is true, both broadcast."""
+    if type(x) is type(mask) is np.ndarray and x.shape == mask.shape and x.flags.c_contiguous:
+        out = x.copy()
+        select.fill(out, mask, value)
+        return out
     shape = x.shape if x.shape == mask.shape else np.broadcast_shapes(x.shape, mask.shape)
     out = np.array(x if x.shape == shape else np.broadcast_to(x, shape), order="C")
     np.copyto(out, np.array(value) if isinstance(value, np.generic) else value, where=mask)  # (0-d arrays are faster)
     return out
+
+
+def masked_fill_into(x: Any, mask: Any, value: Any) -> None:
+    """`masked_fill`, in place."""
+    if type(x) is type(mask) is np.ndarray and x.shape == mask.shape:
+        select.fill(x, mask, value)
+    else:
+        np.copyto(x, value, where=mask)
 
 
 def masked_scatter(x: Any, mask: Any, source: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The few largest or smallest of each row."""
+"""The few largest or smallest of each row, and the most frequent."""
 
 from __future__ import annotations
 
@@ -42,3 +42,21 @@ def topk(largest, x, values, places):
             best[j] = v
             place[j] = i
             last = best[count - 1]
+
+
+@jit
+def mode(x, values, places):
+    """The most frequent number of each short row, the smallest such, and the last place where it stands. NaN is larger
+    than every number, and equal to none."""
+    for r in range(x.shape[0]):
+        row = x[r]
+        most, best, place = 0, row[0], 0
+        for i in range(row.size):
+            v, count, last = row[i], 1, i
+            for j in range(i + 1, row.size):
+                if row[j] == v:
+                    count += 1
+                    last = j
+            if count > most or (count == most and (v < best or (best != best and v == v))):
+                most, best, place = count, v, last
+        values[r], places[r] = best, place
