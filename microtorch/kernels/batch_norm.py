@@ -14,6 +14,7 @@ from microtorch.kernels.half import in_single, keeping_statistics
 from microtorch.kernels.norm import standardize, standardize_backward
 from microtorch.kernels.numbers import operand
 from microtorch.kernels.pointwise import quiet
+from microtorch.kernels.scratch import scratch
 
 _add: Any = np.add.reduce
 _F32 = np.dtype(np.float32)
@@ -93,6 +94,13 @@ def group_norm(x: Any, weight: Any, bias: Any, groups: int, eps: float) -> tuple
         )  # fmt: skip
         return out, mean.reshape(-1, 1), rstd.reshape(-1, 1)
     flat = np.ascontiguousarray(x)
+    if x.size > _EXACT and x.ndim > 2:
+        several, out, count = x.shape[0] * groups, np.empty(x.shape, x.dtype), x.shape[1] // groups
+        images = [a.reshape(1, several, -1) for a in (flat, out)]
+        mean, rstd = np.empty((2, several, 1), x.dtype)
+        scale, shift = (None if v is None else np.tile(v.reshape(groups, count), (len(x), 1)) for v in (weight, bias))
+        _in_cache(_group_norm, images, (scale, shift, mean, rstd), count, eps)
+        return out, mean, rstd
     rows = flat.reshape(x.shape[0] * groups, x.size // (x.shape[0] * groups) if x.size else 0)
     out, mean, rstd = standardize(rows, eps)
     out = out.reshape(x.shape)
@@ -119,7 +127,61 @@ def _of_few(x: Any, *vectors: Any) -> bool:
     return x.size <= twins.FEW and all(v is None or v.dtype is x.dtype for v in vectors)
 
 
+def _group_norm(images: Any, vectors: Any, count: int, eps: float) -> None:
+    """Each row of x (1, rows, numbers of `count` channels) standardized into out, then scaled and shifted by channel;
+    the vectors are matrices, a row for each of x."""
+    (x, out), (weight, bias, mean, rstd) = images, vectors
+    rows, to = x[0], out[0]
+    n = _number(rows.shape[1], x.dtype)
+    np.divide(np.matmul(rows, np.ones((rows.shape[1], 1), x.dtype)), n, mean)
+    squares = mean * mean
+    var = (np.vecdot(rows, rows) / n)[:, None] - squares
+    if (squares <= _CANCELLED * var).all():
+        np.divide(_number(1, x.dtype), np.sqrt(var + _number(eps, x.dtype)), rstd)
+        scale = rstd if weight is None else rstd * weight
+        shift = -mean * scale if bias is None else bias - mean * scale
+        np.multiply(_along(rows, scale), scale[:, :, None], _along(to, scale))
+        wide = _along(to, shift)
+        wide += shift[:, :, None]
+        return
+    _, mean[...], rstd[...] = standardize(rows, eps, to)  # too few digits of the difference would be right
+    wide = to.reshape(len(rows), count, -1)
+    if weight is not None:
+        wide *= weight[:, :, None]
+    if bias is not None:
+        wide += bias[:, :, None]
+
+
+def _along(rows: Any, v: Any) -> Any:
+    """Rows cut into as many parts as there are numbers for each: its channels, or the row itself."""
+    return rows.reshape(*v.shape, -1)
+
+
+def _group_norm_backward(images: Any, vectors: Any) -> None:
+    """As `_batch_norm_backward`, of rows as `_group_norm` has them: sums over each channel's places into along and
+    total; the gradient of x as PyTorch combines them, so that NaN are in the same places."""
+    (x, g, out), (weight, mean, rstd, along, total) = images, vectors
+    by_channel = (*along.shape, -1)
+    up, wide = g[0].reshape(by_channel), x[0].reshape(by_channel)
+    total[...] = np.matmul(up, np.ones(up.shape[2], x.dtype))
+    dots = np.vecdot(up, wide)
+    np.subtract(dots, mean * total, along)
+    along *= rstd
+    if out is None:
+        return
+    n = _number(x.shape[2], x.dtype)
+    level, slope = (_add(v if weight is None else v * weight, 1)[:, None] for v in (total, dots))
+    slope = (level * mean - slope) * rstd**3 / n
+    to, scaled = out[0], scratch("y", g.size, x.dtype).reshape(by_channel)
+    np.multiply(x[0], slope, to)
+    to -= slope * mean + level * rstd / n
+    scale = rstd if weight is None else rstd * weight
+    np.multiply(up, scale[:, :, None], scaled)
+    to += scaled.reshape(to.shape)
+
+
 @keeping_statistics
+@quiet
 def group_norm_backward(g: Any, needs: Any, x: Any, weight: Any, mean: Any, rstd: Any) -> list[Any]:
     """The gradients of x, weight and bias."""
     if x.size == 0:
@@ -139,6 +201,15 @@ def group_norm_backward(g: Any, needs: Any, x: Any, weight: Any, mean: Any, rstd
         )  # fmt: skip
         sums = [_add(a, 0).reshape(-1) if need else None for a, need in ((along, needs[1]), (total, needs[2]))]
         return [gx if wanted else None, *sums]
+    if x.size > _EXACT and x.ndim > 2:
+        several, count = len(mean), len(x) * x.shape[1] // len(mean)
+        gx = np.empty(x.shape, x.dtype) if needs[0] else None
+        images = [None if a is None else np.ascontiguousarray(a).reshape(1, several, -1) for a in (x, g, gx)]
+        along, total = np.empty((2, several, count), x.dtype)
+        scale = None if weight is None else np.tile(weight.reshape(-1, count), (len(x), 1))
+        _in_cache(_group_norm_backward, images, (scale, mean, rstd, along, total))
+        sums = [_add(a.reshape(x.shape[:2]), 0) if need else None for a, need in ((along, needs[1]), (total, needs[2]))]
+        return [gx, *sums]
     scaled = g if weight is None else g * _by_channel(weight, x)
     gx, h = standardize_backward(scaled.reshape(mean.shape[0], -1), x.reshape(mean.shape[0], -1), mean, rstd)
     shape, flat = (x.shape[0], x.shape[1], -1), g.reshape(x.shape[0], x.shape[1], -1)

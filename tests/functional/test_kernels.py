@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import microtorch
 import microtorch.nn.functional as MF
-from microtorch.kernels import conv as KC, conv_last, special, threads
+from microtorch.kernels import batch_norm, conv as KC, conv_last, special, threads, twins
 
 torch.set_num_threads(1)
 
@@ -247,3 +247,29 @@ def test_filled_slices(dim, count):
     )
     assert ours.stride() == theirs.stride()
     np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+# group norm --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("level", [0.0, 5.0, math.nan])
+@pytest.mark.parametrize("affine", [True, False])
+def test_group_norm_of_many_numbers(affine, level, count, monkeypatch):
+    """Sums by BLAS, a few groups at a time; a level far from 0 takes the way by deviations, NaN stay in their rows."""
+    monkeypatch.setattr(threads, "_count", count)
+    monkeypatch.setattr(twins, "least", twins.NEVER)
+    rng = np.random.default_rng(4)
+    x, g = rng.normal(size=(2, 3, 8, 70, 71))
+    x[1] += 0 if math.isnan(level) else level
+    x[2, 3, 0, 0] = level
+    g[0, 5, 1, 1] = level
+    w, b = rng.normal(size=(2, 8)) if affine else (None, None)
+    tx, tw, tb = (None if a is None else torch.tensor(a, requires_grad=True) for a in (x, w, b))
+    expected = F.group_norm(tx, 4, tw, tb)
+    expected.backward(torch.tensor(g))
+    out, mean, rstd = batch_norm.group_norm(x, w, b, 4, 1e-5)
+    close(out, expected.detach().numpy(), 1e-9)
+    for ours, theirs in zip(batch_norm.group_norm_backward(g, (True, affine, affine), x, w, mean, rstd), (tx, tw, tb)):
+        if ours is not None:
+            close(ours, theirs.grad.numpy(), 1e-9, 1e-10)
