@@ -74,6 +74,33 @@ def max_pool(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, 
     return best, code
 
 
+def max_pool_values(x: Any, kernel: Ints, stride: Ints, padding: Ints, dilation: Ints, ceil_mode: bool) -> Any:
+    """The largest element of each window, where no backward pass will ask for its place."""
+    out = output_size(x.shape[-len(kernel) :], kernel, stride, padding, dilation, ceil_mode)
+    if _compiled(x, kernel) is not None or x.dtype.kind != "f" or type(x) is not np.ndarray:
+        return max_pool(x, kernel, stride, padding, dilation, ceil_mode)[0]  # (which is one pass there)
+    if (picked := _picked(x, out, kernel, stride, padding, dilation)) is not None:
+        return np.maximum.reduce(picked[0], 2).reshape(*x.shape[: x.ndim - len(kernel)], *out)
+    best = np.empty((*x.shape[: x.ndim - len(kernel)], *out), x.dtype)
+    if not best.size:
+        return best
+
+    def some(x: Any, best: Any) -> None:
+        values = _padded(x, out, kernel, stride, padding, dilation, _lowest(x.dtype))
+        for i in range(len(kernel)):  # the first dimension first: there, what is compared lies in runs
+            first, *rest = _taps(values, 2 + i, out[i], kernel[i], stride[i], dilation[i])
+            whole = i == len(kernel) - 1
+            values = best if whole else first if not rest else np.empty(first.shape, x.dtype)
+            if whole and not rest:
+                best[...] = first
+            for value in rest:
+                np.maximum(first, value, out=values)
+                first = values
+
+    _by_planes(some, len(kernel), np.ascontiguousarray(x), best)
+    return best
+
+
 def _by_planes(kernel: Any, dims: int, *arrays: Any) -> None:
     """Calls `kernel` with some images at a time of arrays (*lead, *places), as (images, 1, *places), among threads."""
     planes = [a.reshape(-1, 1, *a.shape[a.ndim - dims :]) for a in arrays]

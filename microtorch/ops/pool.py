@@ -26,7 +26,8 @@ def _max_pool_x(xp: Any, g: Any, x_shape: Any, tap: Any, kernel: Any, stride: An
 def _max_pool(name: str, grad_name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """The entries for one number of dimensions: values alone, and with their places."""
     lay = image_format if name == "max_pool1d" else suggested_format
-    values = op(name, lay(K.max_pool), inputs="x", residuals=["tap"], grad_name=grad_name, x=_max_pool_x)
+    values = op(name, lay(K.max_pool), inputs="x", residuals=["tap"], grad_name=grad_name, x=_max_pool_x,
+                unrecorded=lay(K.max_pool_values))  # fmt: skip
     both = op(
         f"{name}_with_indices",
         lay(K.max_pool_with_indices, 2),

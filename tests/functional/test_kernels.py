@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import microtorch
 import microtorch.nn.functional as MF
-from microtorch.kernels import batch_norm, conv as KC, conv_last, special, threads, twins
+from microtorch.kernels import batch_norm, conv as KC, conv_last, pool as KP, special, threads, twins
 
 torch.set_num_threads(1)
 
@@ -247,6 +247,26 @@ def test_filled_slices(dim, count):
     )
     assert ours.stride() == theirs.stride()
     np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
+
+
+@pytest.mark.parametrize("dtype", ["f", "d", "l"])
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_max_pool_without_places(dims, dtype):
+    """Where nothing is recorded the values are computed alone: the same ones."""
+    rng = np.random.default_rng(dims)
+    for images in [(2, 3), (40, 70)]:
+        for _ in range(20):
+            size = tuple(int(n) for n in rng.integers(4, 9, dims))
+            kernel, stride, dilation = (tuple(int(n) for n in rng.integers(1, most, dims)) for most in (4, 4, 3))
+            padding = tuple(int(rng.integers(0, k // 2 + 1)) for k in kernel)
+            ceil_mode = bool(rng.integers(2))
+            if min(KP.output_size(size, kernel, stride, padding, dilation, ceil_mode)) < 1:
+                continue
+            x = rng.normal(size=(*images, *size)).astype(dtype)
+            if dtype != "l":
+                x[0, 1], x[1, 2].flat[3] = -np.inf, np.nan
+            geometry = (kernel, stride, padding, dilation, ceil_mode)
+            np.testing.assert_array_equal(KP.max_pool_values(x, *geometry), KP.max_pool(x, *geometry)[0])
 
 
 # group norm --------------------------------------------------------------------------------------------------------------
