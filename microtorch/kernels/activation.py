@@ -9,6 +9,7 @@ import numpy as np
 
 from microtorch.kernels import select, threads, twins
 from microtorch.kernels.half import in_single, keeping_statistics
+from microtorch.kernels.numbers import one
 from microtorch.kernels.pieces import PIECE
 from microtorch.kernels.pointwise import SIGN, quiet, sigmoid
 from microtorch.kernels.quiet import silence
@@ -103,9 +104,15 @@ def elu(x: Any, alpha: float, scale: float, input_scale: float) -> Any:
 
 @in_single
 @pieces
+@quiet
 def silu(x: Any) -> Any:
-    """x sigmoid(x)."""
-    return x * sigmoid(x)
+    """x sigmoid(x), as x / (1 + exp(-x))."""
+    t = np.negative(x)
+    if type(t) is not np.ndarray:  # of a 0-d array NumPy makes a scalar
+        return x / (1 + np.exp(t))
+    np.exp(t, t)
+    np.add(t, one(t), t)
+    return np.divide(x, t, t)
 
 
 @in_single

@@ -280,6 +280,8 @@ def flash_attention(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float,
 @quiet
 def attended(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> Any:
     """The result of `attention` alone, where no backward pass will come."""
+    if noise is None and mask is None and not causal and (out := _one_query(q, k, v, scale)) is not None:
+        return out
     if noise is None and type(q) is type(k) is type(v) is np.ndarray and q.dtype.char in "fd":
         if (out := _at_once(q, k, v, mask, scale, causal, "C")) is not None:
             return out
@@ -290,6 +292,8 @@ def attended(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal
 @quiet
 def flash_attended(q: Any, k: Any, v: Any, mask: Any, noise: Any, scale: float, causal: bool) -> Any:
     """The result of `flash_attention` alone, where no backward pass will come."""
+    if mask is None and not causal and (out := _one_query(q, k, v, scale)) is not None:
+        return out
     if type(q) is type(k) is type(v) is np.ndarray and q.dtype.char in "fd":
         if (out := _at_once(q, k, v, mask, scale, causal, "K")) is not None:
             return out
@@ -300,16 +304,25 @@ ONCE = 1 << 16
 """Scores up to which they are made all at once where none are kept."""
 
 
+def _one_query(q: Any, k: Any, v: Any, scale: float) -> Any:
+    """The result for one query by a ufunc; None if there are more, or no ufunc takes them."""
+    shape = k.shape
+    if q.shape[-2] != 1 or not 0 < k.size <= ONE or (fast := twins.few(q)) is None or q.shape[:-2] != shape[:-2]:
+        return None
+    if shape != v.shape or not (type(k) is type(v) is np.ndarray and q.dtype is k.dtype is v.dtype):
+        return None
+    if not (k.flags.c_contiguous and v.flags.c_contiguous):
+        return None
+    return fast.attend(q[..., 0, :], k, v, operand(scale, q))[0].reshape(q.shape)
+
+
 def _at_once(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool, order: Any) -> Any:
-    """The result for few scores, whose weights nobody needs: of one query by a ufunc, of more heads by heads compiled,
-    or in NumPy with the sums of the weights divided out at the end. None: not here."""
+    """The result for few scores, whose weights nobody needs: heads by heads compiled, or in NumPy with the sums of the
+    weights divided out at the end. None: not here."""
     (length, size), (sources, width), lead = q.shape[-2:], v.shape[-2:], q.shape[:-2]
     count = q.size * sources
     if not lead == k.shape[:-2] == v.shape[:-2] or not 0 < count <= ONCE * size or not width or q.ndim > 4:
         return None
-    if length == 1 and mask is None and not causal and k.size <= ONE and (fast := twins.few(q)) is not None:
-        if twins.takes(q, k, v):
-            return fast.attend(q[..., 0, :], k, v, operand(scale, q))[0].reshape(*lead, 1, width)
     shape = (*lead, length, width)
     if twins.FEWER * count >= twins.least and _alike(q, k, v) and (fast := _compiled(q.dtype)) is not None:
         out = np.empty_like(q) if order == "K" and width == size else np.empty(shape, q.dtype)

@@ -65,7 +65,7 @@ def _kept(compile: Callable[..., Any], function: Any, name: str, **world: Any) -
     the name of the sources that all twins are made from."""
     named: Any = type(function)(function.__code__, {**function.__globals__, **world}, f"{name}_few")
     named.__module__, named.__qualname__ = __name__, f"{named.__name__}_{_sources()[:12]}"
-    with _alone():
+    with alone():
         try:
             return compile(named, True)
         except RuntimeError:  # numba found no place to write, or files that do not belong together
@@ -73,7 +73,7 @@ def _kept(compile: Callable[..., Any], function: Any, name: str, **world: Any) -
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """One process at a time: numba keeps a function of rows and the loop that calls it in two files, and looks for the
     loop under a name that it takes from the function. With one file by another process it finds none, at address 0."""
     if fcntl is None:
@@ -262,8 +262,18 @@ def layer_norm_backward(weight, g, x, mean, rstd, out, weight_sum, bias_sum):
 @_rows("(d),(s,d),(s,e),()->(e),(s)", "T[::1],T[:,::1],T[:,::1],T,T[::1],T[::1]")
 def attend(q, k, v, scale, out, p):
     """What one query sees: softmax(k q scale) v, and that softmax."""
-    for i in range(k.shape[0]):
-        score, key = q.dtype.type(0), k[i]
+    whole, zero = k.shape[0] // 4 * 4, q.dtype.type(0)
+    for i in range(0, whole, 4):  # four keys at a time: a sum of one waits for itself at each step
+        a, b, c, d = k[i], k[i + 1], k[i + 2], k[i + 3]
+        by_a, by_b, by_c, by_d = zero, zero, zero, zero
+        for j in range(q.size):
+            by_a += q[j] * a[j]
+            by_b += q[j] * b[j]
+            by_c += q[j] * c[j]
+            by_d += q[j] * d[j]
+        p[i], p[i + 1], p[i + 2], p[i + 3] = by_a * scale, by_b * scale, by_c * scale, by_d * scale
+    for i in range(whole, k.shape[0]):
+        score, key = zero, k[i]
         for j in range(q.size):
             score += q[j] * key[j]
         p[i] = score * scale

@@ -129,25 +129,28 @@ class MultiheadAttention(Module):
         key_padding_mask (N, S): True for keys to ignore, or numbers to add; attn_mask (L, S) or (N * num_heads, L, S):
         the same for each query. is_causal: a hint that attn_mask is the causal one.
         """
-        batched = query.dim() == 3
-        added = any(m is not None and m._data.dtype.kind == "f" for m in (key_padding_mask, attn_mask))
-        key_padding_mask, attn_mask = canonical_masks(
-            query.dtype, key_padding_mask, "key_padding_mask", attn_mask, "attn_mask"
-        )
+        batched, added = query.dim() == 3, False
+        if key_padding_mask is not None or attn_mask is not None:
+            added = any(m is not None and m._data.dtype.kind == "f" for m in (key_padding_mask, attn_mask))
+            key_padding_mask, attn_mask = canonical_masks(
+                query.dtype, key_padding_mask, "key_padding_mask", attn_mask, "attn_mask"
+            )
         transposed = self.batch_first and batched
         if transposed:  # what was one tensor stays one, so that it is projected once
             same_key, same_value = query is key, key is value
             query = query.transpose(1, 0)
             key = query if same_key else key.transpose(1, 0)
             value = key if same_value else value.transpose(1, 0)
+        own, last = self._parameters, self._modules["out_proj"]  # where `self.` looks at last: 0.3 us sooner
+        w_in, b_in = (own[n] if n in own else getattr(self, n) for n in ("in_proj_weight", "in_proj_bias"))
+        others = {} if self._qkv_same_embed_dim else {
+            "q_proj_weight": self.q_proj_weight, "k_proj_weight": self.k_proj_weight,
+            "v_proj_weight": self.v_proj_weight, "use_separate_proj_weight": True,
+        }  # fmt: skip
         out, weights = F.multi_head_attention_forward(
-            query, key, value, self.embed_dim, self.num_heads, self.in_proj_weight, self.in_proj_bias, self.bias_k,
-            self.bias_v, self.add_zero_attn, self.dropout, self.out_proj.weight, self.out_proj.bias,
-            training=self.training, key_padding_mask=key_padding_mask, need_weights=need_weights, attn_mask=attn_mask,
-            use_separate_proj_weight=not self._qkv_same_embed_dim, q_proj_weight=self.q_proj_weight,
-            k_proj_weight=self.k_proj_weight, v_proj_weight=self.v_proj_weight,
-            average_attn_weights=average_attn_weights,
-            is_causal=is_causal,
+            query, key, value, self.embed_dim, self.num_heads, w_in, b_in, self.bias_k, self.bias_v,
+            self.add_zero_attn, self.dropout, last.weight, last.bias, self.training, key_padding_mask, need_weights,
+            attn_mask, average_attn_weights=average_attn_weights, is_causal=is_causal, **others,
         )  # fmt: skip
         if added:  # numbers as masks are not for PyTorch's fast way, whose result lies by batches
             out = out.contiguous()
