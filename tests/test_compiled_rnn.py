@@ -123,6 +123,27 @@ def test_without_gradients_as_torch(
             np.testing.assert_allclose(b.detach().numpy(), a.numpy(), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("lengths", [[6], [6, 6, 6], [3, 6, 1, 5], [6] * 20 + [2] * 3])
+@pytest.mark.parametrize("count", [1, 2])
+def test_packed_without_gradients_as_torch(twin: str, count: int, lengths: list[int]) -> None:
+    """The last states of sequences that end sooner stay what they are; the threads share them."""
+    found, before = [], threads.count()
+    threads.set_count(count)
+    try:
+        for T in (torch, microtorch):
+            T.manual_seed(3)
+            net, x = T.nn.LSTM(5, 70, bidirectional=True), T.randn(6, len(lengths), 5)
+            states = T.randn(2, len(lengths), 70), T.randn(2, len(lengths), 70)
+            with T.no_grad():
+                packed = T.nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+                out, (h, c) = net(packed, states)
+            found.append([out.data.numpy(), h.numpy(), c.numpy()])
+    finally:
+        threads.set_count(before)
+    for a, b in zip(*found):
+        np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.skipif(not twins._installed(), reason="numba is not installed")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("reverse", [False, True])

@@ -157,8 +157,10 @@ def _compiled(work: int, weight: Array) -> Any:
 
 def _share_batch(layer: Any, weight: Array, sizes: Sequence[int], reverse: bool, *arguments: Any) -> None:
     """`layer(*arguments, starts, counts, low, high)` of all sequences: the threads share them."""
-    order = steps(sizes, reverse)
-    starts, counts = np.array([rows.start for rows, _ in order]), np.array([n for _, n in order])
+    counts = np.array(sizes)
+    starts = counts.cumsum() - counts
+    if reverse:
+        starts, counts = starts[::-1].copy(), counts[::-1].copy()
     few = sum(sizes) * weight.size < _WORK
     parts = [(0, max(sizes))] if few else threads.shares(max(sizes), _SEQUENCES)
     threads.run([functools.partial(layer, *arguments, starts, counts, low, high) for low, high in parts])

@@ -239,19 +239,52 @@ def lstm_layer(gates, w_hh, state, cell, cells, out, starts, counts, low, high):
 
 _STEPS = 64
 """Rows of gates of which the inputs' part is computed at a time, where a step alone has few."""
+_WHOLE = 64
+"""Elements that loops of several vectors at a time do at once: fewer would be done one by one."""
+
+
+@jit
+def _copied(source, target, count):
+    a, b = source[:count], target[:count]
+    for j in range(a.size):
+        b[j] = a[j]
+
+
+@jit
+def _lstm_state(gates, apart, hidden, cells, new, count):
+    """The next hidden states and cells, in place, from the sums of i, f, g, o, which are `apart` from each other."""
+    i, f, g = gates[:count], gates[apart : apart + count], gates[2 * apart : 2 * apart + count]
+    o, c, h, part = gates[3 * apart : 3 * apart + count], cells[:count], hidden[:count], new[:count]
+    for j in range(part.size):
+        part[j] = sigmoid(i[j])
+    for j in range(part.size):
+        part[j] *= tanh(g[j])
+    for j in range(c.size):
+        c[j] = sigmoid(f[j]) * c[j] + part[j]
+    for j in range(h.size):
+        h[j] = sigmoid(o[j])
+    for j in range(h.size):
+        h[j] *= tanh(c[j])
 
 
 @jit
 def lstm_states(x, w_ih, w_hh, bias, state, cell, out, starts, counts, low, high):
     """States of all steps, and the last ones and cells in place, from the inputs x (rows, features)."""
-    size, features = out.shape[1], x.shape[1]
-    from_input, from_state = _packed_by_gate(w_ih, 4), _packed_by_gate(w_hh, 4)
+    size, features, most, item = out.shape[1], x.shape[1], high - low, x.itemsize
+    parts = 1 if most == 1 else 4  # of one sequence the gates lie side by side, and are one product
+    columns = 4 * size // parts
+    from_input, from_state = _packed_by_gate(w_ih, parts), _packed_by_gate(w_hh, parts)
     together = 1  # steps whose rows lie one after the other, and are done in the order of memory
     if low == 0 and high == counts[0] and counts[0] == counts[-1] and (len(starts) == 1 or starts[1] > starts[0]):
         together = max(1, _STEPS // max(high, 1))
-    room = max(high - low, _STEPS) + 8
-    gates, cells = np.empty((4, room, size), x.dtype), np.empty((room, size), x.dtype)
-    row, filled = gates.strides[1], 0
+    room = max(most, _STEPS) + 8
+    apart, row = (size, 4 * size) if parts == 1 else (room * size, size)
+    gates, filled = np.empty(4 * room * size + _WHOLE, x.dtype), 0
+    # what lies behind the last sequence is computed with it, and used by nobody
+    extent = most * size + _WHOLE
+    hidden, cells, new = np.zeros(extent, x.dtype), np.zeros(extent, x.dtype), np.empty(extent, x.dtype)
+    _copied(state[low:high].ravel(), hidden, most * size)
+    _copied(cell[low:high].ravel(), cells, most * size)
     for s in range(starts.size):
         rows = min(high, counts[s]) - low
         if rows <= 0:
@@ -259,17 +292,25 @@ def lstm_states(x, w_ih, w_hh, bias, state, cell, out, starts, counts, low, high
         first = starts[s] + low
         if s % together == 0:
             filled = rows * min(together, starts.size - s)
-            for k in range(4):
+            for k in range(parts):
                 by_packed(
-                    from_input[k], filled, features, size, address(x) + first * x.strides[0], x.strides[0], x.itemsize,
-                    address(bias) + k * size * bias.itemsize, 0, address(gates) + k * gates.strides[0], row,
+                    from_input[k], filled, features, columns, address(x) + first * x.strides[0], x.strides[0], item,
+                    address(bias) + k * columns * item, 0, address(gates) + k * apart * item, row * item,
                 )  # fmt: skip
-        at = s % together * rows
-        for k in range(4):
-            _state_to_gates(from_state[k], state, low, gates, k, at, rows)
-        _lstm_gates(gates, cells, cell[low : low + rows], out[first : first + rows], at)
-        _copy_rows(out, first, state, low, rows)
-        _copy_rows(cells, at, cell, low, rows)
+        at = s % together * rows * row
+        for k in range(parts):
+            place = address(gates) + (k * apart + at) * item
+            by_packed(
+                from_state[k], rows, size, columns, address(hidden), size * item, item, place, row * item, place,
+                row * item,
+            )  # fmt: skip
+        count = rows * size
+        _lstm_state(
+            gates[at:], apart, hidden, cells, new, (count + _WHOLE - 1) // _WHOLE * _WHOLE if rows == most else count
+        )  # fmt: skip
+        _copied(hidden, out[first : first + rows].ravel(), count)
+    _copied(hidden, state[low:high].ravel(), most * size)
+    _copied(cells, cell[low:high].ravel(), most * size)
 
 
 @jit
