@@ -8,6 +8,7 @@ arrived.
 
 from __future__ import annotations
 
+import importlib
 import threading
 import warnings
 from collections import defaultdict
@@ -30,12 +31,13 @@ from microtorch.autograd.node import (
     Output,
     Packed,
     callers,
+    watched,
     written,
 )
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
 from microtorch.autograd.table import arrays, broadcast_error, tensors
-from microtorch.kernels import bfloat16, layouts
+from microtorch.kernels import bfloat16, layouts, twins
 from microtorch.kernels.batched import Batched, NotBatchable, as_array
 from microtorch.kernels.bfloat16 import BF16, BFloats
 from microtorch.kernels.meta import Meta
@@ -51,6 +53,9 @@ _number = attrgetter("seq")
 
 before_backward: list[Callable[[list[Any], dict[Node, Any] | None], None]] = []
 """Functions called with the list of root tensors at the start of each backward (for tools that look at graphs)."""
+
+compiled: Callable[..., Any] | None = None
+"""The compiled form of `run` for plain graphs, once it is in use (compiled/backward.py)."""
 
 watchers: list[object] = []
 """Who wants to see each node's `vjp` (the profiler): while there are any, none is passed over."""
@@ -87,7 +92,13 @@ def run(
     wanted: nodes whose gradients are to be stored in this dictionary; only what leads to them is computed.
     accumulate: leaves that are reached add to their `.grad` (those that are wanted, if any are named).
     """
+    plainly = wanted is None and accumulate and not create_graph and len(roots) == 1
+    if compiled is not None and plainly and _is_ordinary():
+        if compiled(roots[0], seeds[0], arrays, keep) is not None:
+            return
     order, waiting = topological_order(roots)
+    if compiled is None:
+        twins.wait(len(order))
     work = Pass(order, seeds, keep, create_graph, wanted, accumulate)
     grads, own, careful, xp, in_full = work.grads, work.own, work.careful, work.xp, bool(watchers)
     for root, seed in zip(roots, seeds):
@@ -135,6 +146,11 @@ def run(
                     work.finish(edge)
                 else:
                     waiting[edge] = count - 1
+
+
+def _is_ordinary() -> bool:
+    """Whether nobody watches, and all arrays are NumPy's own."""
+    return not (watchers or mode.anomaly or watched or batches.used or layouts.used or bfloat16.used)
 
 
 class Pass:
@@ -740,6 +756,15 @@ def _grads_batched(
     if materialize:  # without the new dimension, as in PyTorch
         return tuple(wrap(np.zeros_like(t._data)) if g is None else g for t, g in zip(sources, found))
     return found
+
+
+def _use_compiled(on: bool) -> None:
+    """Let the core's compiled form (autograd/compiled) take what it can, or no longer."""
+    core = importlib.import_module("microtorch.autograd.compiled")  # imports numba
+    core.install() if on else core.remove()
+
+
+twins.on_few.append(_use_compiled)
 
 
 class _Transforms(threading.local):

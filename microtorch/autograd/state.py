@@ -120,6 +120,7 @@ class TensorBase:
 
 
 tensor_class: type[Any] = TensorBase
+parameter_class: type[Any] = TensorBase  # the other class whose tensors are like any (nn.Parameter)
 
 
 def join(cls: type[Any]) -> None:

@@ -119,6 +119,10 @@ class Op:
             bfloat16.outputs[kernel] = outputs or 1
         self.differentiable = bool(formulas) or joint is not None
         self.views = False  # whether the result shares its input's memory
+        self.form, self.to_float = "", False  # which way it was declared; see `unary` and `binary`
+        self.unrecorded: Callable[..., Any] | None = None  # see `op`
+        self.facts: Any = None  # what a compiled backward pass knows of it (compiled/backward.py)
+        self.use: Callable[[Callable[..., Any] | None], None] = _useless  # calls try a compiled form first (compiled/)
         unknown = set(formulas) - set(self.inputs)
         if unknown:
             raise ValueError(f"op {name!r}: formulas for {sorted(unknown)}, which are no inputs of it")
@@ -177,14 +181,18 @@ class Op:
         """What to save when the inputs whose bits are set in `mask` need gradients: a picker from `values`."""
         found = self._plans.get(mask)
         if found is None:
-            wanted = {n for i, names in enumerate(self._per_input) if mask >> i & 1 for n in names}
-            places = [self._names.index(n) if n in wanted else 0 for n in self.saved_names]
+            places = self.places(mask)
             if len(places) == 1:
                 found = itemgetter(slice(places[0], places[0] + 1))
             else:
                 found = itemgetter(*places) if places else _nothing
             self._plans[mask] = found
         return found
+
+    def places(self, mask: int) -> list[int]:
+        """Where in `values` stands what is to be saved; 0 (None) for what those inputs' gradients do not need."""
+        wanted = {n for i, names in enumerate(self._per_input) if mask >> i & 1 for n in names}
+        return [self._names.index(n) if n in wanted else 0 for n in self.saved_names]
 
     def complete(self, args: Sequence[Any]) -> tuple[Any, ...]:
         """A call's arguments with the kernel's defaults for those left out."""
@@ -232,6 +240,10 @@ def _positional(function: Callable[..., Any]) -> tuple[str, ...]:
         found = code.co_varnames[: code.co_argcount] if code is not None else ()  # NumPy's own functions: unnamed
         _positional_cache[function] = found
     return found
+
+
+def _useless(compiled: Callable[..., Any] | None) -> None:
+    """There is no place for a compiled form."""
 
 
 def _nothing(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -350,9 +362,19 @@ def unary(
     Returns the callable `f(x, *constants) -> Tensor`.
     """
     op = Op(name, kernel, formulas, ("x",), grad_name)
+    op.form, op.to_float = "entry", to_float
     pick, differentiable, count = op.plan_all, op.differentiable, len(op.parameters) - 1
+    compiled: Callable[..., Any] | None = None
+
+    def use(form: Callable[..., Any] | None) -> None:
+        nonlocal compiled
+        compiled = form
+
+    op.use = use
 
     def call(input: Any, *constants: Any) -> Tensor:
+        if compiled is not None and (made := compiled(input, *constants)) is not None:
+            return made  # type: ignore[no-any-return]
         try:
             a = input._data
         except AttributeError:
@@ -406,6 +428,14 @@ def binary(
     """
     op = Op(name, kernel, formulas, ("x", "y"), grad_name)
     op.arithmetic = bool(formulas) and not op.saves_outputs
+    op.form, op.to_float = "binary", to_float
+    compiled: Callable[..., Any] | None = None
+
+    def use(form: Callable[..., Any] | None) -> None:
+        nonlocal compiled
+        compiled = form
+
+    op.use = use
     picks = [op.plan(mask) for mask in range(4)]
     differentiable, saves = op.differentiable, bool(op.saved_names)
     rounding = half.rounding(kernel)
@@ -426,6 +456,10 @@ def binary(
 
     def operator(self: Any, other: Any, swapped: bool = False) -> Any:
         """`self op other`; `other op self` if swapped; NotImplemented if `other` is neither a Tensor nor a number."""
+        if compiled is not None:
+            made = compiled(other, self) if swapped else compiled(self, other)
+            if made is not None:
+                return made
         a: Any = self._data
         edge_x = self._node
         compute = kernel
@@ -635,8 +669,19 @@ def op(
     places, differentiable, extra, plans = range(len(names)), entry.differentiable, len(residuals), entry._plans
     light, beside = unrecorded or kernel, 0 if unrecorded else extra
     nobody: list[Node | None] = [None] * len(names)
+    compiled: Callable[..., Any] | None = None
+    entry.unrecorded = unrecorded
+
+    def use(form: Callable[..., Any] | None) -> None:
+        nonlocal compiled
+        compiled = form
+
+    if outputs == 1:
+        entry.form, entry.use = "entry", use
 
     def call(*args: Any) -> Any:
+        if compiled is not None and (made := compiled(*args)) is not None:
+            return made
         data, mask = list(args), 0
         recording: Any = differentiable and mode.enabled
         if recording:
@@ -681,8 +726,17 @@ def _of_two(entry: Op) -> Call:
     """What calling an entry does that has two inputs, no constants and one result: products, solutions."""
     kernel, differentiable = entry.kernel, entry.differentiable
     picks = [entry.plan(mask) for mask in range(4)]
+    compiled: Callable[..., Any] | None = None
+
+    def use(form: Callable[..., Any] | None) -> None:
+        nonlocal compiled
+        compiled = form
+
+    entry.form, entry.use = "entry", use
 
     def call(input: Any, other: Any) -> Tensor:
+        if compiled is not None and (made := compiled(input, other)) is not None:
+            return made  # type: ignore[no-any-return]
         a, b = input, other
         edge_x = edge_y = None
         if isinstance(input, TensorBase):

@@ -13,7 +13,7 @@ import numpy as np
 __all__ = ["one", "operand", "zero"]
 
 _MOST = 1024  # numbers kept for each dtype: a loop may use new ones forever
-_known: dict[str, dict[Any, Any]] = {"e": {}, "f": {}, "d": {}}
+kept: dict[str, dict[Any, Any]] = {"e": {}, "f": {}, "d": {}}
 
 
 def operand(number: Any, a: Any) -> Any:
@@ -26,7 +26,7 @@ def operand(number: Any, a: Any) -> Any:
 
     Raises OverflowError for an int that no integer type has.
     """
-    known = _known.get(a.dtype.char)
+    known = kept.get(a.dtype.char)
     if known is None or not number or type(a) is not np.ndarray:  # 0.0 and -0.0 are one key
         return number
     found = known.get(number)

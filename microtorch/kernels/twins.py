@@ -64,6 +64,10 @@ PATIENCE = 3000
 """How many small arrays are computed by NumPy before numba is imported (0.5 s) for their sake, if nothing else has:
 a short program is over sooner."""
 
+on_few: list[Callable[[bool], None]] = []
+"""Called with True when the ufuncs come into use, with False when they go out: for what else is compiled for the sake
+of small arrays."""
+
 _ufuncs: dict[str, Any] = {}  # by the dtype's character; empty as long as they are not in use
 _wait = 0  # small arrays still to be computed by NumPy; 0: there is nothing to wait for
 
@@ -86,6 +90,9 @@ def choose(which: str) -> None:
     if which == "numba" and not _installed():
         raise MissingCompiler("MICROTORCH_KERNELS=numba needs numba: pip install microtorch[fast]")
     least = {"numpy": NEVER, "numba": 0, "auto": LEAST}[which]
+    if _ufuncs:
+        for use in on_few:
+            use(False)
     _ufuncs, _wait = {}, {"numpy": 0, "numba": 1, "auto": PATIENCE}[which]
 
 
@@ -127,16 +134,25 @@ def few(x: Any) -> Any:
 
     They take C-contiguous arrays only, as x then is; who calls them sees to the others.
     """
-    global _ufuncs, _wait
     if _wait:
-        _wait -= 1
-        if not _wait or _families:  # (what is imported already need not be waited for)
-            _wait = 0
-            if _installed():
-                _ufuncs = importlib.import_module("microtorch.kernels.compiled.ufuncs").of_dtype
+        wait(1)
     if not _ufuncs or type(x) is not np.ndarray or not 0 < x.size <= FEW or not x.flags.c_contiguous or not x.ndim:
         return None
     return _ufuncs.get(x.dtype.char)
+
+
+def wait(arrays: int) -> None:
+    """Count small arrays that NumPy has computed; after enough of them the compiled twins for few come into use."""
+    global _ufuncs, _wait
+    if not _wait:
+        return
+    _wait = max(_wait - arrays, 0)
+    if not _wait or _families:  # (what is imported already need not be waited for)
+        _wait = 0
+        if _installed():
+            _ufuncs = importlib.import_module("microtorch.kernels.compiled.ufuncs").of_dtype
+            for use in on_few:
+                use(True)
 
 
 def takes(*inputs: Any) -> bool:

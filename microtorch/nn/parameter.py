@@ -9,6 +9,7 @@ import numpy as np
 from microtorch import dtypes, printing
 from microtorch._overriding import disabled_torch_function
 from microtorch._tensor import Tensor, TensorMeta
+from microtorch.autograd import state
 from microtorch.autograd.modes import sees
 from microtorch.autograd.node import require_grad
 from microtorch.autograd.state import TensorBase, storage_of
@@ -95,6 +96,9 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     def __repr__(self, *, tensor_contents: str | None = None) -> str:  # type: ignore[override]
         return printing.format_parameter(super().__repr__(tensor_contents=tensor_contents))  # type: ignore[call-arg]
+
+
+state.parameter_class = Parameter
 
 
 class _BufferMeta(TensorMeta):

@@ -1,0 +1,442 @@
+"""Compiled calls of the table's entries, for plain tensors: what `table.py` does, step by step the same.
+
+Each takes over from its namesake in table.py when all that is unusual is absent: the tensors are of the class Tensor or
+Parameter, their arrays are NumPy's own, nobody watches. Else it returns None, having changed nothing, and the call goes
+the usual way. So does a call whose kernel fails: the usual way then raises what PyTorch raises.
+"""
+
+# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numba
+import numpy as np
+from numba import types
+
+from microtorch.autograd import state
+from microtorch.autograd.compiled import objects
+from microtorch.autograd.compiled.objects import (
+    array_data,
+    array_dtype,
+    drop,
+    get_attribute,
+    is_contiguous,
+    kept,
+    load,
+    put,
+    rank,
+    room,
+    shape_of,
+    store,
+    type_of,
+)
+from microtorch.autograd.modes import mode
+from microtorch.autograd.node import Leaf, OpNode, next_number, watched
+from microtorch.autograd.state import inferring
+from microtorch.autograd.table import Op, table
+from microtorch.kernels import numbers
+from microtorch.kernels.batched import as_array
+
+# what all calls know: the places of `_world`, an array of addresses and of slots' offsets
+(TENSOR, PARAMETER, OP_NODE, NONE, NDARRAY, FLOAT32, FLOAT64, FLOAT, INT, MODE, ENABLED, TRUE, INFERRING, WATCHED, NEXT,
+ AS_ARRAY, NUMBERS32, NUMBERS64, SHARE, LEAF, NO_GRAD, ITS_SHAPE, ITS_DTYPE, NEW_ARRAY, DATA, NODE, GRAD, BASE, STORAGE,
+ MADE, OP, EDGES, SAVED, SEQ, SHAPE, DTYPE, HOOKS, NODE_STORAGE, NOTES) = range(39)  # fmt: skip
+
+# what a call knows of its entry: the places of its facts
+(WORLD, ENTRY, KERNEL, UNRECORDED, INPUTS, PARAMETERS, DIFFERENTIABLE, RESIDUALS, RESIDUALS_UNRECORDED, FLOATS_ONLY,
+ DEFAULTS, ARITHMETIC, COPYING, NAMED, PLANS) = range(15)  # fmt: skip
+
+ADD, SUB, MUL, DIV = range(1, 5)  # arithmetic that is done here
+FEW = 1024  # numbers up to which it is: NumPy's own loops are as fast beyond
+
+UNHANDLED = 0
+
+
+@numba.njit
+def know(facts, place):
+    return load(facts + 8 * place)
+
+
+@numba.njit
+def is_plain(w, o):
+    """Whether it is a Tensor or Parameter with an array of NumPy's own."""
+    kind = type_of(o)
+    if kind != know(w, TENSOR) and kind != know(w, PARAMETER):
+        return False
+    a = load(o + know(w, DATA))
+    return a != 0 and type_of(a) == know(w, NDARRAY)
+
+
+@numba.njit
+def nobody_watches(w):
+    return objects.list_size(know(w, INFERRING)) == 0 and objects.list_size(know(w, WATCHED)) == 0
+
+
+@numba.njit
+def recording(w):
+    on = get_attribute(know(w, MODE), know(w, ENABLED))
+    drop(on)
+    return on == know(w, TRUE)
+
+
+@numba.njit
+def tensor_of(w, data, node):
+    """`state.wrap`: new; takes the references."""
+    t = objects.allocate(know(w, TENSOR), 0)
+    none = know(w, NONE)
+    store(t + know(w, DATA), data)
+    store(t + know(w, NODE), node)
+    put(t, know(w, GRAD), none)
+    put(t, know(w, BASE), none)
+    put(t, know(w, STORAGE), none)
+    return t
+
+
+@numba.njit
+def node_of(w, op, edges, saved, data):
+    """A node of an entry: new; takes the references to `edges` and `saved`."""
+    node = objects.allocate(know(w, OP_NODE), 0)
+    none = know(w, NONE)
+    put(node, know(w, OP), op)
+    store(node + know(w, EDGES), edges)
+    store(node + know(w, SAVED), saved)
+    store(node + know(w, SEQ), objects.call(know(w, NEXT), 0, 0, 0))
+    if type_of(data) == know(w, NDARRAY):
+        store(node + know(w, SHAPE), shape_of(data))
+        put(node, know(w, DTYPE), array_dtype(data))
+    else:  # an array of our own kind, which a kernel may make of NumPy's
+        store(node + know(w, SHAPE), get_attribute(data, know(w, ITS_SHAPE)))
+        store(node + know(w, DTYPE), get_attribute(data, know(w, ITS_DTYPE)))
+    put(node, know(w, HOOKS), none)
+    put(node, know(w, NODE_STORAGE), none)
+    put(node, know(w, NOTES), none)
+    return node
+
+
+@numba.njit
+def saved_of(w, facts, mask, arguments, count, data, out, results):
+    """What the plan of a mask picks (`Op.plan` of the values of `Op.collect`): new.
+
+    arguments, data: addresses of the arguments, and of the same with arrays for tensors.
+    results: what the kernel returned, whose items after the first are residuals.
+    """
+    named, parameters, residuals = know(facts, NAMED), know(facts, PARAMETERS), know(facts, RESIDUALS)
+    saved = objects.tuple_of(named)
+    for i in range(named):
+        place = know(facts, PLANS + mask * named + i)
+        if place == 0:
+            value = kept(know(w, NONE))
+        elif place <= count:
+            value = kept(load(arguments + 8 * (place - 1)))
+        elif place <= parameters:
+            defaults = know(facts, DEFAULTS)
+            value = kept(objects.tuple_item(defaults, objects.tuple_size(defaults) - parameters + place - 1))
+        elif place == parameters + 1:
+            value = kept(out)
+        elif place <= parameters + 1 + residuals:
+            value = objects.sequence_item(results, place - parameters - 1)
+        else:
+            a = load(data + 8 * (place - parameters - residuals - 2))
+            value = shape_of(a) if type_of(a) == know(w, NDARRAY) else objects.tuple_of(0)
+        objects.tuple_set(saved, i, value)
+    return saved
+
+
+@numba.njit
+def array_of(w, out):
+    """A kernel's result as an array: new; takes the reference."""
+    if type_of(out) == know(w, NDARRAY):
+        return out
+    at = room()
+    store(at + 8, out)
+    array = objects.call(know(w, AS_ARRAY), at + 8, 1, 0)
+    drop(out)
+    return array
+
+
+def entry(facts, arguments, count):
+    """The calls of `unary` and `op`: (inputs, constants ...) -> Tensor, or None."""
+    facts = array_data(facts)
+    w = know(facts, WORLD)
+    inputs, none = know(facts, INPUTS), know(w, NONE)
+    if count < inputs or count > know(facts, PARAMETERS) or not nobody_watches(w):
+        return kept(none)
+    data, mask = room() + 8, 0
+    for i in range(count):
+        x = load(arguments + 8 * i)
+        if i < inputs and x != none and type_of(x) != know(w, FLOAT) and type_of(x) != know(w, INT):
+            if not is_plain(w, x):
+                return kept(none)
+            if load(x + know(w, NODE)) != none:
+                mask |= 1 << i
+            x = load(x + know(w, DATA))
+            if know(facts, FLOATS_ONLY):
+                dtype = array_dtype(x)
+                if dtype != know(w, FLOAT32) and dtype != know(w, FLOAT64):
+                    return kept(none)
+        store(data + 8 * i, x)
+    recorded = mask != 0 and know(facts, DIFFERENTIABLE) != 0 and recording(w)
+    results = objects.call(know(facts, KERNEL if recorded else UNRECORDED), data, count, 0)
+    if results == 0:
+        objects.forget_error()
+        return kept(none)
+    several = know(facts, RESIDUALS if recorded else RESIDUALS_UNRECORDED) != 0
+    out = array_of(w, objects.sequence_item(results, 0) if several else kept(results))
+    if out == 0:
+        drop(results)
+        return 0
+    if not recorded:
+        drop(results)
+        return tensor_of(w, out, kept(none))
+    edges = objects.tuple_of(inputs)
+    for i in range(inputs):
+        x = load(arguments + 8 * i)
+        objects.tuple_set(edges, i, kept(load(x + know(w, NODE)) if mask >> i & 1 else none))
+    saved = saved_of(w, facts, mask, arguments, count, data, out, results)
+    drop(results)
+    return tensor_of(w, out, node_of(w, know(facts, ENTRY), edges, saved, out))
+
+
+# two operands --------------------------------------------------------------------------------------------------------
+
+
+def _arithmetic(kind):
+    """`compute(code, x, y, number, out, n)` for numbers of a type: x, y, out are addresses; 0 is the number instead."""
+    at = objects.pointer(kind)
+
+    def loops(f):
+        f = numba.njit(f, error_model="numpy")
+
+        @numba.njit
+        def loop(x, y, number, out, n):
+            if x == 0:
+                for i in range(n):
+                    at(out)[i] = f(number, at(y)[i])
+            elif y == 0:
+                for i in range(n):
+                    at(out)[i] = f(at(x)[i], number)
+            else:
+                for i in range(n):
+                    at(out)[i] = f(at(x)[i], at(y)[i])
+
+        return loop
+
+    add, sub, mul, div = (
+        loops(f) for f in (lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / y)
+    )
+
+    @numba.njit
+    def compute(code, x, y, number, out, n):
+        if code == ADD:
+            add(x, y, kind(number), out, n)
+        elif code == SUB:
+            sub(x, y, kind(number), out, n)
+        elif code == MUL:
+            mul(x, y, kind(number), out, n)
+        else:
+            div(x, y, kind(number), out, n)
+
+    return compute
+
+
+_compute32, _compute64 = _arithmetic(types.float32), _arithmetic(types.float64)
+
+
+@numba.njit
+def is_number(w, o):
+    return type_of(o) == know(w, FLOAT) or type_of(o) == know(w, INT)
+
+
+@numba.njit
+def calculated(w, code, a, b, number, dtype):
+    """The result of arithmetic on few numbers in C order: new; 0 if NumPy is to compute it.
+
+    a, b: arrays of that dtype; 0: the Python number instead.
+    """
+    wide = dtype == know(w, FLOAT64)
+    if code == 0 or not (wide or dtype == know(w, FLOAT32)):
+        return 0
+    item = 8 if wide else 4
+    like = a
+    if a == 0 or (b != 0 and rank(a) < rank(b)):
+        like = b
+    n = objects.size_of(like)
+    if n == 0 or n > FEW or not objects.is_dense(like, item):
+        return 0
+    value, x, y = 0.0, 0, 0
+    if a != 0 and b != 0:
+        if objects.alike(a, b):
+            if not objects.is_dense(b if like == a else a, item):
+                return 0
+            x, y = array_data(a), array_data(b)
+        else:
+            single = b if like == a else a
+            if rank(single) != 0:
+                return 0
+            if wide:
+                value = _doubles(array_data(single))[0]
+            else:
+                value = types.float64(_floats(array_data(single))[0])
+            if like == a:
+                x = array_data(a)
+            else:
+                y = array_data(b)
+    else:
+        value = objects.to_float(number)
+        if abs(value) >= MOST or (value == -1 and objects.error() != 0):
+            return 0
+        if a != 0:
+            x = array_data(a)
+        else:
+            y = array_data(b)
+    out = objects.new_array(know(w, NEW_ARRAY), know(w, NDARRAY), dtype, rank(like), load(like + 32))
+    if wide:
+        _compute64(code, x, y, value, array_data(out), n)
+    else:
+        _compute32(code, x, y, value, array_data(out), n)
+    return out
+
+
+MOST = 2.0**53  # whole numbers below it are the same as floats
+_floats, _doubles = objects.pointer(types.float32), objects.pointer(types.float64)
+
+
+def binary(facts, arguments, count):
+    """The calls of `binary`: (tensor or number, tensor or number) -> Tensor, or None."""
+    facts = array_data(facts)
+    w = know(facts, WORLD)
+    none = know(w, NONE)
+    if not nobody_watches(w):
+        return kept(none)
+    x, y = load(arguments), load(arguments + 8)
+    a, b, number, mask = 0, 0, 0, 0
+    if is_plain(w, x):
+        a = load(x + know(w, DATA))
+        if load(x + know(w, NODE)) != none:
+            mask |= 1
+    elif is_number(w, x):
+        number = x
+    else:
+        return kept(none)
+    if is_plain(w, y):
+        b = load(y + know(w, DATA))
+        if load(y + know(w, NODE)) != none:
+            mask |= 2
+    elif is_number(w, y) and number == 0:
+        number = y
+    else:
+        return kept(none)
+    dtype = array_dtype(a if a != 0 else b)
+    floats = dtype == know(w, FLOAT32) or dtype == know(w, FLOAT64)
+    if not floats and (number != 0 or know(facts, FLOATS_ONLY)):
+        return kept(none)
+    if number == 0 and array_dtype(b) != dtype:
+        return kept(none)
+    out = calculated(w, know(facts, ARITHMETIC), a, b, number, dtype)
+    if out == 0:
+        objects.forget_error()
+        p, q = a, b
+        if number != 0:
+            p_rank = rank(a) if a != 0 else rank(b)
+            if p_rank == 0:
+                return kept(none)
+            known = objects.dict_item(know(w, NUMBERS64 if dtype == know(w, FLOAT64) else NUMBERS32), number)
+            if known == 0:
+                return kept(none)
+            if a == 0:
+                p = known
+            else:
+                q = known
+        elif (rank(a) > 1 or rank(b) > 1) and not (is_contiguous(a) and is_contiguous(b)):
+            return kept(none)
+        pair = room()
+        store(pair + 8, p)
+        store(pair + 16, q)
+        out = objects.call(know(facts, KERNEL), pair + 8, 2, 0)
+        if out == 0:
+            objects.forget_error()
+            return kept(none)
+        out = array_of(w, out)
+        if out == 0:
+            return 0
+    if mask == 0 or know(facts, DIFFERENTIABLE) == 0 or not recording(w):
+        return tensor_of(w, out, kept(none))
+    edges = objects.tuple_of(2)
+    objects.tuple_set(edges, 0, kept(load(x + know(w, NODE)) if mask & 1 else none))
+    objects.tuple_set(edges, 1, kept(load(y + know(w, NODE)) if mask & 2 else none))
+    saved = saved_of(w, facts, mask, arguments, 2, arguments, out, out)
+    return tensor_of(w, out, node_of(w, know(facts, ENTRY), edges, saved, out))
+
+
+# from here on Python runs, not compiled code -------------------------------------------------------------------------
+
+
+@functools.cache
+def world() -> np.ndarray[Any, Any]:
+    """What all calls know."""
+    cls: Any = state.tensor_class
+    slots, node_slots = objects.offsets(cls), objects.offsets(OpNode)
+    known = [
+        cls, state.parameter_class, OpNode, None, np.ndarray, np.dtype(np.float32), np.dtype(np.float64), float, int,
+        mode, "enabled", True, inferring, watched, next_number, as_array, numbers.kept["f"], numbers.kept["d"],
+        state.share, Leaf, "no_grad", "shape", "dtype",
+    ]  # fmt: skip
+    _alive.extend(known)
+    return np.array(
+        [
+            *(id(o) for o in known),
+            objects.array_maker(),
+            *(slots[n] for n in ("_data", "_node", "_grad", "_base", "_storage", "_made")),
+            *(node_slots[n] for n in ("op", "edges", "saved", "seq", "shape", "dtype", "hooks", "storage", "notes")),
+        ],
+        np.int64,
+    )
+
+
+def _facts(op: Op) -> np.ndarray[Any, Any]:
+    """What the calls of an entry know of it."""
+    light = op.unrecorded or op.kernel
+    residuals, named, count = len(op.residuals), len(op.saved_names), len(op.inputs)
+    _alive.extend((op, op.kernel, light, op.defaults))
+    plans = [op.places(mask) for mask in range(1 << count)]
+    return np.array(
+        [
+            world().ctypes.data, id(op), id(op.kernel), id(light), count, len(op.parameters), op.differentiable,
+            residuals, 0 if op.unrecorded else residuals, op.to_float, id(op.defaults), _ARITHMETIC.get(op.name, 0), 0,
+            named,
+            *(place for plan in plans for place in plan),
+        ],
+        np.int64,
+    )  # fmt: skip
+
+
+_alive: list[Any] = []  # what the facts are addresses of
+_ARITHMETIC = {"add": ADD, "sub": SUB, "mul": MUL, "div": DIV}
+
+
+@functools.cache
+def _forms() -> list[tuple[Op, Any]]:
+    """The entries that have a compiled form, with it."""
+    forms = {"binary": objects.compiled(binary), "entry": objects.compiled(entry)}
+    return [
+        (op, objects.callable_of(forms[op.form], op.name, _facts(op)))
+        for op in table.values()
+        if op.form in forms and len(op.inputs) <= MOST_INPUTS and len(op.parameters) < objects.ROOM
+    ]
+
+
+def install() -> None:
+    """Make the calls of the table's entries try their compiled forms first."""
+    for op, form in _forms():
+        op.use(form)
+
+
+def remove() -> None:
+    """Let all calls go Python's way again."""
+    for op, _ in _forms():
+        op.use(None)
+
+
+MOST_INPUTS = 4
