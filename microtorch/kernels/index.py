@@ -50,6 +50,8 @@ def put_slice(x: Any, value: Any, key: tuple[Any, ...]) -> Any:
 def index_embed(g: Any, shape: tuple[int, ...], key: tuple[Any, ...]) -> Any:
     """Zeros of `shape` with g added at the advanced index `key` (repeated places add up)."""
     out = np.zeros(shape, g.dtype)
+    if len(key) == 1 and type(key[0]) is np.ndarray and key[0].dtype.kind != "b":
+        return add_rows(out, key[0], g)
     for k in key:
         if isinstance(k, np.ndarray) and k.dtype.kind != "b":
             _add_into(out, g, key)
@@ -154,8 +156,8 @@ def add_along(out: Any, rows: Any, values: Any, axis: int) -> Any:
         return out
     if values.dtype is not out.dtype or not values.flags.c_contiguous:
         values = np.ascontiguousarray(values, out.dtype)
-    if out.ndim == 1:
-        outer = inner = 1
+    if axis == 0:
+        outer, inner = 1, values.size // rows.size
     else:
         outer, inner = math.prod(out.shape[:axis]), math.prod(out.shape[axis + 1 :])
     if (fast := twins.beside("index", values.size)) is not None and out.dtype.char in "fd":
@@ -296,6 +298,8 @@ def _one_row(x: Any, axis: int) -> bool:
 
 def gather(x: Any, index: Any, axis: int) -> Any:
     """out[i][j] = x[index[i][j]][j] for axis 0."""
+    if type(x) is np.ndarray and not x.flags.c_contiguous and 4 * index.size >= x.size:
+        x = np.ascontiguousarray(x)  # a copy takes less time than all dimensions' places
     if index.size <= FEW and _flat(x, index):
         return x.reshape(-1).take(_places(index, x.shape, axis))
     if x.size and index.size >= twins.least:
@@ -313,6 +317,8 @@ def gather(x: Any, index: Any, axis: int) -> Any:
 def gather_backward(g: Any, index: Any, shape: tuple[int, ...], axis: int) -> Any:
     """Zeros of `shape` with g added where `gather` took it from."""
     out = np.zeros(shape, g.dtype)
+    if type(g) is np.ndarray and not g.flags.c_contiguous:  # a sum's, which is stretched
+        g = np.ascontiguousarray(g)
     once = index.size and index.shape[axis] == 1  # no place is named twice
     if not (once and index.size <= FEW):
         if _compiled("scatter_add", out, index, g, axis):

@@ -205,7 +205,7 @@ def nll_loss_grad(g: Any, shape: tuple[int, ...], target: Any, weight: Any, igno
     if weight is None and ignore_index < 0:
         if (fast := _by_twin(out, target)) is not None and g.flags.c_contiguous:
             share = _share(g, None, target.size, reduction)
-            if fast.placed(np.reshape(share, share.size), target, out):
+            if fast.placed(np.array(share, ndmin=1), target, out):
                 return out
         elif (places := _places(shape, target)) is not None:
             out.reshape(-1)[places] = -_share(g, None, target.size, reduction)
