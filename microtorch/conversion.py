@@ -413,12 +413,10 @@ class TensorConversions(TensorValues):
 
     def new_tensor(self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor:
         """A new tensor of the data, in this one's dtype."""
-        return creation.tensor(
-            data,
-            dtype=dtype or dtypes.of[self._data.dtype],
-            requires_grad=requires_grad,
-            **self._here({"device": device}),
-        )
+        if isinstance(data, TensorBase):
+            creation.warn_of_copy("tensor.new_tensor")
+        array = creation.array_from(data, dtype or dtypes.of[self._data.dtype])
+        return creation.finish(array, requires_grad, **self._here({"device": device}))
 
     def _here(self, options: dict[str, Any]) -> dict[str, Any]:
         """Options for a new tensor, on this one's device unless they name another."""

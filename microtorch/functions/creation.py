@@ -258,7 +258,19 @@ def tensor(
     >>> torch.tensor([[1, 2], [3, 4]]).dtype, torch.tensor(0.5).dtype
     (torch.int64, torch.float32)
     """
+    if isinstance(data, TensorBase):
+        warn_of_copy("torch.tensor")
     return finish(array_from(data, dtype), requires_grad, device)
+
+
+def warn_of_copy(name: str) -> None:
+    """PyTorch's advice to those who make a tensor of a tensor."""
+    warnings.warn(
+        "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+        f"sourceTensor.detach().clone().requires_grad_(True), rather than {name}(sourceTensor).",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, requires_grad: bool = False,

@@ -10,6 +10,7 @@ import numpy as np
 from microtorch import dtypes, return_types
 from microtorch.autograd.modes import mode
 from microtorch.autograd.state import TensorBase, wrap
+from microtorch.autograd.table import broadcast_error
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.complex import conj
 from microtorch.functions.linalg import product
@@ -367,8 +368,18 @@ def cholesky_solve(B: Any, L: Any, upper: bool = False) -> Tensor:
     for t, what in ((B, "b"), (L, "u")):
         if t._data.ndim < 2:
             raise RuntimeError(f"{what} should have at least 2 dimensions, but has {t._data.ndim} dimensions instead")
-    need_square("cholesky_solve", L)
-    _fitting("cholesky_solve", L, B, True)
+    b, u = B._data.shape, L._data.shape
+    if u[-1] != u[-2]:
+        raise RuntimeError(f"A must be batches of square matrices, but they are {u[-2]} by {u[-1]} matrices")
+    if b[-2] != u[-1]:
+        raise RuntimeError(
+            f"Incompatible matrix sizes for cholesky_solve: each A matrix is {u[-2]} by {u[-1]} but each b matrix is "
+            f"{b[-2]} by {b[-1]}"
+        )
+    try:
+        np.broadcast_shapes(b[:-2], u[:-2])
+    except ValueError as error:
+        raise broadcast_error(np.empty(b[:-2]), np.empty(u[:-2]), error) from None
     return D.cholesky_solve(B, L, upper)
 
 

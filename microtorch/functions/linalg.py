@@ -3,7 +3,9 @@ decompositions.py."""
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -369,6 +371,17 @@ def trace(input: Any) -> Tensor:
     return L.trace(input)
 
 
+@functools.lru_cache(1)
+def _advise_dim() -> None:
+    warnings.warn(
+        "Using torch.cross without specifying the dim arg is deprecated.\nPlease either pass the dim explicitly or "
+        "simply use torch.linalg.cross.\nThe default value of dim will change to agree with that of linalg.cross in a "
+        "future release.",
+        UserWarning,
+        stacklevel=4,
+    )
+
+
 @takes_out
 def cross(input: Any, other: Any, dim: Any = None) -> Tensor:
     """The vector product along `dim`, of size 3 (default: the first such dimension)."""
@@ -381,6 +394,7 @@ def cross(input: Any, other: Any, dim: Any = None) -> Tensor:
         if 3 not in shape:
             raise RuntimeError("no dimension of size 3 in input")
         dim = shape.index(3)
+        _advise_dim()
     return linalg_cross(input, other, dim=dim)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
-from microtorch.autograd.state import wrap
+from microtorch.autograd.state import TensorBase, wrap
 from microtorch.functions.arguments import axes_of, axis_of, need_tensor, numpy_dtype, takes_out
 from microtorch.functions.decompositions import need_floats, need_matrix, need_square, singular_values
 from microtorch.functions.pointwise import type_name
@@ -48,6 +48,11 @@ def vector_norm_over(
             )
         input = P.cast(input, want) if input._data.dtype != want else input
     axes = axes_of(dim, input._data.ndim)
+    if isinstance(ord, complex):
+        raise RuntimeError(f"{name}: Expected a non-complex scalar as the order of norm.")
+    if not isinstance(ord, (int, float, np.number, TensorBase)):
+        kind = type(ord).__name__
+        raise TypeError(f"{name.replace('.', '_')}(): argument 'ord' (position 2) must be Number, not {kind}")
     ord = float(ord)
     if (ord < 0 or math.isinf(ord)) and input._data.size == 0:
         shape = input._data.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import warnings
@@ -276,6 +277,15 @@ def unravel_index(indices: Any, shape: Any) -> tuple[Tensor, ...]:
     return unbind(wrap(out), -1)
 
 
+@functools.lru_cache(1)
+def _advise_indexing() -> None:
+    warnings.warn(
+        "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
 def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Vectors as the coordinates of a grid: each expanded to all of their lengths ("xy": the first two exchanged).
 
@@ -286,6 +296,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if indexing is None:
         indexing = "ij"
+        _advise_indexing()
     for p in parts:
         if p._data.dtype != parts[0]._data.dtype:
             raise RuntimeError("meshgrid expects all tensors to have the same dtype")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import math
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -156,7 +158,16 @@ def _variance(name: str, entry: Any, input: Any, dim: Any, unbiased: Any, keepdi
         raise bad_call(name, (input, dim), {"unbiased": unbiased, "correction": correction}, kinds)
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
-    return entry(input, axes_of(dim, input._data.ndim), correction, keepdim)
+    axes = axes_of(dim, input._data.ndim)
+    shape = input._data.shape
+    if (math.prod(shape) if axes is None else math.prod([shape[i] for i in axes])) <= correction:
+        warnings.warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+            "(input numel divided by output numel).",
+            UserWarning,
+            stacklevel=4,
+        )
+    return entry(input, axes, correction, keepdim)
 
 
 @takes_out

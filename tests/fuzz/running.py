@@ -184,7 +184,9 @@ class Run:
         names = [new] if which is None and new in self.names else list(self.names)
         for name in names:
             a = self.theirs[name]
-            apart = (self.ours[name].requires_grad, self.ours[name].is_leaf) != (a.requires_grad, a.is_leaf)
+            apart = self.ours[name].requires_grad != a.requires_grad
+            if "materialize_grads" in self.lines[-1]:
+                apart |= self.ours[name].is_leaf != a.is_leaf
             if (
                 excuse(
                     "whether a derivative that depends on nothing is recorded",

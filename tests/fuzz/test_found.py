@@ -100,6 +100,23 @@ FOUND = [
     ],
     "x = torch.tensor([1.0, 3, 2]); y = x.max(0); z = torch.min(x, -1); x.neg_(); (y.values, z.values)",
     "x = torch.tensor(1.5); x[()] = x.clone(); x[()] = 2; x",
+    *[
+        f"torch.cholesky_solve(torch.ones({b}), torch.ones({u}))"
+        for b, u in (("3, 1", "2, 2"), ("2, 1", "2, 3"), ("4, 2, 1", "3, 2, 2"))
+    ],
+    *[f"torch.linalg.vector_norm(torch.ones(2), {ord})" for ord in ("'fro'", "None", "1j", "True")],
+    *[
+        f"import warnings; w = []; warnings.simplefilter('always'); warnings.showwarning = lambda message, *more: w.append(str(message)[:90]); "
+        f"x = torch.ones(1, 2); y = {call}; w"
+        for call in (
+            "torch.tensor(x)",
+            "x.new_tensor(x)",
+            "x.var(0)",
+            "torch.std_mean(x, 0)",
+            "x.std(correction=2)",
+            "x.var(0, unbiased=False)",
+        )
+    ],
     "w = torch.ones(2, requires_grad=True); v = w * 1; "
     "y = torch.utils.checkpoint.checkpoint(lambda t: (t * 2).tanh(), v, use_reentrant=False); v.zero_(); y.sum().backward()",
 ]
