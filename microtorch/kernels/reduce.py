@@ -157,6 +157,11 @@ def mean(x: Any, axis: Axis, keepdims: bool = False) -> Any:
 def var(x: Any, axis: Axis, correction: float, keepdims: bool) -> Any:
     """Mean squared distance from the mean, divided by n - correction instead of n; NaN if nothing is left."""
     n = count(x.shape, axis)
+    if type(x) is np.ndarray and x.ndim and 0 < x.size < _FEW and x.dtype in _FLOATS and n > correction:  # as below
+        with silence():
+            d = x - _add(x, axis, None, None, True) / n
+            d *= d
+            return _add(d, axis, None, None, keepdims) / (n - correction)
     with silence():
         wide = x.astype(np.float32) if x.dtype.char == "e" else x
         d = wide - _total(wide, axis, True) / n
@@ -557,6 +562,8 @@ def _by_twin(name: str, x: Any, axis: int, start: Any, *kinds: Any) -> Any:
 @quiet
 def cumsum(x: Any, axis: int) -> Any:
     """Sums of the first 1, 2, 3, ... elements along the axis; of float32 in float64, as in PyTorch."""
+    if _are_few(x):
+        return np.add.accumulate(x.astype(np.float64), axis).astype(np.float32)
     out = _by_twin("cumsum", x, axis, _wide(x).type(0), x.dtype)
     return _running(np.add, x, axis) if out is None else out[0]
 
@@ -564,8 +571,15 @@ def cumsum(x: Any, axis: int) -> Any:
 @quiet
 def cumprod(x: Any, axis: int) -> Any:
     """Products of the first 1, 2, 3, ... elements along the axis; of float32 in float64, as in PyTorch."""
+    if _are_few(x):
+        return np.multiply.accumulate(x.astype(np.float64), axis).astype(np.float32)
     out = _by_twin("cumprod", x, axis, _wide(x).type(1), x.dtype)
     return _running(np.multiply, x, axis) if out is None else out[0]
+
+
+def _are_few(x: Any) -> bool:
+    """Whether to choose a way would take longer than NumPy's own."""
+    return x.dtype.char == "f" and 0 < x.size < _FEW and x.ndim > 0 and type(x) is np.ndarray and x.flags.c_contiguous
 
 
 def _wide(x: Any) -> Any:
