@@ -73,7 +73,8 @@ def test_an_error_beside() -> None:
 @pytest.mark.parametrize("shape", [(300, 257), (5000, 33), (3, 70_000), (70, 10, 128)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("affine", [True, False])
-def test_layer_norm_by_pieces(shape: tuple[int, ...], dtype: str, affine: bool) -> None:
+@pytest.mark.parametrize("norm", ["layer_norm", "rms_norm"])
+def test_norms_by_pieces(shape: tuple[int, ...], dtype: str, affine: bool, norm: str) -> None:
     rng = np.random.default_rng(0)
     x, g = (rng.standard_normal(shape).astype(dtype) for _ in range(2))
     x[1, 3], x[2, 5], g[2, 7] = np.inf, np.nan, np.inf
@@ -81,9 +82,10 @@ def test_layer_norm_by_pieces(shape: tuple[int, ...], dtype: str, affine: bool) 
     found = []
     for xp in (torch, microtorch):
         leaves = [xp.tensor(a, requires_grad=True) for a in (x, *weights)]
-        out = xp.nn.functional.layer_norm(leaves[0], (shape[-1],), *(leaves[1:] if affine else ()))
+        leaves = leaves[: 1 if not affine else 3 if norm == "layer_norm" else 2]
+        out = getattr(xp.nn.functional, norm)(leaves[0], (shape[-1],), *leaves[1:])
         out.backward(xp.tensor(g))
-        found.append([out.detach().numpy(), *[a.grad.numpy() for a in leaves[: 3 if affine else 1]]])
+        found.append([out.detach().numpy(), *[a.grad.numpy() for a in leaves]])
     single = dtype == "float32"
     for expected, ours in zip(*found, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=2e-4 if single else 1e-10, atol=5e-4 if single else 1e-10)

@@ -237,6 +237,45 @@ def layer_norm_backward(
     return [gx.reshape(x.shape), *[s.reshape(shape) if need else None for s, need in zip(sums, needs[1:])]]
 
 
+def _rms_norm(rows: Any, weight: Any, eps: float, out: Any = None) -> tuple[Any, Any]:
+    rstd = np.vecdot(rows, rows)[:, None]
+    rstd /= rows.shape[1]
+    rstd += eps
+    np.sqrt(rstd, out=rstd)
+    np.divide(1, rstd, out=rstd)
+    out = np.multiply(rows, rstd, out)
+    if weight is not None:
+        out *= weight
+    return out, rstd
+
+
+@quiet
+def _rms_norm_by_pieces(weight: Any, eps: float, rows: Any, out: Any, rstd: Any) -> None:
+    for piece in _pieces(*rows.shape):
+        _, rstd[piece] = _rms_norm(rows[piece], weight, eps, out[piece])
+
+
+def _rms_norm_backward(needs: Any, weight: Any, g: Any, rows: Any, rstd: Any, gx: Any = None) -> tuple[Any, Any]:
+    h = rows * rstd
+    u = g if weight is None else g * weight
+    along = np.vecdot(u, h)[:, None]
+    along /= rows.shape[1]
+    gx = np.multiply(h, along, gx)
+    np.subtract(u, gx, out=gx)
+    gx *= rstd
+    if needs[1]:
+        h *= g
+    return gx, _add(h, 0) if needs[1] else 0
+
+
+@quiet
+def _rms_norm_backward_by_pieces(
+    needs: Any, weight: Any, g: Any, rows: Any, rstd: Any, gx: Any, of_weight: Any
+) -> None:
+    for piece in _pieces(*rows.shape):
+        of_weight += _rms_norm_backward(needs, weight, g[piece], rows[piece], rstd[piece], gx[piece])[1]
+
+
 @keeping_statistics
 @quiet
 def rms_norm(x: Any, weight: Any, shape: tuple[int, ...], eps: float) -> tuple[Any, Any]:
@@ -252,14 +291,13 @@ def rms_norm(x: Any, weight: Any, shape: tuple[int, ...], eps: float) -> tuple[A
             lambda *arrays: fast.rms_norm(*options, *arrays), len(rows), rows, out, rstd, least=twins.PART // n
         )
         return out.reshape(x.shape), rstd
-    rstd = np.vecdot(rows, rows)[:, None]
-    rstd /= n
-    rstd += eps
-    np.sqrt(rstd, out=rstd)
-    np.divide(1, rstd, out=rstd)
-    out = rows * rstd
-    if weight is not None:
-        out *= weight.reshape(-1)
+    weight = None if weight is None else weight.reshape(-1)
+    if rows.size <= PIECE or type(rows) is not np.ndarray:
+        out, rstd = _rms_norm(rows, weight, eps)
+    else:
+        out, rstd = np.empty_like(rows), np.empty((len(rows), 1), rows.dtype)
+        whole = partial(_rms_norm_by_pieces, weight, eps)
+        threads.split(whole, len(rows), rows, out, rstd, least=PIECE // n + 1)
     return out.reshape(x.shape), rstd
 
 
@@ -273,11 +311,10 @@ def rms_norm_backward(g: Any, needs: Any, x: Any, weight: Any, shape: tuple[int,
         gx = np.empty(rows.shape, rows.dtype)
         sums = _by_rows(fast.rms_norm_backward, (_flat(weight, rows), weight is not None), (g, rows, rstd, gx), 1)
         return [gx.reshape(x.shape), sums[0].reshape(shape)]
-    h = rows * rstd
-    u = g if weight is None else g * weight.reshape(-1)
-    along = np.vecdot(u, h)[:, None]
-    along /= rows.shape[1]
-    gx = h * along
-    np.subtract(u, gx, out=gx)
-    gx *= rstd
-    return [gx.reshape(x.shape), np.einsum("ij,ij->j", g, h).reshape(shape) if needs[1] else None]
+    by = None if weight is None else weight.reshape(-1)
+    if rows.size <= PIECE or type(rows) is not np.ndarray:
+        gx, of_weight = _rms_norm_backward(needs, by, g, rows, rstd)
+    else:
+        gx = np.empty(rows.shape, rows.dtype)
+        (of_weight,) = _by_rows(partial(_rms_norm_backward_by_pieces, needs, by), (), (g, rows, rstd, gx), 1)
+    return [gx.reshape(x.shape), of_weight.reshape(shape) if needs[1] else None]

@@ -56,7 +56,7 @@ FEW = 16
 _AHEAD = 4
 """Blocks made ahead."""
 
-MANY = 1 << 16
+MANY = 1 << 15
 """Words of a draw from which as many again are made meanwhile, if there are two threads."""
 _MOST = 1 << 21
 """Words that are made meanwhile at most: 8 MB."""

@@ -26,7 +26,7 @@ State = dict[str, Any]
 
 PIECE = 65536  # elements of a block of a large parameter: with its state and scratch 1.5 MB, in the cache
 COMPILED_PIECE = 4 * PIECE  # in one pass nothing needs to stay in the cache: fewer calls
-LARGE = 1 << 18  # elements in pieces from which the threads share them
+LARGE = 1 << 17  # elements in pieces from which the threads share them
 SMALL = 8192  # parameters up to this size are gathered
 
 _data = attrgetter("_data")
