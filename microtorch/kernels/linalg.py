@@ -47,7 +47,12 @@ def matmul(x: Any, y: Any) -> Any:
         if dtype.kind in "fc" and dtype.itemsize > 2:
             if y.ndim == 2 and x.ndim > 2 and x.shape[-1] == y.shape[0] and x.size:
                 # one long matrix; if x must be copied for it, that still takes less than its many products
-                return products.matmul(x.reshape(-1, x.shape[-1]), y).reshape(*x.shape[:-1], y.shape[1])
+                rows = x.reshape(-1, x.shape[-1])
+                if x.dtype.char in "fd" and type(x) is np.ndarray and y.dtype is x.dtype:
+                    out = np.empty((*x.shape[:-1], y.shape[1]), x.dtype)  # (owns its memory: views are sooner made)
+                    products.matmul(rows, y, out.reshape(len(rows), y.shape[1]))
+                    return out
+                return products.matmul(rows, y).reshape(*x.shape[:-1], y.shape[1])
             return np.matmul(x, y) if x.ndim < 3 > y.ndim else products.matmul(x, y)
         if dtype.kind == "b":
             out = np.matmul(x, y)  # shapes that do not fit come first
@@ -134,9 +139,9 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     work = x.size * weight.shape[0]
     if bias is not None and x.ndim > 1 and (work >= blas.POOLED or 3 * work >= products.LEAST * twins.least):
         rows = x if x.ndim == 2 or not x.size else x.reshape(-1, x.shape[-1])
-        out = products.affine(rows, weight.T, bias)
+        out = products.affine(rows, weight.T, bias, x.shape[:-1] if x.ndim > 2 else ())
         if out is not None:
-            return out if x.ndim == 2 else out.reshape(*x.shape[:-1], out.shape[1])
+            return out
     out = matmul(x, weight.T)
     if bias is not None:
         if type(out) is np.ndarray:

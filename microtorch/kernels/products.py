@@ -43,8 +43,8 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
                 return out
             if m * k * n > blas.SERIAL and rows == k and threads.count() > 1:
                 return blas.matmul(x, y, out)
-            if out is None and x.size != 1 != y.size:  # (see kernels.linalg.matmul)
-                return x.dot(y)  # the same product, 0.5 us sooner than np.matmul
+            if x.size != 1 != y.size and (out is None or (out.flags.c_contiguous and out.dtype is dtype)):
+                return x.dot(y, out)  # the same product, 0.5 us sooner than np.matmul (see kernels.linalg.matmul)
         elif x.ndim > 1 < y.ndim:
             work = max(x.size * y.shape[-1], y.size * x.shape[-2])
             if work >= LEAST * twins.least and (done := _stacks(x, y, out)) is not None:
@@ -54,9 +54,9 @@ def matmul(x: Any, y: Any, out: Any = None) -> Any:
     return np.matmul(x, y, order="C") if out is None else np.matmul(x, y, out=out)
 
 
-def affine(x: Any, y: Any, bias: Any) -> Any:
+def affine(x: Any, y: Any, bias: Any, lead: tuple[int, ...] = ()) -> Any:
     """x @ y + bias for matrices x and y and a vector of y's columns, if the compiled twin is faster or the threads
-    share it; else None."""
+    share it; else None. lead: the axes that the rows stand for, in the result's shape."""
     dtype = x.dtype
     if (dtype is not _F32 and dtype is not _F64) or x.ndim != 2 or y.ndim != 2:
         return None
@@ -72,9 +72,10 @@ def affine(x: Any, y: Any, bias: Any) -> Any:
     ):
         return None
     if (fast := _fast(3 * m * k * n, dtype)) is None:  # BLAS's way has two calls
-        return blas.affine(x, y, bias)
-    out = np.empty((m, n), dtype)
-    _product(fast, x, y, bias, out, m * k * n)
+        out = blas.affine(x, y, bias)
+        return out.reshape(*lead, n) if lead and out is not None else out
+    out = np.empty((*lead, n) if lead else (m, n), dtype)
+    _product(fast, x, y, bias, out.reshape(m, n), m * k * n)
     return out
 
 
