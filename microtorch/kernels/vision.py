@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.index import gather
+from microtorch.kernels.numbers import operand
+from microtorch.kernels.select import kept
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]  # before and after, for each dimension; negative: cut off
@@ -251,21 +253,32 @@ def _reflect(c: Any, low: float, high: float) -> tuple[Any, Any]:
 
 
 def _inside(c: Any, n: int, padding: str, align: bool) -> tuple[Any, Any]:
-    """Coordinates brought into the image as the padding mode says, and the derivative."""
+    """Coordinates brought into the image as the padding mode says, and the derivative (None: 1)."""
+    if padding == "zeros":
+        return c, None
     slope = np.ones_like(c)
     if padding == "reflection":
         c, slope = _reflect(c, 0, n - 1) if align else _reflect(c, -0.5, n - 0.5)
-    if padding != "zeros":
-        slope = np.where((c <= 0) | (c >= n - 1), 0, slope)
-        c = np.clip(c, 0, n - 1)
-    return c, slope.astype(c.dtype)
+    slope = np.where((c <= 0) | (c >= n - 1), 0, slope)
+    return np.clip(c, 0, n - 1), slope.astype(c.dtype)
+
+
+@functools.lru_cache(maxsize=64)
+def _derived(coefficients: tuple[float, ...], order: int) -> tuple[float, ...]:
+    """The coefficients of the derivative of some order of a polynomial, highest power first."""
+    return tuple(np.polyder(np.array(coefficients), order).tolist()) if order < len(coefficients) else (0.0,)
 
 
 def _polynomial(coefficients: tuple[float, ...], t: Any, order: int) -> Any:
     """The derivative of some order of a polynomial, highest power first, at t."""
-    result = np.zeros_like(t)
-    for c in np.polyder(np.array(coefficients), order) if order < len(coefficients) else ():
-        result = result * t + t.dtype.type(c)
+    first, *rest = _derived(coefficients, order)
+    if not rest:
+        return np.full(t.shape, first, t.dtype)
+    result: Any = operand(first, t)
+    for c in rest:
+        result = np.asarray(result * t)
+        if c:
+            result += operand(c, t)
     return result
 
 
@@ -284,45 +297,62 @@ def _axis_taps(c: Any, n: int, mode: str, padding: str, align: bool, order: int,
     """What one coordinate in [-1, 1] reads of n places: for each tap (place, derivative of its weight)."""
     scale = c.dtype.type((n - 1) / 2 if align else n / 2)
     c = _place(c, n, align, planar)
-    slope: Any = np.ones_like(c)
+    slope: Any = None
     if mode != "bicubic":
         c, slope = _inside(c, n, padding, align)
-        c = np.where(np.isfinite(c), c, -100)
+        if not math.isfinite(np.add.reduce(c, None)):
+            c = np.where(np.isfinite(c), c, -100)
     low = np.floor(c)
     if mode == "nearest":
-        taps = [(np.rint(c), np.full_like(c, order == 0))]
+        taps = [(np.rint(c).astype(np.int64), np.full_like(c, order == 0))]
     elif mode == "bilinear":
-        taps = [(low, _polynomial((-1.0, 1.0), c - low, order)), (low + 1, _polynomial((1.0, 0.0), c - low, order))]
+        t, before = c - low, low.astype(np.int64)
+        taps = [(before, _polynomial((-1.0, 1.0), t, order)), (before + 1, _polynomial((1.0, 0.0), t, order))]
     else:
         t, a = c - low, -0.75  # as in cubic_weights, each a polynomial of the distance from the tap
         near, far = (a + 2, -(a + 3), 0.0, 1.0), (a, -5 * a, 8 * a, -4 * a)
         sign = (-1) ** order
         weights = [_polynomial(far, t + 1, order), _polynomial(near, t, order),
                    sign * _polynomial(near, 1 - t, order), sign * _polynomial(far, 2 - t, order)]  # fmt: skip
-        taps = [(np.rint(_inside(low + (k - 1), n, padding, align)[0]), w) for k, w in enumerate(weights)]
-    factor = (slope * scale) ** order if order else None
+        taps = [
+            (np.rint(_inside(low + (k - 1), n, padding, align)[0]).astype(np.int64), w) for k, w in enumerate(weights)
+        ]
+    factor = None if not order else scale**order if slope is None else (slope * scale) ** order
+    first, last = np.array(0), np.array(n - 1)
     found = []
-    for place, w in taps:
-        index = place.astype(np.int64)
-        weight = np.where((index < 0) | (index >= n), 0, w if factor is None else w * factor)
-        found.append((np.clip(index, 0, n - 1), weight.astype(c.dtype)))
+    for wanted, w in taps:
+        index = np.maximum(wanted, first)
+        np.minimum(index, last, out=index)
+        weight = w if factor is None else w * factor
+        found.append((index, kept(weight.astype(c.dtype, copy=False), index == wanted)))
     return found
 
 
-def _corners(grid: Any, size: Ints, orders: Ints, mode: str, padding: str, align: bool) -> Any:
-    """For each combination of taps: (flat place, weight), each (N, P)."""
+def _taps_of_axes(grid: Any, size: Ints, orders: Ints, mode: str, padding: str, align: bool) -> list[Any]:
+    """`_axis_taps` of each dimension, for grid (N, *out, d): places and weights (N, P)."""
     count = len(size)
     flat = grid.reshape(grid.shape[0], math.prod(grid.shape[1:-1]), count)
-    axes = [
+    return [
         _axis_taps(flat[..., count - 1 - i], n, mode, padding, align, orders[i], count == 2) for i, n in enumerate(size)
     ]
-    for at in np.ndindex(*(len(a) for a in axes)):
-        index: Any = 0
-        weight: Any = None
-        for axis, k, n in zip(axes, at, size):
-            index = index * n + axis[k][0]
-            weight = axis[k][1] if weight is None else weight * axis[k][1]
-        yield index, weight
+
+
+def _place_of(axes: list[Any], at: Ints, size: Ints, first: Any) -> Any:
+    """The place in the flattened images of a combination of taps, first being that of each image."""
+    index: Any = 0
+    for taps, k, n in zip(axes, at, size):
+        index = index * n + taps[k][0]
+    return index + first
+
+
+def _weight_of(axes: list[Any], at: Ints) -> Any:
+    """The product of the weights of a combination of taps; possibly one of them."""
+    return functools.reduce(np.multiply, [taps[k][1] for taps, k in zip(axes, at)])
+
+
+def _first_places(shape: Ints) -> Any:
+    """Where each image of (N, C, *S) begins."""
+    return np.arange(0, math.prod(shape), math.prod(shape[1:]))[:, None]
 
 
 def affine_grid(theta: Any, base: Any, size: Ints) -> Any:
@@ -335,29 +365,62 @@ def grid_sample(x: Any, grid: Any, mode: str, padding: str, align: bool, orders:
 
     orders: derive so often by the coordinate of each of the dimensions S.
     """
-    size = x.shape[2:]
-    flat = x.reshape(x.shape[0], x.shape[1], math.prod(size))
-    out = np.zeros((x.shape[0], x.shape[1], grid.size // max(grid.shape[0] * len(size), 1)), x.dtype)
+    (n, c), size, places = x.shape[:2], x.shape[2:], math.prod(grid.shape[1:-1])
+    out = np.zeros((n, c, places), x.dtype)
     if x.size and out.size:
-        for index, weight in _corners(grid, size, orders or (0,) * len(size), mode, padding, align):
-            read = gather(flat, np.broadcast_to(index[:, None], out.shape), 2)
-            read *= weight[:, None]
-            out += read
-    return out.reshape(x.shape[0], x.shape[1], *grid.shape[1:-1])
+        flat, image, first = np.ascontiguousarray(x).reshape(-1), math.prod(size), _first_places(x.shape)
+        axes = _taps_of_axes(grid, size, orders or (0,) * len(size), mode, padding, align)
+        for at in np.ndindex(*(len(a) for a in axes)):
+            index, weight = _place_of(axes, at, size, first), _weight_of(axes, at)
+            for channel in range(c):
+                read = flat[channel * image :].take(index)
+                read *= weight
+                out[:, channel] += read
+    return out.reshape(n, c, *grid.shape[1:-1])
 
 
 def grid_sample_input(
     g: Any, grid: Any, shape: Ints, mode: str, padding: str, align: bool, orders: Ints | None = None
 ) -> Any:
     """The transpose of grid_sample in x: zeros of `shape` with g added where it was read."""
-    out = np.zeros(math.prod(shape), g.dtype)
-    g = g.reshape(shape[0], shape[1], math.prod(g.shape[2:]))
-    rows = np.arange(shape[0] * shape[1])[:, None] * math.prod(shape[2:])
+    (n, c), size, out = shape[:2], shape[2:], np.zeros(math.prod(shape), g.dtype)
+    g = g.reshape(n, c, math.prod(g.shape[2:]))
     if g.size and out.size:
-        for index, weight in _corners(grid, shape[2:], orders or (0,) * (len(shape) - 2), mode, padding, align):
-            places = rows + np.repeat(index, shape[1], 0)
-            np.add.at(out, places.reshape(-1), (g * weight[:, None]).reshape(-1))
+        image, first = math.prod(size), _first_places(shape)
+        axes = _taps_of_axes(grid, size, orders or (0,) * len(size), mode, padding, align)
+        for at in np.ndindex(*(len(a) for a in axes)):
+            index, weight = _place_of(axes, at, size, first).reshape(-1), _weight_of(axes, at)
+            for channel in range(c):
+                np.add.at(out[channel * image :], index, (g[:, channel] * weight).reshape(-1))
     return out.reshape(shape)
+
+
+def grid_sample_grid(
+    g: Any, x: Any, grid: Any, mode: str, padding: str, align: bool, orders: Ints | None = None
+) -> Any:  # fmt: skip
+    """The gradient of the grid, given g: for each coordinate the sum over channels of g and the sample's derivative.
+
+    What is read, and its sum with g over the channels, is the same for all coordinates.
+    """
+    (n, c), size, count = x.shape[:2], x.shape[2:], x.ndim - 2
+    out = np.zeros((*grid.shape[:-1], count), x.dtype)
+    if not (x.size and out.size):
+        return out
+    parts = out.reshape(n, -1, count)
+    g, orders = g.reshape(n, c, -1), orders or (0,) * count
+    flat, image, first = np.ascontiguousarray(x).reshape(-1), math.prod(size), _first_places(x.shape)
+    axes = _taps_of_axes(grid, size, orders, mode, padding, align)
+    raised = _taps_of_axes(grid, size, tuple(o + 1 for o in orders), mode, padding, align)
+    for at in np.ndindex(*(len(a) for a in axes)):
+        index, total = _place_of(axes, at, size, first), np.zeros(parts.shape[:2], x.dtype)
+        for channel in range(c):
+            read = flat[channel * image :].take(index)
+            read *= g[:, channel]
+            total += read
+        for e in range(count):
+            derived = [raised[i] if i == e else axes[i] for i in range(count)]
+            parts[..., count - 1 - e] += total * _weight_of(derived, at)
+    return out
 
 
 # patches -------------------------------------------------------------------------------------------------------------

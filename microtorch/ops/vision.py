@@ -91,6 +91,8 @@ resize_bytes = unary("resize_bytes", K.map_bytes)
 
 def _by_grid(xp: Any, g: Any, x: Any, grid: Any, mode: str, padding: str, align: bool, orders: Any) -> Any:
     """The gradient of the grid: for each coordinate (the last dimension's first) the sum over channels of g dsample."""
+    if not xp.recorded:
+        return K.grid_sample_grid(g, x, grid, mode, padding, align, orders)
     count = len(x.shape) - 2
     orders = orders or (0,) * count
     parts = []

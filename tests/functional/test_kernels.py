@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 import microtorch
 import microtorch.nn.functional as MF
-from microtorch.kernels import batch_norm, conv as KC, conv_last, pool as KP, special, threads, twins
+from microtorch.kernels import batch_norm, conv as KC, conv_last, pool as KP, special, threads, twins, vision as KV
 
 torch.set_num_threads(1)
 
@@ -267,6 +267,29 @@ def test_max_pool_without_places(dims, dtype):
                 x[0, 1], x[1, 2].flat[3] = -np.inf, np.nan
             geometry = (kernel, stride, padding, dilation, ceil_mode)
             np.testing.assert_array_equal(KP.max_pool_values(x, *geometry), KP.max_pool(x, *geometry)[0])
+
+
+# sampling at points ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_the_two_ways_to_the_gradient_of_a_grid(mode, padding):
+    """What is computed at once for plain arrays is what the formula says, and what PyTorch finds."""
+    rng = np.random.default_rng(5)
+    x, grid, g = rng.normal(size=(3, 4, 6, 7)), 1.3 * rng.normal(size=(3, 5, 8, 2)), rng.normal(size=(3, 4, 5, 8))
+    tx, tgrid = (torch.tensor(a, requires_grad=True) for a in (x, grid))
+    F.grid_sample(tx, tgrid, mode, padding, False).backward(torch.tensor(g))
+    close(KV.grid_sample_grid(g, x, grid, mode, padding, False), tgrid.grad.numpy())
+    mx, mgrid = (microtorch.tensor(a, requires_grad=True) for a in (x, grid))
+    found = [
+        microtorch.autograd.grad(
+            MF.grid_sample(mx, mgrid, mode, padding, False), mgrid, microtorch.tensor(g), create_graph=recorded
+        )[0]
+        for recorded in (False, True)
+    ]
+    close(found[0].numpy(), found[1].detach().numpy())
+    close(found[0].numpy(), tgrid.grad.numpy())
 
 
 # group norm --------------------------------------------------------------------------------------------------------------
