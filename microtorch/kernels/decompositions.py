@@ -5,12 +5,14 @@ G. H. Golub, C. F. Van Loan, "Matrix Computations", 4th edition (2013), where an
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from microtorch.kernels import twins
 from microtorch.kernels.quiet import quiet
 from microtorch.kernels.strides import in_columns
 
@@ -214,6 +216,8 @@ def lu_factor(a: Any) -> tuple[Any, Any, Any]:
     batch's matrices at a time."""
     *batch, m, n = a.shape
     k = min(m, n)
+    if 0 < a.size <= _FEW and a.size == m * n:
+        return _lu_of_few(a, k)
     flat = np.array(a).reshape(math.prod(batch), m, n)
     pivots = np.tile(np.arange(1, k + 1, dtype=np.int32), (len(flat), 1))
     for start in range(0, k, _PANEL):
@@ -228,9 +232,42 @@ def lu_factor(a: Any) -> tuple[Any, Any, Any]:
     return flat.reshape(a.shape), pivots.reshape(*batch, k), info.astype(np.int32).reshape(batch)
 
 
+_FEW = 64  # elements of a matrix up to which Python's arithmetic takes less time than NumPy's calls
+
+
+def _lu_of_few(a: Any, k: int) -> tuple[Any, Any, Any]:
+    """`lu_factor` of one small matrix, in double precision."""
+    rows, pivots, first_zero = a.reshape(a.shape[-2:]).tolist(), [], 0
+    for j in range(k):
+        column = [abs(row[j].real) + abs(row[j].imag) for row in rows[j:]]
+        at = j + column.index(max(column))
+        pivots.append(at + 1)
+        rows[j], rows[at] = rows[at], rows[j]
+        head = rows[j]
+        if head[j] == 0:
+            first_zero = first_zero or j + 1
+            continue
+        for row in rows[j + 1 :]:
+            row[j] = factor = row[j] / head[j]
+            row[j + 1 :] = [x - factor * y for x, y in zip(row[j + 1 :], head[j + 1 :])]
+    batch = a.shape[:-2]
+    found = np.array(rows, a.dtype).reshape(a.shape)
+    return found, np.array(pivots, np.int32).reshape(*batch, k), np.full(batch, first_zero, np.int32)
+
+
 def _eliminate(flat: Any, pivots: Any, start: int, stop: int) -> None:
     """Eliminates below the diagonal in columns start to stop, and brings these columns, no others, up to date; whole
     rows are exchanged."""
+    if (
+        flat.size >= _FEW
+        and twins.takes(flat)
+        and (fast := twins.at_hand("decompositions", 64 * flat.size)) is not None
+    ):
+        fast.eliminate(flat, pivots, start, stop)
+        return
+    if len(flat) == 1:
+        _eliminate_one(flat[0], pivots[0], start, stop)
+        return
     every = np.arange(len(flat))
     for j in range(start, stop):
         column = flat[:, j:, j]
@@ -241,6 +278,38 @@ def _eliminate(flat: Any, pivots: Any, start: int, stop: int) -> None:
         head = flat[:, j, j]
         flat[:, j + 1 :, j] /= np.where(head == 0, np.ones((), flat.dtype), head)[:, None]
         flat[:, j + 1 :, j + 1 : stop] -= flat[:, j + 1 :, j, None] * flat[:, j, None, j + 1 : stop]
+
+
+def _eliminate_one(a: Any, pivots: Any, start: int, stop: int) -> None:
+    """`_eliminate` of one matrix."""
+    for j in range(start, stop):
+        column = a[j:, j]
+        row = j + int((np.abs(column.real) + np.abs(column.imag) if a.dtype.kind == "c" else np.abs(column)).argmax())
+        pivots[j] = row + 1
+        if row != j:
+            upper = a[j].copy()
+            a[j] = a[row]
+            a[row] = upper
+        head, below = a[j, j], a[j + 1 :, j]
+        if head != 0:
+            below /= head
+        a[j + 1 :, j + 1 : stop] -= below[:, None] * a[j, j + 1 : stop]
+
+
+def triangles(factor: Any) -> tuple[Any, Any]:
+    """L, with ones on its diagonal, and U of the matrices that hold both."""
+    m, n = factor.shape[-2:]
+    k = min(m, n)
+    zero, every = np.zeros((), factor.dtype), np.arange(k)
+    lower = np.where(_below(m, k), factor[..., :k], zero)
+    lower[..., every, every] = 1
+    return lower, np.where(_below(k, n), zero, factor[..., :k, :])
+
+
+@functools.lru_cache(16)
+def _below(m: int, n: int) -> Any:
+    """True below the diagonal."""
+    return np.tri(m, n, -1, dtype=bool)
 
 
 def check_pivots(name: str, info: Any) -> None:
@@ -259,6 +328,13 @@ def permutation(pivots: Any, m: int, dtype: Any) -> Any:
     """The matrix P with P L U = a, from the row exchanges."""
     *batch, k = pivots.shape
     flat = pivots.reshape(math.prod(batch), k)
+    if len(flat) == 1:
+        rows = list(range(m))
+        for j, at in enumerate(flat[0].tolist()):
+            rows[j], rows[at - 1] = rows[at - 1], rows[j]
+        one = np.zeros((m, m), dtype)
+        one[rows, np.arange(m)] = 1
+        return one.reshape(*batch, m, m)
     order = np.tile(np.arange(m), (len(flat), 1))
     every = np.arange(len(flat))
     for j in range(k):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from microtorch.kernels.decompositions import adjoint, permutation, solve_triangular
+from microtorch.kernels.decompositions import adjoint, permutation, solve_triangular, triangles
 from microtorch.kernels.strides import in_columns
 
 
@@ -27,9 +27,7 @@ def lu_solve(factor: Any, pivots: Any, b: Any, left: bool, adjointed: bool) -> A
 
 def lu_unpack(factor: Any, pivots: Any) -> tuple[Any, Any, Any]:
     """P, L and U."""
-    m, k = factor.shape[-2], min(factor.shape[-2:])
-    lower = np.tril(factor[..., :k], -1) + np.eye(m, k, dtype=factor.dtype)
-    return permutation(pivots, m, factor.dtype), lower, np.triu(factor[..., :k, :])
+    return permutation(pivots, factor.shape[-2], factor.dtype), *triangles(factor)
 
 
 def triangular_solve(b: Any, a: Any, upper: bool, transpose: bool, unitriangular: bool) -> tuple[Any, Any]:

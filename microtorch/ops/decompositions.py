@@ -311,9 +311,7 @@ def _lu(xp: Any, g_l: Any, g_u: Any, lower: Any, upper: Any) -> Any:
 def _lu_parts(x: Any) -> tuple[Any, Any, Any]:
     """L, U, P of P L U = x."""
     factor, pivots, _ = K.lu_factor(x)
-    m, k = x.shape[-2], min(x.shape[-2:])
-    lower = np.tril(factor[..., :, :k], -1) + np.eye(m, k, dtype=x.dtype)
-    return lower, np.triu(factor[..., :k, :]), K.permutation(pivots, m, x.dtype)
+    return *K.triangles(factor), K.permutation(pivots, x.shape[-2], x.dtype)
 
 
 def _lu_x(xp: Any, g: Any, out0: Any, out1: Any, out2: Any) -> Any:
