@@ -233,16 +233,19 @@ class TensorValues(TensorBase):
     def share_memory_(self) -> Tensor:
         """Move it to memory that processes forked from this one share, and those spawned with it as an argument.
 
-        Raises NotImplementedError for a view, for a tensor that has views, and for one that is not contiguous.
+        Its views go with it. Raises NotImplementedError for a view, and for a tensor that is not contiguous.
         """
         data = self._data
         if not self.is_shared():
             views = () if self._storage is None else self._storage.views
-            if self._base is not None or any(view() is not None for view in views):
-                raise NotImplementedError("share_memory_ of a view, or of a tensor that has views, is not supported")
+            if self._base is not None:
+                raise NotImplementedError("share_memory_ of a view is not supported")
             if type(data) is not np.ndarray or not data.flags.c_contiguous:
                 raise NotImplementedError("share_memory_ is supported for contiguous tensors, and not for bfloat16")
             self._data = shared.array(data)
+            for view in [v for v in (view() for view in views) if v is not None and v._data.size]:
+                seen, at = view._data, address(view._data) - address(data)
+                view._data = np.ndarray(seen.shape, seen.dtype, self._data, at, seen.strides)
             if self._storage is not None:
                 self._storage.hold(self._data)
         return cast("Tensor", self)

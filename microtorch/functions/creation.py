@@ -141,7 +141,12 @@ def _taken_apart(data: Any) -> tuple[Any, set[Any]]:
             kinds.add(kind)
             return d.item()
         if isinstance(d, (str, bytes)):
-            raise ValueError(f"too many dimensions '{kind.__name__}'")
+            first = data
+            while isinstance(first, (list, tuple)) and first:
+                first = first[0]
+            if isinstance(first, str) and first:  # whose first element is a text again
+                raise ValueError("too many dimensions 'str'")
+            raise TypeError(f"new(): invalid data type '{kind.__name__}'")
         if _is_sequence(d):
             return [plain(e) for e in d]
         if isinstance(d, (int, float)):  # enumerations and other subclasses

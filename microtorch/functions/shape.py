@@ -640,6 +640,8 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Tensor:
 
 def repeat(input: Any, *sizes: Any, **named: Any) -> Tensor:
     """The tensor tiled so many times along each dimension (new ones in front): a copy."""
+    if not (sizes or named):
+        raise TypeError('repeat() missing 1 required positional arguments: "repeats"')
     times = size_of((named["repeats"],) if named else sizes, "repeat", "repeats")
     if len(times) < input._data.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")

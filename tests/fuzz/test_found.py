@@ -100,6 +100,9 @@ FOUND = [
     ],
     "x = torch.tensor([1.0, 3, 2]); y = x.max(0); z = torch.min(x, -1); x.neg_(); (y.values, z.values)",
     "x = torch.tensor(1.5); x[()] = x.clone(); x[()] = 2; x",
+    *[f"torch.tensor({data})" for data in ("'a'", "['a']", "[1, 'a']", "''", "['']", "[b'a']", "[['a'], 1]")],
+    "torch.ones(2).repeat()",
+    "x = torch.zeros(2, 3); y = x.T; z = x[1:]; x.share_memory_(); x[1, 2] = 1; (x.is_shared(), x, y, z)",
     *[
         f"torch.cholesky_solve(torch.ones({b}), torch.ones({u}))"
         for b, u in (("3, 1", "2, 2"), ("2, 1", "2, 3"), ("4, 2, 1", "3, 2, 2"))
