@@ -80,7 +80,15 @@ def _layers(
             x = _dropped(x, dropout)
     if batch_first:
         x = transpose(x, 0, 1) if len(states) == 2 else R.batch_first(x)  # as PyTorch names the two
-    return (x, *[stack(list(parts), 0) for parts in zip(*finals)])
+    return (x, *[_stacked(parts) for parts in zip(*finals)])
+
+
+def _stacked(states: tuple[Any, ...]) -> Any:
+    """The last states of all layers and directions as one tensor; of one, unrecorded, no copy."""
+    first = states[0]
+    if len(states) == 1 and first._node is None and type(first._data) is np.ndarray:
+        return wrap(first._data[None])
+    return stack(list(states), 0)
 
 
 def lstm(*args: Any) -> tuple[Any, Any, Any]:

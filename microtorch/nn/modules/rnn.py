@@ -115,7 +115,8 @@ class RNNBase(Module):
     @property
     def _flat_weights(self) -> list[Any]:
         """All parameters, in order."""
-        return [getattr(self, name, None) for name in self._flat_weights_names]
+        held = self._parameters  # (a parametrization's are computed, and not there)
+        return [held[name] if name in held else getattr(self, name, None) for name in self._flat_weights_names]
 
     @property
     def all_weights(self) -> list[list[Any]]:
@@ -133,7 +134,7 @@ class RNNBase(Module):
 
     def check_input(self, input: Any, batch_sizes: Any) -> None:
         """Raise for an input whose dtype, dimensions or size do not fit."""
-        weight = self._flat_weights[0]
+        weight: Any = getattr(self, self._flat_weights_names[0])
         if input.dtype != weight.dtype:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
