@@ -39,7 +39,9 @@ def masks(xp: Any) -> list[Any]:
     return [*found, drop(ones, 0.1), xp.rand(40_000), drop(ones, 0.1)]
 
 
-def test_words_made_meanwhile() -> None:
+@pytest.mark.parametrize("kernels", ["numpy", "auto"])
+def test_words_made_meanwhile(kernels: str) -> None:
+    twins.choose(kernels)
     for ours, theirs in zip(masks(microtorch), masks(torch), strict=True):
         np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 

@@ -207,7 +207,7 @@ class Engine:
         with self._lock:
             rest = self._ahead.size - self._place
             blocks = (2 * n - rest - 1) // _WORDS
-            if blocks * _WORDS >= 4096 and rest % 2 == 0 and not self._compiled(blocks * _WORDS):
+            if blocks * _WORDS >= 4096 and rest % 2 == 0:
                 return self._pairs_beyond(n, blocks)
         return _pairs(self.words32(2 * n))
 
@@ -234,19 +234,17 @@ class Engine:
         )
 
     def _new_pairs(self, n: int) -> NDArray[np.uint64]:
+        if (fast := twins.at_hand("random", n)) is not None:
+            return _pairs(self._compiled_words(fast, 2 * n))
         return self._legacy.randint(0, 1 << 64, n, np.uint64)
 
     def stock_up(self, n: int) -> None:
         """Have n words made on another thread, if there may be one: a draw of as many was made, and will be again."""
-        if n < MANY or threads.count() == 1 or self._compiled(n):
+        if n < MANY or threads.count() == 1:
             return
         with self._lock:
             if self._ahead.size and self._coming is None and not self._stock.size:
                 self._coming = threads.beside(functools.partial(self._new_pairs, min(n, _MOST) // _WORDS * _WORDS // 2))
-
-    @staticmethod
-    def _compiled(n: int) -> bool:
-        return twins.at_hand("random", n) is not None
 
     def _compiled_words(self, fast: Any, n: int) -> NDArray[np.uint32]:
         if self._memory is None:  # NumPy's state, a C structure: uint32_t key[624]; int pos
