@@ -20,6 +20,7 @@ __all__ = ["Places"]
 
 Ints = tuple[int, ...]
 
+_PART = 1 << 14  # elements whose copy is worth a thread
 _MOST = 64  # places of the result
 _LEAST = 1 << 10  # channels of the input times those of the result, and
 _IMAGES = 32  # images, below which copies take the time;
@@ -96,7 +97,7 @@ class Places:
             sums[first] = out
 
         self._share(part)
-        return np.ascontiguousarray(_total(sums).transpose(3, 2, 0, 1))
+        return _laid(_total(sums), (3, 2, 0, 1))
 
     def _share(self, part: Callable[[int, int], None]) -> None:
         """Call `part(first, end)` for shares of the places, side by side."""
@@ -118,16 +119,26 @@ def _total(sums: dict[int, Any]) -> Any:
     return sums[first]
 
 
+def _laid(x: Any, order: tuple[int, ...]) -> Any:
+    """A copy with the dimensions in that order, C-contiguous; the threads share it."""
+    turned = x.transpose(order)
+    if turned.flags.c_contiguous:
+        return turned
+    out = np.empty(turned.shape, x.dtype)
+    threads.split(np.copyto, len(out), out, turned, least=-(-_PART * len(out) // out.size))
+    return out
+
+
 def _last(x: Any) -> Any:
     """x (N, C, H, W) as (N, H, W, C)."""
-    return np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    return _laid(x, (0, 2, 3, 1))
 
 
 def _first(x: Any) -> Any:
     """The transpose of `_last`."""
-    return np.ascontiguousarray(x.transpose(0, 3, 1, 2))
+    return _laid(x, (0, 3, 1, 2))
 
 
 def _taps(weight: Any) -> Any:
     """The weight as (rows, columns, C, O)."""
-    return np.ascontiguousarray(weight.transpose(2, 3, 1, 0))
+    return _laid(weight, (2, 3, 1, 0))
