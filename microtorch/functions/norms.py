@@ -51,9 +51,9 @@ def vector_norm_over(
     if isinstance(ord, complex):
         raise RuntimeError(f"{name}: Expected a non-complex scalar as the order of norm.")
     if not isinstance(ord, (int, float, np.number, TensorBase)):
-        kind = type(ord).__name__
-        raise TypeError(f"{name.replace('.', '_')}(): argument 'ord' (position 2) must be Number, not {kind}")
-    ord = float(ord)
+        given = type(ord).__name__
+        raise TypeError(f"{name.replace('.', '_')}(): argument 'ord' (position 2) must be Number, not {given}")
+    ord = float(ord)  # type: ignore[arg-type]
     if (ord < 0 or math.isinf(ord)) and input._data.size == 0:
         shape = input._data.shape
         if axes is None:
