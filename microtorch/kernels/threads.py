@@ -163,9 +163,11 @@ class _Beside:
 
     def finish(self) -> None:
         """Wait for all that was started, and let nothing start until the lock is given back."""
-        if self.queue is not None:
-            self.start(lambda: None)()
         self.lock.acquire()
+        if self.queue is not None:
+            done: SimpleQueue[None] = SimpleQueue()
+            self.queue.put(lambda: done.put(None))
+            done.get()
 
 
 _beside = _Beside()
