@@ -47,6 +47,9 @@ def exp(x: Any) -> Any:
     return np.exp(x)
 
 
+exp.few = "exp"  # type: ignore[attr-defined]  # see twins.elementwise
+
+
 def sign(x: Any) -> Any:
     """-1, 0 or 1; of a complex number its direction (0 at 0). NaN stays for floats only as PyTorch has it: 0."""
     if x.dtype.kind == "f":

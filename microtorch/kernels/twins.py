@@ -64,6 +64,9 @@ PATIENCE = 3000
 """How many small arrays are computed by NumPy before numba is imported (0.5 s) for their sake, if nothing else has:
 a short program is over sooner."""
 
+on_ufunc: list[Callable[[str, str, Any], None]] = []
+"""Called with its dtype's character, its name and itself when a ufunc has been made."""
+
 on_few: list[Callable[[bool], None]] = []
 """Called with True when the ufuncs come into use, with False when they go out: for what else is compiled for the sake
 of small arrays."""
@@ -196,6 +199,8 @@ def elementwise(family: str, pieces: bool = False) -> Callable[[F], F]:
     def decorate(kernel: F) -> F:
         name = kernel.__name__
         plain = family == "activation" and set(inspect.signature(kernel).parameters) <= {"g", "x", "out"}  # no numbers
+        if plain:
+            kernel.few = name  # type: ignore[attr-defined]
 
         @functools.wraps(kernel)
         def call(x: Any, *rest: Any) -> Any:

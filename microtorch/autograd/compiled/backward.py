@@ -22,7 +22,9 @@ from microtorch.autograd.compiled.calls import (
     DIV,
     DTYPE,
     EDGES,
+    FEWER,
     FLOAT32,
+    FLOAT64,
     HOOKS,
     LEAF,
     MUL,
@@ -40,6 +42,7 @@ from microtorch.autograd.compiled.calls import (
     TRUE,
     WORLD,
     calculated,
+    few_of,
     is_number,
     know,
     world,
@@ -50,16 +53,18 @@ from microtorch.autograd.compiled.objects import (
     drop,
     get_attribute,
     has_shape,
+    is_contiguous,
     kept,
     load,
+    rank,
     room,
     store,
     tuple_item,
     type_of,
 )
 from microtorch.autograd.node import OpNode, Output
-from microtorch.autograd.table import Op
-from microtorch.kernels import numbers
+from microtorch.autograd.table import Op, arrays
+from microtorch.kernels import numbers, twins
 
 # what the pass knows, from place 1 on (0 is the world)
 (OUTPUT, VJP, FITTED, FINISH, DEPOSIT, OPERAND, NUMPY_ADD, FACTS, CLOCK, MINUS_ONE, TUPLE, BOOL, STRING, FALSE,
@@ -67,12 +72,12 @@ from microtorch.kernels import numbers
 
 # what it knows of an entry
 (PLAIN, ARITHMETIC, SAVES_OUTPUTS, SAVES_TENSORS, FORMULAS) = range(5)
-FORMULA, STEP, COUNT, PLACES = range(4)  # of each input
+FORMULA, STEP, COUNT, FEW32, FEW64, PLACES = range(6)  # of each input
 MOST_PLACES = 4
 WIDTH = PLACES + MOST_PLACES
 
 # the steps: what a formula does with g and the one value that it names
-BY_FORMULA, HAND_ON, NEGATE, TIMES, OVER = range(5)
+BY_FORMULA, HAND_ON, NEGATE, TIMES, OVER, BY_UFUNC = range(6)  # (by ufunc: of g and the value, if they are few)
 
 # a node on its way
 THE_NODE, ITS_SEQ, ITS_GRAD, OWN, WAITING = range(5)  # grad: a reference of the pass, or 0; waiting: edges to a leaf
@@ -174,6 +179,17 @@ def value_of(w, facts, saved, arithmetic, alone, shape, seq, g):
 
 
 @numba.njit
+def ufunc_for(w, entry, at, g):
+    """The ufunc that does an input's formula for a few numbers: borrowed; 0 if it is for the formula."""
+    n = objects.size_of(g)
+    if rank(g) == 0 or n == 0 or n > FEWER:
+        return 0
+    if array_dtype(g) == know(w, FLOAT32):
+        return know(entry, at + FEW32)
+    return know(entry, at + FEW64) if array_dtype(g) == know(w, FLOAT64) else 0
+
+
+@numba.njit
 def gradient(w, facts, node, entry, at, xp, g):
     """The gradient of an input by its formula: new; 0 if the node itself must see to it, or an error is set.
 
@@ -205,7 +221,12 @@ def gradient(w, facts, node, entry, at, xp, g):
     if step >= TIMES and plain:
         value = load(arguments + 24)
         if type_of(value) == know(w, NDARRAY) and array_dtype(value) == array_dtype(g):
-            out = calculated(w, MUL if step == TIMES else DIV, g, value, 0, array_dtype(g))
+            if step != BY_UFUNC:
+                out = calculated(w, MUL if step == TIMES else DIV, g, value, 0, array_dtype(g))
+            elif objects.alike(g, value) and is_contiguous(g) and is_contiguous(value):
+                ufunc = ufunc_for(w, entry, at, g)
+                if ufunc != 0:
+                    out = objects.call(ufunc, arguments + 16, 2, 0)
     if out == 0:
         out = objects.call(formula, arguments + 8, 2 + count, 0)
     for i in range(count):
@@ -526,7 +547,16 @@ def _step(formula: Any, places: tuple[int, ...]) -> int:
         for step, like in _STEPS.items():
             if (code.co_code, code.co_consts) == (like.__code__.co_code, like.__code__.co_consts):
                 return step
-    return BY_FORMULA
+    return BY_FORMULA if _kernel_of(formula) is None else BY_UFUNC
+
+
+def _kernel_of(formula: Any) -> Any:
+    """The kernel that a formula just calls, with g and the value: as `lambda xp, g, out: xp.tanh_backward(g, out)`."""
+    code = getattr(formula, "__code__", None)
+    if code is None or len(code.co_names) != 1 or code.co_argcount != 3:
+        return None
+    like = (lambda xp, g, out: xp.name(g, out)).__code__
+    return getattr(arrays, code.co_names[0], None) if code.co_code == like.co_code else None
 
 
 _STEPS = {NEGATE: lambda xp, g: -g, TIMES: lambda xp, g, x: g * x, OVER: lambda xp, g, x: g / x}
@@ -537,10 +567,23 @@ def _facts_of(op: Op) -> np.ndarray[Any, Any]:
     plain = not op.shared and len(op.quick) <= 16 and all(len(places) <= MOST_PLACES for _, _, places in op.quick)
     facts: list[int] = [plain, op.arithmetic, op.saves_outputs, op.saves_tensors]
     for formula, _, places in op.quick if plain else ():
-        known = [id(formula), _step(formula, places), len(places), *places]
+        known = [id(formula), _step(formula, places), len(places), *few_of(_kernel_of(formula))[:2], *places]
         facts += known + [0] * (WIDTH - len(known))
     op.facts = np.array(facts, np.int64)
+    _known.append(op)
     return op.facts
+
+
+def _notice(dtype: str, name: str, ufunc: Any) -> None:
+    """A ufunc has been made: the entries whose formulas it does for few numbers are told."""
+    for op in _known:
+        for i, (formula, _, _) in enumerate(op.quick if op.facts[PLAIN] else ()):
+            if getattr(_kernel_of(formula), "few", None) == name:
+                op.facts[FORMULAS + WIDTH * i + (FEW32 if dtype == "f" else FEW64)] = id(ufunc)
+
+
+_known: list[Op] = []  # the entries of which facts are kept
+twins.on_ufunc.append(_notice)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ Parameter, their arrays are NumPy's own, nobody watches. Else it returns None, h
 the usual way. So does a call whose kernel fails: the usual way then raises what PyTorch raises.
 """
 
-# mypy: disable-error-code="no-untyped-def,no-untyped-call"
+# mypy: disable-error-code="no-untyped-def,no-untyped-call,attr-defined"
 from __future__ import annotations
 
 import functools
@@ -36,20 +36,22 @@ from microtorch.autograd.modes import mode
 from microtorch.autograd.node import Leaf, OpNode, next_number, watched
 from microtorch.autograd.state import inferring
 from microtorch.autograd.table import Op, table
-from microtorch.kernels import numbers
+from microtorch.kernels import numbers, pointwise, twins
 from microtorch.kernels.batched import as_array
+from microtorch.kernels.compiled import ordered, ufuncs
 
 # what all calls know: the places of `_world`, an array of addresses and of slots' offsets
 (TENSOR, PARAMETER, OP_NODE, NONE, NDARRAY, FLOAT32, FLOAT64, FLOAT, INT, MODE, ENABLED, TRUE, INFERRING, WATCHED, NEXT,
- AS_ARRAY, NUMBERS32, NUMBERS64, SHARE, LEAF, NO_GRAD, ITS_SHAPE, ITS_DTYPE, NEW_ARRAY, DATA, NODE, GRAD, BASE, STORAGE,
- MADE, OP, EDGES, SAVED, SEQ, SHAPE, DTYPE, HOOKS, NODE_STORAGE, NOTES) = range(39)  # fmt: skip
+ AS_ARRAY, NUMBERS32, NUMBERS64, ITS_SHAPE, ITS_DTYPE, FALSE, LEAF, NEW_ARRAY, DATA, NODE, GRAD, BASE, STORAGE, OP,
+ EDGES, SAVED, SEQ, SHAPE, DTYPE, HOOKS, NODE_STORAGE, NOTES) = range(37)  # fmt: skip
 
 # what a call knows of its entry: the places of its facts
 (WORLD, ENTRY, KERNEL, UNRECORDED, INPUTS, PARAMETERS, DIFFERENTIABLE, RESIDUALS, RESIDUALS_UNRECORDED, FLOATS_ONLY,
- DEFAULTS, ARITHMETIC, COPYING, NAMED, PLANS) = range(15)  # fmt: skip
+ DEFAULTS, ARITHMETIC, NAMED, FEW32, FEW64, BESIDE32, BESIDE64, PLANS) = range(18)  # fmt: skip
 
-ADD, SUB, MUL, DIV = range(1, 5)  # arithmetic that is done here
-FEW = 1024  # numbers up to which it is: NumPy's own loops are as fast beyond
+ADD, SUB, MUL, DIV, SUM, MEAN = range(1, 7)  # arithmetic that is done here
+FEW = 1024  # numbers up to which two operands are combined here: NumPy's own loops are as fast beyond
+FEWER = twins.FEW  # numbers up to which the kernels take ufuncs
 
 UNHANDLED = 0
 
@@ -156,6 +158,56 @@ def array_of(w, out):
     return array
 
 
+@numba.njit
+def few(w, facts, data, count):
+    """The result for one array of few numbers in C order, by a ufunc or as their sum: new; 0 if it is for the kernel.
+
+    data: the address of the arguments, arrays for tensors.
+    """
+    a, code = load(data), know(facts, ARITHMETIC)
+    if (code < SUM and know(facts, FEW32) == 0 and know(facts, FEW64) == 0) or type_of(a) != know(w, NDARRAY):
+        return 0
+    wide = array_dtype(a) == know(w, FLOAT64)
+    if not (wide or array_dtype(a) == know(w, FLOAT32)) or rank(a) == 0 or not is_contiguous(a):
+        return 0
+    n = objects.size_of(a)
+    if n == 0 or n > FEWER:
+        return 0
+    if code >= SUM:
+        none = know(w, NONE)
+        if count != 3 or load(data + 8) != none or load(data + 16) != know(w, FALSE):
+            return 0
+        out = objects.new_array(know(w, NEW_ARRAY), know(w, NDARRAY), array_dtype(a), 0, 0)
+        if wide:
+            _total64(array_data(a), n, code == MEAN, array_data(out))
+        else:
+            _total32(array_data(a), n, code == MEAN, array_data(out))
+        return out
+    ufunc, beside = know(facts, FEW64 if wide else FEW32), know(facts, BESIDE64 if wide else BESIDE32)
+    if ufunc == 0 or count != 1:
+        return 0
+    if beside == 0:
+        return objects.call(ufunc, data, 1, 0)
+    pair = room()
+    store(pair + 8, beside)
+    store(pair + 16, a)
+    return objects.call(ufunc, pair + 8, 2, 0)
+
+
+def _sum_of(kind, lanes):
+    at = objects.pointer(kind)
+
+    @numba.njit(error_model="numpy")
+    def write(x, n, mean, out):
+        total = ordered.few_total(numba.carray(at(x), n), lanes) + kind(0)  # (-0 becomes 0)
+        at(out)[0] = total / kind(n) if mean else total
+
+    return write
+
+
+_total32, _total64 = _sum_of(types.float32, 8), _sum_of(types.float64, 4)
+
+
 def entry(facts, arguments, count):
     """The calls of `unary` and `op`: (inputs, constants ...) -> Tensor, or None."""
     facts = array_data(facts)
@@ -178,7 +230,9 @@ def entry(facts, arguments, count):
                     return kept(none)
         store(data + 8 * i, x)
     recorded = mask != 0 and know(facts, DIFFERENTIABLE) != 0 and recording(w)
-    results = objects.call(know(facts, KERNEL if recorded else UNRECORDED), data, count, 0)
+    results = few(w, facts, data, count)
+    if results == 0:
+        results = objects.call(know(facts, KERNEL if recorded else UNRECORDED), data, count, 0)
     if results == 0:
         objects.forget_error()
         return kept(none)
@@ -263,7 +317,7 @@ def calculated(w, code, a, b, number, dtype):
     if a == 0 or (b != 0 and rank(a) < rank(b)):
         like = b
     n = objects.size_of(like)
-    if n == 0 or n > FEW or not objects.is_dense(like, item):
+    if n == 0 or n > FEW or code >= SUM or not objects.is_dense(like, item):
         return 0
     value, x, y = 0.0, 0, 0
     if a != 0 and b != 0:
@@ -381,14 +435,14 @@ def world() -> np.ndarray[Any, Any]:
     known = [
         cls, state.parameter_class, OpNode, None, np.ndarray, np.dtype(np.float32), np.dtype(np.float64), float, int,
         mode, "enabled", True, inferring, watched, next_number, as_array, numbers.kept["f"], numbers.kept["d"],
-        state.share, Leaf, "no_grad", "shape", "dtype",
+        "shape", "dtype", False, Leaf,
     ]  # fmt: skip
     _alive.extend(known)
     return np.array(
         [
             *(id(o) for o in known),
             objects.array_maker(),
-            *(slots[n] for n in ("_data", "_node", "_grad", "_base", "_storage", "_made")),
+            *(slots[n] for n in ("_data", "_node", "_grad", "_base", "_storage")),
             *(node_slots[n] for n in ("op", "edges", "saved", "seq", "shape", "dtype", "hooks", "storage", "notes")),
         ],
         np.int64,
@@ -401,19 +455,21 @@ def _facts(op: Op) -> np.ndarray[Any, Any]:
     residuals, named, count = len(op.residuals), len(op.saved_names), len(op.inputs)
     _alive.extend((op, op.kernel, light, op.defaults))
     plans = [op.places(mask) for mask in range(1 << count)]
-    return np.array(
+    facts = np.array(
         [
             world().ctypes.data, id(op), id(op.kernel), id(light), count, len(op.parameters), op.differentiable,
-            residuals, 0 if op.unrecorded else residuals, op.to_float, id(op.defaults), _ARITHMETIC.get(op.name, 0), 0,
-            named,
+            residuals, 0 if op.unrecorded else residuals, op.to_float, id(op.defaults), _ARITHMETIC.get(op.name, 0),
+            named, *few_of(op.kernel),
             *(place for plan in plans for place in plan),
         ],
         np.int64,
     )  # fmt: skip
+    _known.append((op, facts))
+    return facts
 
 
 _alive: list[Any] = []  # what the facts are addresses of
-_ARITHMETIC = {"add": ADD, "sub": SUB, "mul": MUL, "div": DIV}
+_ARITHMETIC = {"add": ADD, "sub": SUB, "mul": MUL, "div": DIV, "sum_all": SUM, "mean_all": MEAN}
 
 
 @functools.cache
@@ -425,6 +481,32 @@ def _forms() -> list[tuple[Op, Any]]:
         for op in table.values()
         if op.form in forms and len(op.inputs) <= MOST_INPUTS and len(op.parameters) < objects.ROOM
     ]
+
+
+def few_of(kernel: Any) -> tuple[int, int, int, int]:
+    """The ufuncs that do for few numbers what a kernel does, for float32 and float64, and the operands that go before.
+
+    0 where there is none, or none yet.
+    """
+    if kernel is pointwise.relu:
+        zeros = [numbers.zero(np.empty(0, dtype)) for dtype in "fd"]
+        _alive.extend(zeros)
+        return id(np.maximum), id(np.maximum), id(zeros[0]), id(zeros[1])
+    name = getattr(kernel, "few", "")
+    made = [vars(ufuncs.of_dtype[dtype]).get(name) for dtype in "fd"]
+    return *(0 if u is None else id(u) for u in made), 0, 0  # type: ignore[return-value]
+
+
+def _notice(dtype: str, name: str, ufunc: Any) -> None:
+    """A ufunc has been made: the entries whose kernels take it for few numbers are told."""
+    _alive.append(ufunc)
+    for op, facts in _known:
+        if getattr(op.kernel, "few", None) == name:
+            facts[FEW32 if dtype == "f" else FEW64] = id(ufunc)
+
+
+_known: list[tuple[Op, np.ndarray[Any, Any]]] = []  # the entries, with what their calls know
+twins.on_ufunc.append(_notice)
 
 
 def install() -> None:

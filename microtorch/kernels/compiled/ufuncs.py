@@ -27,6 +27,7 @@ from numba.extending import intrinsic
 from numba.np.ufunc import _internal
 from numba.np.ufunc.ufuncbuilder import GUFuncBuilder
 
+from microtorch.kernels import twins
 from microtorch.kernels.compiled import _sources, activation, jit, loss, norm, ordered, softmax
 from microtorch.kernels.compiled.math import exp64, sigmoid, tanh
 from microtorch.kernels.quiet import quiet
@@ -54,6 +55,8 @@ class _Ufuncs:
             twin = exp if name == "exp" else getattr(activation, name, None) or getattr(loss, name)
             made = quiet(_of_elements(twin, self._dtype))
         setattr(self, name, made)
+        for use in twins.on_ufunc:
+            use(np.dtype(self._dtype).char, name, made)
         return made
 
 
@@ -195,15 +198,7 @@ def _rows(signature: str, kinds: str) -> Callable[[Any], Any]:
 
 @_rows("(n),()->()", "T[::1],int64,T[::1]")
 def total(x, lanes, out):
-    if x.size >= lanes:
-        out[0] = ordered.total(x, lanes)
-        return
-    result = x[0]  # PyTorch's order of up to 7 numbers
-    for i in range(4, x.size):
-        result += x[i]
-    for i in range(1, min(x.size, 4)):
-        result += x[i]
-    out[0] = result
+    out[0] = ordered.few_total(x, lanes)
 
 
 _rows("(m,n)->(m,n)", "T[:,::1],T[:,::1]")(softmax.softmax)
