@@ -32,6 +32,7 @@ STEPS: dict[str, list[str]] = {
     ],
     "softmax and losses": [
         "F.softmax(x, 1)", "F.log_softmax(x, 1)", "F.cross_entropy(x, classes)", "F.huber_loss(x, y)", "F.glu(x)",
+        "F.nll_loss(x, classes)", "x.logsumexp(1)",
     ],
     "normalization": [
         "F.layer_norm(x, (n,), w, w)", "F.rms_norm(x, (n,), w)", "F.group_norm(image, 2)",
@@ -40,6 +41,7 @@ STEPS: dict[str, list[str]] = {
     "indexing": [
         "torch.gather(x, 1, index)", "torch.scatter(x, 1, index, y)", "torch.scatter_add(x, 1, index, y)",
         "F.embedding(classes, x)", "F.embedding_bag(index, x, mode='sum')", "F.embedding_bag(index, x, mode='max')",
+        "x.topk(2)[0]", "index.topk(2)[0]", "torch.mode(x.reshape(-1, 8))[0]", "torch.mode(index.reshape(-1, 8))[0]",
     ],
     "numbers": [
         "x.sign()", "x.frac()", "x.erf()", "x.erfc()", "torch.hypot(x, y)", "torch.fmod(x, y)", "x % y",
