@@ -448,3 +448,22 @@ def test_softmax_of_numbers_that_are_not_shifted_first(dtype: Any) -> None:
         x[3, 4], x[5] = np.nan, x[5, 0]
         expected = torch.softmax(torch.tensor(x), 1)
         np.testing.assert_allclose(KSM.softmax(x, 1), expected, rtol=2e-6 if dtype is F32 else 1e-14, atol=1e-37)
+
+
+@pytest.mark.parametrize("shape", [(40, 33), (3, 5, 64), (2, 1100), (4, 0), (0, 4)])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_short_rows_both_ways(name: str, shape: tuple[int, ...], which: Any) -> None:
+    which("numpy")
+    rng = np.random.default_rng(0)
+    for offset in (0.0, 90.0):
+        x = (rng.normal(size=shape) * 3 + offset).astype(F32)
+        g = rng.normal(size=shape).astype(F32)
+        if x.size > 2000:
+            x[1, 3], x[0, :5] = np.nan, -np.inf
+        t = torch.tensor(x, requires_grad=True)
+        expected = getattr(torch, name)(t, -1)
+        expected.backward(torch.tensor(g))
+        out = getattr(KSM, name)(x, -1)
+        np.testing.assert_allclose(out, expected.detach(), rtol=1e-5, atol=2e-5 if offset else 2e-6)
+        back = getattr(KSM, f"{name}_backward")(g, expected.detach().numpy(), -1)
+        np.testing.assert_allclose(back, t.grad, rtol=1e-4, atol=1e-6)

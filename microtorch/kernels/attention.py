@@ -24,7 +24,7 @@ from microtorch.kernels.numbers import operand
 from microtorch.kernels.pointwise import quiet
 from microtorch.kernels.quiet import silence
 from microtorch.kernels.scratch import scratch
-from microtorch.kernels.softmax import softmax
+from microtorch.kernels.softmax import row_max, softmax
 
 BLOCK = 1 << 17
 """Scores at a time: two such blocks are in use in the backward pass."""
@@ -35,7 +35,10 @@ ONE = 1 << 14
 QUERIES = 64
 """The least number of queries that are cut off a longer row of them."""
 
-_max: Any = np.maximum.reduce
+_MOST = 60.0
+"""Scores that are less need not be shifted: the sum of their exponentials is finite."""
+_LEAST = 1e-8
+"""The least sum of exponentials that were not shifted: what they lost is less than 1e-37 of it."""
 
 
 @quiet
@@ -92,7 +95,9 @@ def softmax_rows(scores: Any, sums: Any, masked: bool, first: int, queries: int)
         scores /= small.added(scores)[:, None]
         return
     _hide(scores, first, queries)
-    top = _max(scores, -1, None, None, True)
+    if _unshifted(scores, sums):
+        return
+    top = row_max(scores, -1)
     if masked:
         top[top == -np.inf] = 0
     scores -= top
@@ -103,6 +108,24 @@ def softmax_rows(scores: Any, sums: Any, masked: bool, first: int, queries: int)
     scores /= total
     if sums is not None:
         np.add(np.log(total), top, out=sums[:, None])
+
+
+def _unshifted(scores: Any, sums: Any) -> bool:
+    """Whether `softmax_rows` has been computed without taking off the largest of each row, which takes longest in
+    NumPy where rows are short: no score is so large, no row's are all so small, that exp of it must not be taken."""
+    if scores.shape[1] > small.FEW or not scores.size or not scores.flags.c_contiguous or scores.dtype.char not in "fd":
+        return False
+    flat = scores.reshape(scores.size)
+    if not flat[flat.argmax()] < _MOST:
+        return False
+    exponentials = np.exp(scores, scratch("exponentials", scores.size, scores.dtype).reshape(scores.shape))
+    total = small.added(exponentials)
+    if not total[total.argmin()] > _LEAST:
+        return False
+    np.divide(exponentials, total[:, None], scores)
+    if sums is not None:
+        np.log(total, sums)
+    return True
 
 
 def weights(scores: Any, sums: Any, first: int, queries: int) -> None:
@@ -372,10 +395,6 @@ def _at_once(q: Any, k: Any, v: Any, mask: Any, scale: float, causal: bool, orde
     return out
 
 
-_MOST = 60.0
-"""Scores that are less need not be shifted: the sum of their exponentials is finite."""
-_LEAST = 1e-8
-"""The least sum of exponentials that were not shifted: what they lost is less than 1e-37 of it."""
 _NOTHING = np.empty((0, 0, 0, 0), np.float32)
 
 

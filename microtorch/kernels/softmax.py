@@ -9,10 +9,40 @@ import numpy as np
 from microtorch.kernels import small, threads, twins
 from microtorch.kernels.half import in_single
 from microtorch.kernels.pointwise import quiet
+from microtorch.kernels.reduce import row_starts
 from microtorch.kernels.twins import FEWER
 
-_max: Any = np.maximum.reduce
-_add: Any = np.add.reduce
+_reduce_max: Any = np.maximum.reduce
+_reduce_sum: Any = np.add.reduce
+
+
+def _in_short_rows(x: Any, axis: int) -> bool:
+    """Whether the axis is the last of contiguous numbers, and short: NumPy's reductions are then the slowest step."""
+    return (
+        axis in (-1, x.ndim - 1)
+        and 0 < x.size
+        and x.shape[axis] <= small.FEW
+        and type(x) is np.ndarray
+        and x.dtype.char in "fd"
+        and x.flags.c_contiguous
+    )
+
+
+def row_max(x: Any, axis: int) -> Any:
+    """The largest along the axis (NaN if there is one), which is kept."""
+    if not _in_short_rows(x, axis):
+        return _reduce_max(x, axis, None, None, True)
+    n = x.shape[-1]
+    places = x.reshape(-1, n).argmax(1)
+    places += row_starts(places.shape, n)
+    return x.reshape(x.size).take(places).reshape(*x.shape[:-1], 1)
+
+
+def _sum(x: Any, axis: int) -> Any:
+    """The sum along the axis, which is kept."""
+    if not _in_short_rows(x, axis):
+        return _reduce_sum(x, axis, None, None, True)
+    return small.added(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], 1)
 
 
 def _rows(name: str, x: Any, axis: int, *others: Any) -> Any:
@@ -88,12 +118,9 @@ _LEAST = 1e-8
 def _unshifted(axis: int, x: Any, out: Any) -> bool:
     """Whether `softmax` has been computed without taking off the largest of each row, which takes longest in NumPy
     where rows are short: no number is so large, no row's are all so small, that exp of it must not be taken."""
-    n = x.shape[axis]
-    if n > small.FEW or axis not in (-1, x.ndim - 1) or x.dtype.char not in "fd" or type(x) is not np.ndarray:
+    if not _in_short_rows(x, axis) or not out.flags.c_contiguous:
         return False
-    if not (x.flags.c_contiguous and out.flags.c_contiguous):
-        return False
-    flat, rows = x.reshape(x.size), out.reshape(-1, n)
+    flat, rows = x.reshape(x.size), out.reshape(-1, x.shape[axis])
     if not flat[flat.argmax()] < _MOST:
         return False
     np.exp(x, out)
@@ -107,9 +134,9 @@ def _unshifted(axis: int, x: Any, out: Any) -> bool:
 def _softmax(axis: int, x: Any, out: Any) -> None:
     if _unshifted(axis, x, out):
         return
-    np.subtract(x, _max(x, axis, None, None, True), out=out)
+    np.subtract(x, row_max(x, axis), out=out)
     np.exp(out, out=out)
-    out /= _add(out, axis, None, None, True)
+    out /= _sum(out, axis)
 
 
 @in_single
@@ -137,8 +164,8 @@ def log_softmax(x: Any, axis: int) -> Any:
 
 
 def _log_softmax(axis: int, x: Any, out: Any) -> None:
-    np.subtract(x, _max(x, axis, None, None, True), out=out)
-    out -= np.log(_add(np.exp(out), axis, None, None, True))
+    np.subtract(x, row_max(x, axis), out=out)
+    out -= np.log(_sum(np.exp(out), axis))
 
 
 @in_single
@@ -156,7 +183,7 @@ def softmax_backward(g: Any, out: Any, axis: int) -> Any:
 
 def _softmax_backward(axis: int, out: Any, g: Any, result: Any) -> None:
     np.multiply(g, out, out=result)
-    total = _add(result, axis, None, None, True)
+    total = _sum(result, axis)
     np.subtract(g, total, out=result)  # first the difference: where out is nearly 1 it is small, and exact
     result *= out
 
@@ -178,5 +205,5 @@ def log_softmax_backward(g: Any, out: Any, axis: int) -> Any:
 
 def _log_softmax_backward(axis: int, out: Any, g: Any, result: Any) -> None:
     np.exp(out, out=result)
-    result *= _add(g, axis, None, None, True)
+    result *= _sum(g, axis)
     np.subtract(g, result, out=result)
