@@ -120,6 +120,7 @@ class Op:
         self.differentiable = bool(formulas) or joint is not None
         self.views = False  # whether the result shares its input's memory
         self.form, self.to_float = "", False  # which way it was declared; see `unary` and `binary`
+        self.copying: Op | None = None  # see `view`
         self.unrecorded: Callable[..., Any] | None = None  # see `op`
         self.facts: Any = None  # what a compiled backward pass knows of it (compiled/backward.py)
         self.use: Callable[[Callable[..., Any] | None], None] = _useless  # calls try a compiled form first (compiled/)
@@ -565,8 +566,18 @@ def view(
     op.views = True
     pick, count = op.plan_all, len(op.parameters) - 1
     copying: Op | None = None if copied is None else copied.op  # type: ignore[attr-defined]
+    compiled: Callable[..., Any] | None = None
+    op.form, op.copying = "view", copying
+
+    def use(form: Callable[..., Any] | None) -> None:
+        nonlocal compiled
+        compiled = form
+
+    op.use = use
 
     def call(input: Any, *constants: Any) -> Tensor:
+        if compiled is not None and (made := compiled(input, *constants)) is not None:
+            return made  # type: ignore[no-any-return]
         try:
             a = input._data
         except AttributeError:

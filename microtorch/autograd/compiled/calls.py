@@ -18,6 +18,7 @@ from numba import types
 from microtorch.autograd import state
 from microtorch.autograd.compiled import objects
 from microtorch.autograd.compiled.objects import (
+    array_base,
     array_data,
     array_dtype,
     drop,
@@ -42,12 +43,13 @@ from microtorch.kernels.compiled import ordered, ufuncs
 
 # what all calls know: the places of `_world`, an array of addresses and of slots' offsets
 (TENSOR, PARAMETER, OP_NODE, NONE, NDARRAY, FLOAT32, FLOAT64, FLOAT, INT, MODE, ENABLED, TRUE, INFERRING, WATCHED, NEXT,
- AS_ARRAY, NUMBERS32, NUMBERS64, ITS_SHAPE, ITS_DTYPE, FALSE, LEAF, NEW_ARRAY, DATA, NODE, GRAD, BASE, STORAGE, OP,
- EDGES, SAVED, SEQ, SHAPE, DTYPE, HOOKS, NODE_STORAGE, NOTES) = range(37)  # fmt: skip
+ AS_ARRAY, NUMBERS32, NUMBERS64, ITS_SHAPE, ITS_DTYPE, FALSE, LEAF, LIST,
+ STORAGE_OF, VIEWS, LIMIT, NO_GRAD, NEW_ARRAY, DATA, NODE, GRAD, BASE, STORAGE, MADE, OP,
+ EDGES, SAVED, SEQ, SHAPE, DTYPE, HOOKS, NODE_STORAGE, NOTES) = range(43)  # fmt: skip
 
 # what a call knows of its entry: the places of its facts
 (WORLD, ENTRY, KERNEL, UNRECORDED, INPUTS, PARAMETERS, DIFFERENTIABLE, RESIDUALS, RESIDUALS_UNRECORDED, FLOATS_ONLY,
- DEFAULTS, ARITHMETIC, NAMED, FEW32, FEW64, BESIDE32, BESIDE64, PLANS) = range(18)  # fmt: skip
+ DEFAULTS, ARITHMETIC, COPYING, NAMED, FEW32, FEW64, BESIDE32, BESIDE64, PLANS) = range(19)  # fmt: skip
 
 ADD, SUB, MUL, DIV, SUM, MEAN = range(1, 7)  # arithmetic that is done here
 FEW = 1024  # numbers up to which two operands are combined here: NumPy's own loops are as fast beyond
@@ -424,6 +426,119 @@ def binary(facts, arguments, count):
     return tensor_of(w, out, node_of(w, know(facts, ENTRY), edges, saved, out))
 
 
+# views ---------------------------------------------------------------------------------------------------------------
+
+
+@numba.njit
+def remembered(w, storage, t):
+    """Add a view to those of a storage (`state.share`): -1 if an error is set."""
+    views = get_attribute(storage, know(w, VIEWS))
+    if views == 0:
+        return -1
+    reference = objects.weak_reference(t, 0)
+    if reference == 0:
+        drop(views)
+        return -1
+    if type_of(views) != know(w, LIST) or objects.list_size(views) == 0:
+        new = objects.list_of(1)
+        objects.list_set(new, 0, reference)
+        done = objects.set_attribute(storage, know(w, VIEWS), new)
+        drop(new)
+        drop(views)
+        return done
+    last = objects.list_size(views) - 1
+    seen = objects.call(objects.list_item(views, last), 0, 0, 0)
+    drop(seen)
+    if seen == know(w, NONE):  # most views do not live long
+        done = objects.list_set(views, last, reference)
+    else:
+        done = objects.list_append(views, reference)
+        drop(reference)
+    drop(views)
+    return done
+
+
+@numba.njit
+def has_room(w, storage):
+    """Whether a storage can remember one more view without forgetting the dead."""
+    views = get_attribute(storage, know(w, VIEWS))
+    if type_of(views) != know(w, LIST):
+        drop(views)
+        return True
+    limit = get_attribute(storage, know(w, LIMIT))
+    free = objects.list_size(views) < objects.to_integer(limit)
+    drop(limit)
+    drop(views)
+    return free
+
+
+def view(facts, arguments, count):
+    """The calls of `view`, with `state.share`: (tensor, constants ...) -> Tensor, or None."""
+    facts = array_data(facts)
+    w = know(facts, WORLD)
+    none = know(w, NONE)
+    if count < 1 or count > know(facts, PARAMETERS) or not nobody_watches(w):
+        return kept(none)
+    x = load(arguments)
+    if not is_plain(w, x):
+        return kept(none)
+    a, edge, base = load(x + know(w, DATA)), load(x + know(w, NODE)), load(x + know(w, BASE))
+    if array_dtype(a) != know(w, FLOAT32) and array_dtype(a) != know(w, FLOAT64):
+        return kept(none)
+    if base != none and load(x + know(w, MADE)) != none:
+        return kept(none)
+    on = recording(w)
+    if not on and load((x if base == none else base) + know(w, NODE)) != none:
+        return kept(none)
+    storage = load(x + know(w, STORAGE))
+    if storage != none and not has_room(w, storage):
+        return kept(none)
+    data = room()
+    store(data + 8, a)
+    for i in range(1, count):
+        store(data + 8 * (i + 1), load(arguments + 8 * i))
+    out = objects.call(know(facts, KERNEL), data + 8, count, 0)
+    if out == 0 or type_of(out) != know(w, NDARRAY):
+        if out == 0:
+            objects.forget_error()
+        else:
+            drop(out)
+        return kept(none)
+    entry, copied = know(facts, ENTRY), False
+    if know(facts, COPYING) and out != a and array_base(out) != a:
+        if array_base(out) == 0 or array_base(out) != array_base(a):
+            entry, copied = know(facts, COPYING), True
+    node = kept(none)
+    if on and edge != none:
+        drop(node)
+        edges = objects.tuple_of(1)
+        objects.tuple_set(edges, 0, kept(edge))
+        node = node_of(w, entry, edges, saved_of(w, facts, 1, arguments, count, data + 8, out, out), out)
+    t = tensor_of(w, out, node)
+    if copied:
+        return t
+    if storage == none:
+        store(data + 8, x)
+        made = objects.call(know(w, STORAGE_OF), data + 8, 1, 0)
+        if made == 0:
+            drop(t)
+            return 0
+        drop(made)
+        storage = load(x + know(w, STORAGE))
+    drop(load(t + know(w, STORAGE)))
+    put(t, know(w, STORAGE), storage)
+    drop(load(t + know(w, BASE)))
+    put(t, know(w, BASE), x if base == none else base)
+    put(t, know(w, MADE), none if on else know(w, NO_GRAD))
+    if node != none:
+        drop(load(node + know(w, NODE_STORAGE)))
+        put(node, know(w, NODE_STORAGE), storage)
+    if remembered(w, storage, t) < 0:
+        drop(t)
+        return 0
+    return t
+
+
 # from here on Python runs, not compiled code -------------------------------------------------------------------------
 
 
@@ -435,14 +550,14 @@ def world() -> np.ndarray[Any, Any]:
     known = [
         cls, state.parameter_class, OpNode, None, np.ndarray, np.dtype(np.float32), np.dtype(np.float64), float, int,
         mode, "enabled", True, inferring, watched, next_number, as_array, numbers.kept["f"], numbers.kept["d"],
-        "shape", "dtype", False, Leaf,
+        "shape", "dtype", False, Leaf, list, state.storage_of, "views", "limit", "no_grad",
     ]  # fmt: skip
     _alive.extend(known)
     return np.array(
         [
             *(id(o) for o in known),
             objects.array_maker(),
-            *(slots[n] for n in ("_data", "_node", "_grad", "_base", "_storage")),
+            *(slots[n] for n in ("_data", "_node", "_grad", "_base", "_storage", "_made")),
             *(node_slots[n] for n in ("op", "edges", "saved", "seq", "shape", "dtype", "hooks", "storage", "notes")),
         ],
         np.int64,
@@ -459,7 +574,7 @@ def _facts(op: Op) -> np.ndarray[Any, Any]:
         [
             world().ctypes.data, id(op), id(op.kernel), id(light), count, len(op.parameters), op.differentiable,
             residuals, 0 if op.unrecorded else residuals, op.to_float, id(op.defaults), _ARITHMETIC.get(op.name, 0),
-            named, *few_of(op.kernel),
+            0 if op.copying is None else id(op.copying), named, *few_of(op.kernel),
             *(place for plan in plans for place in plan),
         ],
         np.int64,
@@ -475,7 +590,7 @@ _ARITHMETIC = {"add": ADD, "sub": SUB, "mul": MUL, "div": DIV, "sum_all": SUM, "
 @functools.cache
 def _forms() -> list[tuple[Op, Any]]:
     """The entries that have a compiled form, with it."""
-    forms = {"binary": objects.compiled(binary), "entry": objects.compiled(entry)}
+    forms = {"binary": objects.compiled(binary), "entry": objects.compiled(entry), "view": objects.compiled(view)}
     return [
         (op, objects.callable_of(forms[op.form], op.name, _facts(op)))
         for op in table.values()
