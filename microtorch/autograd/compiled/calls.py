@@ -201,7 +201,7 @@ def _sum_of(kind, lanes):
 
     @numba.njit(error_model="numpy")
     def write(x, n, mean, out):
-        total = ordered.few_total(numba.carray(at(x), n), lanes) + kind(0)  # (-0 becomes 0)
+        total = ordered.few(numba.carray(at(x), n), lanes) + kind(0)  # (-0 becomes 0)
         at(out)[0] = total / kind(n) if mean else total
 
     return write

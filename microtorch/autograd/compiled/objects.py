@@ -26,6 +26,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from microtorch.kernels.compiled import _sources as sources
 from microtorch.kernels.compiled.ufuncs import alone
 
 Address = types.intp
@@ -275,7 +276,9 @@ def array_maker() -> int:
 
 def compiled(function: Any) -> Any:
     """The machine code of `function(facts, arguments, count)`, kept on disk under a name of its sources."""
-    digest = hashlib.sha256(b"".join(f.read_bytes() for f in sorted(Path(__file__).parent.glob("*.py"))))
+    digest = hashlib.sha256(sources().encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
     named: Any = FunctionType(function.__code__, function.__globals__, function.__name__)
     named.__module__, named.__qualname__ = function.__module__, f"{function.__name__}_{digest.hexdigest()[:12]}"
     signature = Address(Address, Address, Address)

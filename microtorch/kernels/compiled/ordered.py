@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numba
 import numpy as np
 
 from microtorch.kernels.compiled import jit_exact
 
+inner: Any = numba.njit(error_model="numpy", fastmath=set())  # for other compiled functions, never reordered
+
 
 @jit_exact
 def total(x, lanes):
+    return many(x, lanes)
+
+
+@inner
+def many(x, lanes):
     """The groups' sums stand in `sums`: a row for each level, 4 vectors side by side."""
     zero = x.dtype.type(0)
     n, width = x.size, 4 * lanes
@@ -45,11 +55,11 @@ def total(x, lanes):
     return result
 
 
-@jit_exact
-def few_total(x, lanes):
+@inner
+def few(x, lanes):
     """`total`, also of fewer numbers than `lanes` (but not of none)."""
     if x.size >= lanes:
-        return total(x, lanes)
+        return many(x, lanes)
     result = x[0]  # PyTorch's order of up to 7 numbers
     for i in range(4, x.size):
         result += x[i]

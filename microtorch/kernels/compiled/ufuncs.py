@@ -198,7 +198,7 @@ def _rows(signature: str, kinds: str) -> Callable[[Any], Any]:
 
 @_rows("(n),()->()", "T[::1],int64,T[::1]")
 def total(x, lanes, out):
-    out[0] = ordered.few_total(x, lanes)
+    out[0] = ordered.few(x, lanes)
 
 
 _rows("(m,n)->(m,n)", "T[:,::1],T[:,::1]")(softmax.softmax)
