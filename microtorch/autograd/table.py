@@ -23,6 +23,7 @@ whose memory the result shares), `many` (a list of tensors) and `op` (anything e
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
@@ -35,7 +36,7 @@ from microtorch.autograd import state
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
 from microtorch.autograd.state import TensorBase, inferring, share, storage_of, wrap
-from microtorch.kernels import bfloat16, half, layouts
+from microtorch.kernels import bfloat16, half, layouts, twins
 from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
 from microtorch.kernels.bfloat16 import BFloats, NoRule
 from microtorch.kernels.numbers import operand
@@ -335,16 +336,28 @@ _new = object.__new__
 asarray, float32, float64 = np.asarray, np.float32, np.float64
 
 
+_due: float = twins.PATIENCE  # the number of a node after which compiled code is worth its import
+
+
+def _many() -> None:
+    """So many nodes have been made that what is compiled for small arrays may come into use."""
+    global _due
+    _due = math.inf
+    twins.wait(twins.PATIENCE)
+
+
 def record(op: Op, edges: Sequence[Node | None], saved: tuple[Any, ...], data: Any) -> Tensor:
     """`wrap(data, OpNode(op, edges, saved, data))`, written out: every recorded operation passes here."""
     node = _new(OpNode)
     node.op = op
     node.edges = edges
     node.saved = saved
-    node.seq = next_number()
+    node.seq = number = next_number()
     node.shape = data.shape
     node.dtype = data.dtype
     node.hooks = node.storage = node.notes = None
+    if number > _due:
+        _many()
     if watched:
         node._watch(data)
     t = _new(state.tensor_class)
