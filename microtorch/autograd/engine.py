@@ -34,9 +34,10 @@ from microtorch.autograd.node import (
     watched,
     written,
 )
+from microtorch.autograd.operands import broadcast_error
 from microtorch.autograd.partial import Partial
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.autograd.table import arrays, broadcast_error, tensors
+from microtorch.autograd.table import arrays, tensors
 from microtorch.kernels import bfloat16, layouts, twins
 from microtorch.kernels.batched import Batched, NotBatchable, as_array
 from microtorch.kernels.bfloat16 import BF16, BFloats

@@ -35,12 +35,20 @@ from microtorch import dtypes
 from microtorch.autograd import state
 from microtorch.autograd.modes import mode
 from microtorch.autograd.node import OUT, Leaf, Node, OpNode, Output, next_number, watched
+from microtorch.autograd.operands import (
+    NUMBERS,
+    as_float,
+    broadcast_error,
+    no_loop,
+    not_a_tensor,
+    promote,
+    promote_number,
+)
 from microtorch.autograd.state import TensorBase, inferring, share, storage_of, wrap
 from microtorch.kernels import bfloat16, half, layouts, twins
 from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
 from microtorch.kernels.bfloat16 import BFloats, NoRule
 from microtorch.kernels.numbers import operand
-from microtorch.kernels.quiet import silence
 from microtorch.kernels.shape import astype
 from microtorch.kernels.strides import in_operands_order
 
@@ -124,7 +132,7 @@ class Op:
         self.copying: Op | None = None  # see `view`
         self.unrecorded: Callable[..., Any] | None = None  # see `op`
         self.facts: Any = None  # what a compiled backward pass knows of it (compiled/backward.py)
-        self.use: Callable[[Callable[..., Any] | None], None] = _useless  # calls try a compiled form first (compiled/)
+        self.compiled: list[Callable[..., Any] | None] = [None]  # the compiled form, which calls try first (compiled/)
         unknown = set(formulas) - set(self.inputs)
         if unknown:
             raise ValueError(f"op {name!r}: formulas for {sorted(unknown)}, which are no inputs of it")
@@ -244,10 +252,6 @@ def _positional(function: Callable[..., Any]) -> tuple[str, ...]:
     return found
 
 
-def _useless(compiled: Callable[..., Any] | None) -> None:
-    """There is no place for a compiled form."""
-
-
 def _nothing(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return ()
 
@@ -257,76 +261,6 @@ def _first(kernel: Callable[..., Any], count: int) -> Callable[..., Any]:
     if count == 1:
         return lambda *args: kernel(*args)[0]
     return lambda *args: kernel(*args)[:count]
-
-
-def not_a_tensor(name: str, position: int, value: Any) -> TypeError:
-    """PyTorch's error for something else in a tensor's place."""
-    return TypeError(f"{name}(): argument 'input' (position {position}) must be Tensor, not {type_text(value)}")
-
-
-def type_text(value: Any) -> str:
-    """The name of a value's class as PyTorch's messages have it: `str`, but `numpy.ndarray`."""
-    kind = type(value)
-    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
-
-
-def broadcast_error(a: Any, b: Any, error: Exception) -> Exception:
-    """PyTorch's error for shapes that do not broadcast; `error` itself if they do."""
-    for i in range(1, min(np.ndim(a), np.ndim(b)) + 1):
-        m, n = a.shape[-i], b.shape[-i]
-        if m != n and m != 1 and n != 1:
-            axis = max(a.ndim, b.ndim) - i
-            return RuntimeError(
-                f"The size of tensor a ({m}) must match the size of tensor b ({n}) at non-singleton dimension {axis}"
-            )
-    return error
-
-
-def no_loop(name: str, a: Any, error: TypeError) -> Exception:
-    """PyTorch's error for a dtype that a ufunc does not take; `error` itself if it is about something else."""
-    if not str(error).startswith("ufunc"):
-        return error
-    return NotImplementedError(f"\"{name}_cpu\" not implemented for '{dtypes.of[a.dtype].type_name}'")
-
-
-# how inputs become arrays of one dtype --------------------------------------------------------------------------------
-
-
-def as_dtype(a: Any, dtype: Any) -> Any:
-    """The array in that dtype, itself if it has it."""
-    return a if a.dtype is dtype or a.dtype == dtype else astype(a, dtype)
-
-
-def as_float(a: Any) -> Any:
-    """Integers and bools in the default float dtype; other arrays and Python numbers as they are."""
-    return astype(a, dtypes.default.float) if isinstance(a, (ndarray, np.generic)) and a.dtype.kind not in "fc" else a
-
-
-def promote(a: Any, b: Any) -> tuple[Any, Any]:
-    """Two arrays in the dtype that PyTorch's promotion gives them."""
-    dtype = dtypes.promoted(a.dtype, a.ndim == 0, b.dtype, b.ndim == 0)
-    return as_dtype(a, dtype), as_dtype(b, dtype)
-
-
-_NUMBERS = (int, float, complex, np.number, np.bool_)
-
-
-def promote_number(name: str, a: Any, number: Any) -> tuple[Any, Any]:
-    """An array and a Python number, the number as a scalar of the dtype that both get."""
-    if not isinstance(number, _NUMBERS):
-        raise TypeError(f"{name}(): argument 'other' (position 2) must be Tensor, not {type_text(number)}")
-    if isinstance(number, np.generic):
-        number = number.item()
-    dtype = dtypes.promoted_with_number(a.dtype, number)
-    a = as_dtype(a, dtype)
-    if type(number) is int and not -(2**63) <= number < 2**64:
-        raise OverflowError("int too big to convert")
-    if dtype.kind in "iu":
-        number = np.array(number).astype(dtype)[()]  # wraps around, as PyTorch's cast does
-    else:
-        with silence():
-            number = dtype.type(number)
-    return a, number
 
 
 # the ways to declare an entry -----------------------------------------------------------------------------------
@@ -376,18 +310,11 @@ def unary(
     Returns the callable `f(x, *constants) -> Tensor`.
     """
     op = Op(name, kernel, formulas, ("x",), grad_name)
-    op.form, op.to_float = "entry", to_float
+    op.form, op.to_float, compiled = "entry", to_float, op.compiled
     pick, differentiable, count = op.plan_all, op.differentiable, len(op.parameters) - 1
-    compiled: Callable[..., Any] | None = None
-
-    def use(form: Callable[..., Any] | None) -> None:
-        nonlocal compiled
-        compiled = form
-
-    op.use = use
 
     def call(input: Any, *constants: Any) -> Tensor:
-        if compiled is not None and (made := compiled(input, *constants)) is not None:
+        if (form := compiled[0]) is not None and (made := form(input, *constants)) is not None:
             return made  # type: ignore[no-any-return]
         try:
             a = input._data
@@ -442,14 +369,7 @@ def binary(
     """
     op = Op(name, kernel, formulas, ("x", "y"), grad_name)
     op.arithmetic = bool(formulas) and not op.saves_outputs
-    op.form, op.to_float = "binary", to_float
-    compiled: Callable[..., Any] | None = None
-
-    def use(form: Callable[..., Any] | None) -> None:
-        nonlocal compiled
-        compiled = form
-
-    op.use = use
+    op.form, op.to_float, compiled = "binary", to_float, op.compiled
     picks = [op.plan(mask) for mask in range(4)]
     differentiable, saves = op.differentiable, bool(op.saved_names)
     rounding = half.rounding(kernel)
@@ -470,8 +390,8 @@ def binary(
 
     def operator(self: Any, other: Any, swapped: bool = False) -> Any:
         """`self op other`; `other op self` if swapped; NotImplemented if `other` is neither a Tensor nor a number."""
-        if compiled is not None:
-            made = compiled(other, self) if swapped else compiled(self, other)
+        if (form := compiled[0]) is not None:
+            made = form(other, self) if swapped else form(self, other)
             if made is not None:
                 return made
         a: Any = self._data
@@ -509,7 +429,7 @@ def binary(
                 elif scalars is not None:
                     a, compute = a[()], scalars
             else:
-                if not isinstance(b, _NUMBERS):
+                if not isinstance(b, NUMBERS):
                     return NotImplemented
                 if check is not None:
                     check(a, b)
@@ -579,17 +499,10 @@ def view(
     op.views = True
     pick, count = op.plan_all, len(op.parameters) - 1
     copying: Op | None = None if copied is None else copied.op  # type: ignore[attr-defined]
-    compiled: Callable[..., Any] | None = None
-    op.form, op.copying = "view", copying
-
-    def use(form: Callable[..., Any] | None) -> None:
-        nonlocal compiled
-        compiled = form
-
-    op.use = use
+    op.form, op.copying, compiled = "view", copying, op.compiled
 
     def call(input: Any, *constants: Any) -> Tensor:
-        if compiled is not None and (made := compiled(input, *constants)) is not None:
+        if (form := compiled[0]) is not None and (made := form(input, *constants)) is not None:
             return made  # type: ignore[no-any-return]
         try:
             a = input._data
@@ -693,18 +606,12 @@ def op(
     places, differentiable, extra, plans = range(len(names)), entry.differentiable, len(residuals), entry._plans
     light, beside = unrecorded or kernel, 0 if unrecorded else extra
     nobody: list[Node | None] = [None] * len(names)
-    compiled: Callable[..., Any] | None = None
-    entry.unrecorded = unrecorded
-
-    def use(form: Callable[..., Any] | None) -> None:
-        nonlocal compiled
-        compiled = form
-
+    entry.unrecorded, compiled = unrecorded, entry.compiled
     if outputs == 1:
-        entry.form, entry.use = "entry", use
+        entry.form = "entry"
 
     def call(*args: Any) -> Any:
-        if compiled is not None and (made := compiled(*args)) is not None:
+        if (form := compiled[0]) is not None and (made := form(*args)) is not None:
             return made
         data, mask = list(args), 0
         recording: Any = differentiable and mode.enabled
@@ -750,16 +657,10 @@ def _of_two(entry: Op) -> Call:
     """What calling an entry does that has two inputs, no constants and one result: products, solutions."""
     kernel, differentiable = entry.kernel, entry.differentiable
     picks = [entry.plan(mask) for mask in range(4)]
-    compiled: Callable[..., Any] | None = None
-
-    def use(form: Callable[..., Any] | None) -> None:
-        nonlocal compiled
-        compiled = form
-
-    entry.form, entry.use = "entry", use
+    entry.form, compiled = "entry", entry.compiled
 
     def call(input: Any, other: Any) -> Tensor:
-        if compiled is not None and (made := compiled(input, other)) is not None:
+        if (form := compiled[0]) is not None and (made := form(input, other)) is not None:
             return made  # type: ignore[no-any-return]
         a, b = input, other
         edge_x = edge_y = None

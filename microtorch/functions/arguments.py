@@ -15,8 +15,8 @@ from microtorch import dtypes
 from microtorch.autograd.inplace import SHARED_MEMORY, check_castable, check_overlap
 from microtorch.autograd.modes import check_update, mode
 from microtorch.autograd.node import written
+from microtorch.autograd.operands import type_text
 from microtorch.autograd.state import TensorBase, resize
-from microtorch.autograd.table import type_text
 from microtorch.kernels.quiet import silence
 
 if TYPE_CHECKING:

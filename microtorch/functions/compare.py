@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.autograd.operands import broadcast_error
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.autograd.table import broadcast_error
 from microtorch.functions.arguments import need_tensor, number_of, takes_out
 from microtorch.functions.pointwise import one, refuse_kinds, two, type_name
 from microtorch.kernels.bfloat16 import BF16

@@ -9,8 +9,8 @@ import numpy as np
 
 from microtorch import dtypes, return_types
 from microtorch.autograd.modes import mode
+from microtorch.autograd.operands import broadcast_error
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.autograd.table import broadcast_error
 from microtorch.functions.arguments import axis_of, need_tensor, takes_out
 from microtorch.functions.complex import conj
 from microtorch.functions.linalg import product

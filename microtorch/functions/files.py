@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch import dtypes
+from microtorch.autograd.operands import type_text
 from microtorch.autograd.state import wrap
-from microtorch.autograd.table import type_text
 from microtorch.functions.arguments import numpy_dtype
 from microtorch.kernels.bfloat16 import BF16, BFloats
 

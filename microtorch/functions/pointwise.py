@@ -10,8 +10,8 @@ import numpy as np
 
 from microtorch import dtypes, return_types
 from microtorch.autograd.modes import mode
+from microtorch.autograd.operands import broadcast_error, promote_number
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.autograd.table import broadcast_error, promote_number
 from microtorch.functions import directly
 from microtorch.functions.arguments import C_TYPES, bad_call, need_tensor, numpy_dtype, takes_out, write_out
 from microtorch.kernels import half

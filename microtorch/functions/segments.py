@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.autograd.operands import type_text
 from microtorch.autograd.state import TensorBase
-from microtorch.autograd.table import type_text
 from microtorch.functions.arguments import axis_of
 from microtorch.kernels import segments as K
 from microtorch.kernels.pointwise import unsupported

@@ -10,8 +10,8 @@ import numpy as np
 from microtorch import dtypes, size as layouts_
 from microtorch.autograd.inplace import check_writable
 from microtorch.autograd.node import require_grad, written
+from microtorch.autograd.operands import type_text
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.autograd.table import type_text
 from microtorch.functions import creation
 from microtorch.functions.arguments import axis_of, need_tensor, size_of
 from microtorch.functions.linalg import addmm as dense_addmm, mm as product

@@ -1,6 +1,5 @@
 """VAE with distributions and KL, normalising flow, mixture densities; what distributions print and refuse."""
 
-
 import torch
 import torch.nn as nn
 from torch.distributions import (

@@ -627,13 +627,13 @@ twins.on_ufunc.append(_notice)
 def install() -> None:
     """Make the calls of the table's entries try their compiled forms first."""
     for op, form in _forms():
-        op.use(form)
+        op.compiled[0] = form
 
 
 def remove() -> None:
     """Let all calls go Python's way again."""
     for op, _ in _forms():
-        op.use(None)
+        op.compiled[0] = None
 
 
 MOST_INPUTS = 4

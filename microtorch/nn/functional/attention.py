@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from microtorch.autograd.modes import mode
+from microtorch.autograd.operands import broadcast_error
 from microtorch.autograd.state import TensorBase, wrap
-from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of
 from microtorch.functions.arguments import need_tensor
 from microtorch.functions.shape import cat

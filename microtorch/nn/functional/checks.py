@@ -9,7 +9,7 @@ import numpy as np
 
 from microtorch import dtypes
 from microtorch.autograd.inplace import check_writable
-from microtorch.autograd.table import broadcast_error
+from microtorch.autograd.operands import broadcast_error
 from microtorch.kernels.bfloat16 import BF16
 from microtorch.ops import pointwise as P, reduce as R, shape as S
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from microtorch.autograd.operands import broadcast_error
 from microtorch.autograd.state import wrap
-from microtorch.autograd.table import broadcast_error
 from microtorch.dtypes import of, promoted
 from microtorch.functions.arguments import axis_of, need_tensor
 from microtorch.kernels import bfloat16
