@@ -570,6 +570,7 @@ def _facts_of(op: Op) -> np.ndarray[Any, Any]:
         known = [id(formula), _step(formula, places), len(places), *few_of(_kernel_of(formula))[:2], *places]
         facts += known + [0] * (WIDTH - len(known))
     op.facts = np.array(facts, np.int64)
+    objects.keep(op, op.facts)
     _known.append(op)
     return op.facts
 
@@ -593,7 +594,7 @@ def _form() -> Any:
         Output, OpNode.vjp, _fitted, _finish, _deposit, numbers.operand, np.add, "facts", "clock", -1.0, tuple, bool,
         str, False, np.float32, list, _facts_of,
     ]  # fmt: skip
-    _alive.extend(known)
+    objects.keep(*known)
     facts = np.array([world().ctypes.data, *(id(o) for o in known)], np.int64)
     return objects.callable_of(objects.compiled(backward), "backward", facts)
 
@@ -606,6 +607,3 @@ def install() -> None:
 def remove() -> None:
     """Let all backward passes go Python's way again."""
     engine.compiled = None
-
-
-_alive: list[Any] = []

@@ -552,8 +552,8 @@ def world() -> np.ndarray[Any, Any]:
         mode, "enabled", True, inferring, watched, next_number, as_array, numbers.kept["f"], numbers.kept["d"],
         "shape", "dtype", False, Leaf, list, state.storage_of, "views", "limit", "no_grad",
     ]  # fmt: skip
-    _alive.extend(known)
-    return np.array(
+    objects.keep(*known)
+    facts = np.array(
         [
             *(id(o) for o in known),
             objects.array_maker(),
@@ -562,13 +562,15 @@ def world() -> np.ndarray[Any, Any]:
         ],
         np.int64,
     )
+    objects.keep(facts)
+    return facts
 
 
 def _facts(op: Op) -> np.ndarray[Any, Any]:
     """What the calls of an entry know of it."""
     light = op.unrecorded or op.kernel
     residuals, named, count = len(op.residuals), len(op.saved_names), len(op.inputs)
-    _alive.extend((op, op.kernel, light, op.defaults))
+    objects.keep(op, op.kernel, light, op.defaults)
     plans = [op.places(mask) for mask in range(1 << count)]
     facts = np.array(
         [
@@ -583,7 +585,6 @@ def _facts(op: Op) -> np.ndarray[Any, Any]:
     return facts
 
 
-_alive: list[Any] = []  # what the facts are addresses of
 _ARITHMETIC = {"add": ADD, "sub": SUB, "mul": MUL, "div": DIV, "sum_all": SUM, "mean_all": MEAN}
 
 
@@ -605,16 +606,17 @@ def few_of(kernel: Any) -> tuple[int, int, int, int]:
     """
     if kernel is pointwise.relu:
         zeros = [numbers.zero(np.empty(0, dtype)) for dtype in "fd"]
-        _alive.extend(zeros)
+        objects.keep(*zeros)
         return id(np.maximum), id(np.maximum), id(zeros[0]), id(zeros[1])
     name = getattr(kernel, "few", "")
     made = [vars(ufuncs.of_dtype[dtype]).get(name) for dtype in "fd"]
+    objects.keep(*made)
     return *(0 if u is None else id(u) for u in made), 0, 0  # type: ignore[return-value]
 
 
 def _notice(dtype: str, name: str, ufunc: Any) -> None:
     """A ufunc has been made: the entries whose kernels take it for few numbers are told."""
-    _alive.append(ufunc)
+    objects.keep(ufunc)
     for op, facts in _known:
         if getattr(op.kernel, "few", None) == name:
             facts[FEW32 if dtype == "f" else FEW64] = id(ufunc)

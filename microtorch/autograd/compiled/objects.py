@@ -300,13 +300,16 @@ class _Method(ctypes.Structure):
     ]
 
 
-_kept: list[Any] = []  # what Python's functions point to
+def keep(*objects: Any) -> None:
+    """Never free them: compiled code has their addresses, and may be called when Python, at its end, drops modules."""
+    for o in objects:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(o))
 
 
 def callable_of(function: Any, name: str, facts: np.ndarray[Any, Any]) -> Any:
     """A Python function that calls `function(facts' address, arguments' address, their count)`."""
     method = _Method(name.encode(), function.address, 0x80, None)  # METH_FASTCALL
-    _kept.append((method, function, facts))
+    keep(method, function, facts)
     make: Any = ctypes.pythonapi.PyCMethod_New
     make.restype, make.argtypes = (
         ctypes.py_object,
