@@ -4,8 +4,11 @@ the data."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 
+import microtorch
 from tests.differential import difference
 
 DATA = """
@@ -76,3 +79,20 @@ def test_grad_hands_out_what_it_made_without_a_copy() -> None:
     """Which gradients are the seed itself or share a tensor, and that writing to one changes no other."""
     found = difference(GRADIENTS)
     assert found is None, found
+
+
+@pytest.mark.parametrize(
+    "expression", ["a + b", "a - b", "a * b", "a / b", "1 - a", "a * 2.5", "a < b", "lib.maximum(a, b)"]
+)
+def test_arithmetic_of_many_halves(expression: str) -> None:
+    """Computed in float32 and rounded once: the bits are those of each number by itself (any NaN is one)."""
+    rng = np.random.default_rng(0)
+    pair = [rng.integers(0, 2**16, (100, 90)).astype(np.uint16).view(np.float16) for _ in range(2)]
+    ours, theirs = (
+        eval(expression, {"a": lib.from_numpy(pair[0]), "b": lib.from_numpy(pair[1]), "lib": lib}).numpy()
+        for lib in (microtorch, torch)
+    )
+    assert ours.dtype == theirs.dtype
+    assert np.array_equal(ours == ours, theirs == theirs) and np.array_equal(
+        ours[ours == ours], theirs[theirs == theirs]
+    )

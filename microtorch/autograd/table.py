@@ -48,6 +48,7 @@ from microtorch.autograd.state import TensorBase, inferring, share, storage_of, 
 from microtorch.kernels import bfloat16, half, layouts, twins
 from microtorch.kernels.batched import Batched, NotBatchable, as_array, one_by_one
 from microtorch.kernels.bfloat16 import BFloats, NoRule
+from microtorch.kernels.narrow import LEAST
 from microtorch.kernels.numbers import operand
 from microtorch.kernels.shape import astype
 from microtorch.kernels.strides import in_operands_order
@@ -346,6 +347,10 @@ def unary(
     return _named(call, op)
 
 
+_THE_SAME_IN_SINGLE = {"add", "sub", "rsub", "mul", "div", "maximum", "minimum", "lt", "le", "gt", "ge", "eq", "ne"}
+float16 = np.dtype(np.float16)
+
+
 def binary(
     name: str,
     kernel: Callable[..., Any],
@@ -372,11 +377,16 @@ def binary(
     op.form, op.to_float, compiled = "binary", to_float, op.compiled
     picks = [op.plan(mask) for mask in range(4)]
     differentiable, saves = op.differentiable, bool(op.saved_names)
-    rounding = half.rounding(kernel)
+    rounding, in_single = half.rounding(kernel), half.in_single(kernel)
     if op.saves_shapes:
         raise ValueError(
             f"op {name!r}: a binary entry's formulas need no shapes (the engine sums to the input's shape)"
         )
+
+    def of_halves(a: Any, b: Any) -> Callable[..., Any]:
+        """What computes the result of two arrays of float16: of many numbers in float32, rounded once, as NumPy's own
+        loops do for each number by itself."""
+        return in_single if name in _THE_SAME_IN_SINGLE and max(a.size, b.size) >= LEAST else kernel
 
     def alike(a: Any, b: Any) -> tuple[Any, Any, Callable[..., Any]]:
         """Two operands of different dtypes, promoted, and what computes the result."""
@@ -403,6 +413,8 @@ def binary(
             if a.ndim or b.ndim:
                 if a.dtype is not b.dtype:
                     a, b, compute = alike(a, b)
+                elif a.dtype is float16:
+                    compute = of_halves(a, b)
                 if (a.ndim > 1 or b.ndim > 1) and not (a.flags.c_contiguous and b.flags.c_contiguous):
                     compute = partial(in_operands_order, compute)
             elif scalars is not None:
@@ -434,6 +446,8 @@ def binary(
                 if check is not None:
                     check(a, b)
                 a, b = promote_number(name, as_float(a) if to_float else a, b)
+                if a.dtype is float16:
+                    compute = of_halves(a, a)
                 if ("x" if swapped else "y") in wide_number and half.is_narrow(a):
                     b, compute = half.wide_number(other), rounding
                     other = b  # for the formulas, too

@@ -386,8 +386,8 @@ def binary(facts, arguments, count):
         return kept(none)
     dtype = array_dtype(a if a != 0 else b)
     floats = dtype == know(w, FLOAT32) or dtype == know(w, FLOAT64)
-    if not floats and (number != 0 or know(facts, FLOATS_ONLY)):
-        return kept(none)
+    if not floats and (number != 0 or know(facts, FLOATS_ONLY) or objects.size_of(a) > FEWER):
+        return kept(none)  # (of many halves there is a faster way)
     if number == 0 and array_dtype(b) != dtype:
         return kept(none)
     out = calculated(w, know(facts, ARITHMETIC), a, b, number, dtype)
