@@ -98,6 +98,8 @@ FOUND = [
             "clone(memory_format=torch.channels_last)",
         )
     ],
+    "x = torch.arange(24.0).view(2, 3, 2, 2).requires_grad_(); y = x.to(memory_format=torch.channels_last) ** 3; "
+    "g, = torch.autograd.grad(y.sum(), x, create_graph=True); (g * x).sum().backward(); (g, x.grad, x.grad.stride())",
     "x = torch.tensor([1.0, 3, 2]); y = x.max(0); z = torch.min(x, -1); x.neg_(); (y.values, z.values)",
     "x = torch.tensor(1.5); x[()] = x.clone(); x[()] = 2; x",
     *[f"torch.tensor({data})" for data in ("'a'", "['a']", "[1, 'a']", "''", "['']", "[b'a']", "[['a'], 1]")],
