@@ -283,3 +283,30 @@ def test_chosen_kernels_decide() -> None:
     assert engine.compiled is None
     twins.choose("auto")
     twins.least = least
+
+
+def test_tensors_that_are_not_whole() -> None:
+    """An object without some of its slots (as copying and loading make it) meets an error, not a crash."""
+    slots = {"_data", "_node", "_grad", "_base", "_storage"}
+
+    def program() -> list[str]:
+        outcomes = []
+        for missing in sorted(slots):
+            x: Any = object.__new__(torch.Tensor)
+            for name in slots - {missing}:
+                setattr(x, name, np.ones(3, np.float32) if name == "_data" else None)
+            calls: list[Callable[[], Any]] = [
+                lambda: x * 2,
+                lambda: x.view(3, 1),
+                lambda: x.exp(),
+                lambda: torch.ones(3) + x,
+            ]
+            for call in calls:
+                try:
+                    outcomes.append(str(call()))
+                except (AttributeError, TypeError) as error:
+                    outcomes.append(f"{missing}: {error}")
+        return outcomes
+
+    plain, compiled = both_ways(program)
+    assert compiled == plain and sum(text.startswith("_data") for text in plain) == 4

@@ -65,12 +65,12 @@ def know(facts, place):
 
 @numba.njit
 def is_plain(w, o):
-    """Whether it is a Tensor or Parameter with an array of NumPy's own."""
+    """Whether it is a Tensor or Parameter, whole, with an array of NumPy's own."""
     kind = type_of(o)
     if kind != know(w, TENSOR) and kind != know(w, PARAMETER):
         return False
     a = load(o + know(w, DATA))
-    return a != 0 and type_of(a) == know(w, NDARRAY)
+    return a != 0 and type_of(a) == know(w, NDARRAY) and load(o + know(w, NODE)) != 0
 
 
 @numba.njit
@@ -483,14 +483,14 @@ def view(facts, arguments, count):
     if not is_plain(w, x):
         return kept(none)
     a, edge, base = load(x + know(w, DATA)), load(x + know(w, NODE)), load(x + know(w, BASE))
-    if array_dtype(a) != know(w, FLOAT32) and array_dtype(a) != know(w, FLOAT64):
+    storage = load(x + know(w, STORAGE))
+    if (array_dtype(a) != know(w, FLOAT32) and array_dtype(a) != know(w, FLOAT64)) or base == 0 or storage == 0:
         return kept(none)
     if base != none and load(x + know(w, MADE)) != none:
         return kept(none)
     on = recording(w)
     if not on and load((x if base == none else base) + know(w, NODE)) != none:
         return kept(none)
-    storage = load(x + know(w, STORAGE))
     if storage != none and not has_room(w, storage):
         return kept(none)
     data = room()
