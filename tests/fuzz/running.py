@@ -188,6 +188,11 @@ class Run:
         names = [new] if which is None and new in self.names else list(self.names)
         for name in names:
             a = self.theirs[name]
+            if self.ours[name] is None:  # no gradient at all
+                if not excuse("whether a gradient of nothing is recorded", not a.numel()):
+                    return f"{name}: torch gives a Tensor, microtorch None"
+                self.names.remove(name)
+                continue
             apart = self.ours[name].requires_grad != a.requires_grad
             if "materialize_grads" in self.lines[-1]:
                 apart |= self.ours[name].is_leaf != a.is_leaf
