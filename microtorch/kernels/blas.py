@@ -18,7 +18,7 @@ __all__ = ["affine", "matmul"]
 
 SERIAL = 1 << 18
 """Multiply-adds up to which OpenBLAS uses one thread anyway."""
-POOLED = 1 << 21
+POOLED = 1 << 22
 """Multiply-adds from which a product is shared by our threads: it is worth their start."""
 _PART = 32
 """Rows or columns from which a part is worth a thread."""
