@@ -190,7 +190,7 @@ def ufunc_for(w, entry, at, g):
 
 
 @numba.njit
-def gradient(w, facts, node, entry, at, xp, g):
+def gradient(w, facts, node, saved, entry, at, xp, g):
     """The gradient of an input by its formula: new; 0 if the node itself must see to it, or an error is set.
 
     at: where the formula stands among the entry's facts.
@@ -206,7 +206,6 @@ def gradient(w, facts, node, entry, at, xp, g):
     arguments = room()
     store(arguments + 8, xp)
     store(arguments + 16, g)
-    saved = load(node + know(w, SAVED))
     for i in range(count):
         value = value_of(
             w, facts, tuple_item(saved, know(entry, at + PLACES + i)), know(entry, ARITHMETIC) != 0, count == 1,
@@ -373,7 +372,7 @@ def ran(w, facts, records, table, size, number, xp, keep):
             drop(g)
             return False
         entry = objects.array_data(held)
-        saved = load(node + know(w, SAVED))
+        saved = kept(load(node + know(w, SAVED)))  # another thread may free it, while a formula lets it run
         quick = know(entry, PLAIN) != 0 and saved != none
         if quick and know(entry, SAVES_OUTPUTS):
             quick = not is_stale(w, facts, node, know(w, NODE_STORAGE), objects.to_integer(load(node + know(w, SEQ))))
@@ -381,12 +380,13 @@ def ran(w, facts, records, table, size, number, xp, keep):
         while quick and i < count:
             gi = 0
             if edge_of(facts, edges, i) != none:
-                gi = gradient(w, facts, node, entry, FORMULAS + WIDTH * i, xp, g)
+                gi = gradient(w, facts, node, saved, entry, FORMULAS + WIDTH * i, xp, g)
                 if gi == 0:
                     for j in range(i):
                         if load(results + 8 * j) != 0:
                             drop(load(results + 8 * j))
                     if objects.error() != 0:
+                        drop(saved)
                         drop(held)
                         drop(g)
                         return False
@@ -395,8 +395,9 @@ def ran(w, facts, records, table, size, number, xp, keep):
             i += 1
         if quick:
             if not keep and know(entry, SAVES_TENSORS):
+                before = load(node + know(w, SAVED))
                 store(node + know(w, SAVED), kept(none))
-                drop(saved)
+                drop(before)
         else:
             arguments = room()
             store(arguments + 8, node)
@@ -406,9 +407,11 @@ def ran(w, facts, records, table, size, number, xp, keep):
             store(arguments + 40, know(w, TRUE) if keep else know(facts, FALSE))
             whole = objects.call(know(facts, VJP), arguments + 8, 5, 0)
             if whole == 0:
+                drop(saved)
                 drop(held)
                 drop(g)
                 return False
+        drop(saved)
         drop(held)
     good = True
     for i in range(count):

@@ -74,6 +74,12 @@ def is_plain(w, o):
 
 
 @numba.njit
+def is_float(w, dtype):
+    """Whether it is float32 or float64."""
+    return dtype == know(w, FLOAT32) or dtype == know(w, FLOAT64)
+
+
+@numba.njit
 def nobody_watches(w):
     return objects.list_size(know(w, INFERRING)) == 0 and objects.list_size(know(w, WATCHED)) == 0
 
@@ -170,7 +176,7 @@ def few(w, facts, data, count):
     if (code < SUM and know(facts, FEW32) == 0 and know(facts, FEW64) == 0) or type_of(a) != know(w, NDARRAY):
         return 0
     wide = array_dtype(a) == know(w, FLOAT64)
-    if not (wide or array_dtype(a) == know(w, FLOAT32)) or rank(a) == 0 or not is_contiguous(a):
+    if not is_float(w, array_dtype(a)) or rank(a) == 0 or not is_contiguous(a):
         return 0
     n = objects.size_of(a)
     if n == 0 or n > FEWER:
@@ -226,10 +232,8 @@ def entry(facts, arguments, count):
             if load(x + know(w, NODE)) != none:
                 mask |= 1 << i
             x = load(x + know(w, DATA))
-            if know(facts, FLOATS_ONLY):
-                dtype = array_dtype(x)
-                if dtype != know(w, FLOAT32) and dtype != know(w, FLOAT64):
-                    return kept(none)
+            if know(facts, FLOATS_ONLY) and not is_float(w, array_dtype(x)):
+                return kept(none)
         store(data + 8 * i, x)
     recorded = mask != 0 and know(facts, DIFFERENTIABLE) != 0 and recording(w)
     results = few(w, facts, data, count)
@@ -312,7 +316,7 @@ def calculated(w, code, a, b, number, dtype):
     a, b: arrays of that dtype; 0: the Python number instead.
     """
     wide = dtype == know(w, FLOAT64)
-    if code == 0 or not (wide or dtype == know(w, FLOAT32)):
+    if code == 0 or not is_float(w, dtype):
         return 0
     item = 8 if wide else 4
     like = a
@@ -385,8 +389,7 @@ def binary(facts, arguments, count):
     else:
         return kept(none)
     dtype = array_dtype(a if a != 0 else b)
-    floats = dtype == know(w, FLOAT32) or dtype == know(w, FLOAT64)
-    if not floats and (number != 0 or know(facts, FLOATS_ONLY) or objects.size_of(a) > FEWER):
+    if not is_float(w, dtype) and (number != 0 or know(facts, FLOATS_ONLY) or objects.size_of(a) > FEWER):
         return kept(none)  # (of many halves there is a faster way)
     if number == 0 and array_dtype(b) != dtype:
         return kept(none)
@@ -484,7 +487,7 @@ def view(facts, arguments, count):
         return kept(none)
     a, edge, base = load(x + know(w, DATA)), load(x + know(w, NODE)), load(x + know(w, BASE))
     storage = load(x + know(w, STORAGE))
-    if (array_dtype(a) != know(w, FLOAT32) and array_dtype(a) != know(w, FLOAT64)) or base == 0 or storage == 0:
+    if not is_float(w, array_dtype(a)) or base == 0 or storage == 0:
         return kept(none)
     if base != none and load(x + know(w, MADE)) != none:
         return kept(none)
@@ -508,12 +511,12 @@ def view(facts, arguments, count):
     if know(facts, COPYING) and out != a and array_base(out) != a:
         if array_base(out) == 0 or array_base(out) != array_base(a):
             entry, copied = know(facts, COPYING), True
-    node = kept(none)
     if on and edge != none:
-        drop(node)
         edges = objects.tuple_of(1)
         objects.tuple_set(edges, 0, kept(edge))
         node = node_of(w, entry, edges, saved_of(w, facts, 1, arguments, count, data + 8, out, out), out)
+    else:
+        node = kept(none)
     t = tensor_of(w, out, node)
     if copied:
         return t

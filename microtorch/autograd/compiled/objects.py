@@ -50,7 +50,6 @@ drop = _c("Py_DecRef", Address, result=types.void)
 allocate = _c("PyType_GenericAlloc", Address, Address)  # (type, 0) -> new, all of its slots not set
 call = _c("PyObject_Vectorcall", Address, Address, Address, Address)  # (callable, arguments, count, 0) -> new
 get_attribute = _c("PyObject_GetAttr", Address, Address)  # new
-get_item = _c("PyObject_GetItem", Address, Address)  # new
 sequence_item = _c("PySequence_GetItem", Address, Address)  # new
 tuple_of = _c("PyTuple_New", Address)  # new, to be filled at once
 tuple_set = _c("PyTuple_SetItem", Address, Address, Address)  # takes the reference
@@ -65,7 +64,6 @@ weak_reference = _c("PyWeakref_NewRef", Address, Address)  # new
 list_size = _c("PyList_Size", Address)
 from_integer = _c("PyLong_FromSsize_t", Address)  # new
 to_integer = _c("PyLong_AsSsize_t", Address)
-from_float = _c("PyFloat_FromDouble", types.float64)  # new
 to_float = _c("PyFloat_AsDouble", Address, result=types.float64)
 dict_item = _c("PyDict_GetItem", Address, Address)  # borrowed; 0 if it is not there
 add = _c("PyNumber_Add", Address, Address)  # new
